@@ -1,0 +1,54 @@
+//! What was seen in one frame, and over frames.
+
+use std::sync::Arc;
+
+use super::{BBox, ChannelId, ModelName, Mono, Wall};
+
+/// One box in one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// The model's label, e.g. `person`.
+    pub label: Arc<str>,
+    /// 0..1.
+    pub score: f32,
+    pub bbox: BBox,
+}
+
+/// Which weights looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRef {
+    pub name: ModelName,
+    /// Lower-case hex.
+    pub sha256: Arc<str>,
+}
+
+/// The outcome of looking at one sample.
+#[derive(Debug, Clone)]
+pub struct Look {
+    pub channel: ChannelId,
+    pub timeline_90k: i64,
+    /// When the access unit was ingested.
+    pub at: Mono,
+    pub ingested: Wall,
+    pub seen: Wall,
+    pub camera_clock: bool,
+    pub width: u32,
+    pub height: u32,
+    pub detections: Vec<Detection>,
+    pub model: ModelRef,
+    /// Looks a second that this channel gets at present.
+    pub rate_hz: f32,
+}
+
+/// The same object over frames. Numbers count up per channel from 1 and are not reused within a process run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    pub number: u64,
+    pub label: Arc<str>,
+    pub score: f32,
+    pub bbox: BBox,
+    pub first: Mono,
+    pub last: Mono,
+    /// Looks in which it was found.
+    pub looks: u32,
+}

@@ -1,0 +1,90 @@
+//! A rule's fact: something started, changed or ended.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{BBox, ChannelId, EventId, Mono, RuleId, Wall, ZoneId, detection::ModelRef};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Start,
+    Update,
+    End,
+}
+
+/// Why an event ended. Every start gets exactly one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventEnd {
+    /// What the rule looks for is no longer there.
+    Cleared,
+    /// No picture for the channel's stall deadline.
+    Lost,
+    /// Open at an unclean stop; written at the next start.
+    Interrupted,
+    /// The rule or channel was changed or removed, or the node was stopped in order.
+    Reconfigured,
+}
+
+/// How much it matters; also the order in which the outbox gives up when it is full (`Low` first).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleRef {
+    pub id: RuleId,
+    /// First 12 hex digits of the sha256 of the rule's canonical JSON: changes whenever the rule does.
+    pub revision: String,
+}
+
+/// An object that belongs to an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Object {
+    pub track: u64,
+    pub label: String,
+    /// 0..1
+    pub score: f32,
+    /// 0..1 of the picture
+    pub bbox: BBox,
+}
+
+/// What `rule` gives to `alert`, `evidence` and the store. Times are those of the look that caused it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: EventId,
+    pub phase: Phase,
+    /// Set on `Phase::End` only.
+    pub end: Option<EventEnd>,
+    pub channel: ChannelId,
+    /// Last topic level and payload type, e.g. `presence`.
+    pub kind: &'static str,
+    pub rule: RuleRef,
+    pub severity: Severity,
+    pub zone: Option<ZoneId>,
+    pub objects: Vec<Object>,
+    pub dedupe_key: String,
+    pub at: Mono,
+    pub seen: Wall,
+    pub ingested: Wall,
+    pub camera_clock: bool,
+    pub model: Option<ModelRef>,
+    pub rate_hz: f32,
+}

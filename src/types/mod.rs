@@ -1,0 +1,30 @@
+//! The words of the project, as types: what one module hands to the next.
+//!
+//! Every stage of the way of the data knows these and as little as possible of any other stage. Nothing here does
+//! I/O, holds a lock or reads a clock; units stand in names (`_ms`, `_bytes`, `_90k`).
+
+pub mod clock;
+pub mod detection;
+pub mod fact;
+pub mod frame;
+pub mod geometry;
+pub mod id;
+pub mod message;
+pub mod payload;
+pub mod secret;
+pub mod state;
+pub mod unit;
+
+pub use clock::{Clock, Mono, Now, Wall};
+pub use detection::{Detection, Look, ModelRef, Track};
+pub use fact::{Event, EventEnd, Phase, RuleRef, Severity};
+pub use frame::{Frame, PixelFormat, Planes};
+pub use geometry::{BBox, Point, Polygon};
+pub use id::{
+    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, ModelName, NodeId, RuleId, SiteId, UserId,
+    ZoneId,
+};
+pub use message::{Message, Scope};
+pub use secret::Secret;
+pub use state::{ChannelHealth, ChannelState};
+pub use unit::{AccessUnit, Codec};
