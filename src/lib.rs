@@ -1,1 +1,4 @@
+//! skyeye, a video-surveillance gateway. The map of the house; ARCHITECTURE.md tells the way of the data.
+
+pub mod config;
 pub mod types;

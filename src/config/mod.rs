@@ -1,0 +1,610 @@
+//! Configuration: one TOML file whose sections are named after the modules.
+//!
+//! `load` reads a file whole before any socket opens and gives either a `Config` that every module can rely on, or all
+//! the problems found, each with file, line, key and what would be right. Unknown keys are problems: a misspelt key
+//! that is silently ignored is a camera that is silently not watched. Every key stands in `config/skyeye.toml` and
+//! `config/README.md`; a test fails when they differ.
+
+mod load;
+pub mod validate;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Problem, load, parse};
+
+use crate::types::{
+    AreaId, ChannelId, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId, ZoneId,
+};
+
+/// The whole file. Relative paths are relative to the working directory.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub node: Node,
+    pub ingest: Ingest,
+    pub media: Media,
+    pub sample: Sample,
+    pub schedule: Schedule,
+    pub decode: Decode,
+    pub infer: Infer,
+    pub track: Track,
+    pub alert: Alert,
+    pub evidence: Evidence,
+    pub outbox: Outbox,
+    pub publish: Publish,
+    pub web: Web,
+    pub store: Store,
+    pub telemetry: Telemetry,
+    pub area: Vec<Area>,
+    pub credential: Vec<Credential>,
+    pub channel: Vec<Channel>,
+    pub rule: Vec<Rule>,
+}
+
+/// Who this process is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    pub site: SiteId,
+    /// Shown to people.
+    pub site_name: String,
+    pub id: NodeId,
+    /// Database, broker store, evidence, generated secrets.
+    pub data_dir: PathBuf,
+    /// IANA name; the console shows times in it.
+    pub time_zone: String,
+}
+
+#[allow(clippy::expect_used)] // literals
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            site: SiteId::new("site").expect("literal id"),
+            site_name: "skyeye".into(),
+            id: NodeId::new("node-1").expect("literal id"),
+            data_dir: "data".into(),
+            time_zone: "UTC".into(),
+        }
+    }
+}
+
+/// RTSP sessions.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// No access unit for this long: the session is given up as stalled.
+    pub stall_deadline_s: u32,
+    /// A session must be set up within this time.
+    pub connect_timeout_s: u32,
+    /// First wait after a failure; doubles, jittered, up to `backoff_max_s`.
+    pub backoff_min_s: u32,
+    pub backoff_max_s: u32,
+    /// Sessions being set up at one time at one host.
+    pub connects_per_host: u32,
+    /// New connections a second to one host.
+    pub connects_per_host_per_s: u32,
+    /// Accept 127.0.0.0/8 and ::1 as camera addresses; for the demo and tests.
+    pub allow_loopback: bool,
+    /// A larger access unit is dropped and counted.
+    pub max_unit_bytes: u32,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            stall_deadline_s: 10,
+            connect_timeout_s: 10,
+            backoff_min_s: 1,
+            backoff_max_s: 60,
+            connects_per_host: 4,
+            connects_per_host_per_s: 8,
+            allow_loopback: false,
+            max_unit_bytes: 4 << 20,
+        }
+    }
+}
+
+/// The pre-roll ring.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// Kept a channel, or the present group of pictures where that is longer.
+    pub preroll_s: u32,
+    /// Bound a channel.
+    pub preroll_channel_bytes: u64,
+    /// Bound over all channels; 0: a quarter of the memory.
+    pub preroll_total_bytes: u64,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { preroll_s: 3, preroll_channel_bytes: 8 << 20, preroll_total_bytes: 0 }
+    }
+}
+
+/// Which access units are looked at.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sample {
+    /// At most one look at a channel in this time; 0: every key frame.
+    pub patrol_interval_ms: u32,
+    /// A channel that gets fewer looks than one in this time is reported.
+    pub patrol_floor_s: u32,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { patrol_interval_ms: 0, patrol_floor_s: 120 }
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// A sample older than this is dropped and counted: the next one is worth more.
+    pub deadline_ms: u32,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { deadline_ms: 2000 }
+    }
+}
+
+/// The pool that decodes and infers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Decode {
+    /// Worker threads, each carrying a sample from access unit to detections; 0: one a core.
+    pub workers: u32,
+    /// A picture with more pixels is refused.
+    pub max_pixels: u32,
+}
+
+impl Default for Decode {
+    fn default() -> Self {
+        Self { workers: 0, max_pixels: 8192 * 4320 }
+    }
+}
+
+/// The detector.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Infer {
+    /// The ONNX Runtime library.
+    pub runtime: PathBuf,
+    /// Where fetched and added models lie.
+    pub models_dir: PathBuf,
+    /// A name from the model manifest.
+    pub model: ModelName,
+    /// Detections below this score are discarded before tracking.
+    pub min_score: f32,
+    /// Overlap from which the weaker of two boxes of one label is a duplicate.
+    pub nms_iou: f32,
+}
+
+#[allow(clippy::expect_used)] // literal
+impl Default for Infer {
+    fn default() -> Self {
+        Self {
+            runtime: ".cache/onnxruntime/libonnxruntime.so".into(),
+            models_dir: ".cache/models".into(),
+            model: ModelName::new("efficientdet-lite0").expect("literal id"),
+            min_score: 0.25,
+            nms_iou: 0.5,
+        }
+    }
+}
+
+/// The same object over frames.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Track {
+    /// A track not found again for this long is over.
+    pub max_gap_ms: u32,
+    /// Tracks kept a channel; the weakest goes first.
+    pub max_tracks: u32,
+}
+
+impl Default for Track {
+    fn default() -> Self {
+        Self { max_gap_ms: 6000, max_tracks: 256 }
+    }
+}
+
+/// What operators handle.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alert {
+    /// A new event joins the open alert of the same source if its last event ended no longer ago than this.
+    pub join_s: u32,
+    /// New alerts a minute of one channel; what is above joins the latest alert of the channel and is counted.
+    pub max_per_channel_per_min: u32,
+}
+
+impl Default for Alert {
+    fn default() -> Self {
+        Self { join_s: 60, max_per_channel_per_min: 30 }
+    }
+}
+
+/// Snapshots.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// 1 to 100.
+    pub jpeg_quality: u8,
+    /// Over this the oldest evidence goes first.
+    pub quota_bytes: u64,
+    /// Evidence older than this goes.
+    pub retention_days: u32,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { jpeg_quality: 85, quota_bytes: 10 << 30, retention_days: 30 }
+    }
+}
+
+/// The durable queue.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbox {
+    /// Over this the oldest messages of the lowest severity go first, counted.
+    pub max_bytes: u64,
+    /// How long published changes can be asked for by `GET /api/v1/changes`.
+    pub keep_changes_h: u32,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30, keep_changes_h: 72 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerKind {
+    #[default]
+    Embedded,
+    External,
+}
+
+/// MQTT.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publish {
+    /// `embedded` or `external`.
+    pub broker: BrokerKind,
+    /// Where the embedded broker listens.
+    pub listen: String,
+    /// The embedded broker may listen on an address other than loopback without TLS.
+    pub allow_plain: bool,
+    /// Address of an external broker, `mqtt://host:1883`.
+    pub url: String,
+    pub username: String,
+    /// File with the password for the external broker.
+    pub password_file: Option<PathBuf>,
+    /// Users of the embedded broker.
+    pub user: Vec<BrokerUser>,
+    /// MQTT keepalive towards the broker; half-open connections are found within two of it.
+    pub keepalive_s: u16,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self {
+            broker: BrokerKind::Embedded,
+            listen: "127.0.0.1:1883".into(),
+            allow_plain: false,
+            url: String::new(),
+            username: String::new(),
+            password_file: None,
+            user: Vec::new(),
+            keepalive_s: 15,
+        }
+    }
+}
+
+/// One who may connect to the embedded broker: reads everything of the site, writes only commands under its own name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerUser {
+    pub name: UserId,
+    /// File with the password; made with a random one if it is missing.
+    pub password_file: PathBuf,
+}
+
+/// API and console.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    pub listen: String,
+    /// Certificate chain and key, PEM; both or none.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// Listen on an address other than loopback without TLS (a proxy terminates it).
+    pub allow_plain: bool,
+    /// Origins that may open the console besides the gateway's own address, e.g. `https://skyeye.example`.
+    pub origins: Vec<String>,
+    /// File with the token that opens `/metrics` and `/readyz`; made with a random one if it is missing.
+    pub metrics_token_file: Option<PathBuf>,
+    /// A login ends after this long without a request.
+    pub session_idle_h: u32,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            tls_cert: None,
+            tls_key: None,
+            allow_plain: false,
+            origins: Vec::new(),
+            metrics_token_file: None,
+            session_idle_h: 12,
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// A group commit waits at most this long for company.
+    pub group_commit_ms: u32,
+    /// A long read is ended after this time.
+    pub read_timeout_s: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { group_commit_ms: 5, read_timeout_s: 10 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,skyeye::ingest=debug`.
+    pub log: String,
+    pub format: LogFormat,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: "info".into(), format: LogFormat::Text }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AreaKind {
+    District,
+    Street,
+    Community,
+    Grid,
+    MicroGrid,
+}
+
+/// A node of the area tree.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    pub id: AreaId,
+    pub name: String,
+    pub kind: AreaKind,
+    pub parent: Option<AreaId>,
+}
+
+/// A user name and password shared by any number of channels.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub username: String,
+    /// File that holds the password; the first line counts.
+    pub password_file: Option<PathBuf>,
+    /// The password itself, for a first try; `password_file` keeps it out of this file.
+    #[schemars(with = "Option<String>")]
+    pub password: Option<Secret>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamKind {
+    Main,
+    #[default]
+    Sub,
+}
+
+/// One camera input.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    pub id: ChannelId,
+    /// Shown to people; the id where empty.
+    #[serde(default)]
+    pub name: String,
+    /// `rtsp://host[:port]/path`, without user and password.
+    pub url: String,
+    #[serde(default)]
+    pub credential: Option<CredentialId>,
+    #[serde(default)]
+    pub area: Option<AreaId>,
+    #[serde(default)]
+    pub transport: Transport,
+    /// Which of the camera's streams the address is; shown, and `sub` is what analysis wants.
+    #[serde(default)]
+    pub stream: StreamKind,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Share in the looks of the box, 1.0 is usual.
+    #[serde(default = "one")]
+    pub weight: f32,
+    #[serde(default)]
+    pub zone: Vec<Zone>,
+    /// Privacy masks: blackened before any picture is stored or shown.
+    #[serde(default)]
+    pub mask: Vec<Mask>,
+}
+
+/// A polygon on the channel's picture, 0..1.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub id: ZoneId,
+    #[serde(default)]
+    pub name: String,
+    /// `[[x, y], ...]`, at least three points.
+    pub polygon: Vec<Point>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    pub polygon: Vec<Point>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleKind {
+    /// Somebody or something of the labels stands in the zone.
+    Presence,
+}
+
+/// What is worth an event.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub id: RuleId,
+    #[serde(rename = "type")]
+    pub kind: RuleKind,
+    /// Channel ids; `"*"` for all.
+    pub channels: Vec<String>,
+    /// Zone ids; empty: the whole picture. A channel without the zone is not looked at by this rule.
+    #[serde(default)]
+    pub zones: Vec<ZoneId>,
+    /// Labels of the model; empty: all.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Score that starts an event.
+    #[serde(default = "default_min_score")]
+    pub min_score: f32,
+    /// Score that keeps one going; lower than `min_score` so that it does not flicker.
+    #[serde(default = "default_keep_score")]
+    pub keep_score: f32,
+    /// Height of the box, 0..1 of the picture.
+    #[serde(default)]
+    pub min_height: f32,
+    #[serde(default = "one")]
+    pub max_height: f32,
+    /// Looks in a row with the object in the zone before an event starts.
+    #[serde(default = "one_look")]
+    pub start_looks: u32,
+    /// An event ends when nothing was in the zone for this long.
+    #[serde(default = "default_clear_ms")]
+    pub clear_ms: u32,
+    /// While an event is open an update is sent at most this often; 0: never.
+    #[serde(default = "default_update_s")]
+    pub update_s: u32,
+    #[serde(default = "default_severity")]
+    pub severity: Severity,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+fn one() -> f32 {
+    1.0
+}
+fn one_look() -> u32 {
+    1
+}
+fn default_min_score() -> f32 {
+    0.5
+}
+fn default_keep_score() -> f32 {
+    0.3
+}
+fn default_clear_ms() -> u32 {
+    5000
+}
+fn default_update_s() -> u32 {
+    10
+}
+fn default_severity() -> Severity {
+    Severity::Medium
+}
+
+impl Config {
+    /// Ids from the root of the area tree to the channel's area; empty for a channel on no area.
+    pub fn area_path(&self, channel: &Channel) -> Vec<AreaId> {
+        let parents: BTreeMap<&AreaId, Option<&AreaId>> =
+            self.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect();
+        let mut path = Vec::new();
+        let mut at = channel.area.as_ref();
+        while let Some(id) = at {
+            // `validate` refuses cycles; the bound keeps an unvalidated tree harmless.
+            if path.len() >= 32 {
+                break;
+            }
+            path.push(id.clone());
+            at = parents.get(id).copied().flatten();
+        }
+        path.reverse();
+        path
+    }
+
+    /// The rules that apply to a channel.
+    pub fn rules_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a Rule> {
+        self.rule
+            .iter()
+            .filter(move |r| r.enabled && r.channels.iter().any(|c| c == "*" || c == channel.id.as_str()))
+            .filter(move |r| r.zones.is_empty() || r.zones.iter().any(|z| channel.zone.iter().any(|cz| cz.id == *z)))
+    }
+}
+
+impl Channel {
+    /// The name for people.
+    pub fn display_name(&self) -> &str {
+        if self.name.is_empty() { self.id.as_str() } else { &self.name }
+    }
+}
+
+impl Credential {
+    /// Reads the password, from the file where one is named.
+    pub fn read_password(&self) -> std::io::Result<Secret> {
+        match (&self.password_file, &self.password) {
+            (Some(path), _) => {
+                let text = std::fs::read_to_string(path)?;
+                Ok(Secret::new(text.lines().next().unwrap_or_default()))
+            }
+            (None, Some(secret)) => Ok(secret.clone()),
+            (None, None) => Ok(Secret::default()),
+        }
+    }
+}

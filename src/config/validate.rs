@@ -1,0 +1,286 @@
+//! What a type cannot say: references, ranges, addresses. Pure; gives all problems, not just the first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
+
+use url::Url;
+
+use super::{BrokerKind, Channel, Config, Problem, Rule};
+use crate::types::Point;
+
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { line: 0, key: key.into(), message: message.into() });
+    }
+    fn range<T: PartialOrd + std::fmt::Display>(&mut self, key: &str, value: T, low: T, high: T) {
+        if !(value >= low && value <= high) {
+            self.add(key, format!("is {value}; must be {low} to {high}"));
+        }
+    }
+}
+
+/// Everything wrong with a configuration that parsed.
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    sections(config, &mut found);
+    listeners(config, &mut found);
+    areas(config, &mut found);
+    credentials(config, &mut found);
+    for (i, channel) in config.channel.iter().enumerate() {
+        channel_problems(config, i, channel, &mut found);
+    }
+    let ids = config.channel.iter().map(|c| c.id.as_str());
+    duplicates("channel", ids, &mut found);
+    for (i, rule) in config.rule.iter().enumerate() {
+        rule_problems(config, i, rule, &mut found);
+    }
+    duplicates("rule", config.rule.iter().map(|r| r.id.as_str()), &mut found);
+    found.0
+}
+
+fn sections(c: &Config, f: &mut Found) {
+    f.range("ingest.stall_deadline_s", c.ingest.stall_deadline_s, 1, 600);
+    f.range("ingest.connect_timeout_s", c.ingest.connect_timeout_s, 1, 120);
+    f.range("ingest.backoff_min_s", c.ingest.backoff_min_s, 1, 600);
+    f.range("ingest.backoff_max_s", c.ingest.backoff_max_s, c.ingest.backoff_min_s, 3600);
+    f.range("ingest.connects_per_host", c.ingest.connects_per_host, 1, 10_000);
+    f.range("ingest.connects_per_host_per_s", c.ingest.connects_per_host_per_s, 1, 10_000);
+    f.range("ingest.max_unit_bytes", c.ingest.max_unit_bytes, 1 << 16, 64 << 20);
+    f.range("media.preroll_s", c.media.preroll_s, 0, 600);
+    f.range("media.preroll_channel_bytes", c.media.preroll_channel_bytes, 1 << 16, 1 << 32);
+    f.range("sample.patrol_floor_s", c.sample.patrol_floor_s, 1, 86_400);
+    f.range("sample.patrol_interval_ms", c.sample.patrol_interval_ms, 0, 86_400_000);
+    f.range("schedule.deadline_ms", c.schedule.deadline_ms, 50, 60_000);
+    f.range("decode.workers", c.decode.workers, 0, 1024);
+    f.range("decode.max_pixels", c.decode.max_pixels, 1 << 12, 1 << 27);
+    f.range("infer.min_score", c.infer.min_score, 0.01, 1.0);
+    f.range("infer.nms_iou", c.infer.nms_iou, 0.05, 1.0);
+    f.range("track.max_gap_ms", c.track.max_gap_ms, 100, 600_000);
+    f.range("track.max_tracks", c.track.max_tracks, 1, 10_000);
+    f.range("alert.join_s", c.alert.join_s, 0, 86_400);
+    f.range("alert.max_per_channel_per_min", c.alert.max_per_channel_per_min, 1, 10_000);
+    f.range("evidence.jpeg_quality", c.evidence.jpeg_quality, 1, 100);
+    f.range("evidence.retention_days", c.evidence.retention_days, 1, 3650);
+    f.range("outbox.max_bytes", c.outbox.max_bytes, 1 << 20, 1 << 40);
+    f.range("outbox.keep_changes_h", c.outbox.keep_changes_h, 1, 24 * 365);
+    f.range("publish.keepalive_s", c.publish.keepalive_s, 5, 600);
+    f.range("web.session_idle_h", c.web.session_idle_h, 1, 24 * 30);
+    f.range("store.group_commit_ms", c.store.group_commit_ms, 0, 1000);
+    f.range("store.read_timeout_s", c.store.read_timeout_s, 1, 600);
+    if jiff::tz::TimeZone::get(&c.node.time_zone).is_err() {
+        f.add("node.time_zone", format!("'{}' is not an IANA time zone; e.g. \"Asia/Shanghai\"", c.node.time_zone));
+    }
+}
+
+fn listeners(c: &Config, f: &mut Found) {
+    let mut check = |key: &str, text: &str, secured: bool, how: &str| match text.parse::<SocketAddr>() {
+        Err(_) => f.add(key, format!("'{text}' is not ADDRESS:PORT; e.g. \"127.0.0.1:8080\" or \"[::1]:8080\"")),
+        Ok(addr) if !addr.ip().is_loopback() && !secured => {
+            f.add(key, format!("listens beyond this machine without encryption; {how}"));
+        }
+        Ok(_) => {}
+    };
+    let tls = c.web.tls_cert.is_some() && c.web.tls_key.is_some();
+    check(
+        "web.listen",
+        &c.web.listen,
+        tls || c.web.allow_plain,
+        "set web.tls_cert and web.tls_key, or web.allow_plain = true where a proxy encrypts",
+    );
+    if c.publish.broker == BrokerKind::Embedded {
+        check(
+            "publish.listen",
+            &c.publish.listen,
+            c.publish.allow_plain,
+            "set publish.allow_plain = true on a closed network, or use an external broker with TLS",
+        );
+    }
+    if c.web.tls_cert.is_some() != c.web.tls_key.is_some() {
+        f.add("web.tls_cert", "certificate and key go together; set both web.tls_cert and web.tls_key");
+    }
+    if c.publish.broker == BrokerKind::External {
+        match Url::parse(&c.publish.url) {
+            Ok(url) if matches!(url.scheme(), "mqtt" | "mqtts") && url.host().is_some() => {
+                if url.password().is_some() || !url.username().is_empty() {
+                    f.add("publish.url", "holds a user or password; set publish.username and publish.password_file");
+                }
+            }
+            _ => f.add("publish.url", "an external broker needs an address such as \"mqtt://10.0.0.5:1883\""),
+        }
+    }
+    let names = c.publish.user.iter().map(|u| u.name.as_str());
+    duplicates_at("publish.user", "name", names, f);
+    for (i, user) in c.publish.user.iter().enumerate() {
+        if user.name.as_str().starts_with("skyeye-") {
+            f.add(format!("publish.user[{i}].name"), "names beginning with 'skyeye-' are the gateway's own; choose another");
+        }
+    }
+}
+
+fn areas(c: &Config, f: &mut Found) {
+    duplicates("area", c.area.iter().map(|a| a.id.as_str()), f);
+    let parents: BTreeMap<_, _> = c.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect();
+    for (i, area) in c.area.iter().enumerate() {
+        let mut seen = BTreeSet::from([&area.id]);
+        let mut at = area.parent.as_ref();
+        while let Some(id) = at {
+            if !parents.contains_key(id) {
+                if Some(id) == area.parent.as_ref() {
+                    f.add(format!("area[{i}].parent"), format!("no area has the id '{id}'; add it or correct the name"));
+                }
+                break;
+            }
+            if !seen.insert(id) {
+                f.add(format!("area[{i}].parent"), "the parents form a circle; one area must have no parent");
+                break;
+            }
+            at = parents.get(id).copied().flatten();
+        }
+    }
+}
+
+fn credentials(c: &Config, f: &mut Found) {
+    duplicates("credential", c.credential.iter().map(|x| x.id.as_str()), f);
+    for (i, cred) in c.credential.iter().enumerate() {
+        match (&cred.password_file, &cred.password) {
+            (None, None) => f.add(format!("credential[{i}]"), "has no password; set password_file = \"FILE\""),
+            (Some(_), Some(_)) => {
+                f.add(format!("credential[{i}].password"), "stands beside password_file; keep only password_file");
+            }
+            (Some(path), None) => {
+                if let Err(e) = std::fs::metadata(path) {
+                    f.add(format!("credential[{i}].password_file"), format!("'{}' cannot be read: {e}", path.display()));
+                }
+            }
+            (None, Some(_)) => {}
+        }
+    }
+}
+
+fn channel_problems(c: &Config, i: usize, channel: &Channel, f: &mut Found) {
+    let key = |name: &str| format!("channel[{i}].{name}");
+    if let Err(message) = camera_address(&channel.url, c.ingest.allow_loopback) {
+        f.add(key("url"), message);
+    }
+    if let Some(id) = &channel.credential
+        && !c.credential.iter().any(|x| x.id == *id)
+    {
+        f.add(key("credential"), format!("no [[credential]] has the id '{id}'"));
+    }
+    if let Some(id) = &channel.area
+        && !c.area.iter().any(|x| x.id == *id)
+    {
+        f.add(key("area"), format!("no [[area]] has the id '{id}'"));
+    }
+    f.range(&key("weight"), channel.weight, 0.01, 100.0);
+    if channel.name.chars().count() > 200 || channel.name.chars().any(char::is_control) {
+        f.add(key("name"), "is over 200 characters or holds control characters");
+    }
+    duplicates_at(&key("zone"), "id", channel.zone.iter().map(|z| z.id.as_str()), f);
+    for (j, zone) in channel.zone.iter().enumerate() {
+        polygon(&format!("channel[{i}].zone[{j}].polygon"), &zone.polygon, f);
+    }
+    for (j, mask) in channel.mask.iter().enumerate() {
+        polygon(&format!("channel[{i}].mask[{j}].polygon"), &mask.polygon, f);
+    }
+}
+
+/// Checks an address that the gateway is asked to pull from. The sentence never repeats the address: it may hold a
+/// password.
+pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("is not an address ({e}); e.g. \"rtsp://192.168.1.20/stream1\""))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user or password; put them into a [[credential]] and name it with credential = \"ID\"".into());
+    }
+    if url.scheme() != "rtsp" {
+        return Err(format!("begins with '{}://'; must be rtsp://", url.scheme()));
+    }
+    let ip = match url.host() {
+        None => return Err("names no host; e.g. \"rtsp://192.168.1.20/stream1\"".into()),
+        Some(url::Host::Domain(name)) if name == "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        // A scheme that the URL standard does not know keeps an IPv4 address as a name.
+        Some(url::Host::Domain(name)) => name.parse().ok(),
+        Some(url::Host::Ipv4(ip)) => Some(ip.into()),
+        Some(url::Host::Ipv6(ip)) => Some(ip.into()),
+    };
+    if let Some(ip) = ip {
+        address_allowed(ip, allow_loopback)?;
+    }
+    Ok(url)
+}
+
+/// The address policy, for literal and for resolved addresses alike.
+pub fn address_allowed(ip: IpAddr, allow_loopback: bool) -> Result<(), String> {
+    let ip = ip.to_canonical();
+    if ip.is_loopback() && !allow_loopback {
+        return Err("is a loopback address; cameras are elsewhere (for tests: ingest.allow_loopback = true)".into());
+    }
+    let link_local = match ip {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    if link_local || ip.is_unspecified() || ip.is_multicast() {
+        return Err("is a link-local, multicast or unspecified address; no camera is pulled from there".into());
+    }
+    Ok(())
+}
+
+fn polygon(key: &str, points: &[Point], f: &mut Found) {
+    if !(3..=64).contains(&points.len()) {
+        f.add(key, format!("has {} points; a polygon has 3 to 64", points.len()));
+    }
+    if points.iter().any(|p| !(0.0..=1.0).contains(&p.x) || !(0.0..=1.0).contains(&p.y)) {
+        f.add(key, "has a coordinate outside 0..1; coordinates are shares of the picture's width and height");
+    }
+}
+
+fn rule_problems(c: &Config, i: usize, rule: &Rule, f: &mut Found) {
+    let key = |name: &str| format!("rule[{i}].{name}");
+    if rule.channels.is_empty() {
+        f.add(key("channels"), "is empty; name channel ids, or \"*\" for all");
+    }
+    for name in &rule.channels {
+        if name != "*" && !c.channel.iter().any(|x| x.id.as_str() == name) {
+            f.add(key("channels"), format!("no [[channel]] has the id '{name}'"));
+        }
+    }
+    for zone in &rule.zones {
+        let somewhere = c
+            .channel
+            .iter()
+            .filter(|x| rule.channels.iter().any(|n| n == "*" || n == x.id.as_str()))
+            .any(|x| x.zone.iter().any(|z| z.id == *zone));
+        if !somewhere {
+            f.add(key("zones"), format!("none of the rule's channels has a zone '{zone}'"));
+        }
+    }
+    f.range(&key("min_score"), rule.min_score, 0.01, 1.0);
+    f.range(&key("keep_score"), rule.keep_score, 0.01, rule.min_score);
+    f.range(&key("min_height"), rule.min_height, 0.0, 1.0);
+    f.range(&key("max_height"), rule.max_height, rule.min_height, 1.0);
+    f.range(&key("start_looks"), rule.start_looks, 1, 100);
+    f.range(&key("clear_ms"), rule.clear_ms, 100, 3_600_000);
+    if rule.keep_score < c.infer.min_score {
+        f.add(
+            key("keep_score"),
+            format!("is below infer.min_score ({}), so such detections never arrive; lower that or raise this", c.infer.min_score),
+        );
+    }
+}
+
+fn duplicates<'a>(table: &str, ids: impl Iterator<Item = &'a str>, f: &mut Found) {
+    duplicates_at(table, "id", ids, f);
+}
+
+fn duplicates_at<'a>(table: &str, field: &str, ids: impl Iterator<Item = &'a str>, f: &mut Found) {
+    let mut seen = BTreeMap::new();
+    for (i, id) in ids.enumerate() {
+        if let Some(first) = seen.insert(id, i) {
+            f.add(format!("{table}[{i}].{field}"), format!("'{id}' is taken by {table}[{first}]; ids are unique"));
+        }
+    }
+}
