@@ -1,4 +1,5 @@
 //! skyeye, a video-surveillance gateway. The map of the house; ARCHITECTURE.md tells the way of the data.
 
 pub mod config;
+pub mod decode;
 pub mod types;
