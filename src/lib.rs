@@ -2,4 +2,6 @@
 
 pub mod config;
 pub mod decode;
+pub mod rule;
+pub mod track;
 pub mod types;

@@ -65,7 +65,11 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let line = 1 + e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
         ConfigError {
             file: file.clone(),
-            problems: vec![Problem { line, key: String::new(), message: "is not UTF-8; save the file as UTF-8".into() }],
+            problems: vec![Problem {
+                line,
+                key: String::new(),
+                message: "is not UTF-8; save the file as UTF-8".into(),
+            }],
         }
     })?;
     parse(&file, &text)
@@ -178,7 +182,13 @@ mod tests {
     fn all_problems_come_at_once() {
         refused(
             "[[channel]]\nid = \"a\"\nurl = \"http://10.0.0.1/\"\n[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.2/\"\narea = \"nowhere\"\n",
-            &["test.toml:3: channel[0].url", "rtsp://", "test.toml:5: channel[1].id", "test.toml:7: channel[1].area", "nowhere"],
+            &[
+                "test.toml:3: channel[0].url",
+                "rtsp://",
+                "test.toml:5: channel[1].id",
+                "test.toml:7: channel[1].area",
+                "nowhere",
+            ],
         );
     }
 

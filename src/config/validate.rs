@@ -116,7 +116,10 @@ fn listeners(c: &Config, f: &mut Found) {
     duplicates_at("publish.user", "name", names, f);
     for (i, user) in c.publish.user.iter().enumerate() {
         if user.name.as_str().starts_with("skyeye-") {
-            f.add(format!("publish.user[{i}].name"), "names beginning with 'skyeye-' are the gateway's own; choose another");
+            f.add(
+                format!("publish.user[{i}].name"),
+                "names beginning with 'skyeye-' are the gateway's own; choose another",
+            );
         }
     }
 }
@@ -130,7 +133,10 @@ fn areas(c: &Config, f: &mut Found) {
         while let Some(id) = at {
             if !parents.contains_key(id) {
                 if Some(id) == area.parent.as_ref() {
-                    f.add(format!("area[{i}].parent"), format!("no area has the id '{id}'; add it or correct the name"));
+                    f.add(
+                        format!("area[{i}].parent"),
+                        format!("no area has the id '{id}'; add it or correct the name"),
+                    );
                 }
                 break;
             }
@@ -153,7 +159,10 @@ fn credentials(c: &Config, f: &mut Found) {
             }
             (Some(path), None) => {
                 if let Err(e) = std::fs::metadata(path) {
-                    f.add(format!("credential[{i}].password_file"), format!("'{}' cannot be read: {e}", path.display()));
+                    f.add(
+                        format!("credential[{i}].password_file"),
+                        format!("'{}' cannot be read: {e}", path.display()),
+                    );
                 }
             }
             (None, Some(_)) => {}
@@ -194,7 +203,9 @@ fn channel_problems(c: &Config, i: usize, channel: &Channel, f: &mut Found) {
 pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|e| format!("is not an address ({e}); e.g. \"rtsp://192.168.1.20/stream1\""))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user or password; put them into a [[credential]] and name it with credential = \"ID\"".into());
+        return Err(
+            "holds a user or password; put them into a [[credential]] and name it with credential = \"ID\"".into()
+        );
     }
     if url.scheme() != "rtsp" {
         return Err(format!("begins with '{}://'; must be rtsp://", url.scheme()));
@@ -267,7 +278,10 @@ fn rule_problems(c: &Config, i: usize, rule: &Rule, f: &mut Found) {
     if rule.keep_score < c.infer.min_score {
         f.add(
             key("keep_score"),
-            format!("is below infer.min_score ({}), so such detections never arrive; lower that or raise this", c.infer.min_score),
+            format!(
+                "is below infer.min_score ({}), so such detections never arrive; lower that or raise this",
+                c.infer.min_score
+            ),
         );
     }
 }
