@@ -3,5 +3,6 @@
 pub mod config;
 pub mod decode;
 pub mod rule;
+pub mod store;
 pub mod track;
 pub mod types;

@@ -1,0 +1,150 @@
+//! The database: one SQLite file in the data directory, shared by facts, alerts and logins.
+//!
+//! `Store::open` takes the directory's lock, checks the file, brings its tables up to date and gives one connection that
+//! writes and a few that read. WAL with `synchronous = FULL`: what COMMIT reported survives a loss of power. A read
+//! is ended after its time limit, so that it never holds up a checkpoint. A damaged file is moved aside and a fresh one
+//! begun, and that is said (`Store::degraded`); a file of a newer program is refused.
+//!
+//! Each repository is a file of its own with plain functions over a connection: the seam at which PostgreSQL
+//! takes over alerts, users and history one day. SQL is constant text with bound parameters, never formatted from data.
+//! Nothing here is written a frame, a sample or a health tick.
+
+pub mod alerts;
+pub mod events;
+pub mod messages;
+pub mod meta;
+mod open;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use sqlx::SqlitePool;
+
+pub use open::{DATABASE, LOCK};
+
+/// Name of the marker that a running node leaves when it meets a damaged page; the next start moves the file aside.
+const DAMAGED: &str = "skyeye.db.damaged";
+
+/// The open database. Cheap to clone; the directory stays locked until the last clone is gone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    writer: SqlitePool,
+    reader: SqlitePool,
+    read_timeout: Duration,
+    degraded: Mutex<Vec<String>>,
+    /// Where cursors begin in a file that replaces a damaged one.
+    cursor_base: Option<i64>,
+    /// Held, not read: two processes must not share a data directory.
+    _lock: std::fs::File,
+}
+
+/// Why the database could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the data directory {dir} is in use by another skyeye process; stop that one or set another node.data_dir")]
+    Locked { dir: String },
+    #[error(
+        "the database {file} was written by a newer skyeye (its table version {version} is unknown here); \
+         run that version or newer, or set another node.data_dir"
+    )]
+    Newer { file: String, version: i64 },
+    #[error("{what} {path}: {source}")]
+    Io { what: &'static str, path: String, source: std::io::Error },
+    #[error("the tables of the database {file} cannot be brought up to date: {source}")]
+    Migrate { file: String, source: sqlx::migrate::MigrateError },
+    #[error("the read took longer than store.read_timeout_s ({limit_s} s) and was ended; ask for less")]
+    TimeLimit { limit_s: u64 },
+    #[error("the database holds a record that cannot be read: {what}; run `skyeye store check`")]
+    Record { what: String },
+    #[error("the database is damaged: {what}")]
+    Damaged { what: String },
+    #[error("the database cannot be read or written: {0}")]
+    Database(sqlx::Error),
+}
+
+/// SQLite's primary result codes that call for a decision of ours.
+const SQLITE_INTERRUPT: i32 = 9;
+const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_NOTADB: i32 = 26;
+
+/// The primary result code of SQLite, if the error came from it.
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let sqlx::Error::Database(db) = error else { return None };
+    db.code().and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff)
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Database(error)
+    }
+}
+
+impl StoreError {
+    /// True if the file itself is damaged, not the disk or the request.
+    pub fn is_corrupt(&self) -> bool {
+        let code = match self {
+            StoreError::Damaged { .. } => Some(SQLITE_CORRUPT),
+            StoreError::Database(e) => primary_code(e),
+            StoreError::Migrate { source: sqlx::migrate::MigrateError::Execute(e), .. } => primary_code(e),
+            StoreError::Migrate { source: sqlx::migrate::MigrateError::ExecuteMigration(e, _), .. } => primary_code(e),
+            _ => None,
+        };
+        matches!(code, Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+    }
+}
+
+impl Store {
+    /// The one connection that writes. Hold it for one short transaction; every other writer waits meanwhile.
+    pub fn writer(&self) -> &SqlitePool {
+        &self.inner.writer
+    }
+    /// Connections that cannot write. What runs on one is ended `store.read_timeout_s` after it was taken.
+    pub fn reader(&self) -> &SqlitePool {
+        &self.inner.reader
+    }
+    /// What went wrong at opening or since, one sentence each; empty is good.
+    pub fn degraded(&self) -> Vec<String> {
+        self.inner.degraded.lock().clone()
+    }
+    /// Where cursors begin in a file that replaces a damaged one: above all that was ever given out.
+    pub fn cursor_base(&self) -> Option<i64> {
+        self.inner.cursor_base
+    }
+    /// Turns an error of a read into ours: an ended read says that it was too long.
+    pub fn read_error(&self, error: sqlx::Error) -> StoreError {
+        if primary_code(&error) == Some(SQLITE_INTERRUPT) {
+            return StoreError::TimeLimit { limit_s: self.inner.read_timeout.as_secs() };
+        }
+        StoreError::Database(error)
+    }
+    /// Remembers that a page is damaged, so that the next start moves the file aside. Says so once.
+    pub fn mark_damaged(&self, error: &StoreError) {
+        let path = self.inner.dir.join(DAMAGED);
+        let sentence =
+            format!("the database is damaged ({error}); the next start moves it aside and begins a fresh one");
+        {
+            let mut degraded = self.inner.degraded.lock();
+            if degraded.iter().any(|d| d.starts_with("the database is damaged")) {
+                return;
+            }
+            degraded.push(sentence.clone());
+        }
+        tracing::error!("{sentence}");
+        if let Err(e) = std::fs::write(&path, b"") {
+            tracing::error!("cannot write {}: {e}", path.display());
+        }
+    }
+    /// Brings the write-ahead log into the file and closes all connections. The lock goes with the last clone.
+    pub async fn close(&self) {
+        self.inner.reader.close().await;
+        if let Err(e) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await {
+            tracing::warn!("the write-ahead log stays beside the database until the next start: {e}");
+        }
+        self.inner.writer.close().await;
+    }
+}
