@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod decode;
+pub mod publish;
 pub mod rule;
 pub mod store;
 pub mod track;
