@@ -14,6 +14,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::header;
 use crate::types::Codec;
 
 /// More than any clip a farm should loop; a wrong file must not eat the machine.
@@ -77,7 +78,7 @@ fn byte_stream(name: &'static str) -> gst::Caps {
 
 /// Reads all encoded pictures of the file's first video stream.
 pub fn read_access_units(path: &Path) -> Result<FileUnits, FileError> {
-    super::init()?;
+    super::start()?;
     // A plain sentence about a missing file beats GStreamer's.
     std::fs::File::open(path).map_err(|source| FileError::Unreadable { path: path.into(), source })?;
     let Some(location) = path.to_str() else {
@@ -167,6 +168,7 @@ fn drain(pipeline: &gst::Pipeline, path: &Path, codec: Codec, sink: &gst_app::Ap
     let broken = |message: String| FileError::Broken { path: path.into(), message };
     let mut raw: Vec<RawUnit> = Vec::new();
     let (mut width, mut height, mut rate, mut bytes) = (0u32, 0u32, None, 0usize);
+    let mut sets = Vec::new();
     loop {
         let Some(sample) = sink.try_pull_sample(STALL) else {
             if sink.is_eos() {
@@ -185,12 +187,23 @@ fn drain(pipeline: &gst::Pipeline, path: &Path, codec: Codec, sink: &gst_app::Ap
         if bytes > MAX_BYTES {
             return Err(FileError::TooLarge { path: path.into() });
         }
+        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let mut data = Bytes::copy_from_slice(&map);
+        if key && codec != Codec::Mjpeg {
+            // The parser repeats them before IDR pictures only, not before the recovery points of an open GOP.
+            let own = header::parameter_sets(codec, &data);
+            if own.is_empty() {
+                data = [sets.as_slice(), &data].concat().into();
+            } else {
+                sets = own;
+            }
+        }
         raw.push(RawUnit {
-            data: Bytes::copy_from_slice(&map),
+            data,
             pts: buffer.pts().map(ticks),
             dts: buffer.dts().map(ticks),
             duration: buffer.duration().map(ticks),
-            key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            key,
         });
     }
     // A file that breaks in the middle says so on the bus, after what could still be read.

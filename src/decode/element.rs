@@ -1,0 +1,238 @@
+//! A bare GStreamer decoder between two pads of our own: no pipeline, no thread, no delay.
+//!
+//! In: the bytes of one key unit. Out: its frame. StreamStart, Caps and Segment are sent once; each unit is pushed and
+//! followed by EOS, which makes the decoder hand out everything it holds back for reordering, and by a flush, which
+//! makes it forget. Everything happens inside `push` on the caller's thread. After a failure of the element itself
+//! `is_dead` is true and the owner drops it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_video as video;
+use parking_lot::Mutex;
+
+use super::header::StreamColour;
+use super::planes::{self, Colour};
+use super::{DecodeError, DecodeLimits};
+use crate::types::{Codec, Frame};
+
+/// The elements in use; each value is an index into the owner's slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    H264,
+    H265,
+    /// libavcodec: hands out the JPEG's own planes.
+    Mjpeg,
+    /// libjpeg: resamples the rare samplings for which there is no planar format.
+    Jpeg,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::H264, Kind::H265, Kind::Mjpeg, Kind::Jpeg];
+
+    fn element(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::H264 => ("avdec_h264", "gstreamer1.0-libav"),
+            Kind::H265 => ("avdec_h265", "gstreamer1.0-libav"),
+            Kind::Mjpeg => ("avdec_mjpeg", "gstreamer1.0-libav"),
+            Kind::Jpeg => ("jpegdec", "gstreamer1.0-plugins-good"),
+        }
+    }
+    fn codec(self) -> Codec {
+        match self {
+            Kind::H264 => Codec::H264,
+            Kind::H265 => Codec::H265,
+            Kind::Mjpeg | Kind::Jpeg => Codec::Mjpeg,
+        }
+    }
+    fn caps(self) -> gst::Caps {
+        let annex_b = |name: &str| {
+            gst::Caps::builder(name).field("stream-format", "byte-stream").field("alignment", "au").build()
+        };
+        match self {
+            Kind::H264 => annex_b("video/x-h264"),
+            Kind::H265 => annex_b("video/x-h265"),
+            Kind::Mjpeg | Kind::Jpeg => gst::Caps::builder("image/jpeg").field("parsed", true).build(),
+        }
+    }
+    pub fn factory(self) -> Result<gst::ElementFactory, DecodeError> {
+        let (name, package) = self.element();
+        gst::ElementFactory::find(name).ok_or_else(|| DecodeError::MissingElement { element: name.into(), package })
+    }
+}
+
+/// What the decoder handed to our sink pad during one push.
+#[derive(Default)]
+struct Caught {
+    info: Option<(video::VideoInfo, Colour)>,
+    picture: Option<gst::Buffer>,
+    pictures: u32,
+    refused: Option<DecodeError>,
+}
+
+pub struct Element {
+    kind: Kind,
+    limits: DecodeLimits,
+    element: gst::Element,
+    input: gst::Pad,
+    _output: gst::Pad,
+    caught: Arc<Mutex<Caught>>,
+    dead: bool,
+}
+
+impl Element {
+    pub fn new(kind: Kind, limits: DecodeLimits) -> Result<Self, DecodeError> {
+        let died = |what: &str| DecodeError::Died { codec: kind.codec(), reason: what.to_owned() };
+        let factory = kind.factory()?;
+        let element = factory.create().build().map_err(|_| died("it cannot be made"))?;
+        if element.has_property("max-threads") {
+            // One thread a worker: the pool is the parallelism, and frame threads would hold the picture back.
+            element.set_property("max-threads", 1i32);
+        }
+        if element.has_property("qos") {
+            element.set_property("qos", false);
+        }
+
+        let caught = Arc::new(Mutex::new(Caught::default()));
+        let input = gst::Pad::new(gst::PadDirection::Src);
+        let output = sink_pad(&caught, limits).ok_or_else(|| died("its pad cannot be made"))?;
+        let (Some(sink), Some(src)) = (element.static_pad("sink"), element.static_pad("src")) else {
+            return Err(died("it has no pads"));
+        };
+        input.set_active(true).map_err(|_| died("its input cannot be activated"))?;
+        output.set_active(true).map_err(|_| died("its output cannot be activated"))?;
+        input.link(&sink).map_err(|_| died("its input cannot be linked"))?;
+        src.link(&output).map_err(|_| died("its output cannot be linked"))?;
+        let this = Self { kind, limits, element, input, _output: output, caught, dead: false };
+        this.element.set_state(gst::State::Playing).map_err(|_| died("it cannot be started"))?;
+        let started = this.input.push_event(gst::event::StreamStart::new("key-units"))
+            && this.input.push_event(gst::event::Caps::new(&kind.caps()))
+            && this.input.push_event(segment());
+        if started { Ok(this) } else { Err(died("it refuses its input format")) }
+    }
+
+    /// True once the element must be replaced.
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    pub fn decode(&mut self, data: &Bytes, said: Option<StreamColour>) -> Result<Frame, DecodeError> {
+        let codec = self.kind.codec();
+        {
+            let mut caught = self.caught.lock();
+            caught.picture = None;
+            caught.pictures = 0;
+            caught.refused = None;
+        }
+        // No copy: the buffer holds a reference to the unit's bytes.
+        let mut buffer = gst::Buffer::from_slice(data.clone());
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::ZERO);
+        }
+        let pushed = self.input.push(buffer);
+        let reset = self.input.push_event(gst::event::Eos::new())
+            && self.input.push_event(gst::event::FlushStart::new())
+            && self.input.push_event(gst::event::FlushStop::new(true))
+            && self.input.push_event(segment());
+
+        let (info, picture, pictures, refused) = {
+            let mut c = self.caught.lock();
+            (c.info.clone(), c.picture.take(), c.pictures, c.refused.take())
+        };
+        if pushed.is_err() || refused.is_some() {
+            // After a flow error the element's state is not to be trusted, whatever the reason.
+            self.dead = true;
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        if let Err(flow) = pushed {
+            return Err(DecodeError::Died { codec, reason: format!("flow {flow:?}") });
+        }
+        if !reset {
+            // Some elements answer EOS without any decoded picture with false: cheap to replace, wrong to trust.
+            self.dead = true;
+        }
+        if pictures > 1 {
+            metrics::counter!("skyeye_decode_extra_pictures_total").increment(u64::from(pictures) - 1);
+        }
+        match (info, picture) {
+            (Some((info, colour)), Some(picture)) => {
+                self.limits.check(info.width(), info.height())?;
+                let colour = said.map_or(colour, |said| Colour::of(said, &info));
+                planes::frame(picture, &info, colour)
+            }
+            _ => Err(DecodeError::NoPicture { codec, reason: "is damaged" }),
+        }
+    }
+}
+
+impl Drop for Element {
+    fn drop(&mut self) {
+        let stopped = self.element.set_state(gst::State::Null);
+        if stopped.is_err() {
+            tracing::warn!(element = ?self.kind, "a decoder did not stop cleanly");
+        }
+        // The pads refer to each other; without this neither would go.
+        for pad in self.element.pads() {
+            if let Some(peer) = pad.peer() {
+                let unlinked =
+                    if pad.direction() == gst::PadDirection::Src { pad.unlink(&peer) } else { peer.unlink(&pad) };
+                if unlinked.is_err() {
+                    tracing::warn!(element = ?self.kind, "a decoder's pad did not unlink");
+                }
+            }
+        }
+    }
+}
+
+fn segment() -> gst::Event {
+    gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())
+}
+
+/// The pad that catches pictures. It holds the caught data, never the element, so that nothing refers in a circle.
+fn sink_pad(caught: &Arc<Mutex<Caught>>, limits: DecodeLimits) -> Option<gst::Pad> {
+    let template =
+        gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &gst::Caps::new_any()).ok()?;
+    let (on_buffer, on_event) = (caught.clone(), caught.clone());
+    let pad = gst::Pad::builder_from_template(&template)
+        .chain_function(move |_, _, buffer| {
+            let mut caught = on_buffer.lock();
+            caught.pictures += 1;
+            caught.picture = Some(buffer);
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .event_function(move |pad, parent, event| {
+            if let gst::EventView::Caps(caps) = event.view() {
+                let mut caught = on_event.lock();
+                let read = read_caps(caps.caps(), limits);
+                caught.info = read.as_ref().ok().cloned();
+                if let Err(error) = read {
+                    caught.refused = Some(error);
+                    return false;
+                }
+            }
+            gst::Pad::event_default(pad, parent, event)
+        })
+        .query_function(|pad, parent, query| {
+            if let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
+                // We read strides from the buffer, so the decoder may draw into padded buffers: this saves a copy.
+                allocation.add_allocation_meta::<video::VideoMeta>(None);
+                return true;
+            }
+            gst::Pad::query_default(pad, parent, query)
+        })
+        .build();
+    Some(pad)
+}
+
+/// Refuses a picture before its buffers are allocated.
+fn read_caps(caps: &gst::CapsRef, limits: DecodeLimits) -> Result<(video::VideoInfo, Colour), DecodeError> {
+    let info = video::VideoInfo::from_caps(caps)
+        .map_err(|_| DecodeError::Unsupported { what: format!("of the format {caps}") })?;
+    limits.check(info.width(), info.height())?;
+    planes::supported(info.format())?;
+    let colour = Colour::read(caps, &info);
+    Ok((info, colour))
+}

@@ -1,0 +1,47 @@
+//! What several test binaries need: where test data and tools lie. Each binary uses a part.
+#![allow(dead_code)]
+#![allow(clippy::disallowed_methods)] // tests may start ffmpeg and read clocks
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file or folder of the shared test data; `None`, and a line that says so, where it is not there.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("SKYEYE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    existing(base.join(name))
+}
+
+/// The ONNX Runtime library: `SKYEYE_ORT`, or where set-up puts it.
+pub fn onnxruntime() -> Option<PathBuf> {
+    let path = std::env::var_os("SKYEYE_ORT")
+        .map_or_else(|| root().join(".cache/onnxruntime/libonnxruntime.so"), PathBuf::from);
+    existing(path)
+}
+
+/// Pedestrians, 768x576, 10 fps, 795 frames: PETS09-S2L1 view 1, from the Debian package opencv-doc.
+pub fn vtest_avi() -> Option<PathBuf> {
+    existing("/usr/share/doc/opencv-doc/examples/data/vtest.avi".into())
+}
+
+fn existing(path: PathBuf) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is not there", path.display());
+    None
+}
+
+/// Runs ffmpeg, which the tests' set-up installs, and returns its standard output.
+pub fn ffmpeg(args: &[&str]) -> Vec<u8> {
+    let out = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"])
+        .args(args)
+        .output()
+        .expect("ffmpeg must be installed");
+    assert!(out.status.success(), "ffmpeg {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    out.stdout
+}
