@@ -1,9 +1,11 @@
 //! skyeye, a video-surveillance gateway. The map of the house; ARCHITECTURE.md tells the way of the data.
 
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod publish;
 pub mod rule;
 pub mod store;
 pub mod track;
+pub mod simulate;
 pub mod types;

@@ -1,0 +1,59 @@
+//! `skyeye simulate`: a farm of cameras that play files, until Ctrl-C, SIGTERM or the command `quit`.
+//!
+//! Says on one line what there is; with `--json` the last line is one object with what was served.
+
+#![allow(clippy::print_stdout)]
+
+use anyhow::Context as _;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::simulate::{self, FarmOptions};
+
+/// A session is a socket, and the usual limit of 1,024 would end a large farm.
+fn raise_file_limit(channels: u32) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = u64::from(channels) * 2 + 1_024;
+    if limit.current.is_none_or(|now| now >= wanted) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(wanted, |max| wanted.min(max)));
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is; a large farm may refuse sessions");
+    }
+}
+
+/// Runs a farm in the foreground.
+pub async fn run(options: FarmOptions, json: bool) -> anyhow::Result<()> {
+    raise_file_limit(options.channels);
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let farm = simulate::start(options).await?;
+    let (first, last) = (farm.url(1), farm.url(farm.channels()));
+    let control = farm.control_addr().map_or(String::new(), |c| format!("; commands on {c}"));
+    println!(
+        "{} channels on {} host{}: {first} to {last}{control}",
+        farm.channels(),
+        farm.hosts(),
+        if farm.hosts() == 1 { "" } else { "s" }
+    );
+    tokio::select! {
+        () = farm.quit() => {}
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C")?,
+    }
+    let stats = farm.stats();
+    farm.shutdown().await;
+    if json {
+        println!("{}", serde_json::to_string(&stats)?);
+    } else {
+        println!(
+            "{} sessions, {} pictures in {} packets, {} bytes; latest tick {:.1} ms late",
+            stats.sessions_total,
+            stats.units,
+            stats.packets,
+            stats.bytes,
+            stats.lateness_worst_us as f64 / 1_000.0
+        );
+    }
+    Ok(())
+}
