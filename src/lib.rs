@@ -5,7 +5,7 @@ pub mod config;
 pub mod decode;
 pub mod publish;
 pub mod rule;
+pub mod simulate;
 pub mod store;
 pub mod track;
-pub mod simulate;
 pub mod types;

@@ -435,5 +435,6 @@ fn status(code: StatusCode) -> ResponseBuilder {
 }
 
 fn ok() -> ResponseBuilder {
-    status(StatusCode::Ok)
+    // As every camera writes it; the crate says "Ok".
+    status(StatusCode::Ok).reason_phrase("OK")
 }
