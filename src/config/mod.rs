@@ -523,7 +523,7 @@ pub struct Rule {
     /// Looks in a row with the object in the zone before an event starts.
     #[serde(default = "one_look")]
     pub start_looks: u32,
-    /// An event ends when nothing was in the zone for this long.
+    /// An event ends when nothing was in the zone for this long, in two looks or more.
     #[serde(default = "default_clear_ms")]
     pub clear_ms: u32,
     /// While an event is open an update is sent at most this often; 0: never.
@@ -551,7 +551,7 @@ fn default_keep_score() -> f32 {
     0.3
 }
 fn default_clear_ms() -> u32 {
-    5000
+    2500
 }
 fn default_update_s() -> u32 {
     10

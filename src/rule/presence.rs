@@ -2,7 +2,8 @@
 //! nothing has been there for `clear_ms`.
 //!
 //! Hysteresis twice: a start needs `min_score` in `start_looks` looks in a row, going on needs only `keep_score`; and
-//! an end needs looks that saw nothing, so that a channel which is simply not looked at does not end anything.
+//! an end needs at least two looks in a row that saw nothing, so that neither one missed detection nor a channel which
+//! is simply not looked at ends anything.
 
 use super::{fits, revision};
 use crate::{
@@ -18,8 +19,14 @@ struct Open {
     last: Event,
     /// When the zone was last occupied.
     occupied: Mono,
+    /// Looks since then that found it empty.
+    empty: u32,
     updated: Mono,
 }
+
+/// Empty looks in a row that an end needs, however long `clear_ms` has passed: at one look in ten seconds a single
+/// missed detection must not end an event.
+const EMPTY_LOOKS: u32 = 2;
 
 /// One rule on one zone of one channel.
 #[derive(Debug)]
@@ -67,6 +74,7 @@ impl Presence {
             }
             (Some(open), false) => {
                 open.occupied = look.at;
+                open.empty = 0;
                 let due = u64::from(self.rule.update_s) * 1000;
                 let send = due > 0 && look.at.since_ms(open.updated) >= due;
                 open.last.objects = objects;
@@ -77,8 +85,9 @@ impl Presence {
                 })
             }
             (Some(open), true) => {
+                open.empty += 1;
                 let cleared = look.at.since_ms(open.occupied) >= u64::from(self.rule.clear_ms);
-                if !cleared {
+                if !cleared || open.empty < EMPTY_LOOKS {
                     return None;
                 }
                 stamp(&mut open.last, look);
@@ -119,7 +128,7 @@ impl Presence {
             model: Some(look.model.clone()),
             rate_hz: look.rate_hz,
         };
-        self.open = Some(Open { last: event.clone(), occupied: look.at, updated: look.at });
+        self.open = Some(Open { last: event.clone(), occupied: look.at, empty: 0, updated: look.at });
         event
     }
 }
@@ -201,6 +210,14 @@ mod tests {
         let inside = Some((0.2, 0.8));
         let steps = [(0, None), (1000, inside), (2000, None), (3000, inside), (4000, None), (5000, None), (6000, None)];
         assert_eq!(run(&mut rules(CONFIG), &steps), [(1000, Phase::Start), (6000, Phase::End)]);
+    }
+
+    #[test]
+    fn one_empty_look_ends_nothing_however_late() {
+        let inside = Some((0.2, 0.8));
+        let steps = [(0, inside), (10_000, None), (20_000, inside), (30_000, None), (40_000, None)];
+        assert_eq!(run(&mut rules(CONFIG), &steps)[..2], [(0, Phase::Start), (20_000, Phase::Update)]);
+        assert_eq!(run(&mut rules(CONFIG), &steps).last(), Some(&(40_000, Phase::End)));
     }
 
     #[test]
