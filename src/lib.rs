@@ -9,3 +9,4 @@ pub mod simulate;
 pub mod store;
 pub mod track;
 pub mod types;
+pub mod web;

@@ -14,6 +14,7 @@ pub mod events;
 pub mod messages;
 pub mod meta;
 mod open;
+pub mod users;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

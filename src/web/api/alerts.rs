@@ -1,0 +1,203 @@
+//! Alerts, their evidence, and what changed since.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    types::{
+        AlertId, ChannelId, EventId,
+        payload::{AlertAction, AlertPayload},
+    },
+    web::{
+        AppState,
+        auth::Deed,
+        error::{ApiError, Ids, Params},
+        ports::{Act, AlertDetail, AlertList, AlertQuery, StateFilter},
+        session::{Me, Peer},
+    },
+};
+
+const MAX_NOTE_CHARS: usize = 2000;
+const MAX_LIST: usize = 500;
+const MAX_CHANGES: usize = 1000;
+
+#[derive(Deserialize)]
+pub struct ListParams {
+    #[serde(default)]
+    state: StateFilter,
+    channel: Option<String>,
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+/// Newest first.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts",
+    params(("state" = Option<String>, Query, description = "open (default), new, acknowledged, dispatched, resolved, closed or all"),
+        ("channel" = Option<String>, Query, description = "Only of this channel"),
+        ("before" = Option<i64>, Query, description = "`next` of the page before"),
+        ("limit" = Option<usize>, Query, description = "1 to 500, 100 if not given")),
+    responses((status = 200, description = "A page", body = ref("#/components/schemas/AlertList"))))]
+pub async fn list(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Params(params): Params<ListParams>,
+) -> Result<Json<AlertList>, ApiError> {
+    // The console's form sends an empty value for "any".
+    let channel = params.channel.filter(|c| !c.is_empty()).map(|c| ChannelId::new(&c)).transpose();
+    let channel = channel.map_err(|e| ApiError::invalid(e.to_string()))?;
+    let limit = params.limit.unwrap_or(100).clamp(1, MAX_LIST);
+    let query = AlertQuery { state: params.state, channel, before: params.before, limit };
+    let proof = login.lists();
+    let mut list = state.ports().alerts.list(&proof, query).await?;
+    list.alerts.retain(|a| proof.covers(&a.area));
+    Ok(Json(list))
+}
+
+/// An alert with its history and latest events.
+#[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "alerts",
+    params(("id" = String, Path, description = "Alert id")),
+    responses((status = 200, description = "The alert", body = ref("#/components/schemas/AlertDetail")),
+        (status = 404, description = "No such alert", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn get(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Ids(id): Ids<AlertId>,
+) -> Result<Json<AlertDetail>, ApiError> {
+    let proof = state.auth().alert(&login, id).await?;
+    let detail = state.ports().alerts.get(&proof).await?.ok_or_else(|| ApiError::not_found("alert"))?;
+    Ok(Json(detail))
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActRequest {
+    /// The `rev` that was seen; a later change makes this fail with 409 instead of overwriting it.
+    rev: Option<u64>,
+    /// At most 2000 characters.
+    note: Option<String>,
+}
+
+/// Changes an alert's state.
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/{action}", tag = "alerts",
+    params(("id" = String, Path, description = "Alert id"),
+        ("action" = AlertAction, Path, description = "acknowledge, release, dispatch, resolve or close")),
+    request_body = ref("#/components/schemas/ActRequest"),
+    responses((status = 200, description = "The alert as it is now", body = ref("#/components/schemas/AlertPayload")),
+        (status = 409, description = "Somebody was quicker; with the alert as it is now", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn act(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Peer(address): Peer,
+    Ids((id, action)): Ids<(AlertId, AlertAction)>,
+    body: Bytes,
+) -> Result<Json<AlertPayload>, ApiError> {
+    let request: ActRequest = if body.is_empty() {
+        ActRequest::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|e| ApiError::invalid(format!("the body does not fit: {e}")))?
+    };
+    if request.note.as_ref().is_some_and(|n| n.chars().count() > MAX_NOTE_CHARS) {
+        return Err(ApiError::invalid(format!("the note is over {MAX_NOTE_CHARS} characters")));
+    }
+    let proof = state.auth().act(&login, id).await?;
+    let act = Act { action, rev: request.rev, note: request.note.filter(|n| !n.trim().is_empty()) };
+    let alert = state.ports().alerts.act(&proof, act).await?;
+    state.auth().record(login.user(), Deed::AlertAction, &format!("{} {id}", action_name(action)), address).await;
+    Ok(Json(alert))
+}
+
+pub fn action_name(action: AlertAction) -> &'static str {
+    match action {
+        AlertAction::Acknowledge => "acknowledge",
+        AlertAction::Release => "release",
+        AlertAction::Dispatch => "dispatch",
+        AlertAction::Resolve => "resolve",
+        AlertAction::Close => "close",
+    }
+}
+
+/// The event's picture, without boxes burnt in. Who looked is on record.
+#[utoipa::path(get, path = "/api/v1/events/{id}/snapshot", tag = "alerts",
+    params(("id" = String, Path, description = "Event id")),
+    responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 404, description = "No such event, or it has no picture", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn snapshot(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Peer(address): Peer,
+    Ids(id): Ids<EventId>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let proof = state.auth().snapshot(&login, id).await?;
+    // A snapshot never changes: its event's id is tag enough.
+    let tag = format!("\"{id}\"");
+    let caching = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        (header::ETAG, HeaderValue::from_str(&tag).map_err(|e| ApiError::unavailable(&e))?),
+    ];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    let jpeg = state.ports().snapshots.read(&proof).await?.ok_or_else(|| ApiError::not_found("snapshot"))?;
+    state.auth().record(login.user(), Deed::SnapshotViewed, &id.to_string(), address).await;
+    Ok((caching, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], jpeg).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct ChangesParams {
+    after: i64,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Change {
+    cursor: i64,
+    topic: String,
+    payload: serde_json::Value,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct ChangesView {
+    /// In commit order, only what the login may see.
+    changes: Vec<Change>,
+    /// `after` of the next request.
+    cursor: i64,
+    /// There is more after `cursor`.
+    more: bool,
+}
+
+/// What was committed since a cursor.
+#[utoipa::path(get, path = "/api/v1/changes", tag = "alerts",
+    params(("after" = i64, Query, description = "The last cursor that was seen"),
+        ("limit" = Option<usize>, Query, description = "1 to 1000, 500 if not given")),
+    responses((status = 200, description = "Changes", body = ref("#/components/schemas/ChangesView")),
+        (status = 410, description = "Older than what is kept", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn changes(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Params(params): Params<ChangesParams>,
+) -> Result<Json<ChangesView>, ApiError> {
+    if params.after < 0 {
+        return Err(ApiError::invalid("after is negative; begin with the cursor of a list"));
+    }
+    let limit = params.limit.unwrap_or(500).clamp(1, MAX_CHANGES);
+    let found = state.ports().alerts.changes(&login.lists(), params.after, limit).await?;
+    let changes = found
+        .messages
+        .iter()
+        // An empty payload only clears a retained message at the broker; it says nothing new.
+        .filter(|m| !m.payload.is_empty() && login.may_read(&m.scope))
+        .filter_map(|m| {
+            let payload = serde_json::from_slice(&m.payload).ok()?;
+            Some(Change { cursor: m.cursor?, topic: m.topic.clone(), payload })
+        })
+        .collect();
+    Ok(Json(ChangesView { changes, cursor: found.cursor.max(params.after), more: found.more }))
+}

@@ -1,0 +1,7 @@
+//! The routes of `/api/v1`, and those for machines. Handlers are thin: they take a login, ask `auth` for a proof, hand
+//! the proof to a port and shape the answer. They hold no rules of their own.
+
+pub mod alerts;
+pub mod channels;
+pub mod login;
+pub mod node;

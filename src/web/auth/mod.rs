@@ -1,0 +1,538 @@
+//! The one authorisation module: who somebody is, and what he may see and do.
+//!
+//! In: passwords, session tokens, ids. Out: a `Login`, and proofs (`proof`) that a port takes before it gives out media or
+//! alerts. What is outside a login's areas does not exist for it: the answer is "not found", never "forbidden".
+//!
+//! Passwords are argon2id strings, session tokens are 32 random bytes of which only the sha256 is stored. Tries are
+//! limited by account and by address. The first start makes the user `admin` with a one-time password; whoever logs in
+//! with a one-time password can do nothing but set a new one. Nothing here ever logs a password, token or hash.
+
+pub mod audit;
+mod feeds;
+pub mod limit;
+pub mod password;
+pub mod proof;
+mod token;
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+pub use audit::{Audit, Deed};
+pub use feeds::{Feed, Feeds};
+pub use proof::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
+pub use token::{TokenError, read_or_make_token};
+
+use self::{
+    limit::{Buckets, Policy, Tally, address_key},
+    password::{Hasher, PasswordError},
+};
+use super::ports::{Places, PortError};
+use crate::{
+    store::{
+        StoreError,
+        users::{UserRow, Users},
+    },
+    types::{AlertId, AreaId, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall},
+};
+
+/// Sha256 of a session token.
+pub type SessionKey = [u8; 32];
+
+/// The first login.
+pub const FIRST_USER: &str = "admin";
+/// File in the data directory that holds the one-time password until it is changed.
+pub const FIRST_PASSWORD_FILE: &str = "first-password";
+/// Characters that a new password must have, and bytes that any password may have.
+pub const MIN_PASSWORD: usize = 10;
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+/// A session's last use is written at most this often.
+const TOUCH_MS: i64 = 60_000;
+/// Records of who did what are kept this long.
+const AUDIT_KEEP_MS: i64 = 180 * 24 * 3_600_000;
+/// A wrong password may be tried this often before one has to wait. An address may be a proxy with a whole command centre behind it.
+const BY_ACCOUNT: Policy = Policy { free: 5, max_wait_ms: 60_000 };
+const BY_ADDRESS: Policy = Policy { free: 20, max_wait_ms: 15 * 60_000 };
+/// Pictures of a session: a wall of sixty at once, then ten a second.
+const PICTURES_AT_ONCE: u32 = 60;
+const PICTURES_PER_S: u32 = 10;
+
+/// What a login may do. One role so far; unknown ones in the database are refused, not guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Administrator,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Administrator => "administrator",
+        }
+    }
+    fn parse(text: &str) -> Option<Self> {
+        (text == "administrator").then_some(Role::Administrator)
+    }
+}
+
+/// Where a login may look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Areas {
+    All,
+    /// Everything that hangs on or below one of these areas.
+    Subtrees(Vec<AreaId>),
+}
+
+impl Areas {
+    /// `path`: ids from the root of the tree. What hangs on no area is for those who see everything.
+    pub fn cover(&self, path: &[AreaId]) -> bool {
+        match self {
+            Areas::All => true,
+            Areas::Subtrees(roots) => path.iter().any(|id| roots.contains(id)),
+        }
+    }
+}
+
+/// One who has logged in. Only this module makes one.
+#[derive(Debug, Clone)]
+pub struct Login {
+    user: UserId,
+    role: Role,
+    areas: Areas,
+    must_change: bool,
+    session: SessionKey,
+    csrf: Secret,
+}
+
+impl Login {
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+    pub fn role(&self) -> Role {
+        self.role
+    }
+    /// Logged in with a one-time password: may only set a new one.
+    pub fn must_change(&self) -> bool {
+        self.must_change
+    }
+    pub fn session(&self) -> SessionKey {
+        self.session
+    }
+    /// What the console must send as `X-CSRF-Token`.
+    pub fn csrf(&self) -> &Secret {
+        &self.csrf
+    }
+    /// Compares in constant time.
+    pub fn csrf_fits(&self, sent: &[u8]) -> bool {
+        self.csrf.expose().as_bytes().ct_eq(sent).into()
+    }
+    /// Whether a message may be shown to this login.
+    pub fn may_read(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Channel { area, .. } => self.areas.cover(area),
+            Scope::Node => true,
+            Scope::User(user) => *user == self.user,
+        }
+    }
+    /// For lists; what they hold is restricted to the login's areas.
+    pub fn lists(&self) -> ListProof {
+        ListProof::new(self.areas.clone())
+    }
+    fn same_rights(&self, other: &Login) -> bool {
+        self.role == other.role && self.areas == other.areas && !other.must_change
+    }
+}
+
+/// A session as handed to a client, once.
+#[derive(Debug)]
+pub struct Issued {
+    pub login: Login,
+    /// For the cookie.
+    pub token: Secret,
+}
+
+/// Why somebody was not let in, or a thing not given.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    #[error("user or password is wrong")]
+    Wrong,
+    #[error("too many tries; try again in {retry_s} s")]
+    TooMany { retry_s: u32 },
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Below(#[from] PortError),
+    #[error("cannot write {path}: {source}")]
+    File { path: String, source: std::io::Error },
+}
+
+struct Limits {
+    account: Tally<String>,
+    address: Tally<IpAddr>,
+    pictures: Buckets<SessionKey>,
+}
+
+/// The service; one a gateway.
+pub struct Auth {
+    users: Users,
+    clock: Clock,
+    idle_ms: i64,
+    data_dir: PathBuf,
+    hasher: Hasher,
+    limits: Mutex<Limits>,
+    places: Arc<dyn Places>,
+    feeds: Feeds,
+    audit: Audit,
+}
+
+impl Auth {
+    /// `idle_h`: a session ends after this many hours without a request. Must be called on a tokio runtime.
+    pub async fn new(
+        users: Users,
+        clock: Clock,
+        idle_h: u32,
+        data_dir: PathBuf,
+        places: Arc<dyn Places>,
+    ) -> Result<Self, AuthError> {
+        Ok(Self {
+            audit: Audit::start(users.clone()),
+            users,
+            clock,
+            idle_ms: i64::from(idle_h) * 3_600_000,
+            data_dir,
+            hasher: Hasher::new().await?,
+            limits: Mutex::new(Limits {
+                account: Tally::new(BY_ACCOUNT),
+                address: Tally::new(BY_ADDRESS),
+                pictures: Buckets::new(PICTURES_AT_ONCE, PICTURES_PER_S),
+            }),
+            places,
+            feeds: Feeds::default(),
+        })
+    }
+
+    pub fn feeds(&self) -> &Feeds {
+        &self.feeds
+    }
+
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Records a deed under the login's name.
+    pub async fn record(&self, user: &UserId, deed: Deed, what: &str, address: IpAddr) {
+        self.audit.record(self.clock.wall(), user.as_str(), deed, what, &address.to_string()).await;
+    }
+
+    // ---- Who somebody is
+
+    /// At the very first start: makes the user `admin` with a one-time password, which also stands in
+    /// `<data_dir>/first-password` (mode 0600) until it is changed. `None` if there is a login already.
+    pub async fn ensure_first(&self) -> Result<Option<Secret>, AuthError> {
+        if self.users.count().await? > 0 {
+            return Ok(None);
+        }
+        let user = UserId::new(FIRST_USER).map_err(|e| AuthError::Invalid(e.to_string()))?;
+        let secret = password::one_time()?;
+        let hash = self.hasher.hash(secret.clone()).await?;
+        let role = Role::Administrator.as_str().to_owned();
+        let row = UserRow { name: user, role, areas: None, hash, must_change: true };
+        // The file first: a login whose password nobody can know would lock everybody out.
+        self.write_first_password(&secret)?;
+        Ok(self.users.insert(&row, self.clock.wall()).await?.then_some(secret))
+    }
+
+    /// Whether this user still has a one-time password (then a new one may be made without taking anything away).
+    pub async fn one_time_pending(&self, user: &UserId) -> Result<bool, AuthError> {
+        Ok(self.users.by_name(user).await?.is_some_and(|u| u.must_change))
+    }
+
+    /// Gives the user a new one-time password and ends his sessions.
+    pub async fn reset_one_time(&self, user: &UserId) -> Result<Secret, AuthError> {
+        let secret = password::one_time()?;
+        let hash = self.hasher.hash(secret.clone()).await?;
+        if user.as_str() == FIRST_USER {
+            self.write_first_password(&secret)?;
+        }
+        if !self.users.set_password(user, None, &hash, true, self.clock.wall()).await? {
+            return Err(AuthError::NotFound("user"));
+        }
+        self.feeds.close_user(user);
+        self.audit.record(self.clock.wall(), user.as_str(), Deed::PasswordReset, "", "").await;
+        Ok(secret)
+    }
+
+    /// Adds a login; its password is taken as chosen by the user himself.
+    pub async fn add_user(&self, user: &UserId, areas: Areas, secret: Secret) -> Result<(), AuthError> {
+        check_new_password(user, &secret)?;
+        let hash = self.hasher.hash(secret).await?;
+        let areas = match areas {
+            Areas::All => None,
+            Areas::Subtrees(roots) => Some(roots),
+        };
+        let role = Role::Administrator.as_str().to_owned();
+        let row = UserRow { name: user.clone(), role, areas, hash, must_change: false };
+        if self.users.insert(&row, self.clock.wall()).await? {
+            Ok(())
+        } else {
+            Err(AuthError::Invalid(format!("the login '{user}' exists already")))
+        }
+    }
+
+    /// Checks user and password and begins a session.
+    pub async fn login(&self, name: &str, secret: Secret, address: IpAddr) -> Result<Issued, AuthError> {
+        let user = UserId::new(name).ok();
+        let account: String = user.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        let found = self.checked(&account, user.as_ref(), secret, address).await?;
+        let issued = self.issue(found).await?;
+        self.record(issued.login.user(), Deed::Login, "", address).await;
+        Ok(issued)
+    }
+
+    /// Sets a new password; ends all sessions of the user and begins a new one.
+    pub async fn change_password(
+        &self,
+        login: &Login,
+        old: Secret,
+        new: Secret,
+        address: IpAddr,
+    ) -> Result<Issued, AuthError> {
+        check_new_password(&login.user, &new)?;
+        if new.expose() == old.expose() {
+            return Err(AuthError::Invalid("the new password is the old one; choose another".into()));
+        }
+        let row = self.checked(login.user.as_str(), Some(&login.user), old, address).await?;
+        let hash = self.hasher.hash(new).await?;
+        if !self.users.set_password(&login.user, Some(&row.hash), &hash, false, self.clock.wall()).await? {
+            return Err(AuthError::Invalid("the password was changed elsewhere meanwhile; log in anew".into()));
+        }
+        self.feeds.close_user(&login.user);
+        if login.user.as_str() == FIRST_USER {
+            self.remove_first_password();
+        }
+        self.record(&login.user, Deed::PasswordChanged, "", address).await;
+        self.issue(UserRow { hash, must_change: false, ..row }).await
+    }
+
+    /// Ends the session and its feeds.
+    pub async fn logout(&self, login: &Login, address: IpAddr) -> Result<(), AuthError> {
+        self.users.delete_session(&login.session).await?;
+        self.feeds.close_session(login.session);
+        self.record(&login.user, Deed::Logout, "", address).await;
+        Ok(())
+    }
+
+    /// The login of a session token, if it still holds; counts as use.
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Login>, AuthError> {
+        let Some(session) = session_key(token) else { return Ok(None) };
+        let Some((login, last)) = self.load(session).await? else { return Ok(None) };
+        let now = self.clock.wall();
+        // The wall clock may jump either way; a use in the future is set right.
+        if (now.0 - last.0).abs() >= TOUCH_MS
+            && let Err(e) = self.users.touch_session(&session, now).await
+        {
+            // A database that cannot write must not lock the operators out.
+            tracing::warn!("the use of a session was not written down: {e}");
+        }
+        Ok(Some(login))
+    }
+
+    /// Whether a login still holds with the same rights; for feeds, does not count as use.
+    pub async fn still_holds(&self, login: &Login) -> Result<bool, AuthError> {
+        Ok(self.load(login.session).await?.is_some_and(|(now, _)| login.same_rights(&now)))
+    }
+
+    /// Deletes what is over: idle sessions, old records.
+    pub async fn sweep(&self) -> Result<(), AuthError> {
+        let now = self.clock.wall();
+        Ok(self.users.purge(Wall(now.0 - self.idle_ms), Wall(now.0 - AUDIT_KEEP_MS)).await?)
+    }
+
+    async fn load(&self, session: SessionKey) -> Result<Option<(Login, Wall)>, AuthError> {
+        let Some(row) = self.users.session(&session).await? else { return Ok(None) };
+        if self.clock.wall().0 - row.last.0 > self.idle_ms {
+            return Ok(None);
+        }
+        let Some(login) = login_of(&row.user, session, Secret::new(row.csrf)) else { return Ok(None) };
+        Ok(Some((login, row.last)))
+    }
+
+    /// Limits, then the password, with the same work for users that do not exist.
+    async fn checked(
+        &self,
+        account: &str,
+        user: Option<&UserId>,
+        secret: Secret,
+        address: IpAddr,
+    ) -> Result<UserRow, AuthError> {
+        let (key, now) = (address_key(address), self.clock.mono());
+        let wait_ms = {
+            let mut limits = self.limits.lock();
+            let wait = limits.account.wait_ms(&account.to_owned(), now).max(limits.address.wait_ms(&key, now));
+            if wait == 0 {
+                limits.account.begin(account.to_owned(), now);
+                limits.address.begin(key, now);
+            }
+            wait
+        };
+        if wait_ms > 0 {
+            metrics::counter!("skyeye_web_logins_limited_total").increment(1);
+            self.audit.record(self.clock.wall(), account, Deed::LoginRefused, "", &address.to_string()).await;
+            return Err(AuthError::TooMany { retry_s: u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX) });
+        }
+        let row = match user {
+            Some(user) => self.users.by_name(user).await?,
+            None => None,
+        };
+        let fits = secret.expose().len() <= MAX_PASSWORD_BYTES
+            && self.hasher.verify(secret, row.as_ref().map(|r| r.hash.clone())).await?;
+        match row.filter(|_| fits) {
+            Some(row) => {
+                let mut limits = self.limits.lock();
+                limits.account.forget(&account.to_owned());
+                limits.address.take_back(&key);
+                Ok(row)
+            }
+            None => {
+                metrics::counter!("skyeye_web_logins_failed_total").increment(1);
+                self.audit.record(self.clock.wall(), account, Deed::LoginFailed, "", &address.to_string()).await;
+                Err(AuthError::Wrong)
+            }
+        }
+    }
+
+    async fn issue(&self, row: UserRow) -> Result<Issued, AuthError> {
+        let token = Secret::new(hex::encode(password::random::<32>()?));
+        let csrf = Secret::new(hex::encode(password::random::<32>()?));
+        let session = session_key(token.expose()).ok_or(AuthError::Wrong)?;
+        let login = login_of(&row, session, csrf.clone())
+            .ok_or_else(|| AuthError::Invalid(format!("the role '{}' is unknown to this version", row.role)))?;
+        self.users.insert_session(&session, &row.name, csrf.expose(), self.clock.wall()).await?;
+        Ok(Issued { login, token })
+    }
+
+    fn write_first_password(&self, secret: &Secret) -> Result<(), AuthError> {
+        let path = self.data_dir.join(FIRST_PASSWORD_FILE);
+        token::write_private(&path, secret)
+            .map_err(|source| AuthError::File { path: path.display().to_string(), source })
+    }
+
+    fn remove_first_password(&self) {
+        let path = self.data_dir.join(FIRST_PASSWORD_FILE);
+        if let Err(e) = std::fs::remove_file(&path)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("{} holds a password that is no longer valid and cannot be removed: {e}", path.display());
+        }
+    }
+
+    // ---- What he may see and do
+
+    /// Pictures and details of a channel.
+    pub fn media(&self, login: &Login, channel: &ChannelId) -> Result<MediaProof, AuthError> {
+        match self.places.channel(channel) {
+            Some(path) if login.areas.cover(&path) => Ok(MediaProof::new(channel.clone())),
+            _ => Err(AuthError::NotFound("channel")),
+        }
+    }
+
+    /// The evidence of an event.
+    pub async fn snapshot(&self, login: &Login, event: EventId) -> Result<SnapshotProof, AuthError> {
+        match self.places.event(event).await? {
+            Some(place) if login.areas.cover(&place.area) => Ok(SnapshotProof::new(event, place.channel)),
+            _ => Err(AuthError::NotFound("event")),
+        }
+    }
+
+    pub async fn alert(&self, login: &Login, alert: AlertId) -> Result<AlertProof, AuthError> {
+        match self.places.alert(alert).await? {
+            Some(path) if login.areas.cover(&path) => Ok(AlertProof::new(alert)),
+            _ => Err(AuthError::NotFound("alert")),
+        }
+    }
+
+    /// Changing an alert. Every role so far may.
+    pub async fn act(&self, login: &Login, alert: AlertId) -> Result<ActProof, AuthError> {
+        let proof = self.alert(login, alert).await?;
+        match login.role {
+            Role::Administrator => Ok(ActProof::new(proof.alert(), login.user.clone())),
+        }
+    }
+
+    /// Whether this session may have a further picture now.
+    pub fn picture_allowed(&self, login: &Login) -> bool {
+        self.limits.lock().pictures.take(login.session, self.clock.mono())
+    }
+}
+
+fn login_of(row: &UserRow, session: SessionKey, csrf: Secret) -> Option<Login> {
+    Some(Login {
+        user: row.name.clone(),
+        role: Role::parse(&row.role)?,
+        areas: row.areas.clone().map_or(Areas::All, Areas::Subtrees),
+        must_change: row.must_change,
+        session,
+        csrf,
+    })
+}
+
+/// 64 hex digits to the sha256 of the 32 bytes; anything else is no token.
+fn session_key(token: &str) -> Option<SessionKey> {
+    let mut bytes = [0u8; 32];
+    hex::decode_to_slice(token, &mut bytes).ok()?;
+    Some(Sha256::digest(bytes).into())
+}
+
+fn check_new_password(user: &UserId, secret: &Secret) -> Result<(), AuthError> {
+    let text = secret.expose();
+    if text.chars().count() < MIN_PASSWORD {
+        return Err(AuthError::Invalid(format!(
+            "the new password is too short; use at least {MIN_PASSWORD} characters"
+        )));
+    }
+    if text.len() > MAX_PASSWORD_BYTES {
+        return Err(AuthError::Invalid(format!(
+            "the new password is over {MAX_PASSWORD_BYTES} bytes; use a shorter one"
+        )));
+    }
+    if text.eq_ignore_ascii_case(user.as_str()) {
+        return Err(AuthError::Invalid("the new password is the user's name; choose another".into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(ids: &[&str]) -> Vec<AreaId> {
+        ids.iter().map(|id| AreaId::new(id).unwrap()).collect()
+    }
+
+    #[test]
+    fn areas_cover_their_subtrees_only() {
+        let north = Areas::Subtrees(path(&["north"]));
+        assert!(north.cover(&path(&["city", "north"])));
+        assert!(north.cover(&path(&["city", "north", "grid-7"])));
+        assert!(!north.cover(&path(&["city", "south"])));
+        assert!(!north.cover(&path(&["city"])), "the parent is not in the subtree");
+        assert!(!north.cover(&[]), "what hangs nowhere is for those who see everything");
+        assert!(Areas::All.cover(&[]));
+        assert!(!Areas::Subtrees(vec![]).cover(&path(&["city"])), "no area is nothing, not everything");
+    }
+
+    #[test]
+    fn a_token_is_64_hex_digits() {
+        assert!(session_key(&"ab".repeat(32)).is_some());
+        for bad in ["", "ab", &"ab".repeat(33), &"zz".repeat(32), &"é".repeat(32)] {
+            assert!(session_key(bad).is_none(), "{bad}");
+        }
+    }
+}

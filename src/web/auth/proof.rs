@@ -1,0 +1,107 @@
+//! Proofs: values that say "this was allowed". They have private fields and no constructor outside `auth`, so a handler
+//! can only come by one through `Auth`, which has looked up where the thing hangs and compared it with the login's areas.
+//!
+//! ```compile_fail,E0451
+//! // Forging a proof does not compile.
+//! use skyeye::{types::ChannelId, web::auth::MediaProof};
+//! let forged = MediaProof { channel: ChannelId::new("gate").unwrap() };
+//! ```
+//!
+//! ```compile_fail,E0451
+//! use skyeye::{types::{AlertId, UserId}, web::auth::ActProof};
+//! let forged = ActProof { alert: AlertId::at(0), author: UserId::new("admin").unwrap() };
+//! ```
+
+use super::Areas;
+use crate::types::{AlertId, AreaId, ChannelId, EventId, UserId};
+
+/// May see pictures and details of one channel.
+#[derive(Debug, Clone)]
+pub struct MediaProof {
+    channel: ChannelId,
+}
+
+/// May see the evidence of one event.
+#[derive(Debug, Clone)]
+pub struct SnapshotProof {
+    event: EventId,
+    channel: ChannelId,
+}
+
+/// May read one alert.
+#[derive(Debug, Clone)]
+pub struct AlertProof {
+    alert: AlertId,
+}
+
+/// May change one alert, under this name.
+#[derive(Debug, Clone)]
+pub struct ActProof {
+    alert: AlertId,
+    author: UserId,
+}
+
+/// May read lists, restricted to areas.
+#[derive(Debug, Clone)]
+pub struct ListProof {
+    areas: Areas,
+}
+
+impl MediaProof {
+    pub(super) fn new(channel: ChannelId) -> Self {
+        Self { channel }
+    }
+    pub fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+}
+
+impl SnapshotProof {
+    pub(super) fn new(event: EventId, channel: ChannelId) -> Self {
+        Self { event, channel }
+    }
+    pub fn event(&self) -> EventId {
+        self.event
+    }
+    pub fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+}
+
+impl AlertProof {
+    pub(super) fn new(alert: AlertId) -> Self {
+        Self { alert }
+    }
+    pub fn alert(&self) -> AlertId {
+        self.alert
+    }
+}
+
+impl ActProof {
+    pub(super) fn new(alert: AlertId, author: UserId) -> Self {
+        Self { alert, author }
+    }
+    pub fn alert(&self) -> AlertId {
+        self.alert
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl ListProof {
+    pub(super) fn new(areas: Areas) -> Self {
+        Self { areas }
+    }
+    /// Whether something that hangs at this path may be listed.
+    pub fn covers(&self, path: &[AreaId]) -> bool {
+        self.areas.cover(path)
+    }
+    /// Roots of the subtrees to restrict a query to; `None`: no restriction.
+    pub fn areas(&self) -> Option<&[AreaId]> {
+        match &self.areas {
+            Areas::All => None,
+            Areas::Subtrees(roots) => Some(roots),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The last stage: API, login, the console's files and its live feed.
+//!
+//! In: HTTP requests and WebSockets; from the other stages what `ports` names, implemented by `node`. Out: JSON, pictures,
+//! MQTT packets. Everything is behind a login except liveness, the login itself and the console's files; handlers get
+//! media and alerts only with a proof that `auth` makes. Bounded a client: connections, feeds, bodies, tries,
+//! pictures; a slow feed is told what it lost. Must never: listen beyond loopback without TLS or an explicit key, hold a
+//! request of one client because of another, show a secret, or write to the store other than logins and records.
+
+mod api;
+mod assets;
+pub mod auth;
+mod error;
+mod guard;
+mod mqtt;
+mod openapi;
+pub mod ports;
+mod serve;
+mod session;
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    auth::{Auth, AuthError, TokenError, read_or_make_token},
+    error::ApiError,
+    openapi::Description,
+    ports::{Alerts, Channels, Commands, NodeInfo, Pictures, Places, Snapshots},
+};
+use crate::{
+    config::Config,
+    store::users::Users,
+    types::{Clock, Message, NodeId, Secret, SiteId},
+};
+
+pub use serve::{Bound, bind, serve};
+
+/// Largest body of a request.
+const MAX_BODY: usize = 64 << 10;
+/// File in the data directory where `web.metrics_token_file` names none.
+pub const METRICS_TOKEN_FILE: &str = "metrics-token";
+
+/// Why the web stage cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    #[error("web.listen: '{0}' is not ADDRESS:PORT; e.g. \"127.0.0.1:8080\"")]
+    Address(String),
+    #[error(
+        "web.listen: {0} is not a loopback address and there is no TLS; set web.tls_cert and web.tls_key, \
+         or web.allow_plain = true where a proxy encrypts"
+    )]
+    Plain(std::net::SocketAddr),
+    #[error(
+        "web.listen: cannot listen on {address}: {source}; another process has the port, or the address is not ours"
+    )]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
+    #[error("web.tls_cert and web.tls_key: {0}")]
+    Tls(std::io::Error),
+    #[error("the web server ended: {0}")]
+    Serve(std::io::Error),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
+
+/// What the other stages give.
+pub struct Ports {
+    pub alerts: Arc<dyn Alerts>,
+    pub places: Arc<dyn Places>,
+    pub pictures: Arc<dyn Pictures>,
+    pub snapshots: Arc<dyn Snapshots>,
+    pub channels: Arc<dyn Channels>,
+    pub node: Arc<dyn NodeInfo>,
+    pub commands: Arc<dyn Commands>,
+    /// Facts after their commit and states when they change; every feed subscribes to it.
+    pub feed: broadcast::Sender<Arc<Message>>,
+}
+
+/// What a session is told about where it is.
+#[derive(Debug, Clone)]
+pub struct SiteInfo {
+    pub site: SiteId,
+    pub site_name: String,
+    pub node: NodeId,
+    pub version: &'static str,
+    pub time_zone: String,
+}
+
+struct Inner {
+    site: SiteInfo,
+    tls: bool,
+    origins: Vec<String>,
+    metrics_token: Secret,
+    auth: Auth,
+    ports: Ports,
+    closing: CancellationToken,
+}
+
+/// Everything that handlers use. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    inner: Arc<Inner>,
+}
+
+impl AppState {
+    /// Reads or makes the token for `/metrics`; must be called on a tokio runtime.
+    pub async fn new(config: &Config, clock: Clock, users: Users, ports: Ports) -> Result<AppState, WebError> {
+        let web = &config.web;
+        let data_dir: PathBuf = config.node.data_dir.clone();
+        let token = web.metrics_token_file.clone().unwrap_or_else(|| data_dir.join(METRICS_TOKEN_FILE));
+        let auth = Auth::new(users, clock, web.session_idle_h, data_dir, Arc::clone(&ports.places)).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                site: SiteInfo {
+                    site: config.node.site.clone(),
+                    site_name: config.node.site_name.clone(),
+                    node: config.node.id.clone(),
+                    version: env!("CARGO_PKG_VERSION"),
+                    time_zone: config.node.time_zone.clone(),
+                },
+                tls: web.tls_cert.is_some() && web.tls_key.is_some(),
+                origins: web.origins.iter().map(|o| o.trim_end_matches('/').to_ascii_lowercase()).collect(),
+                metrics_token: read_or_make_token(&token)?,
+                auth,
+                ports,
+                closing: CancellationToken::new(),
+            }),
+        })
+    }
+
+    /// Logins: first password, reset, adding users.
+    pub fn auth(&self) -> &Auth {
+        &self.inner.auth
+    }
+    fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+    fn site(&self) -> &SiteInfo {
+        &self.inner.site
+    }
+    fn tls(&self) -> bool {
+        self.inner.tls
+    }
+    fn metrics_token(&self) -> &Secret {
+        &self.inner.metrics_token
+    }
+    fn is_configured_origin(&self, origin: &str) -> bool {
+        self.inner.origins.iter().any(|o| o == origin)
+    }
+    fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+}
+
+/// Routes by the door that they stand behind.
+struct Routes {
+    /// Without a login.
+    open: OpenApiRouter<AppState>,
+    /// With a login or the token for machines.
+    machine: OpenApiRouter<AppState>,
+    /// With any login, also one that must set a new password.
+    entered: OpenApiRouter<AppState>,
+    /// With a login.
+    full: OpenApiRouter<AppState>,
+}
+
+fn all_routes() -> Routes {
+    Routes {
+        open: OpenApiRouter::new().routes(routes!(api::login::login)).routes(routes!(api::node::healthz)),
+        machine: OpenApiRouter::new().routes(routes!(api::node::readyz)).routes(routes!(api::node::metrics)),
+        entered: OpenApiRouter::new()
+            .routes(routes!(api::login::session))
+            .routes(routes!(api::login::password))
+            .routes(routes!(api::login::logout)),
+        full: OpenApiRouter::new()
+            .routes(routes!(api::alerts::list))
+            .routes(routes!(api::alerts::get))
+            .routes(routes!(api::alerts::act))
+            .routes(routes!(api::alerts::snapshot))
+            .routes(routes!(api::alerts::changes))
+            .routes(routes!(api::channels::list))
+            .routes(routes!(api::channels::get))
+            .routes(routes!(api::channels::picture))
+            .routes(routes!(api::node::node))
+            .routes(routes!(openapi::document))
+            .routes(routes!(openapi::docs))
+            .routes(routes!(openapi::docs_css))
+            .routes(routes!(mqtt::upgrade)),
+    }
+}
+
+/// The OpenAPI document of all routes.
+pub fn openapi_document() -> serde_json::Value {
+    let Routes { open, machine, entered, full } = all_routes();
+    openapi::complete(&open.merge(machine).merge(entered).merge(full).into_openapi())
+}
+
+/// The whole web stage as one service; `serve` puts it on a socket.
+pub fn router(state: AppState) -> Router {
+    let Routes { open, machine, entered, full } = all_routes();
+    let routes = open
+        .merge(machine.route_layer(from_fn_with_state(state.clone(), session::login_or_token)))
+        .merge(entered.route_layer(from_fn_with_state(state.clone(), session::any_login)))
+        .merge(full.route_layer(from_fn_with_state(state.clone(), session::full_login)));
+    let (router, openapi) = routes.split_for_parts();
+    router
+        .fallback(assets::fallback)
+        .method_not_allowed_fallback(async || {
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the route does not know this method")
+                .into_response()
+        })
+        .layer(Extension(Description::new(&openapi::complete(&openapi))))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(serve::count))
+        .layer(from_fn_with_state(state.clone(), guard::envelope))
+        .with_state(state)
+}

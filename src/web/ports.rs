@@ -1,0 +1,297 @@
+//! What `web` needs from the stages above it, as traits: `node` implements them, so that this module knows neither the
+//! ledger nor the decoders.
+//!
+//! The rule of the house stands in the signatures: what gives out media or alerts takes a proof, and only `auth` makes
+//! proofs. An implementation therefore never has to think about rights, and a handler that forgot to ask cannot be
+//! written. Implementations must be bounded in time and must not block the runtime.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
+use crate::{
+    config,
+    types::{
+        AlertId, AreaId, ChannelId, EventId, Message, Point, RuleId, UserId, Wall, ZoneId,
+        payload::{AlertAction, AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
+    },
+};
+
+/// Something below did not work; the sentence is for the log, the client hears that it should try again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct PortError(pub String);
+
+/// Which states a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StateFilter {
+    /// All but closed.
+    #[default]
+    Open,
+    New,
+    Acknowledged,
+    Dispatched,
+    Resolved,
+    Closed,
+    All,
+}
+
+impl StateFilter {
+    pub fn admits(self, state: AlertState) -> bool {
+        match self {
+            StateFilter::Open => state.is_open(),
+            StateFilter::All => true,
+            StateFilter::New => state == AlertState::New,
+            StateFilter::Acknowledged => state == AlertState::Acknowledged,
+            StateFilter::Dispatched => state == AlertState::Dispatched,
+            StateFilter::Resolved => state == AlertState::Resolved,
+            StateFilter::Closed => state == AlertState::Closed,
+        }
+    }
+}
+
+/// A page of alerts, newest first.
+#[derive(Debug, Clone)]
+pub struct AlertQuery {
+    pub state: StateFilter,
+    pub channel: Option<ChannelId>,
+    /// `next` of the page before.
+    pub before: Option<i64>,
+    /// 1 to 500.
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AlertList {
+    pub alerts: Vec<AlertPayload>,
+    /// The latest commit at the time of reading; where to follow `changes` from.
+    pub cursor: i64,
+    /// `before` of the next page; null at the end.
+    pub next: Option<i64>,
+}
+
+/// One change of an alert.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AlertChange {
+    pub rev: u64,
+    pub at: Wall,
+    /// Null where the gateway itself did it.
+    pub author: Option<UserId>,
+    /// `opened`, `event`, `acknowledge`, `release`, `dispatch`, `resolve` or `close`.
+    pub action: String,
+    pub from: Option<AlertState>,
+    pub to: AlertState,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AlertDetail {
+    pub alert: AlertPayload,
+    pub history: Vec<AlertChange>,
+    /// The latest 50, newest first.
+    pub events: Vec<EventPayload>,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    pub action: AlertAction,
+    /// The `rev` that the operator saw.
+    pub rev: Option<u64>,
+    pub note: Option<String>,
+}
+
+/// Why an alert was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    #[error("no such alert")]
+    NotFound,
+    /// Somebody else was quicker, or the state does not allow it; the sentence tells who has it.
+    #[error("{message}")]
+    Conflict { message: String, alert: Box<AlertPayload> },
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Committed messages after a cursor.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// In commit order; their `cursor` is set.
+    pub messages: Vec<Message>,
+    /// The cursor of the last row that was looked at, also where it was filtered out.
+    pub cursor: i64,
+    pub more: bool,
+}
+
+/// Why changes cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangesError {
+    /// `after` is older than what is kept.
+    #[error("changes that old are no longer kept")]
+    Gone,
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Alerts and the record of changes.
+pub trait Alerts: Send + Sync {
+    /// Only alerts that the proof covers.
+    fn list<'a>(&'a self, proof: &'a ListProof, query: AlertQuery) -> BoxFuture<'a, Result<AlertList, PortError>>;
+    fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>>;
+    /// Waits for the commit.
+    fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>>;
+    /// At most `limit` rows; the caller filters by scope.
+    fn changes<'a>(
+        &'a self,
+        proof: &'a ListProof,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Changes, ChangesError>>;
+}
+
+/// Where an event happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub channel: ChannelId,
+    /// Ids from the root of the area tree.
+    pub area: Vec<AreaId>,
+}
+
+/// Where things hang in the area tree; `auth` decides by it.
+pub trait Places: Send + Sync {
+    /// Area path of a configured channel.
+    fn channel(&self, id: &ChannelId) -> Option<Vec<AreaId>>;
+    /// Area path of an alert as it was when it arose.
+    fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>>;
+    /// Channel and area path of an event as they were when it arose.
+    fn event(&self, id: EventId) -> BoxFuture<'_, Result<Option<Place>, PortError>>;
+}
+
+/// The latest picture of a channel, masks burnt in.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub jpeg: Bytes,
+    pub seen: Wall,
+    pub age_ms: u64,
+}
+
+/// Pictures on request.
+pub trait Pictures: Send + Sync {
+    /// The latest key frame; the implementation keeps it a second, so that many viewers cost one decode.
+    fn latest<'a>(&'a self, proof: &'a MediaProof) -> BoxFuture<'a, Option<Picture>>;
+}
+
+/// Stored evidence.
+pub trait Snapshots: Send + Sync {
+    /// JPEG of the event that the proof is for; `None` if it has none (any more).
+    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>>;
+}
+
+/// A zone for drawing.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ZoneView {
+    pub id: ZoneId,
+    pub name: String,
+    pub polygon: Vec<Point>,
+}
+
+/// A channel as the console shows it. Never holds a user, a password or an address that could hold one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ChannelView {
+    pub id: ChannelId,
+    pub name: String,
+    /// Ids from the root of the area tree.
+    pub area: Vec<AreaId>,
+    pub area_names: Vec<String>,
+    pub stream: config::StreamKind,
+    pub transport: config::Transport,
+    pub host: String,
+    pub health: HealthPayload,
+    pub rules: Vec<RuleId>,
+    pub zones: Vec<ZoneView>,
+}
+
+impl ChannelView {
+    /// From the configuration, with the health of this moment.
+    pub fn new(config: &config::Config, channel: &config::Channel, health: HealthPayload) -> Self {
+        let area = config.area_path(channel);
+        let area_names = area
+            .iter()
+            .map(|id| config.area.iter().find(|a| a.id == *id).map_or_else(|| id.to_string(), |a| a.name.clone()))
+            .collect();
+        Self {
+            id: channel.id.clone(),
+            name: channel.display_name().to_owned(),
+            area_names,
+            area,
+            stream: channel.stream,
+            transport: channel.transport,
+            host: url::Url::parse(&channel.url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default(),
+            health,
+            rules: config.rules_of(channel).map(|r| r.id.clone()).collect(),
+            zones: channel
+                .zone
+                .iter()
+                .map(|z| ZoneView {
+                    id: z.id.clone(),
+                    name: if z.name.is_empty() { z.id.to_string() } else { z.name.clone() },
+                    polygon: z.polygon.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The channel list. What it gives is filtered by rights here in `web`.
+pub trait Channels: Send + Sync {
+    /// In the order of the configuration.
+    fn list(&self, proof: &ListProof) -> Vec<ChannelView>;
+    fn get(&self, proof: &MediaProof) -> Option<ChannelView>;
+}
+
+/// Rows that wait for the broker.
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
+pub struct OutboxView {
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// The node's own state.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NodeView {
+    #[serde(flatten)]
+    pub node: NodePayload,
+    pub uptime_s: u64,
+    /// Number of channels by state, e.g. `{"running": 12}`.
+    pub channels: BTreeMap<String, u32>,
+    pub outbox: OutboxView,
+    pub looks_per_s: f32,
+}
+
+pub trait NodeInfo: Send + Sync {
+    fn view(&self) -> BoxFuture<'_, NodeView>;
+    /// What keeps the node from being ready, one sentence each; empty is ready.
+    fn not_ready(&self) -> BoxFuture<'_, Vec<String>>;
+    /// Prometheus text.
+    fn metrics(&self) -> String;
+}
+
+/// Commands that came over the console's feed.
+pub trait Commands: Send + Sync {
+    /// Carries one command out and commits its result, which then reaches the author on
+    /// `.../result/{user}/{request}`. `Err` holds a sentence: the command was refused before it got here, and the result
+    /// says so. Returns when the result is committed; the author's PUBACK waits for it.
+    fn run<'a>(
+        &'a self,
+        user: &'a UserId,
+        request: &'a str,
+        command: Result<(ActProof, CommandPayload), String>,
+    ) -> BoxFuture<'a, Result<(), PortError>>;
+}

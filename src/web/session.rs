@@ -1,0 +1,119 @@
+//! Between HTTP and `auth`: the session cookie, the token against cross-site requests, and the doors in front of the
+//! routes. A door is a layer of a whole group of routes, so that a new route is behind one or does not exist.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::CookieJar;
+use subtle::ConstantTimeEq;
+
+use super::{AppState, auth::Login, error::ApiError};
+use crate::types::Secret;
+
+pub const COOKIE: &str = "skyeye_session";
+pub const CSRF_HEADER: &str = "x-csrf-token";
+
+/// The login of a request that came through a door.
+#[derive(Clone)]
+pub struct Me(pub Arc<Login>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Me {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Me>().cloned().ok_or_else(ApiError::unauthenticated)
+    }
+}
+
+/// The address of the caller, that of the proxy where there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        // All callers without an address share one limit.
+        Ok(Self(info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip())))
+    }
+}
+
+/// The login that the request's cookie stands for.
+async fn login_of(state: &AppState, headers: &HeaderMap) -> Result<Option<Login>, ApiError> {
+    let jar = CookieJar::from_headers(headers);
+    match jar.get(COOKIE) {
+        Some(cookie) => Ok(state.auth().authenticate(cookie.value()).await?),
+        None => Ok(None),
+    }
+}
+
+async fn enter(state: &AppState, request: &mut Request) -> Result<Arc<Login>, ApiError> {
+    let login = login_of(state, request.headers()).await?.ok_or_else(ApiError::unauthenticated)?;
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let sent = request.headers().get(CSRF_HEADER).map_or(&b""[..], HeaderValue::as_bytes);
+        if !login.csrf_fits(sent) {
+            metrics::counter!("skyeye_web_refused_total", "why" => "csrf").increment(1);
+            return Err(ApiError::forbidden("the header X-CSRF-Token is missing or not that of the session"));
+        }
+    }
+    let login = Arc::new(login);
+    request.extensions_mut().insert(Me(Arc::clone(&login)));
+    Ok(login)
+}
+
+/// Door of what a login may do even with a one-time password: see that it must set a new one, set it, leave.
+pub async fn any_login(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    match enter(&state, &mut request).await {
+        Ok(_) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
+/// Door of everything else.
+pub async fn full_login(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    match enter(&state, &mut request).await {
+        Ok(login) if login.must_change() => password_due().into_response(),
+        Ok(_) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
+/// Door of what machines ask: a login, or the token from `web.metrics_token_file`.
+pub async fn login_or_token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
+    if bearer.is_some_and(|sent| state.metrics_token().expose().as_bytes().ct_eq(sent).into()) {
+        return next.run(request).await;
+    }
+    match enter(&state, &mut request).await {
+        Ok(login) if login.must_change() => password_due().into_response(),
+        Ok(_) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
+fn password_due() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "password_change_required", "set a new password first")
+}
+
+/// `Set-Cookie` that begins a session. `secure`: the browser reached us over TLS.
+pub fn cookie(token: &Secret, secure: bool) -> Option<HeaderValue> {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", token.expose());
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// `Set-Cookie` that ends it.
+pub fn cookie_end() -> HeaderValue {
+    HeaderValue::from_static("skyeye_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+}
