@@ -1,0 +1,217 @@
+//! The registry of channels: what is configured and how each one fares.
+//!
+//! In goes the configuration and, from `ingest` and the looks, changes of health; out come entries that any part of
+//! the gateway reads at little cost. Only the latest value counts: there is no history here and nothing is stored.
+//! An update allocates nothing of its own; whoever measures rates does so over windows and writes once a second.
+//!
+//! It never knows how health is published. `Entry::version` counts the changes that are worth telling, so that a
+//! publisher compares one number instead of the whole health.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use metrics::gauge;
+use parking_lot::Mutex;
+
+use crate::config::{self, Config};
+use crate::types::{AreaId, ChannelHealth, ChannelId, ChannelState, Clock};
+
+/// Rates that differ by less than this share from what was last told are not news.
+const RATE_NEWS: f32 = 0.2;
+/// Nor are clock skews that moved by less than this.
+const SKEW_NEWS_MS: u64 = 500;
+
+/// One configured channel and its health.
+pub struct Entry {
+    pub config: config::Channel,
+    /// Ids from the root of the area tree.
+    pub area: Vec<AreaId>,
+    /// Shared with the entry that a reload puts in this one's place, so that whoever holds either writes the same.
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    health: Mutex<Health>,
+    version: AtomicU64,
+}
+
+struct Health {
+    now: ChannelHealth,
+    /// As it was at the last change of `version`.
+    told: ChannelHealth,
+}
+
+impl Entry {
+    fn new(config: config::Channel, area: Vec<AreaId>, clock: Clock) -> Self {
+        let health = if config.enabled {
+            ChannelHealth::new(ChannelState::Connecting, "waits for its first session", clock.wall())
+        } else {
+            ChannelHealth::new(
+                ChannelState::Disabled,
+                "is switched off; set enabled = true on the channel to watch it",
+                clock.wall(),
+            )
+        };
+        count_state(health.state, 1.0);
+        let shared =
+            Shared { health: Mutex::new(Health { told: health.clone(), now: health }), version: AtomicU64::new(1) };
+        Self { config, area, shared: Arc::new(shared) }
+    }
+
+    pub fn health(&self) -> ChannelHealth {
+        self.shared.health.lock().now.clone()
+    }
+
+    /// Only the state, without copying the rest.
+    pub fn state(&self) -> ChannelState {
+        self.shared.health.lock().now.state
+    }
+
+    /// Changes the health. The closure runs under the entry's lock: it must be short and must not block.
+    pub fn update(&self, f: impl FnOnce(&mut ChannelHealth)) {
+        let mut health = self.shared.health.lock();
+        let before = health.now.state;
+        f(&mut health.now);
+        if health.now.state != before {
+            count_state(before, -1.0);
+            count_state(health.now.state, 1.0);
+        }
+        if is_news(&health.told, &health.now) {
+            let Health { now, told } = &mut *health;
+            told.clone_from(now);
+            self.shared.version.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Counts the changes that are worth publishing, from 1.
+    pub fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        count_state(self.health.get_mut().now.state, -1.0);
+    }
+}
+
+fn count_state(state: ChannelState, by: f64) {
+    gauge!("skyeye_channel_state", "state" => state.as_str()).increment(by);
+}
+
+fn is_news(told: &ChannelHealth, now: &ChannelHealth) -> bool {
+    let moved = |a: f32, b: f32| (a - b).abs() > RATE_NEWS * a.abs().max(b.abs());
+    told.state != now.state
+        || told.reason != now.reason
+        || told.codec != now.codec
+        || (told.width, told.height) != (now.width, now.height)
+        || told.sessions != now.sessions
+        || told.lost_packets != now.lost_packets
+        || moved(told.kbit_s, now.kbit_s)
+        || moved(told.unit_rate_hz, now.unit_rate_hz)
+        || moved(told.key_interval_s, now.key_interval_s)
+        || moved(told.look_rate_hz, now.look_rate_hz)
+        || match (told.clock_skew_ms, now.clock_skew_ms) {
+            (Some(a), Some(b)) => a.abs_diff(b) > SKEW_NEWS_MS,
+            (a, b) => a.is_some() != b.is_some(),
+        }
+}
+
+/// All channels of the configuration.
+pub struct Registry {
+    clock: Clock,
+    entries: ArcSwap<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    in_order: Vec<Arc<Entry>>,
+    by_id: HashMap<ChannelId, Arc<Entry>>,
+}
+
+impl Registry {
+    pub fn new(config: &Config, clock: Clock) -> Arc<Registry> {
+        let registry = Registry { clock, entries: ArcSwap::default() };
+        registry.apply(config);
+        Arc::new(registry)
+    }
+
+    /// Takes over a configuration. A channel that is still in it keeps its health, unless it was switched on or off.
+    pub fn apply(&self, config: &Config) {
+        let old = self.entries.load_full();
+        let mut new = Entries::default();
+        for channel in &config.channel {
+            let area = config.area_path(channel);
+            let entry = Arc::new(match old.by_id.get(&channel.id) {
+                Some(before) if before.config.enabled == channel.enabled => {
+                    Entry { config: channel.clone(), area, shared: before.shared.clone() }
+                }
+                _ => Entry::new(channel.clone(), area, self.clock),
+            });
+            new.by_id.insert(channel.id.clone(), entry.clone());
+            new.in_order.push(entry);
+        }
+        self.entries.store(Arc::new(new));
+    }
+
+    /// In the order of the configuration.
+    pub fn channels(&self) -> Vec<Arc<Entry>> {
+        self.entries.load().in_order.clone()
+    }
+
+    pub fn get(&self, id: &ChannelId) -> Option<Arc<Entry>> {
+        self.entries.load().by_id.get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        config::parse("test.toml", text).unwrap()
+    }
+
+    const TWO: &str = "[[channel]]\nid = \"b\"\nurl = \"rtsp://10.0.0.1/\"\n[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.2/\"\nenabled = false\n";
+
+    #[test]
+    fn channels_stand_in_the_order_of_the_file() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let ids: Vec<_> = registry.channels().iter().map(|e| e.config.id.to_string()).collect();
+        assert_eq!(ids, ["b", "a"]);
+        assert_eq!(registry.get(&ChannelId::new("a").unwrap()).unwrap().state(), ChannelState::Disabled);
+        assert!(registry.get(&ChannelId::new("c").unwrap()).is_none());
+    }
+
+    #[test]
+    fn only_news_moves_the_version() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let entry = registry.channels()[0].clone();
+        let start = entry.version();
+        entry.update(|h| h.kbit_s = 500.0);
+        assert_eq!(entry.version(), start + 1);
+        entry.update(|h| h.kbit_s = 520.0);
+        entry.update(|h| h.kbit_s = 540.0);
+        assert_eq!(entry.version(), start + 1, "4 % and 8 % more are not news");
+        entry.update(|h| h.kbit_s = 700.0);
+        assert_eq!(entry.version(), start + 2);
+        entry.update(|h| h.state = ChannelState::Running);
+        assert_eq!(entry.version(), start + 3);
+    }
+
+    #[test]
+    fn a_new_configuration_keeps_health_of_what_stays() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let b = ChannelId::new("b").unwrap();
+        let before = registry.get(&b).unwrap();
+        before.update(|h| h.state = ChannelState::Running);
+        registry.apply(&config(&TWO.replace("10.0.0.1", "10.0.0.9").replace("enabled = false", "")));
+        let after = registry.get(&b).unwrap();
+        assert_eq!(after.state(), ChannelState::Running);
+        before.update(|h| h.state = ChannelState::Offline);
+        assert_eq!(after.state(), ChannelState::Offline, "the holder of the old entry writes the same health");
+        assert_eq!(registry.get(&ChannelId::new("a").unwrap()).unwrap().state(), ChannelState::Connecting);
+    }
+}

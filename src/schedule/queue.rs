@@ -1,0 +1,231 @@
+//! The schedule behind a lock, for worker threads that block until there is something to look at.
+
+use std::time::Duration;
+
+use metrics::{Counter, counter};
+use parking_lot::{Condvar, Mutex};
+
+use super::{Drops, Sample, Schedule};
+use crate::types::{ChannelId, Clock, Mono};
+
+/// What a worker got.
+#[derive(Debug)]
+pub enum Taken {
+    Sample(Sample),
+    /// Nothing came within the time; ask again.
+    Nothing,
+    /// The queue is closed; the worker ends.
+    Closed,
+}
+
+/// Shared by the tasks that offer and the threads that take. Never blocks those who offer for longer than a decision.
+pub struct Queue {
+    clock: Clock,
+    state: Mutex<State>,
+    ready: Condvar,
+    offered: Counter,
+    taken: Counter,
+    replaced: Counter,
+    expired: Counter,
+    unknown: Counter,
+}
+
+struct State {
+    schedule: Schedule,
+    closed: bool,
+    told: Drops,
+}
+
+impl Queue {
+    pub fn new(deadline_ms: u64, clock: Clock) -> Self {
+        let dropped = |reason| counter!("skyeye_schedule_dropped_samples_total", "reason" => reason);
+        Self {
+            clock,
+            state: Mutex::new(State { schedule: Schedule::new(deadline_ms), closed: false, told: Drops::default() }),
+            ready: Condvar::new(),
+            offered: counter!("skyeye_schedule_offered_samples_total"),
+            taken: counter!("skyeye_schedule_taken_samples_total"),
+            replaced: dropped("replaced"),
+            expired: dropped("expired"),
+            unknown: dropped("unknown_channel"),
+        }
+    }
+
+    /// Makes a channel known, or changes its weight.
+    pub fn register(&self, channel: &ChannelId, weight: f32) {
+        self.state.lock().schedule.register(channel, weight, self.clock.mono());
+    }
+
+    pub fn remove(&self, channel: &ChannelId) {
+        let mut state = self.state.lock();
+        state.schedule.remove(channel);
+        self.count(&mut state);
+    }
+
+    /// Offers a sample; after `close` it is ignored.
+    pub fn offer(&self, sample: Sample) {
+        self.offered.increment(1);
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        let known = state.schedule.offer(sample);
+        self.count(&mut state);
+        drop(state);
+        if known {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Waits at most `timeout` for a sample. Every sample taken is answered with `done`.
+    pub fn take_blocking(&self, timeout: Duration) -> Taken {
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let end = self.clock.mono().plus_ms(timeout_ms);
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return Taken::Closed;
+            }
+            let now = self.clock.mono();
+            let sample = state.schedule.take(now);
+            self.count(&mut state);
+            if let Some(sample) = sample {
+                self.taken.increment(1);
+                return Taken::Sample(sample);
+            }
+            if now >= end {
+                return Taken::Nothing;
+            }
+            // Whether it was woken or timed out shows at the top of the loop.
+            let _ = self.ready.wait_for(&mut state, Duration::from_millis(end.since_ms(now)));
+        }
+    }
+
+    /// Ends a look, whatever came of it, so that the channel's next sample may be taken.
+    pub fn done(&self, channel: &ChannelId) {
+        let ready = {
+            let mut state = self.state.lock();
+            state.schedule.done(channel);
+            state.schedule.is_ready()
+        };
+        if ready {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Looks a second over the last minute.
+    pub fn rate_hz(&self, channel: &ChannelId) -> f32 {
+        let now: Mono = self.clock.mono();
+        self.state.lock().schedule.rate_hz(channel, now)
+    }
+
+    /// Samples that wait.
+    pub fn pending(&self) -> usize {
+        self.state.lock().schedule.pending()
+    }
+
+    pub fn drops(&self) -> Drops {
+        self.state.lock().schedule.drops()
+    }
+
+    /// Lets all workers go; nothing is taken afterwards.
+    pub fn close(&self) {
+        self.state.lock().closed = true;
+        self.ready.notify_all();
+    }
+
+    fn count(&self, state: &mut State) {
+        let now = state.schedule.drops();
+        let told = std::mem::replace(&mut state.told, now);
+        for (counter, by) in [
+            (&self.replaced, now.replaced - told.replaced),
+            (&self.expired, now.expired - told.expired),
+            (&self.unknown, now.unknown - told.unknown),
+        ] {
+            if by > 0 {
+                counter.increment(by);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::types::{AccessUnit, Codec, Wall};
+
+    fn sample(channel: &ChannelId, now: Mono) -> Sample {
+        let unit = AccessUnit {
+            channel: channel.clone(),
+            codec: Codec::H264,
+            key: true,
+            data: Bytes::new(),
+            timeline_90k: 0,
+            ingested: now,
+            ingested_wall: Wall(0),
+            seen: Wall(0),
+            camera_clock: false,
+            session: 1,
+        };
+        Sample { unit, offered: now }
+    }
+
+    #[test]
+    fn workers_share_the_samples_and_end_at_close() {
+        let clock = Clock::start();
+        let queue = Arc::new(Queue::new(60_000, clock));
+        let channels: Vec<_> = (0..40).map(|n| ChannelId::new(&format!("c{n}")).unwrap()).collect();
+        channels.iter().for_each(|c| queue.register(c, 1.0));
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let queue = queue.clone();
+                std::thread::spawn(move || {
+                    let mut looks = 0;
+                    loop {
+                        match queue.take_blocking(Duration::from_secs(10)) {
+                            Taken::Sample(sample) => {
+                                looks += 1;
+                                queue.done(&sample.unit.channel);
+                            }
+                            Taken::Nothing => panic!("nothing came for ten seconds"),
+                            Taken::Closed => return looks,
+                        }
+                    }
+                })
+            })
+            .collect();
+        for channel in &channels {
+            queue.offer(sample(channel, clock.mono()));
+        }
+        while queue.pending() > 0 {
+            std::thread::yield_now();
+        }
+        queue.close();
+        let looks: u32 = workers.into_iter().map(|w| w.join().unwrap()).sum();
+        assert_eq!(looks, 40);
+    }
+
+    #[test]
+    fn an_empty_queue_gives_nothing_after_the_timeout() {
+        let queue = Queue::new(2000, Clock::start());
+        assert!(matches!(queue.take_blocking(Duration::from_millis(20)), Taken::Nothing));
+    }
+
+    #[test]
+    fn a_sample_that_came_during_a_look_is_taken_after_it() {
+        let clock = Clock::start();
+        let queue = Queue::new(60_000, clock);
+        let channel = ChannelId::new("a").unwrap();
+        queue.register(&channel, 1.0);
+        queue.offer(sample(&channel, clock.mono()));
+        assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Sample(_)));
+        queue.offer(sample(&channel, clock.mono()));
+        assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Nothing));
+        queue.done(&channel);
+        assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Sample(_)));
+    }
+}
