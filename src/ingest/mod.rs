@@ -1,0 +1,91 @@
+//! RTSP sessions: one task a channel that pulls access units and keeps the channel's health.
+//!
+//! In go channel specifications (address, credential, transport); out go access units into a `Sink`, which never
+//! blocks, and states into `channel::Entry`: what is wrong and what to do about it, within seconds. Sessions are set
+//! up through a governor (so many at one time and a second at one host), retried after a jittered backoff, and given
+//! up when no access unit comes within the stall deadline. Whatever a camera sends, the other channels go on: each has
+//! a task of its own, and a panic restarts only that one.
+//!
+//! The way of a unit: `session` sets up and plays, `reader` takes the units of one session, `task` decides what comes
+//! after a session, `supervise` keeps one task a channel. `failure` turns errors into states with a reason.
+//!
+//! It never writes to a disk, never decodes, and never lets a password into a log, a reason or a URL.
+
+mod backoff;
+mod camera_clock;
+mod failure;
+mod governor;
+mod picture;
+mod reader;
+mod session;
+mod supervise;
+mod task;
+mod window;
+
+use url::Url;
+
+pub use failure::Failure;
+pub use governor::Governor;
+pub use reader::{Reader, Received};
+pub use session::{Playing, VideoInfo, open};
+pub use supervise::Ingest;
+pub use task::run_channel;
+
+use crate::config::{self, Config, Transport, validate};
+use crate::types::{AccessUnit, ChannelId, Secret};
+
+/// What to pull and how.
+#[derive(Debug, Clone)]
+pub struct ChannelSpec {
+    pub id: ChannelId,
+    /// Without user and password.
+    pub url: Url,
+    pub credential: Option<(String, Secret)>,
+    pub transport: Transport,
+    /// The channel's floor, a look in at least this time; health says where its key frames come more rarely.
+    pub patrol_floor_s: u32,
+}
+
+impl ChannelSpec {
+    /// The specification of a configured channel; reads the password's file. The error is a sentence for health.
+    pub fn of(config: &Config, channel: &config::Channel) -> Result<Self, String> {
+        let url = validate::camera_address(&channel.url, config.ingest.allow_loopback)
+            .map_err(|e| format!("the address {e}"))?;
+        let credential = match &channel.credential {
+            None => None,
+            Some(id) => {
+                let found = config.credential.iter().find(|c| c.id == *id);
+                let credential = found.ok_or_else(|| format!("no [[credential]] has the id '{id}'"))?;
+                let password = credential
+                    .read_password()
+                    .map_err(|e| format!("the password file of the credential '{id}' cannot be read: {e}"))?;
+                Some((credential.username.clone(), password))
+            }
+        };
+        Ok(Self {
+            id: channel.id.clone(),
+            url,
+            credential,
+            transport: channel.transport,
+            patrol_floor_s: config.sample.patrol_floor_s,
+        })
+    }
+
+    /// True if a session of the one serves the other as well.
+    fn same(&self, other: &Self) -> bool {
+        let exposed = |c: &Option<(String, Secret)>| c.as_ref().map(|(u, p)| (u.clone(), p.expose().to_owned()));
+        self.id == other.id
+            && self.url == other.url
+            && self.transport == other.transport
+            && self.patrol_floor_s == other.patrol_floor_s
+            && exposed(&self.credential) == exposed(&other.credential)
+    }
+}
+
+/// Takes what the channels give. Called on the runtime that reads the sockets: it must not block.
+pub trait Sink: Send + Sync + 'static {
+    /// One access unit, in order for its channel, beginning with a key unit.
+    fn unit(&self, unit: AccessUnit);
+    /// No more pictures for now: the session ended or the stall deadline passed.
+    fn down(&self, channel: &ChannelId);
+}

@@ -1,0 +1,328 @@
+//! The life of one channel: a session, what its end means, a wait, the next session.
+//!
+//! Health says at every moment where the channel stands. While tries fail the state stays that of the latest failure,
+//! so that an operator sees `unreachable`, not a flicker of `connecting`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, counter};
+use retina::client::SessionGroup;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::camera_clock::CameraClock;
+use super::reader::Unit;
+use super::window::Window;
+use super::{ChannelSpec, Failure, Governor, Reader, Received, Sink, session};
+use crate::channel::Entry;
+use crate::config;
+use crate::media::Timeline;
+use crate::sample;
+use crate::types::{AccessUnit, ChannelState, Clock, Codec, Mono};
+
+/// After this long of good running the next failure begins with the shortest wait again.
+const GOOD_RUN_MS: u64 = 60_000;
+/// Without a whole picture for this long among garbage the session is set up anew.
+const GARBAGE_MS: u64 = 5_000;
+/// Pictures come, but no key frame among them.
+const NO_KEY_MS: u64 = 60_000;
+/// Four waits of this length are ten minutes: five tries, which no camera takes for an attack.
+const AUTH_WAIT: Duration = Duration::from_secs(151);
+/// A camera without a free session is not asked more often.
+const REFUSED_WAIT: Duration = Duration::from_secs(5);
+
+/// Pulls a channel until `cancel`; never returns otherwise.
+pub async fn run_channel(
+    spec: ChannelSpec,
+    entry: Arc<Entry>,
+    governor: Arc<Governor>,
+    options: config::Ingest,
+    clock: Clock,
+    sink: Arc<dyn Sink>,
+    cancel: CancellationToken,
+) {
+    let mut task = Task {
+        backoff: Backoff::new(options.backoff_min_s, options.backoff_max_s),
+        group: Arc::new(SessionGroup::default()),
+        timeline: Timeline::default(),
+        counters: Counters::new(),
+        spec,
+        entry,
+        governor,
+        options,
+        clock,
+        sink,
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {}
+        () = task.run() => {}
+    }
+}
+
+struct Task {
+    spec: ChannelSpec,
+    entry: Arc<Entry>,
+    governor: Arc<Governor>,
+    options: config::Ingest,
+    clock: Clock,
+    sink: Arc<dyn Sink>,
+    backoff: Backoff,
+    group: Arc<SessionGroup>,
+    timeline: Timeline,
+    counters: Counters,
+}
+
+/// Over all channels: a label a channel would be thousands of series.
+struct Counters {
+    units: Counter,
+    bytes: Counter,
+    lost: Counter,
+    sessions: Counter,
+}
+
+impl Counters {
+    fn new() -> Self {
+        Self {
+            units: counter!("skyeye_ingest_units_total"),
+            bytes: counter!("skyeye_ingest_bytes_total"),
+            lost: counter!("skyeye_ingest_lost_packets_total"),
+            sessions: counter!("skyeye_ingest_sessions_total"),
+        }
+    }
+
+    fn dropped(&self, reason: &'static str) {
+        counter!("skyeye_ingest_dropped_units_total", "reason" => reason).increment(1);
+    }
+}
+
+/// What is known of the session that plays.
+struct Play {
+    number: u32,
+    codec: Codec,
+    camera: CameraClock,
+    window: Window,
+    began: Mono,
+    /// Latest unit given on; `began` before the first.
+    last_unit: Mono,
+    /// Latest whole picture, given on or not.
+    last_whole: Mono,
+    /// Garbage came since the latest whole picture.
+    garbage: bool,
+    /// Units are given on from the next key unit.
+    in_sync: bool,
+    up_since: Option<Mono>,
+    last_key: Option<Mono>,
+    key_interval_s: f32,
+    lost: u64,
+    new_parameters: bool,
+}
+
+impl Task {
+    async fn run(&mut self) {
+        loop {
+            let failure = self.session().await;
+            let wait = self.wait_after(&failure);
+            counter!("skyeye_ingest_reconnects_total", "reason" => failure.kind).increment(1);
+            tracing::info!(
+                channel = %self.spec.id,
+                state = failure.state.as_str(),
+                wait_ms = wait.as_millis() as u64,
+                "{}",
+                failure.reason
+            );
+            self.set_state(failure.state, &failure.reason);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn wait_after(&mut self, failure: &Failure) -> Duration {
+        let random = rand::random::<f64>();
+        match failure.state {
+            ChannelState::AuthFailed => AUTH_WAIT.mul_f64(1.0 + random / 10.0),
+            ChannelState::Refused => self.backoff.next(random).max(REFUSED_WAIT),
+            _ => self.backoff.next(random),
+        }
+    }
+
+    fn set_state(&self, state: ChannelState, reason: &str) {
+        let wall = self.clock.wall();
+        self.entry.update(|h| {
+            if h.state != state {
+                h.state = state;
+                h.since = wall;
+            }
+            if h.reason != reason {
+                reason.clone_into(&mut h.reason);
+            }
+            if state != ChannelState::Running {
+                h.kbit_s = 0.0;
+                h.unit_rate_hz = 0.0;
+            }
+        });
+    }
+
+    /// One session from its turn at the governor to its end.
+    async fn session(&mut self) -> Failure {
+        let host = self.spec.url.host_str().unwrap_or_default();
+        let permit = self.governor.turn(host).await;
+        let timeout = Duration::from_secs(u64::from(self.options.connect_timeout_s));
+        let opening = session::open(&self.spec, self.options.allow_loopback, &self.group);
+        let playing = match tokio::time::timeout(timeout, opening).await {
+            Ok(Ok(playing)) => playing,
+            Ok(Err(failure)) => return failure,
+            Err(_) => return Failure::timeout(self.options.connect_timeout_s),
+        };
+        drop(permit);
+        self.counters.sessions.increment(1);
+        let mut number = 0;
+        self.entry.update(|h| {
+            h.sessions = h.sessions.saturating_add(1);
+            number = h.sessions;
+        });
+        let mut reader = Reader::new(playing, self.options.max_unit_bytes);
+        let began = self.clock.mono();
+        let mut play = Play {
+            number,
+            codec: reader.video().codec,
+            camera: CameraClock::default(),
+            window: Window::default(),
+            began,
+            last_unit: began,
+            last_whole: began,
+            garbage: false,
+            in_sync: false,
+            up_since: None,
+            last_key: None,
+            key_interval_s: 0.0,
+            lost: 0,
+            new_parameters: true,
+        };
+        let failure = self.play(&mut reader, &mut play).await;
+        self.tell_lost(&mut play);
+        if let Some(up) = play.up_since {
+            if self.clock.mono().since_ms(up) >= GOOD_RUN_MS {
+                self.backoff.reset();
+            }
+            self.sink.down(&self.spec.id);
+        }
+        failure
+    }
+
+    async fn play(&mut self, reader: &mut Reader, play: &mut Play) -> Failure {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await; // the first comes at once
+        loop {
+            tokio::select! {
+                biased;
+                _ = tick.tick() => {
+                    if let Some(failure) = self.second(reader, play) {
+                        return failure;
+                    }
+                }
+                received = reader.next() => match received {
+                    Received::Unit(unit) => self.unit(unit, play),
+                    Received::Report { rtp_90k, ntp } => play.camera.report(rtp_90k, ntp, self.clock.wall()),
+                    Received::Damaged { reason, lost } => {
+                        play.lost += lost;
+                        play.garbage = true;
+                        // What follows refers to what is missing.
+                        play.in_sync = false;
+                        self.counters.dropped(reason);
+                    }
+                    Received::Other => {}
+                    Received::Ended(failure) => return failure,
+                },
+            }
+        }
+    }
+
+    fn unit(&mut self, unit: Unit, play: &mut Play) {
+        let now = self.clock.now();
+        play.lost += unit.lost;
+        play.garbage = false;
+        play.last_whole = now.mono;
+        play.new_parameters |= unit.new_parameters;
+        if unit.key {
+            if let Some(last) = play.last_key.replace(now.mono) {
+                play.key_interval_s = now.mono.since_ms(last) as f32 / 1000.0;
+            }
+            play.in_sync = true;
+        } else if !play.in_sync {
+            self.counters.dropped("before_key");
+            return;
+        }
+        play.last_unit = now.mono;
+        play.window.add(unit.data.len());
+        self.counters.units.increment(1);
+        self.counters.bytes.increment(unit.data.len() as u64);
+        let seen = play.camera.seen(unit.rtp_90k);
+        let unit = AccessUnit {
+            channel: self.spec.id.clone(),
+            codec: play.codec,
+            key: unit.key,
+            data: unit.data,
+            timeline_90k: self.timeline.place(unit.rtp_90k, play.number, now.mono),
+            ingested: now.mono,
+            ingested_wall: now.wall,
+            seen: seen.unwrap_or(now.wall),
+            camera_clock: seen.is_some(),
+            session: play.number,
+        };
+        if play.up_since.is_none() {
+            play.up_since = Some(now.mono);
+            self.set_state(ChannelState::Running, "runs");
+        }
+        self.sink.unit(unit);
+    }
+
+    /// Once a second: deadlines, rates and health.
+    fn second(&mut self, reader: &Reader, play: &mut Play) -> Option<Failure> {
+        let now = self.clock.mono();
+        play.window.tick();
+        if play.garbage && now.since_ms(play.last_whole) >= GARBAGE_MS {
+            return Some(Failure::garbage());
+        }
+        let deadline_ms = u64::from(self.options.stall_deadline_s) * 1000;
+        if now.since_ms(play.last_whole) >= deadline_ms {
+            return Some(Failure::stalled(self.options.stall_deadline_s, self.spec.transport));
+        }
+        if now.since_ms(play.last_unit) >= NO_KEY_MS.max(deadline_ms) {
+            return Some(Failure::no_key(now.since_ms(play.last_unit) / 1000));
+        }
+        self.tell_lost(play);
+        let since_key_s = now.since_ms(play.last_key.unwrap_or(play.began)) as f32 / 1000.0;
+        let note = sample::floor_note(play.key_interval_s.max(since_key_s), self.spec.patrol_floor_s);
+        let video = std::mem::take(&mut play.new_parameters).then(|| reader.video());
+        let (kbit_s, unit_rate_hz) = play.window.rates();
+        let running = play.up_since.is_some();
+        self.entry.update(|h| {
+            if let Some(video) = video {
+                h.codec = Some(video.codec);
+                (h.width, h.height) = (video.width, video.height);
+            }
+            h.kbit_s = kbit_s;
+            h.unit_rate_hz = unit_rate_hz;
+            h.key_interval_s = play.key_interval_s;
+            h.clock_skew_ms = play.camera.skew_ms();
+            if running {
+                let reason = note.as_deref().unwrap_or("runs");
+                if h.reason != reason {
+                    reason.clone_into(&mut h.reason);
+                }
+            }
+        });
+        None
+    }
+
+    fn tell_lost(&self, play: &mut Play) {
+        let lost = std::mem::take(&mut play.lost);
+        if lost > 0 {
+            self.counters.lost.increment(lost);
+            self.entry.update(|h| h.lost_packets += lost);
+        }
+    }
+}
