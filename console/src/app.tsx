@@ -1,0 +1,85 @@
+/*
+ * Which page stands at which address, and who may see it: without a login only the login page, with a one-time
+ * password only the page that changes it. While somebody is logged in, the feed runs.
+ */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { lazy, Suspense, useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router';
+import { ApiError } from './api/client';
+import { Shell } from './shell';
+import { AlertsPage } from './pages/alerts';
+import { LoginPage } from './pages/login';
+import { runFeed } from './state/run';
+import { useSession } from './state/session';
+import { Guard, Loading } from './ui/parts';
+
+const ChannelsPage = lazy(() => import('./pages/channels'));
+const ChannelPage = lazy(() => import('./pages/channel'));
+const SystemPage = lazy(() => import('./pages/system'));
+const DocsPage = lazy(() => import('./pages/docs'));
+const NotFoundPage = lazy(() => import('./pages/notfound'));
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      refetchOnWindowFocus: false,
+      retry: (tries, error) => tries < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+    },
+  },
+});
+
+function Pages() {
+  const { t } = useTranslation();
+  const location = useLocation();
+  const session = useSession((s) => s.session);
+  const status = useSession((s) => s.status);
+  const user = session?.user;
+  const site = session?.site;
+  const ready = session !== null && !session.mustChangePassword;
+
+  useEffect(() => {
+    const current = useSession.getState().session;
+    if (!ready || !current) return;
+    const stop = runFeed(current, queries);
+    return () => {
+      stop();
+      queries.clear();
+    };
+  }, [ready, user, site]);
+
+  if (status === 'loading') return <Loading text={t('app.loading')} />;
+  if (!ready) return <LoginPage />;
+  if (location.pathname === '/login') return <Navigate to="/" replace />;
+  return (
+    <Shell>
+      <Guard of={location.pathname}>
+        <Suspense fallback={<Loading text={t('app.loading')} />}>
+          <Routes>
+            <Route path="/" element={<AlertsPage />} />
+            <Route path="/alerts" element={<Navigate to="/" replace />} />
+            <Route path="/alerts/:id" element={<AlertsPage />} />
+            <Route path="/channels" element={<ChannelsPage />} />
+            <Route path="/channels/:id" element={<ChannelPage />} />
+            <Route path="/system" element={<SystemPage />} />
+            <Route path="/api-docs" element={<DocsPage />} />
+            <Route path="*" element={<NotFoundPage />} />
+          </Routes>
+        </Suspense>
+      </Guard>
+    </Shell>
+  );
+}
+
+export function App() {
+  return (
+    <QueryClientProvider client={queries}>
+      <BrowserRouter>
+        <Guard>
+          <Pages />
+        </Guard>
+      </BrowserRouter>
+    </QueryClientProvider>
+  );
+}

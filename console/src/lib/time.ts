@@ -1,0 +1,53 @@
+/* Times as people read them: ages in words, moments in the site's time zone. */
+import type { TFunction } from 'i18next';
+
+/** An age in at most two units; negative ages (clocks differ a little) count as now. */
+export function ageText(t: TFunction, ms: number): string {
+  if (!Number.isFinite(ms)) return t('unit.unknown');
+  const s = Math.floor(ms / 1000);
+  if (s < 1) return t('unit.now');
+  if (s < 60) return t('unit.s', { n: s });
+  const min = Math.floor(s / 60);
+  if (min < 60) return t('unit.min', { n: min });
+  const h = Math.floor(min / 60);
+  if (h < 24) return min % 60 === 0 ? t('unit.h', { n: h }) : t('unit.hMin', { h, min: min % 60 });
+  const d = Math.floor(h / 24);
+  return h % 24 === 0 || d > 6 ? t('unit.d', { n: d }) : t('unit.dH', { d, h: h % 24 });
+}
+
+export type TimeStyle = 'time' | 'short' | 'full' | 'clock';
+const STYLES: Record<TimeStyle, Intl.DateTimeFormatOptions> = {
+  time: { hour: '2-digit', minute: '2-digit', second: '2-digit' },
+  short: { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' },
+  full: {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  },
+  clock: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' },
+};
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(language: string, zone: string, style: TimeStyle): Intl.DateTimeFormat {
+  const key = `${language} ${zone} ${style}`;
+  let found = formats.get(key);
+  if (!found) {
+    const options: Intl.DateTimeFormatOptions = { ...STYLES[style], hourCycle: 'h23' };
+    const locale = language === 'en' ? 'en-GB' : language;
+    try {
+      found = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+    } catch {
+      // A zone that this browser does not know: UTC, and it says so.
+      found = new Intl.DateTimeFormat(locale, { ...options, timeZone: 'UTC', timeZoneName: 'short' });
+    }
+    formats.set(key, found);
+  }
+  return found;
+}
+
+export function momentText(language: string, zone: string, ms: number, style: TimeStyle): string {
+  return Number.isFinite(ms) ? format(language, zone, style).format(ms) : '–';
+}

@@ -1,0 +1,66 @@
+/* What foreign words are called in the operator's language; unknown ones are shown as they came, as text. */
+import type { TFunction } from 'i18next';
+import { ApiError } from '../api/client';
+import type { Alert, SeenObject } from '../api/types';
+import en from '../i18n/en.json';
+
+type Label = keyof typeof en.label;
+const isLabel = (s: string): s is Label => Object.hasOwn(en.label, s);
+
+export function labelText(t: TFunction, label: string): string {
+  // Only labels that are known are looked up: a foreign text is never taken for a key.
+  return isLabel(label) ? t(`label.${label}`) : label;
+}
+
+/** The labels of the objects with their counts, the most frequent first. */
+export function objectCounts(objects: readonly SeenObject[]): { label: string; count: number }[] {
+  const counts = new Map<string, number>();
+  for (const o of objects) counts.set(o.label, (counts.get(o.label) ?? 0) + 1);
+  return [...counts].map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+}
+
+export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects'>): string {
+  if (alert.kind !== 'presence') return alert.kind;
+  const first = objectCounts(alert.objects)[0];
+  return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
+}
+
+const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated'] as const;
+
+/** A failure in the operator's language, with the gateway's own sentence behind it where there is one. */
+export function errorText(t: TFunction, error: unknown): string {
+  if (!(error instanceof ApiError)) return t('error.other', { kind: error instanceof Error ? error.name : '?' });
+  const named = NAMED.find((k) => k === error.kind);
+  const said = named ? t(`error.${named}`) : t('error.other', { kind: error.kind });
+  return error.message !== '' && error.message !== error.kind ? `${said} ${error.message}` : said;
+}
+
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let i = 0;
+  while (value >= 1024 && i < units.length - 1) {
+    value /= 1024;
+    i += 1;
+  }
+  return `${i === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[i]}`;
+}
+
+export function decimal(value: number, digits: number): string {
+  return value.toFixed(digits).replace(/\.?0+$/, (m) => (m.startsWith('.') ? '' : m));
+}
+
+export function bitrateText(t: TFunction, kbit: number): string {
+  if (kbit <= 0) return t('unit.unknown');
+  return kbit >= 10_000 ? t('unit.mbit', { n: decimal(kbit / 1000, 1) }) : t('unit.kbit', { n: Math.round(kbit) });
+}
+
+export function rateText(t: TFunction, hz: number): string {
+  if (hz <= 0) return t('unit.unknown');
+  return t('unit.perSecond', { n: decimal(hz, hz < 0.1 ? 3 : hz < 10 ? 2 : 0) });
+}
+
+export function codecText(codec: string | null): string | null {
+  const known: Record<string, string> = { h264: 'H.264', h265: 'H.265', mjpeg: 'MJPEG' };
+  return codec === null ? null : (known[codec] ?? codec);
+}

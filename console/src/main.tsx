@@ -1,0 +1,25 @@
+/* Starts the console: language and theme first, so that nothing is shown twice, then the pages. */
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app';
+import { startLanguage } from './i18n';
+import { startTheme } from './state/prefs';
+import { loadSession } from './state/session';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/alerts.css';
+import './styles/pages.css';
+
+startTheme();
+startLanguage();
+void loadSession();
+
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,244 @@
+/*
+ * The desk: the queue of alerts at the left, the chosen one at the right. Which alert is chosen stands in the address,
+ * so nothing that arrives can change it. New alerts come in at the top; where the operator has scrolled down, the rows
+ * in view stay where they are and a button says how many are above.
+ */
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNavigate, useParams } from 'react-router';
+import { api } from '../api/client';
+import { ALERT_STATES, type AlertState } from '../api/types';
+import { act, possibleActions } from '../lib/actions';
+import { useNarrow, useTitle } from '../lib/hooks';
+import { errorText } from '../lib/words';
+import { absorb, useLive } from '../state/live';
+import { notify } from '../state/notices';
+import { AlertDetail } from '../ui/alertdetail';
+import { AlertQueue } from '../ui/alertqueue';
+import { Icon } from '../ui/icons';
+import { KeysDialog } from '../ui/keys';
+import { Blank, Guard, Skeleton } from '../ui/parts';
+
+type Scope = 'open' | 'all';
+
+/** Keys belong to the field that is being typed in, and to the browser where a modifier is held. */
+export function keyIsOurs(e: KeyboardEvent): boolean {
+  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
+  const target = e.target instanceof HTMLElement ? e.target : null;
+  if (target?.closest('input, textarea, select, dialog, [contenteditable="true"]')) return false;
+  return !(target?.closest('button, a, summary') && (e.key === 'Enter' || e.key === ' '));
+}
+
+export function AlertsPage() {
+  const { t } = useTranslation();
+  const { id } = useParams();
+  const navigate = useNavigate();
+  const narrow = useNarrow();
+  const order = useLive((s) => s.order);
+  const loaded = useLive((s) => s.loaded);
+  const truncated = useLive((s) => s.truncated);
+  const [scope, setScope] = useState<Scope>('open');
+  const [only, setOnly] = useState<AlertState | 'any'>('any');
+  const [help, setHelp] = useState(false);
+  const detail = useRef<HTMLElement>(null);
+
+  const older = useInfiniteQuery({
+    queryKey: ['alerts', 'all'],
+    enabled: scope === 'all',
+    initialPageParam: null as number | string | null,
+    queryFn: async ({ pageParam }) => {
+      const page = await api.alerts({ state: 'all', before: pageParam, limit: 100 });
+      absorb(page.alerts);
+      return { next: page.alerts.length > 0 ? page.next : null };
+    },
+    getNextPageParam: (last) => last.next,
+  });
+
+  // The chosen alert stays in the list although it has just been closed, until another one is chosen.
+  const shown = useMemo(
+    () =>
+      order.filter(
+        (a) => a.id === id || ((scope === 'all' || a.state !== 'closed') && (only === 'any' || a.state === only)),
+      ),
+    [order, scope, only, id],
+  );
+  const fresh = useMemo(() => order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0), [order]);
+  const open = useMemo(() => order.reduce((n, a) => (a.state === 'closed' ? n : n + 1), 0), [order]);
+  useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
+
+  const choose = useCallback(
+    (next: string | null, push = false) => void navigate(next ? `/alerts/${next}` : '/', { replace: !push }),
+    [navigate],
+  );
+
+  // Handlers read what is current through this, so that the listener need not be set anew with every message.
+  const current = useRef({ shown, id, narrow });
+  current.current = { shown, id, narrow };
+
+  useEffect(() => {
+    const move = (by: number): void => {
+      const { shown: rows, id: chosen } = current.current;
+      if (rows.length === 0) return;
+      const at = rows.findIndex((a) => a.id === chosen);
+      const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)];
+      if (next && next.id !== chosen) choose(next.id);
+    };
+    const quick = (action: 'acknowledge' | 'resolve'): void => {
+      const alert = useLive.getState().alerts.get(current.current.id ?? '');
+      if (!alert) return;
+      if (possibleActions(alert.state).includes(action)) void act(t, alert, action, '');
+      else {
+        notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
+      }
+    };
+    const onKey = (e: KeyboardEvent): void => {
+      if (!keyIsOurs(e)) return;
+      const inDetail = e.target instanceof HTMLElement && e.target.closest('.detail') !== null;
+      switch (e.key) {
+        case 'j':
+        case 'J':
+          move(1);
+          break;
+        case 'k':
+        case 'K':
+          move(-1);
+          break;
+        case 'ArrowDown':
+          if (inDetail) return;
+          move(1);
+          break;
+        case 'ArrowUp':
+          if (inDetail) return;
+          move(-1);
+          break;
+        case 'a':
+        case 'A':
+          quick('acknowledge');
+          break;
+        case 'r':
+        case 'R':
+          quick('resolve');
+          break;
+        case 'Enter':
+          if (!current.current.id) move(1);
+          detail.current?.focus();
+          break;
+        case 'Escape':
+          if (current.current.narrow) choose(null);
+          else document.getElementById('alert-queue')?.focus();
+          break;
+        case '?':
+          setHelp(true);
+          break;
+        default:
+          return;
+      }
+      e.preventDefault();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [choose, t]);
+
+  const list = (
+    <section className="queue" aria-label={t('alerts.queue')}>
+      <div className="queue-head">
+        <h1>{t('alerts.title')}</h1>
+        <span className={`new-count num ${fresh > 0 ? 'some' : ''}`}>{t('alerts.countNew', { count: fresh })}</span>
+        <span className="grow" />
+        <button type="button" className="ghost keys-button" title={t('alerts.help')} aria-label={t('alerts.help')} onClick={() => setHelp(true)}>
+          <Icon name="keyboard" />
+        </button>
+      </div>
+      <div className="queue-filters">
+        <div className="segments" role="group" aria-label={t('alerts.filter')}>
+          {(['open', 'all'] as const).map((s) => (
+            <button key={s} type="button" data-testid={`filter-${s}`} aria-pressed={scope === s} onClick={() => setScope(s)}>
+              {t(`alerts.${s}`)} {s === 'open' && loaded && <span className="num dim">{open}</span>}
+            </button>
+          ))}
+        </div>
+        <label className="select">
+          <span className="visually-hidden">{t('alerts.stateFilter')}</span>
+          <select value={only} onChange={(e) => setOnly(ALERT_STATES.find((s) => s === e.target.value) ?? 'any')}>
+            <option value="any">{t('alerts.anyState')}</option>
+            {ALERT_STATES.filter((s) => scope === 'all' || s !== 'closed').map((s) => (
+              <option key={s} value={s}>
+                {t(`state.${s}`)}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
+      {!loaded ? (
+        <>
+          <p className="visually-hidden" role="status">
+            {t('alerts.loading')}
+          </p>
+          <Skeleton rows={7} kind="row" />
+        </>
+      ) : shown.length === 0 && !older.isFetching ? (
+        <EmptyQueue scope={scope} filtered={only !== 'any'} />
+      ) : (
+        <AlertQueue rows={shown} chosen={id ?? null} onChoose={(next) => choose(next, narrow)}>
+          {scope === 'all' && (
+            <div className="queue-more">
+              {older.isError ? (
+                <p className="form-error">{errorText(t, older.error)}</p>
+              ) : older.hasNextPage ? (
+                <button type="button" className="button" disabled={older.isFetchingNextPage} onClick={() => void older.fetchNextPage()}>
+                  {older.isFetchingNextPage ? t('alerts.moreBusy') : t('alerts.more')}
+                </button>
+              ) : (
+                !older.isFetching && <p className="dim">{t('alerts.noMore')}</p>
+              )}
+            </div>
+          )}
+        </AlertQueue>
+      )}
+    </section>
+  );
+
+  return (
+    <div className={`desk ${id ? 'has-choice' : ''}`}>
+      {(!narrow || !id) && list}
+      {(!narrow || id) && (
+        <section className="detail" ref={detail} tabIndex={-1} aria-label={t('detail.label')} data-testid="alert-detail" data-alert-id={id ?? ''}>
+          <Guard of={id ?? ''}>
+            {id ? (
+              <AlertDetail key={id} id={id} onBack={narrow ? () => choose(null) : null} />
+            ) : (
+              <Blank icon="picture" title={t('alerts.pick')}>
+                <p>{t('alerts.pickHint')}</p>
+                <p className="key-hint" aria-hidden="true">
+                  <kbd>J</kbd> <kbd>K</kbd> <span>{t('keys.move')}</span>
+                </p>
+              </Blank>
+            )}
+          </Guard>
+        </section>
+      )}
+      <KeysDialog open={help} onClose={() => setHelp(false)} />
+    </div>
+  );
+}
+
+function EmptyQueue({ scope, filtered }: { scope: Scope; filtered: boolean }) {
+  const { t } = useTranslation();
+  const running = useLive((s) => [...s.health.values()].filter((h) => h.state === 'running').length);
+  if (filtered) {
+    return (
+      <Blank icon="search" title={t('alerts.title')}>
+        <p>{t('alerts.emptyFilter')}</p>
+      </Blank>
+    );
+  }
+  return (
+    <Blank icon="eye" title={t('alerts.emptyTitle')}>
+      <p>{t(scope === 'all' ? 'alerts.emptyAll' : 'alerts.emptyOpen')}</p>
+      {running > 0 && <p className="dim">{t('alerts.watching', { count: running })}</p>}
+    </Blank>
+  );
+}
+

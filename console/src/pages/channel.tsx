@@ -1,0 +1,169 @@
+/* One channel: its picture with the zones drawn on it, everything that is known of its health, and its latest alerts. */
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useParams } from 'react-router';
+import { api, ApiError } from '../api/client';
+import { useTimes, useTitle } from '../lib/hooks';
+import { bitrateText, codecText, decimal, errorText, rateText } from '../lib/words';
+import { useHealthy } from '../state/channels';
+import { absorb, setHealth, useLive } from '../state/live';
+import { AlertRow } from '../ui/alertrow';
+import { ChannelPicture } from '../ui/channelpicture';
+import { Icon } from '../ui/icons';
+import { Blank, ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
+
+const EVERY_MS = 2000;
+const ALERTS = 8;
+
+export default function ChannelPage() {
+  const { t } = useTranslation();
+  const { id = '' } = useParams();
+  const times = useTimes();
+  const query = useQuery({
+    queryKey: ['channel', id],
+    queryFn: async () => {
+      const channel = await api.channel(id);
+      setHealth([channel.health]);
+      return channel;
+    },
+    refetchInterval: 60_000,
+  });
+  const found = useMemo(() => (query.data ? [query.data] : []), [query.data]);
+  const channel = useHealthy(found)[0];
+  useTitle(channel?.name ?? t('channels.title'));
+
+  if (!channel) {
+    if (query.isPending) return <Loading text={t('channels.loading')} />;
+    const missing = query.error instanceof ApiError && query.error.status === 404;
+    return (
+      <Blank icon="search" title={t(missing ? 'channels.notFound' : 'channels.failed')} tone="bad">
+        {!missing && <p>{errorText(t, query.error)}</p>}
+        <Link className="button" to="/channels">
+          {t('channels.back')}
+        </Link>
+      </Blank>
+    );
+  }
+  const h = channel.health;
+  const skew =
+    h.clockSkewMs === null
+      ? t('health.skewNone')
+      : Math.abs(h.clockSkewMs) < 100
+        ? t('health.exact')
+        : t(h.clockSkewMs > 0 ? 'health.ahead' : 'health.behind', {
+            value:
+              Math.abs(h.clockSkewMs) < 10_000
+                ? t('unit.ms', { n: Math.abs(h.clockSkewMs) })
+                : times.age(Math.abs(h.clockSkewMs)),
+          });
+  return (
+    <div className="page channel-page" data-testid="channel-page" data-state={h.state}>
+      <header className="page-head">
+        <Link className="ghost back" to="/channels" aria-label={t('channels.back')}>
+          <Icon name="back" />
+        </Link>
+        <div>
+          <h1>{channel.name}</h1>
+          <p className="dim">
+            {channel.areaNames.length > 0 && <>{channel.areaNames.join(' / ')} · </>}
+            <span className="mono">{channel.id}</span>
+          </p>
+        </div>
+      </header>
+      <div className="channel-body">
+        <div className="channel-main">
+          <div className="picture-space">
+            <ChannelPicture id={channel.id} name={channel.name} everyMs={EVERY_MS} live={h.state === 'running'} zones={channel.zones} />
+          </div>
+        </div>
+        <div className="channel-side">
+          <section className={`card verdict ch-${h.state}`}>
+            <ChannelStateWord state={h.state} />
+            <p>{t(`channelStateHint.${h.state}`)}</p>
+            {h.reason !== '' && <p className="reason">{h.reason}</p>}
+            <p className="dim num">{t('channels.since', { time: times.moment(h.since, 'full') })}</p>
+          </section>
+          <section className="card">
+            <h2>{t('channels.health')}</h2>
+            <dl className="facts">
+              <Fact name={t('health.codec')}>{codecText(h.codec) ?? t('health.unknown')}</Fact>
+              <Fact name={t('health.size')}>
+                <span className="num">{h.width > 0 ? `${h.width} × ${h.height}` : t('health.unknown')}</span>
+              </Fact>
+              <Fact name={t('health.bitrate')}>
+                <span className="num">{bitrateText(t, h.kbitS)}</span>
+              </Fact>
+              <Fact name={t('health.units')}>
+                <span className="num">{rateText(t, h.unitRateHz)}</span>
+              </Fact>
+              <Fact name={t('health.key')}>
+                <span className="num">{h.keyIntervalS > 0 ? t('unit.seconds', { n: decimal(h.keyIntervalS, 2) }) : t('health.unknown')}</span>
+              </Fact>
+              <Fact name={t('health.looks')}>
+                <span className="num">{rateText(t, h.lookRateHz)}</span>
+              </Fact>
+              <Fact name={t('health.skew')}>
+                <span className="num">{skew}</span>
+              </Fact>
+              <Fact name={t('health.lost')}>
+                <span className="num">{h.lostPackets}</span>
+              </Fact>
+              <Fact name={t('health.sessions')}>
+                <span className="num">{h.sessions}</span>
+              </Fact>
+              <Fact name={t('health.at')}>
+                <Moment at={h.at} />
+              </Fact>
+            </dl>
+          </section>
+          <section className="card">
+            <h2>{t('channels.setup')}</h2>
+            <dl className="facts">
+              <Fact name={t('health.host')}>
+                <span className="mono">{channel.host}</span>
+              </Fact>
+              <Fact name={t('health.stream')}>
+                {channel.stream === 'main' ? t('health.streamMain') : channel.stream === 'sub' ? t('health.streamSub') : channel.stream}
+              </Fact>
+              <Fact name={t('health.transport')}>{channel.transport.toUpperCase()}</Fact>
+              <Fact name={t('health.rules')}>
+                <span className="mono">{channel.rules.join(', ') || t('health.unknown')}</span>
+              </Fact>
+              <Fact name={t('health.zones')}>{channel.zones.map((z) => z.name).join(', ') || t('health.unknown')}</Fact>
+            </dl>
+          </section>
+        </div>
+        <section className="card channel-alerts">
+          <h2>{t('channels.latestAlerts')}</h2>
+          <ChannelAlerts id={channel.id} />
+        </section>
+      </div>
+    </div>
+  );
+}
+
+function ChannelAlerts({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const query = useQuery({
+    queryKey: ['channel-alerts', id],
+    queryFn: () => api.alerts({ state: 'all', channel: id, limit: ALERTS }),
+  });
+  useEffect(() => {
+    if (query.data) absorb(query.data.alerts);
+  }, [query.data]);
+  const order = useLive((s) => s.order);
+  const rows = useMemo(() => order.filter((a) => a.channel === id).slice(0, ALERTS), [order, id]);
+  if (rows.length === 0) return <p className="dim">{query.isPending ? t('alerts.loading') : t('channels.noAlerts')}</p>;
+  return (
+    <ul className="alert-links">
+      {rows.map((a) => (
+        <li key={a.id}>
+          <Link to={`/alerts/${a.id}`} className={`alert-row edge-${a.severity}`}>
+            <AlertRow alert={a} />
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}

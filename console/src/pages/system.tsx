@@ -1,0 +1,153 @@
+/* How the gateway itself is: what works, what does not, how much waits, and where integrators go on. */
+import { useQuery } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { api } from '../api/client';
+import { CHANNEL_STATES } from '../api/types';
+import { topics } from '../feed/message';
+import { useNow, useTimes, useTitle } from '../lib/hooks';
+import { bytesText, decimal, errorText } from '../lib/words';
+import { useLive } from '../state/live';
+import { useSession } from '../state/session';
+import { Icon } from '../ui/icons';
+import { Blank, Fact, Loading } from '../ui/parts';
+
+export default function SystemPage() {
+  const { t } = useTranslation();
+  const times = useTimes();
+  useNow();
+  const session = useSession((s) => s.session);
+  const feed = useLive((s) => s.feed);
+  const query = useQuery({ queryKey: ['node'], queryFn: api.node, refetchInterval: 5000, staleTime: 0 });
+  const pushed = useLive((s) => (query.data ? s.nodes.get(query.data.node) : undefined));
+  useTitle(t('system.title'));
+
+  if (query.isPending) return <Loading text={t('app.loading')} />;
+  if (!query.data) {
+    return (
+      <Blank icon="misconfigured" title={t('system.failed')} tone="bad">
+        <p>{errorText(t, query.error)}</p>
+        <button type="button" className="button" onClick={() => void query.refetch()}>
+          {t('error.retry')}
+        </button>
+      </Blank>
+    );
+  }
+  const node = query.data;
+  const offline = node.status === 'offline' || pushed?.status === 'offline' || query.isError;
+  const mood = offline ? 'offline' : node.degraded.length > 0 ? 'degraded' : 'online';
+  const total = CHANNEL_STATES.reduce((n, s) => n + (node.channels[s] ?? 0), 0);
+  return (
+    <div className="page system-page">
+      <header className="page-head">
+        <h1>{t('system.title')}</h1>
+      </header>
+      <div className="system-grid">
+        <section className={`card wide verdict mood-${mood}`} data-testid="node-status" data-state={mood}>
+          <h2>
+            <Icon name={mood === 'online' ? 'check' : mood === 'degraded' ? 'misconfigured' : 'offline'} />
+            {mood === 'online' ? t('system.healthy') : mood === 'degraded' ? t('system.degraded') : t('system.offline')}
+          </h2>
+          {mood === 'degraded' ? (
+            <>
+              <p>{t('system.degradedHint')}</p>
+              <ul className="degraded">
+                {node.degraded.map((d) => (
+                  <li key={d}>{d}</li>
+                ))}
+              </ul>
+            </>
+          ) : (
+            <p>{mood === 'online' ? t('system.healthyHint') : query.isError ? errorText(t, query.error) : t('system.offline')}</p>
+          )}
+        </section>
+        <section className="card tile">
+          <h2>{t('system.looks')}</h2>
+          <p className="figure num">{node.looksPerS === null ? '–' : decimal(node.looksPerS, 1)}</p>
+        </section>
+        <section className="card tile">
+          <h2>{t('system.outbox')}</h2>
+          <p className="figure num">{node.outbox ? node.outbox.rows : '–'}</p>
+          <p className="dim">
+            {node.outbox && node.outbox.rows > 0 ? (
+              <>
+                {t('system.outboxRows')} · <span className="num">{bytesText(node.outbox.bytes)}</span>
+                <br />
+                {t('system.outboxWaits')}
+              </>
+            ) : (
+              t('system.outboxEmpty')
+            )}
+          </p>
+        </section>
+        <section className="card tile">
+          <h2>{t('system.uptime')}</h2>
+          <p className="figure num">{node.uptimeS === null ? '–' : times.age(node.uptimeS * 1000)}</p>
+          <p className="dim">
+            {t('system.feed')}: {feed.state === 'live' ? t('feed.live') : t('feed.connecting')}
+          </p>
+        </section>
+        <section className="card wide">
+          <h2>
+            {t('system.channelsBy')} <span className="num dim">{total}</span>
+          </h2>
+          {total > 0 && (
+            <div className="bar-stack" aria-hidden="true">
+              {CHANNEL_STATES.filter((s) => (node.channels[s] ?? 0) > 0).map((s) => (
+                <i key={s} className={`ch-${s}`} style={{ flexGrow: node.channels[s] ?? 0 }} />
+              ))}
+            </div>
+          )}
+          <ul className="legend">
+            {CHANNEL_STATES.filter((s) => (node.channels[s] ?? 0) > 0).map((s) => (
+              <li key={s} className={`ch-${s}`}>
+                <Icon name={s} /> {t(`channelState.${s}`)} <b className="num">{node.channels[s]}</b>
+              </li>
+            ))}
+          </ul>
+        </section>
+        <section className="card half">
+          <h2>{t('system.node')}</h2>
+          <dl className="facts">
+            <Fact name={t('system.id')}>
+              <span className="mono">{node.node}</span>
+            </Fact>
+            <Fact name={t('system.site')}>
+              {session?.siteName} <span className="dim mono">{node.site}</span>
+            </Fact>
+            <Fact name={t('system.program')}>
+              <span className="mono">{node.program}</span>
+            </Fact>
+            <Fact name={t('system.boot')}>
+              <span className="mono break">{node.boot}</span>
+            </Fact>
+          </dl>
+        </section>
+        <section className="card half">
+          <h2>{t('system.forDevelopers')}</h2>
+          <ul className="links">
+            <li>
+              <Link to="/api-docs" data-testid="link-api-docs">
+                {t('system.apiDocs')}
+              </Link>
+              <span className="dim">{t('system.apiDocsHint')}</span>
+            </li>
+            <li>
+              <a href="/api/v1/openapi.json">{t('system.openapi')}</a>
+            </li>
+            <li>
+              <a href="/metrics">{t('system.metrics')}</a>
+              <span className="dim">{t('system.metricsHint')}</span>
+            </li>
+          </ul>
+          <h3>{t('system.topics')}</h3>
+          <ul className="topics mono">
+            {topics(node.site, session?.user ?? '+').map((topic) => (
+              <li key={topic}>{topic}</li>
+            ))}
+          </ul>
+        </section>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,238 @@
+/* What stands round every page: the rail with the pages, the bar with site, feed, time, language, theme and logout. */
+import { useEffect, useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { NavLink } from 'react-router';
+import { api } from './api/client';
+import { setLanguage } from './i18n';
+import { useNow, useTimes } from './lib/hooks';
+import { kindText } from './lib/words';
+import { useLive } from './state/live';
+import { dismiss, useNotices } from './state/notices';
+import { setTheme, THEMES, usePrefs } from './state/prefs';
+import { clearSession, loadSession, useSession } from './state/session';
+import { Icon, Logo, type IconName } from './ui/icons';
+
+function useNewCount(): number {
+  return useLive((s) => s.order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0));
+}
+
+function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
+  return (
+    <NavLink to={to} end={to === '/'} className="nav-item" data-testid={testid}>
+      <Icon name={icon} />
+      <span>{text}</span>
+      {count > 0 && <b className="nav-count num">{count > 999 ? '999+' : count}</b>}
+    </NavLink>
+  );
+}
+
+export function LanguageSwitch() {
+  const { t, i18n } = useTranslation();
+  return (
+    <button
+      type="button"
+      className="bar-button"
+      data-testid="lang-switch"
+      data-lang={i18n.language}
+      aria-label={`${t('top.language')}: ${t('top.languageOther')}`}
+      onClick={() => setLanguage(i18n.language === 'en' ? 'zh-CN' : 'en')}
+    >
+      <span lang={i18n.language === 'en' ? 'zh-CN' : 'en'}>{t('top.languageOther')}</span>
+    </button>
+  );
+}
+
+export function ThemeSwitch() {
+  const { t } = useTranslation();
+  const theme = usePrefs((s) => s.theme);
+  const label = t('top.theme.label', { theme: t(`top.theme.${theme}`) });
+  return (
+    <button
+      type="button"
+      className="bar-button"
+      data-testid="theme-switch"
+      data-theme-choice={theme}
+      aria-label={label}
+      title={label}
+      onClick={() => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system')}
+    >
+      <Icon name={theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'system2'} />
+    </button>
+  );
+}
+
+function FeedSign() {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const now = useNow();
+  const feed = useLive((s) => s.feed);
+  const gone = useSession((s) => s.gone);
+  const state = gone ? 'ended' : feed.state;
+  const text =
+    state === 'live'
+      ? t('feed.live')
+      : state === 'ended'
+        ? t('feed.ended')
+        : feed.everLive
+          ? t('feed.reconnecting', { age: times.age(Math.max(0, Date.now() - feed.since)) })
+          : t('feed.connecting');
+  const hint =
+    state === 'live'
+      ? t('feed.liveHint')
+      : state === 'ended'
+        ? t('feed.endedHint')
+        : t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') });
+  return (
+    <span className={`feed feed-${state}`} data-testid="feed-state" data-state={state} title={hint} data-now={now}>
+      <i aria-hidden="true" />
+      <span className="num">{text}</span>
+    </span>
+  );
+}
+
+function Banner() {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const feed = useLive((s) => s.feed);
+  const gone = useSession((s) => s.gone);
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (feed.state !== 'reconnecting' || !feed.everLive) return;
+    const id = setTimeout(() => setLate(true), 3000);
+    return () => clearTimeout(id);
+  }, [feed]);
+  if (gone) {
+    return (
+      <div className="banner bad" role="alert">
+        <Icon name="auth_failed" />
+        <span>{t('feed.endedHint')}</span>
+        <button type="button" className="button small" onClick={() => clearSession()}>
+          {t('feed.again')}
+        </button>
+      </div>
+    );
+  }
+  if (!late) return null;
+  return (
+    <div className="banner warn" role="status">
+      <Icon name="offline" />
+      <span>{t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') })}</span>
+    </div>
+  );
+}
+
+function SiteClock() {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const now = useNow();
+  return (
+    <time className="site-clock num" title={t('top.siteTime', { zone: times.zone })} dateTime={new Date(now).toISOString()}>
+      {times.moment(now, 'clock')}
+    </time>
+  );
+}
+
+function Notices() {
+  const { t } = useTranslation();
+  const list = useNotices((s) => s.list);
+  return (
+    <div className="notices" role="status" aria-live="polite">
+      {list.map((n) => (
+        <div key={n.id} className={`notice ${n.tone}`}>
+          <Icon name={n.tone === 'good' ? 'check' : 'misconfigured'} />
+          <span>{n.text}</span>
+          <button type="button" className="ghost" aria-label={t('keys.close')} onClick={() => dismiss(n.id)}>
+            <Icon name="cross" />
+          </button>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** Says new alerts to a screen reader, at most one every few seconds. */
+function Announcer() {
+  const { t } = useTranslation();
+  const latest = useLive((s) => s.arrival.latest);
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    if (!latest) return;
+    const id = setTimeout(
+      () =>
+        setSaid(
+          t('alerts.announce', {
+            what: kindText(t, latest),
+            channel: latest.channelName,
+            severity: t(`severity.${latest.severity}`),
+          }),
+        ),
+      1500,
+    );
+    return () => clearTimeout(id);
+  }, [latest, t]);
+  return (
+    <div className="visually-hidden" aria-live="polite" aria-atomic="true">
+      {said}
+    </div>
+  );
+}
+
+export function Shell({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const session = useSession((s) => s.session);
+  const count = useNewCount();
+  const logout = async (): Promise<void> => {
+    try {
+      await api.logout();
+      clearSession();
+    } catch {
+      await loadSession();
+    }
+  };
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">
+        {t('app.skip')}
+      </a>
+      <header className="bar">
+        <div className="brand">
+          <Logo />
+          <span className="brand-name">skyeye</span>
+        </div>
+        <div className="site" title={`${session?.siteName ?? ''} · ${session?.node ?? ''}`}>
+          <b>{session?.siteName}</b>
+          <span className="dim">{session?.node}</span>
+        </div>
+        <FeedSign />
+        <span className="grow" />
+        <SiteClock />
+        <LanguageSwitch />
+        <ThemeSwitch />
+        <button
+          type="button"
+          className="bar-button"
+          data-testid="logout"
+          title={t('top.user', { user: session?.user ?? '' })}
+          aria-label={t('top.logout')}
+          onClick={() => void logout()}
+        >
+          <span className="user-name">{session?.user}</span>
+          <Icon name="logout" />
+        </button>
+      </header>
+      <nav className="rail" aria-label={t('nav.label')}>
+        <NavItem to="/" icon="alerts" text={t('nav.alerts')} count={count} testid="nav-alerts" />
+        <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
+        <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
+        <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />
+      </nav>
+      <main className="main" id="main" tabIndex={-1}>
+        <Banner />
+        {children}
+      </main>
+      <Notices />
+      <Announcer />
+    </div>
+  );
+}

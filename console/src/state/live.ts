@@ -1,0 +1,132 @@
+/*
+ * What the console knows at this moment: alerts, health, nodes, and how the feed stands. Updates are collected for a
+ * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more.
+ */
+import { create } from 'zustand';
+import type { Alert, EventFact, Health, NodeStatus } from '../api/types';
+import type { FeedState } from '../feed/feed';
+import type { Update } from '../feed/message';
+import { mergeAlerts, mergeHealth, mergePictures, newestFirst, type PictureObjects } from './merge';
+
+export interface Live {
+  alerts: ReadonlyMap<string, Alert>;
+  /** All known alerts, newest first. */
+  order: readonly Alert[];
+  /** False until the open alerts were loaded once. */
+  loaded: boolean;
+  /** True where there are more open alerts than were loaded. */
+  truncated: boolean;
+  health: ReadonlyMap<string, Health>;
+  nodes: ReadonlyMap<string, NodeStatus>;
+  pictures: ReadonlyMap<string, PictureObjects>;
+  feed: { state: FeedState; since: number; everLive: boolean };
+  /** The latest arrivals, for the announcement; `count` grows with each. */
+  arrival: { count: number; latest: Alert | null };
+}
+
+const empty: Live = {
+  alerts: new Map(),
+  order: [],
+  loaded: false,
+  truncated: false,
+  health: new Map(),
+  nodes: new Map(),
+  pictures: new Map(),
+  feed: { state: 'reconnecting', since: Date.now(), everLive: false },
+  arrival: { count: 0, latest: null },
+};
+
+export const useLive = create<Live>()(() => empty);
+
+const FLUSH_MS = 100;
+/** A flood beyond this between two flushes keeps the newest. */
+const MAX_PENDING = 10_000;
+let pending: Update[] = [];
+let timer: ReturnType<typeof setTimeout> | null = null;
+const eventListeners = new Set<(facts: EventFact[]) => void>();
+
+/** Facts as they come, for the open detail. */
+export function onFacts(listener: (facts: EventFact[]) => void): () => void {
+  eventListeners.add(listener);
+  return () => void eventListeners.delete(listener);
+}
+
+export function deliver(updates: Update[]): void {
+  pending.push(...updates);
+  if (pending.length > MAX_PENDING) pending = pending.slice(-MAX_PENDING);
+  timer ??= setTimeout(flush, FLUSH_MS);
+}
+
+export function flush(): void {
+  if (timer !== null) clearTimeout(timer);
+  timer = null;
+  const batch = pending;
+  pending = [];
+  if (batch.length === 0) return;
+  const alerts = batch.flatMap((u) => (u.what === 'alert' ? [u.alert] : []));
+  const events = batch.flatMap((u) => (u.what === 'event' ? [u.event] : []));
+  const health = batch.flatMap((u) => (u.what === 'health' ? [u.health] : []));
+  const nodes = batch.flatMap((u) => (u.what === 'node' ? [u.node] : []));
+  absorb(alerts, true, events);
+  if (health.length > 0) useLive.setState((s) => ({ health: mergeHealth(s.health, health) }));
+  if (nodes.length > 0) {
+    useLive.setState((s) => {
+      const next = new Map(s.nodes);
+      for (const n of nodes) next.set(n.node, n);
+      return { nodes: next };
+    });
+  }
+  if (events.length > 0) for (const listener of eventListeners) listener(events);
+}
+
+/** Takes alerts in; `live` ones that are new are announced. */
+export function absorb(alerts: readonly Alert[], live = false, events: readonly EventFact[] = []): void {
+  useLive.setState((s) => {
+    const merged = mergeAlerts(s.alerts, alerts);
+    const pictures = mergePictures(s.pictures, [...events, ...alerts]);
+    const part: Partial<Live> = {};
+    if (pictures !== s.pictures) part.pictures = pictures;
+    if (merged.alerts !== s.alerts) {
+      part.alerts = merged.alerts;
+      part.order = [...merged.alerts.values()].sort(newestFirst);
+    }
+    const fresh = live ? merged.arrived.filter((a) => a.state === 'new') : [];
+    if (fresh.length > 0) {
+      part.arrival = { count: s.arrival.count + fresh.length, latest: fresh[fresh.length - 1] ?? null };
+    }
+    return part;
+  });
+}
+
+/** After a reload of the open alerts: what was open here and is not in the list any more has been closed meanwhile. */
+export function replaceOpen(open: readonly Alert[], truncated: boolean): void {
+  useLive.setState((s) => {
+    const ids = new Set(open.map((a) => a.id));
+    const kept = new Map([...s.alerts].filter(([id, a]) => a.state === 'closed' || ids.has(id)));
+    const merged = mergeAlerts(kept, open);
+    return {
+      alerts: merged.alerts,
+      order: [...merged.alerts.values()].sort(newestFirst),
+      loaded: true,
+      truncated,
+      pictures: mergePictures(s.pictures, open),
+    };
+  });
+}
+
+export function setFeed(state: FeedState): void {
+  useLive.setState((s) =>
+    s.feed.state === state
+      ? {}
+      : { feed: { state, since: Date.now(), everLive: s.feed.everLive || state === 'live' } },
+  );
+}
+
+export function setHealth(health: readonly Health[]): void {
+  useLive.setState((s) => ({ health: mergeHealth(s.health, health) }));
+}
+
+export function reset(): void {
+  pending = [];
+  useLive.setState({ ...empty, feed: { state: 'reconnecting', since: Date.now(), everLive: false } }, true);
+}

@@ -1,0 +1,133 @@
+/*
+ * Merging, without side effects: the newest revision of an alert wins, whatever the order in which revisions come.
+ * Also which boxes belong to which picture: an alert's objects move on with every update while its picture may be the
+ * one of the start, so the first fact that named a picture is the one whose boxes are drawn on it.
+ */
+import type { Alert, EventFact, Health, SeenObject } from '../api/types';
+
+/** Open alerts are all kept; closed ones only up to this many, the oldest go first. */
+export const MAX_CLOSED = 2000;
+const MAX_PICTURES = 4000;
+
+export interface Merged {
+  alerts: ReadonlyMap<string, Alert>;
+  /** Alerts that were not there before. */
+  arrived: Alert[];
+  changed: Alert[];
+}
+
+export function mergeAlerts(have: ReadonlyMap<string, Alert>, incoming: readonly Alert[]): Merged {
+  const before = have;
+  let next: Map<string, Alert> | null = null;
+  const arrived = new Map<string, Alert>();
+  const changed = new Map<string, Alert>();
+  for (const alert of incoming) {
+    const old = (next ?? before).get(alert.id);
+    if (old && old.rev >= alert.rev) continue;
+    next ??= new Map(before);
+    next.set(alert.id, alert);
+    if (before.has(alert.id)) changed.set(alert.id, alert);
+    else arrived.set(alert.id, alert);
+  }
+  if (!next) return { alerts: before, arrived: [], changed: [] };
+  dropOldClosed(next);
+  return { alerts: next, arrived: [...arrived.values()], changed: [...changed.values()] };
+}
+
+function dropOldClosed(alerts: Map<string, Alert>): void {
+  const closed = [...alerts.values()].filter((a) => a.state === 'closed');
+  if (closed.length <= MAX_CLOSED) return;
+  closed.sort(newestFirst);
+  for (const a of closed.slice(MAX_CLOSED)) alerts.delete(a.id);
+}
+
+/** By the time at which the alert was opened; ids are made in time order, so they break ties. */
+export function newestFirst(a: Alert, b: Alert): number {
+  const d = (Number.isFinite(b.opened) ? b.opened : 0) - (Number.isFinite(a.opened) ? a.opened : 0);
+  return d !== 0 ? d : a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+}
+
+export function mergeHealth(have: ReadonlyMap<string, Health>, incoming: readonly Health[]): ReadonlyMap<string, Health> {
+  let next: Map<string, Health> | null = null;
+  for (const h of incoming) {
+    const old = (next ?? have).get(h.channel);
+    if (old && old.at > h.at) continue;
+    next ??= new Map(have);
+    next.set(h.channel, h);
+  }
+  return next ?? have;
+}
+
+export interface PictureObjects {
+  cursor: number;
+  objects: SeenObject[];
+}
+
+export function mergePictures(
+  have: ReadonlyMap<string, PictureObjects>,
+  facts: readonly (Alert | EventFact)[],
+): ReadonlyMap<string, PictureObjects> {
+  let next: Map<string, PictureObjects> | null = null;
+  for (const fact of facts) {
+    if (fact.objects.length === 0) continue;
+    for (const m of fact.media) {
+      if (m.sha256 === '') continue;
+      const old = (next ?? have).get(m.sha256);
+      if (old && old.cursor <= fact.cursor) continue;
+      next ??= new Map(have);
+      next.set(m.sha256, { cursor: fact.cursor, objects: fact.objects });
+    }
+  }
+  if (next) {
+    for (const key of next.keys()) {
+      if (next.size <= MAX_PICTURES) break;
+      next.delete(key);
+    }
+  }
+  return next ?? have;
+}
+
+/** One happening out of its facts (start, updates, end carry one id). */
+export interface Happening {
+  id: string;
+  seen: number;
+  ended: number | null;
+  end: EventFact['end'];
+  latest: EventFact;
+  /** The earliest fact that has a picture. */
+  pictured: EventFact | null;
+}
+
+export function happenings(facts: readonly EventFact[]): Happening[] {
+  const byId = new Map<string, EventFact[]>();
+  for (const f of facts) {
+    const group = byId.get(f.id);
+    if (group) group.push(f);
+    else byId.set(f.id, [f]);
+  }
+  const out: Happening[] = [];
+  for (const [id, group] of byId) {
+    group.sort((a, b) => a.cursor - b.cursor);
+    const latest = group[group.length - 1] as EventFact;
+    const first = group[0] as EventFact;
+    const end = group.find((f) => f.phase === 'end') ?? null;
+    out.push({
+      id,
+      seen: first.seen,
+      ended: end ? end.seen : null,
+      end: end?.end ?? null,
+      latest,
+      pictured: group.find((f) => f.media.length > 0) ?? null,
+    });
+  }
+  return out.sort((a, b) => b.seen - a.seen);
+}
+
+/** Adds facts to a list of facts, once each. */
+export function mergeFacts(have: readonly EventFact[], incoming: readonly EventFact[], max = 200): EventFact[] {
+  const key = (f: EventFact): string => `${f.id} ${f.phase} ${f.cursor}`;
+  const seen = new Set(have.map(key));
+  const fresh = incoming.filter((f) => !seen.has(key(f)));
+  if (fresh.length === 0) return have as EventFact[];
+  return [...fresh, ...have].sort((a, b) => b.cursor - a.cursor).slice(0, max);
+}

@@ -1,0 +1,75 @@
+/* Ties the feed to the store, the API and the browser for as long as somebody is logged in. */
+import type { QueryClient } from '@tanstack/react-query';
+import { api, ApiError } from '../api/client';
+import type { Alert, Session } from '../api/types';
+import { Feed } from '../feed/feed';
+import { absorb, deliver, flush, replaceOpen, reset, setFeed } from './live';
+import { useSession } from './session';
+
+const PAGE = 200;
+const MAX_OPEN = 2000;
+
+/** All open alerts, newest first, and the cursor at which the first page was read. */
+async function loadOpen(): Promise<number> {
+  const found: Alert[] = [];
+  let before: number | string | null = null;
+  let cursor: number | null = null;
+  do {
+    const page = await api.alerts({ state: 'open', before, limit: PAGE });
+    cursor ??= page.cursor ?? 0;
+    found.push(...page.alerts);
+    before = page.alerts.length > 0 ? page.next : null;
+  } while (before !== null && found.length < MAX_OPEN);
+  flush();
+  replaceOpen(found, before !== null);
+  return cursor;
+}
+
+export function runFeed(session: Session, queries: QueryClient): () => void {
+  reset();
+  let over = false;
+  let feed: Feed | null = null;
+  const hurry = (): void => {
+    if (document.visibilityState === 'visible') feed?.hurry();
+  };
+  void import('../feed/link').then(({ openLink }) => {
+    if (over) return;
+    feed = new Feed(session.site, {
+      open: (handlers) => openLink(session.site, session.user, handlers),
+      changes: (after) => api.changes(after),
+      reload: loadOpen,
+      refreshStates: () => {
+        void queries.invalidateQueries();
+      },
+      loggedIn: async () => {
+        try {
+          await api.session();
+          return true;
+        } catch (error) {
+          return !(error instanceof ApiError && error.status === 401);
+        }
+      },
+      deliver,
+      status: (state) => {
+        setFeed(state);
+        if (state === 'ended') useSession.setState((s) => (s.status === 'ready' ? { gone: true } : {}));
+      },
+      random: Math.random,
+      after: (ms, run) => {
+        const id = setTimeout(run, ms);
+        return () => clearTimeout(id);
+      },
+    });
+    feed.start();
+    window.addEventListener('online', hurry);
+    document.addEventListener('visibilitychange', hurry);
+  });
+  return () => {
+    over = true;
+    feed?.stop();
+    window.removeEventListener('online', hurry);
+    document.removeEventListener('visibilitychange', hurry);
+  };
+}
+
+export { absorb };

@@ -1,0 +1,72 @@
+/* One alert in the queue. Everything in it that came from outside is text. */
+import { memo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Alert, SeenObject } from '../api/types';
+import { kindText, labelText, objectCounts } from '../lib/words';
+import { useLive } from '../state/live';
+import { useSession } from '../state/session';
+import { Icon, SeveritySign } from './icons';
+import { Boxes } from './overlay';
+import { Age, StateChip } from './parts';
+
+/** The boxes that belong to the alert's picture. */
+export function usePictureObjects(alert: Alert | undefined): readonly SeenObject[] {
+  const sha = alert?.media[0]?.sha256;
+  return useLive((s) => (sha ? s.pictures.get(sha)?.objects : undefined)) ?? alert?.objects ?? [];
+}
+
+export function Thumb({ alert }: { alert: Alert }) {
+  const media = alert.media[0];
+  const objects = usePictureObjects(alert);
+  const [failed, setFailed] = useState('');
+  const ratio = media && media.width > 0 && media.height > 0 ? media.width / media.height : 16 / 9;
+  return (
+    <span className="thumb" aria-hidden="true">
+      {media && failed !== media.url ? (
+        <span className="thumb-fit" style={{ aspectRatio: `${ratio}` }}>
+          <img src={media.url} alt="" loading="lazy" decoding="async" onError={() => setFailed(media.url)} />
+          <Boxes objects={objects} ratio={ratio} />
+        </span>
+      ) : (
+        <Icon name="picture" />
+      )}
+    </span>
+  );
+}
+
+export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
+  const { t } = useTranslation();
+  const me = useSession((s) => s.session?.user);
+  const rest = objectCounts(alert.objects);
+  return (
+    <>
+      <Thumb alert={alert} />
+      <span className="row-text">
+        <span className="row-title">
+          <SeveritySign severity={alert.severity} />
+          <span className={`row-severity sev-${alert.severity}`}>{t(`severity.${alert.severity}`)}</span>
+          <b>{kindText(t, alert)}</b>
+          {rest.length > 0 && (
+            <span className="row-objects num">
+              {rest.map((o) => `${labelText(t, o.label)} ×${o.count}`).join(' ')}
+            </span>
+          )}
+        </span>
+        <span className="row-channel">{alert.channelName}</span>
+        <span className="row-area">{alert.area.join(' / ')}</span>
+      </span>
+      <span className="row-side">
+        <Age at={alert.opened} className="row-age" />
+        <StateChip state={alert.state} />
+        <span className="row-foot">
+          {alert.owner && alert.state !== 'closed' ? (
+            <span className="dim">{alert.owner === me ? t('alerts.ownerYou') : t('alerts.owner', { user: alert.owner })}</span>
+          ) : (
+            <span className={alert.active ? 'going' : 'dim'}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
+          )}
+          {alert.events > 1 && <span className="num dim">×{alert.events}</span>}
+        </span>
+      </span>
+    </>
+  );
+});

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+// Development: `SKYEYE_URL=http://127.0.0.1:8080 npm run dev` sends API and feed to a running gateway.
+const gateway = process.env.SKYEYE_URL ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  server: {
+    proxy: {
+      '/api/': { target: gateway, headers: { origin: gateway } },
+      '/mqtt': { target: gateway, ws: true, headers: { origin: gateway } },
+      '/metrics': { target: gateway },
+    },
+  },
+  build: {
+    target: 'es2022',
+    // The gateway's policy allows no data: addresses and no inline script, so nothing is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      // Libraries mark files for server rendering, which there is none of here.
+      onwarn: (warning, warn) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning),
+    },
+  },
+  test: {
+    include: ['test/**/*.test.{ts,tsx}'],
+    environment: 'node',
+  },
+});
