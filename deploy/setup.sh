@@ -99,7 +99,7 @@ fail() { # WHY, WHAT TO DO
         echo "FAILED in step $STEP: $1"
         if [[ -s $LOGS/$STEP.log ]]; then
             echo "    the last lines of $LOGS/$STEP.log:"
-            tail -n 12 "$LOGS/$STEP.log" | cut -c1-400 | sed 's/^/    | /'
+            tail -n 12 "$LOGS/$STEP.log" | plain | cut -c1-400 | sed 's/^/    | /'
         fi
         echo "    what to do: $2"
     } >&2
@@ -110,6 +110,8 @@ needs_network() { # WHAT
     ((OFFLINE == 0)) || fail "$1 is missing, and --offline forbids fetching it" \
         "run it once with a network and without --offline, or copy .cache/ from a machine that has it"
 }
+
+plain() { sed 's/\x1b\[[0-9;?]*[A-Za-z]//g'; } # without colours
 
 stop_ticker() {
     if [[ -n $TICKER ]]; then
@@ -128,7 +130,7 @@ tick() { # LABEL, LOG: shows that a long command is alive, and its last line
     # A pause without a process of its own, which would outlive this one and hold the caller's output open.
     exec {nothing}<> <(:)
     while ! read -r -t "$pause" -u "$nothing"; do
-        last=$(tail -n 1 "$2" | tr '\r' '\n' | tail -n 1 | tr -d '\000-\037' | cut -c1-60)
+        last=$(tail -n 1 "$2" | tr '\r' '\n' | tail -n 1 | plain | tr -d '\000-\037' | cut -c1-60)
         if [[ -t 1 ]]; then
             printf '\r\033[K    %s, %d s  %s' "$1" "$((SECONDS - started))" "$last"
         else
@@ -144,7 +146,7 @@ logged() { # LABEL, WHAT TO DO, COMMAND...: runs a command into the step's log, 
     printf '$ %s\n' "$*" >>"$LOGS/$STEP.log"
     tick "$label" "$LOGS/$STEP.log" &
     TICKER=$!
-    "$@" </dev/null >>"$LOGS/$STEP.log" 2>&1 || code=$?
+    NO_COLOR=1 "$@" </dev/null >>"$LOGS/$STEP.log" 2>&1 || code=$?
     stop_ticker
     ((code == 0)) || fail "$label ended with exit code $code" "$advice"
 }
@@ -474,7 +476,9 @@ step_console() {
     ensure_node
     local modules sources
     modules=$( (node --version && cat console/package-lock.json) | text_sha256)
-    sources=$(find console \( -name node_modules -o -path console/dist -o -name '.*' \) -prune -o -type f -print0 |
+    # Tests are no part of what is built, and leave pictures and traces beside them.
+    sources=$(find console \( -name node_modules -o -path console/dist -o -path console/e2e -o -path console/test \
+        -o -name '.*' \) -prune -o -type f -print0 |
         sort -z | xargs -0 sha256sum | text_sha256)
     if [[ -d console/node_modules ]] && stamp_is console-modules "$modules" &&
         [[ -f console/dist/index.html ]] && stamp_is console "$sources"; then
