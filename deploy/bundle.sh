@@ -76,7 +76,7 @@ main() {
     cp "$PROGRAM" "$TREE/bin/skyeye"
     cp -a "$CACHE"/onnxruntime/{libonnxruntime.so,LICENSE,ThirdPartyNotices.txt} "$TREE/lib/"
     cp -a "$(readlink -f "$CACHE/onnxruntime/libonnxruntime.so")" "$TREE/lib/"
-    cp "$CACHE"/models/*.onnx models/manifest.toml models/coco-80.txt models/README.md "$TREE/models/"
+    cp "$CACHE"/models/*.onnx models/README.md "$TREE/models/"
     [[ ! -d config ]] || cp -r config/. "$TREE/config/"
     cp deploy/{install.sh,skyeye.service,skyeye.toml,prometheus.yml,README.md} LICENSE "$TREE/"
     if [[ ${BUNDLE_FOOTAGE:-0} == 1 ]]; then

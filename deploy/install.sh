@@ -24,12 +24,12 @@ fail() { # WHY, WHAT TO DO
 
 # Where the parts lie: in a bundle all beside this script, in a source tree where the set-up put them.
 if [[ -f $HERE/SHA256SUMS ]]; then
-    PROGRAM=$HERE/bin/skyeye RUNTIME=$HERE/lib MODELS=$HERE/models WEIGHTS=$HERE/models
+    PROGRAM=$HERE/bin/skyeye RUNTIME=$HERE/lib WEIGHTS=$HERE/models
     FILES=$HERE REFERENCE=$HERE/config LICENCE=$HERE/LICENSE PACKAGES=$HERE/packages
 else
     ROOT=$(dirname "$HERE")
     PROGRAM=${SKYEYE_PROGRAM:-${CARGO_TARGET_DIR:-$ROOT/target}/release/skyeye}
-    RUNTIME=$ROOT/.cache/onnxruntime MODELS=$ROOT/models WEIGHTS=$ROOT/.cache/models
+    RUNTIME=$ROOT/.cache/onnxruntime WEIGHTS=$ROOT/.cache/models
     FILES=$HERE REFERENCE=$ROOT/config LICENCE=$ROOT/LICENSE PACKAGES=
 fi
 
@@ -106,15 +106,7 @@ install_files() {
     for name in "$WEIGHTS"/*.onnx; do
         [[ ! -f $name ]] || cmp -s "$name" "$LIBRARY/models/${name##*/}" || place 0644 "$name" "$LIBRARY/models/${name##*/}"
     done
-    # A manifest to which `skyeye models add` has added something is the site's own.
-    for name in manifest.toml coco-80.txt; do
-        if [[ -f $LIBRARY/models/$name ]] && ! cmp -s "$MODELS/$name" "$LIBRARY/models/$name"; then
-            place 0644 "$MODELS/$name" "$LIBRARY/models/$name.dist"
-            echo "    $LIBRARY/models/$name differs and is kept; the new one lies beside it as $name.dist"
-        else
-            place 0644 "$MODELS/$name" "$LIBRARY/models/$name"
-        fi
-    done
+    # The manifest is inside the program; models of the site's own stand in models/local.toml, which nobody touches here.
     place 0644 "$LICENCE" "$DOCUMENTS/LICENSE"
     place 0644 "$FILES/README.md" "$DOCUMENTS/README.md"
     place 0644 "$FILES/prometheus.yml" "$DOCUMENTS/prometheus.yml"
