@@ -177,9 +177,9 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 
 fn passwords(users: &[config::BrokerUser]) -> Result<Vec<(String, Secret)>, BrokerError> {
     let read = |user: &config::BrokerUser| {
-        secret_file::read_or_create(&user.password_file).map(|secret| (user.name.to_string(), secret)).map_err(|source| {
-            BrokerError::Password { user: user.name.to_string(), file: user.password_file.clone(), source }
-        })
+        secret_file::read_or_create(&user.password_file).map(|secret| (user.name.to_string(), secret)).map_err(
+            |source| BrokerError::Password { user: user.name.to_string(), file: user.password_file.clone(), source },
+        )
     };
     users.iter().map(read).collect()
 }

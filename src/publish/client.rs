@@ -6,12 +6,7 @@
 //! After a connect without a session the open alerts and all states are sent again. A broker that is silent for nearly
 //! two keepalives is given up. Nothing here ever waits for the broker while holding up something else.
 
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -505,7 +500,11 @@ impl<S: Source> Engine<S> {
             _ => {
                 metrics::counter!("skyeye_publish_commands_dropped_total").increment(1);
                 let topic: String = publish.topic.chars().take(200).collect();
-                tracing::warn!(topic, retained = publish.retain, "a command was dropped: retained, too many, or no command");
+                tracing::warn!(
+                    topic,
+                    retained = publish.retain,
+                    "a command was dropped: retained, too many, or no command"
+                );
                 acknowledge(wire, &publish);
             }
         }

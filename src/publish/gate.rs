@@ -22,7 +22,8 @@ use std::{
 use mqtt5::{
     QoS,
     broker::{
-        AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, DynamicStorage, PublishAction, StorageBackend,
+        AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, DynamicStorage, PublishAction,
+        StorageBackend,
         router::MessageRouter,
         storage::{ClientSession, QueuedMessage},
     },
@@ -207,7 +208,9 @@ impl Gate {
 /// The highest QoS of a session's filters that match, capped by that of the message.
 fn wanted_qos(session: &ClientSession, topic: &str, published: QoS) -> Option<QoS> {
     let matching = session.subscriptions.iter().filter(|(filter, _)| topic_matches_filter(topic, filter));
-    matching.map(|(_, sub)| if (sub.qos as u8) < (published as u8) { sub.qos } else { published }).max_by_key(|q| *q as u8)
+    matching
+        .map(|(_, sub)| if (sub.qos as u8) < (published as u8) { sub.qos } else { published })
+        .max_by_key(|q| *q as u8)
 }
 
 impl AuthProvider for Gate {
@@ -330,7 +333,10 @@ mod tests {
         for guess in 0..200 {
             let _ = gate.login(&format!("u{guess}"), b"x", here, Mono(6_000));
         }
-        assert!(gate.login("bob", b"b-secret", here, Mono(6_000)).is_err(), "an address that tries many names is stopped");
+        assert!(
+            gate.login("bob", b"b-secret", here, Mono(6_000)).is_err(),
+            "an address that tries many names is stopped"
+        );
         assert!(gate.login(GATEWAY, b"g-secret", here, Mono(6_000)).is_ok(), "but never the gateway");
         assert!(gate.login(GATEWAY, b"a-secret", here, Mono(6_000)).is_err());
     }

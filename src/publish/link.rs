@@ -83,8 +83,7 @@ impl PublishOptions {
             BrokerKind::Embedded => {
                 let broker = broker.ok_or(PublishError::NoBroker)?;
                 let addr = broker.addr();
-                options.host =
-                    if addr.is_ipv6() { format!("[{}]", addr.ip()) } else { addr.ip().to_string() };
+                options.host = if addr.is_ipv6() { format!("[{}]", addr.ip()) } else { addr.ip().to_string() };
                 options.port = addr.port();
                 (options.username, options.password) = broker.login();
             }

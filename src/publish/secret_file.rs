@@ -33,7 +33,9 @@ pub fn read(path: &Path) -> io::Result<Secret> {
     let text = fs::read_to_string(path)?;
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
-        return Err(io::Error::other("its first line is empty; put the password there, or remove the file to get a new one"));
+        return Err(io::Error::other(
+            "its first line is empty; put the password there, or remove the file to get a new one",
+        ));
     }
     Ok(Secret::new(line))
 }

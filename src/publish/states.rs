@@ -98,8 +98,7 @@ impl States {
     fn set_at(&self, topic: &str, payload: Bytes, scope: Scope, now: Mono) -> bool {
         let mut inner = self.inner.lock();
         let full = inner.slots.len() >= self.max_topics;
-        let message =
-            Arc::new(Message { topic: topic.to_owned(), payload, retain: true, scope, cursor: None });
+        let message = Arc::new(Message { topic: topic.to_owned(), payload, retain: true, scope, cursor: None });
         match inner.slots.get_mut(topic) {
             None if full => {
                 metrics::counter!("skyeye_publish_state_refused_total").increment(1);
@@ -211,8 +210,10 @@ impl States {
     pub(super) fn taken(&self, message: &Message) {
         if message.payload.is_empty() {
             let mut inner = self.inner.lock();
-            let gone =
-                inner.slots.get(&message.topic).is_some_and(|s| s.latest.payload.is_empty() && !s.dirty && s.due.is_none());
+            let gone = inner
+                .slots
+                .get(&message.topic)
+                .is_some_and(|s| s.latest.payload.is_empty() && !s.dirty && s.due.is_none());
             if gone {
                 inner.slots.remove(&message.topic);
             }
@@ -267,7 +268,9 @@ mod tests {
         s.set_at(topic, Bytes::from_static(payload.as_bytes()), Scope::Node, Mono(at_s * 1000))
     }
     fn drain(s: &States) -> Vec<String> {
-        std::iter::from_fn(|| s.take()).map(|m| format!("{}={}", m.topic, String::from_utf8_lossy(&m.payload))).collect()
+        std::iter::from_fn(|| s.take())
+            .map(|m| format!("{}={}", m.topic, String::from_utf8_lossy(&m.payload)))
+            .collect()
     }
 
     #[test]
