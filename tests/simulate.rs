@@ -39,6 +39,10 @@ const H264_B: &[&str] = &["-c:v", "libx264", "-bf", "3", "-b_strategy", "0", "-g
 const H265: &[&str] = &["-c:v", "libx265", "-x265-params", "log-level=error:keyint=12", "-pix_fmt", "yuv420p"];
 const MJPEG: &[&str] = &["-c:v", "mjpeg", "-huffman", "default", "-pix_fmt", "yuvj420p", "-q:v", "3"];
 
+/// Pictures of some 100 kB each.
+const NOISE: &[&str] =
+    &["-vf", "noise=alls=100:allf=t", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "2", "-pix_fmt", "yuvj420p"];
+
 async fn farm(path: &Path, change: impl FnOnce(&mut FarmOptions)) -> Farm {
     let mut options = FarmOptions { clips: vec![ClipArg::from(path.to_owned())], ..FarmOptions::default() };
     change(&mut options);
@@ -108,7 +112,7 @@ async fn round_trip(path: &Path, udp: bool, change: impl FnOnce(&mut FarmOptions
     let expected: Vec<_> = file.units.iter().map(|u| essence(file.codec, &u.data)).collect();
     let farm = farm(path, change).await;
     let mut stream = playing(&farm.url(1), udp, None).await.unwrap();
-    let got = pictures(&mut stream, expected.len() + 30).await;
+    let got = pictures(&mut stream, expected.len() + 15).await;
 
     assert!(got[0].key, "a session starts with a key frame");
     let first = essence(file.codec, &got[0].data);
@@ -131,7 +135,7 @@ async fn round_trip(path: &Path, udp: bool, change: impl FnOnce(&mut FarmOptions
 #[tokio::test]
 async fn h264_comes_back_whole_over_tcp_and_udp() {
     let dir = tempfile::tempdir().unwrap();
-    let path = film(dir.path(), "a.mp4", "2", H264);
+    let path = film(dir.path(), "a.mp4", "1", H264);
     round_trip(&path, false, |_| ()).await;
     round_trip(&path, true, |_| ()).await;
 }
@@ -139,7 +143,7 @@ async fn h264_comes_back_whole_over_tcp_and_udp() {
 #[tokio::test]
 async fn h264_with_b_frames_keeps_its_order_and_times() {
     let dir = tempfile::tempdir().unwrap();
-    let path = film(dir.path(), "b.mkv", "2", H264_B);
+    let path = film(dir.path(), "b.mkv", "1", H264_B);
     let file = read_access_units(&path).unwrap();
     assert!(file.units.windows(2).any(|w| w[1].pts_90k < w[0].pts_90k), "the clip has no B-frames");
     round_trip(&path, false, |_| ()).await;
@@ -148,7 +152,7 @@ async fn h264_with_b_frames_keeps_its_order_and_times() {
 #[tokio::test]
 async fn h265_comes_back_whole_over_tcp_and_udp() {
     let dir = tempfile::tempdir().unwrap();
-    let path = film(dir.path(), "c.mp4", "2", H265);
+    let path = film(dir.path(), "c.mp4", "1", H265);
     round_trip(&path, false, |_| ()).await;
     round_trip(&path, true, |_| ()).await;
 }
@@ -156,15 +160,36 @@ async fn h265_comes_back_whole_over_tcp_and_udp() {
 #[tokio::test]
 async fn mjpeg_comes_back_whole_over_tcp_and_udp() {
     let dir = tempfile::tempdir().unwrap();
-    let path = film(dir.path(), "d.avi", "2", MJPEG);
+    let path = film(dir.path(), "d.avi", "1", MJPEG);
     round_trip(&path, false, |_| ()).await;
     round_trip(&path, true, |_| ()).await;
 }
 
 #[tokio::test]
+async fn large_pictures_over_udp_do_not_overrun_the_receiver() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = film(dir.path(), "z.avi", "1", NOISE);
+    let largest = read_access_units(&path).unwrap().units.iter().map(|u| u.data.len()).max().unwrap();
+    assert!(largest > 80_000, "{largest} bytes are not large");
+    round_trip(&path, true, |_| ()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_its_session_alive_keeps_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = film(dir.path(), "zz.mp4", "1", H264);
+    let farm = farm(&path, |o| o.session_timeout_s = 2).await;
+    for udp in [false, true] {
+        let mut stream = playing(&farm.url(1), udp, None).await.unwrap();
+        assert!(pictures(&mut stream, 110).await.iter().all(|p| p.loss == 0), "more than four seconds");
+    }
+    assert_eq!(farm.stats().timed_out, 0);
+}
+
+#[tokio::test]
 async fn timestamps_and_sequence_numbers_may_wrap() {
     let dir = tempfile::tempdir().unwrap();
-    let path = film(dir.path(), "e.mp4", "2", H264);
+    let path = film(dir.path(), "e.mp4", "1", H264);
     round_trip(&path, false, |o| {
         o.rtp_start = Some(u32::MAX - 90_000);
         o.seq_start = Some(u16::MAX - 20);
@@ -175,7 +200,7 @@ async fn timestamps_and_sequence_numbers_may_wrap() {
 #[tokio::test]
 async fn a_raw_stream_without_times_plays_at_its_rate() {
     let dir = tempfile::tempdir().unwrap();
-    round_trip(&film(dir.path(), "f.h264", "2", H264), false, |_| ()).await;
+    round_trip(&film(dir.path(), "f.h264", "1", H264), false, |_| ()).await;
 }
 
 #[tokio::test]
@@ -473,10 +498,8 @@ async fn garbage_of_each_kind_is_sent() {
 #[tokio::test]
 async fn a_client_that_does_not_read_hurts_nobody_and_is_let_go() {
     let dir = tempfile::tempdir().unwrap();
-    // Some 20 Mbit/s, so that the socket fills at once.
-    let noisy =
-        ["-vf", "noise=alls=100:allf=t", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "2", "-pix_fmt", "yuvj420p"];
-    let path = film(dir.path(), "q.avi", "1", &noisy);
+    // Some 20 Mbit/s, so that the socket fills soon.
+    let path = film(dir.path(), "q.avi", "1", NOISE);
     let farm = farm(&path, |o| o.channels = 2).await;
     let stuck = bare(&farm, 1).await;
     let mut good = playing(&farm.url(2), false, None).await.unwrap();
@@ -571,5 +594,30 @@ async fn ffprobe_reads_every_codec() {
             .output();
         let out = timeout(Duration::from_secs(30), probe).await.expect("ffprobe ends").expect("ffprobe is installed");
         assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), format!("{codec},320,240"), "{out:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gstreamer_reads_over_tcp_and_udp() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases = [("ga.mp4", H264, "rtph264depay"), ("gb.mp4", H265, "rtph265depay"), ("gc.avi", MJPEG, "rtpjpegdepay")];
+    for (name, coding, depay) in cases {
+        let path = film(dir.path(), name, "2", coding);
+        for protocols in ["tcp", "udp"] {
+            let farm = farm(&path, |o| o.auth = AuthScheme::Digest).await;
+            let location = format!("location={}", farm.url(1));
+            let run = tokio::process::Command::new("gst-launch-1.0")
+                .args(["-q", "rtspsrc", &location, &format!("protocols={protocols}"), "user-id=admin", "user-pw=farm"])
+                .args(["!", depay, "!", "identity", "eos-after=20", "!", "fakesink", "sync=false"])
+                .kill_on_drop(true)
+                .output();
+            let out =
+                timeout(Duration::from_secs(30), run).await.expect("it ends").expect("gst-launch-1.0 is installed");
+            assert!(
+                out.status.success() && farm.stats().units >= 19,
+                "{depay} {protocols}: {out:?} {:?}",
+                farm.stats()
+            );
+        }
     }
 }

@@ -129,4 +129,13 @@ mod tests {
         let with_qop = md5_hex(&format!("{ha1}:abc:00000001:xyz:auth:{ha2}"));
         assert!(digest.allows("DESCRIBE", Some(&header(&with_qop, ", qop=auth, nc=00000001, cnonce=\"xyz\""))));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_made_up_header_gets_in(header in "(Basic|Digest)? ?[ -~]{0,120}") {
+            for scheme in [AuthScheme::Basic, AuthScheme::Digest] {
+                proptest::prop_assert!(!gate(scheme).allows("DESCRIBE", Some(&header)));
+            }
+        }
+    }
 }

@@ -121,7 +121,8 @@ impl Core {
         let path = path.strip_suffix(TRACK).map_or(path, |p| p.trim_end_matches('/'));
         let numbered = path.strip_prefix(self.options.path.trim_matches('/')).and_then(|p| p.strip_prefix('/'));
         let index = match numbered.and_then(|n| n.parse::<u32>().ok()) {
-            Some(n) => self.channels.iter().take(self.options.channels as usize).position(|c| c.number == n)?,
+            Some(n) if (1..=self.options.channels).contains(&n) => n as usize - 1,
+            Some(_) => return None,
             None => self.channels.iter().position(|c| c.name.as_deref() == Some(path))?,
         };
         self.channels[index].host.is_none_or(|h| h == host).then_some(index)

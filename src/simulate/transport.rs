@@ -69,4 +69,14 @@ mod tests {
         }
         assert_eq!(choose("RTP/AVP/TCP;interleaved=0-1", Transports::Udp), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_is_read_without_harm(header in "[ -~]{0,80}", tail in "(;(interleaved|client_port)=[0-9-]{0,12}){0,3}") {
+            for allowed in [Transports::Any, Transports::Tcp, Transports::Udp] {
+                choose(&header, allowed);
+                choose(&format!("RTP/AVP/TCP{tail},RTP/AVP{tail}"), allowed);
+            }
+        }
+    }
 }

@@ -158,3 +158,76 @@ fn standard_huffman(mut segment: &[u8]) -> Result<(), JpegError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A picture with the given scan; the farm never looks inside a scan.
+    fn file(scan: &[u8], restart: u16) -> Vec<u8> {
+        let mut file = vec![0xff, 0xd8];
+        for id in 0..2u8 {
+            file.extend_from_slice(&[0xff, 0xdb, 0, 67, id]);
+            file.extend((0..64).map(|v| v + id));
+        }
+        if restart > 0 {
+            file.extend_from_slice(&[0xff, 0xdd, 0, 4]);
+            file.extend_from_slice(&restart.to_be_bytes());
+        }
+        file.extend_from_slice(&[0xff, 0xc0, 0, 17, 8, 0, 240, 1, 64, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1]);
+        file.extend_from_slice(&[0xff, 0xda, 0, 12, 3, 1, 0, 2, 0x11, 3, 0x11, 0, 63, 0]);
+        file.extend_from_slice(scan);
+        file.extend_from_slice(&[0xff, 0xd9]);
+        file
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_no_packet_is_too_large(
+            scan in prop::collection::vec(0u8..0xff, 0..9_000),
+            restart in prop_oneof![Just(0u16), 1u16..500],
+            max in 300usize..1500,
+        ) {
+            let payloads = packetise(&file(&scan, restart), max).unwrap();
+            let mut got = Vec::new();
+            for (index, p) in payloads.iter().enumerate() {
+                prop_assert!(p.len() <= max);
+                prop_assert_eq!(u32::from_be_bytes([0, p[1], p[2], p[3]]) as usize, got.len());
+                prop_assert_eq!((p[4] & 63, p[5], p[6], p[7]), (1, 255, 40, 30));
+                let mut at = 8;
+                if restart > 0 {
+                    prop_assert_eq!(&p[8..10], &restart.to_be_bytes());
+                    at += 4;
+                }
+                if index == 0 {
+                    prop_assert_eq!(&p[at..at + 4], &[0, 0, 0, 128]);
+                    prop_assert_eq!((p[at + 4], p[at + 4 + 64]), (0, 1));
+                    at += 4 + 128;
+                }
+                got.extend_from_slice(&p[at..]);
+            }
+            prop_assert_eq!(&got[..scan.len()], &scan[..]);
+            prop_assert_eq!(&got[scan.len()..], &[0xff, 0xd9]);
+        }
+
+        #[test]
+        fn a_broken_file_is_refused_without_harm(
+            scan in prop::collection::vec(any::<u8>(), 0..50),
+            cut in 0usize..260,
+            flips in prop::collection::vec((0usize..250, any::<u8>()), 0..6),
+        ) {
+            let mut file = file(&scan, 3);
+            for (at, value) in flips {
+                if let Some(byte) = file.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            file.truncate(cut);
+            if let Ok(payloads) = packetise(&file, 400) {
+                prop_assert!(!payloads.is_empty());
+            }
+        }
+    }
+}
