@@ -311,7 +311,8 @@ async fn sender_reports_tell_the_cameras_clock() {
     for (udp, skew_ms) in [(false, 0), (false, 90_000), (true, -3_600_000)] {
         let farm = farm(&path, |o| o.clock_skew_ms = skew_ms).await;
         let mut stream = playing(&farm.url(1), udp, None).await.unwrap();
-        let (mut said, mut seen): (Option<(i64, i64)>, Vec<(i64, i64)>) = (None, Vec::new());
+        let mut said = None;
+        let mut seen: Vec<(i64, i64)> = Vec::new();
         while said.is_none() || seen.len() < 5 {
             let item = timeout(SOON, stream.next()).await.unwrap().unwrap().unwrap();
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;

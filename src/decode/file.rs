@@ -276,6 +276,7 @@ fn bus_error(pipeline: &gst::Pipeline, otherwise: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::print_stdout)] // a skipped test says so
 mod tests {
     use super::*;
 
