@@ -45,3 +45,9 @@ pub fn ffmpeg(args: &[&str]) -> Vec<u8> {
     assert!(out.status.success(), "ffmpeg {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
+
+/// Lower-case hex.
+pub fn sha256(path: &Path) -> String {
+    use sha2::Digest;
+    hex::encode(sha2::Sha256::digest(std::fs::read(path).expect("a file of the test")))
+}

@@ -1,0 +1,207 @@
+//! The detectors on real footage with real weights: PETS09-S2L1 against its ground truth.
+
+mod support;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use skyeye::decode::{self, DecodeLimits, KeyDecoder, file};
+use skyeye::infer::{Detector, DetectorOptions, InferError, Manifest, ModelInfo, Runtime};
+use skyeye::types::{AccessUnit, BBox, ChannelId, Detection, Frame, Mono, Wall};
+
+/// One key frame each so many frames: 16 frames of the 795.
+const STEP: usize = 50;
+
+/// The key frames of the pedestrians, decoded by our own decoder, with their number from 0.
+fn pedestrians() -> Option<Vec<(usize, Frame)>> {
+    let video = support::vtest_avi()?;
+    decode::init().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vtest.mp4");
+    let step = STEP.to_string();
+    support::ffmpeg(&[
+        "-i",
+        video.to_str().unwrap(),
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-crf",
+        "12",
+        "-g",
+        &step,
+        "-keyint_min",
+        &step,
+        "-sc_threshold",
+        "0",
+        "-pix_fmt",
+        "yuv420p",
+        path.to_str().unwrap(),
+    ]);
+    let units = file::read_access_units(&path).unwrap();
+    let mut decoder = KeyDecoder::new(DecodeLimits::default());
+    let frames = units.units.iter().enumerate().filter(|(_, u)| u.key).map(|(number, u)| {
+        let unit = AccessUnit {
+            channel: ChannelId::new("vtest").unwrap(),
+            codec: units.codec,
+            key: true,
+            data: u.data.clone(),
+            timeline_90k: u.pts_90k,
+            ingested: Mono(0),
+            ingested_wall: Wall(0),
+            seen: Wall(0),
+            camera_clock: false,
+            session: 0,
+        };
+        (number, decoder.decode(&unit).unwrap())
+    });
+    let frames: Vec<_> = frames.collect();
+    assert_eq!(frames.len(), 795usize.div_ceil(STEP));
+    assert!(frames.iter().enumerate().all(|(i, (number, _))| *number == i * STEP));
+    Some(frames)
+}
+
+/// MOTChallenge ground truth: frame from 1, id, left, top, width, height in pixels of 768 x 576.
+fn ground_truth() -> Option<HashMap<usize, Vec<BBox>>> {
+    let text = std::fs::read_to_string(support::shared("gt/PETS09-S2L1.txt")?).unwrap();
+    let mut truth: HashMap<usize, Vec<BBox>> = HashMap::new();
+    for line in text.lines() {
+        let v: Vec<f32> = line.split(',').map(|f| f.trim().parse().unwrap()).collect();
+        let bbox = BBox { x: v[2] / 768.0, y: v[3] / 576.0, w: v[4] / 768.0, h: v[5] / 576.0 };
+        truth.entry(v[0] as usize - 1).or_default().extend(bbox.clipped());
+    }
+    Some(truth)
+}
+
+fn runtime() -> Option<Runtime> {
+    Some(Runtime::load(&support::onnxruntime()?).unwrap())
+}
+
+/// A model of the built-in manifest whose weights lie in `dir`.
+fn model(name: &str, dir: &Path) -> ModelInfo {
+    Manifest::load(dir, None).unwrap().get(name).unwrap().clone()
+}
+
+/// Weights that set-up converted.
+fn cached(name: &str) -> Option<ModelInfo> {
+    let dir = std::env::var_os("SKYEYE_MODELS").map_or_else(|| support::root().join(".cache/models"), PathBuf::from);
+    let model = model(name, &dir);
+    if !model.path.exists() {
+        println!("skipped: {} is not there", model.path.display());
+        return None;
+    }
+    Some(model)
+}
+
+fn yolox() -> Option<ModelInfo> {
+    Some(model("yolox-nano", support::shared("models/yolox_nano.onnx")?.parent().unwrap()))
+}
+
+/// Recall and precision of persons at an overlap of one half, each true box matched once, best score first.
+fn persons(
+    model: &ModelInfo,
+    runtime: &Runtime,
+    frames: &[(usize, Frame)],
+    truth: &HashMap<usize, Vec<BBox>>,
+) -> (f64, f64) {
+    let options = DetectorOptions { min_score: 0.35, ..Default::default() };
+    let mut detector = Detector::open(runtime, model, &options).unwrap();
+    let (mut hits, mut found, mut wanted) = (0, 0, 0);
+    for (number, frame) in frames {
+        let mut open = truth.get(number).cloned().unwrap_or_default();
+        wanted += open.len();
+        for d in detector.detect(frame).unwrap().iter().filter(|d| &*d.label == "person") {
+            found += 1;
+            let best = open.iter().enumerate().max_by(|a, b| a.1.iou(&d.bbox).total_cmp(&b.1.iou(&d.bbox)));
+            if let Some((at, _)) = best.filter(|(_, t)| t.iou(&d.bbox) >= 0.5) {
+                open.swap_remove(at);
+                hits += 1;
+            }
+        }
+    }
+    let (recall, precision) = (f64::from(hits) / wanted as f64, f64::from(hits) / f64::from(found));
+    println!(
+        "{}: {wanted} persons, {found} found, {hits} right: recall {recall:.3}, precision {precision:.3}",
+        model.name
+    );
+    (recall, precision)
+}
+
+#[test]
+fn yolox_finds_the_pedestrians() {
+    let (Some(runtime), Some(model), Some(frames), Some(truth)) = (runtime(), yolox(), pedestrians(), ground_truth())
+    else {
+        return;
+    };
+    let (recall, precision) = persons(&model, &runtime, &frames, &truth);
+    assert!(recall >= 0.88 && precision >= 0.76, "recall {recall:.3}, precision {precision:.3}");
+}
+
+#[test]
+fn efficientdet_finds_the_pedestrians() {
+    let (Some(runtime), Some(frames), Some(truth)) = (runtime(), pedestrians(), ground_truth()) else { return };
+    let Some(model) = cached("efficientdet-lite0") else { return };
+    let (recall, precision) = persons(&model, &runtime, &frames, &truth);
+    assert!(recall >= 0.80 && precision >= 0.85, "recall {recall:.3}, precision {precision:.3}");
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_what_to_do() {
+    let (Some(runtime), Some(good)) = (runtime(), yolox()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let open = |model: &ModelInfo| Detector::open(&runtime, model, &DetectorOptions::default()).err().unwrap();
+
+    let missing = ModelInfo { path: dir.path().join("none.onnx"), ..good.clone() };
+    assert!(open(&missing).to_string().contains("skyeye models fetch yolox-nano"));
+
+    let cut = dir.path().join("cut.onnx");
+    let whole = std::fs::read(&good.path).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let error = open(&ModelInfo { path: cut.clone(), ..good.clone() });
+    assert!(matches!(&error, InferError::Sha256 { wanted, .. } if *wanted == *good.sha256), "{error}");
+
+    // The same bytes with their own sha256: ONNX Runtime must refuse them, not crash.
+    let digest = support::sha256(&cut);
+    let error = open(&ModelInfo { path: cut, sha256: digest.into(), ..good.clone() });
+    assert!(matches!(error, InferError::Unusable { .. }), "{error}");
+
+    let mut other = good.clone();
+    other.input.width = 640;
+    assert!(open(&other).to_string().contains("640"), "{}", open(&other));
+    let mut other = good.clone();
+    other.input.name = "pixels".into();
+    assert!(open(&other).to_string().contains("'images'"));
+    let other = ModelInfo { layout: skyeye::infer::Layout::EfficientDet, ..good.clone() };
+    assert!(open(&other).to_string().contains("'boxes'"));
+    let other = ModelInfo { labels: vec!["person".into()].into(), ..good };
+    assert!(open(&other).to_string().contains("[1, 3549, 6]"), "{}", open(&other));
+}
+
+#[test]
+fn the_same_frame_gives_the_same_detections() {
+    let (Some(runtime), Some(model), Some(frames)) = (runtime(), yolox(), pedestrians()) else { return };
+    let mut detector = Detector::open(&runtime, &model, &DetectorOptions::default()).unwrap();
+    let first: Vec<Vec<Detection>> = frames.iter().map(|(_, f)| detector.detect(f).unwrap()).collect();
+    assert!(first.iter().any(|d| !d.is_empty()));
+    for ((_, frame), expected) in frames.iter().zip(&first).rev() {
+        assert_eq!(&detector.detect(frame).unwrap(), expected);
+    }
+    if let Some(path) = std::env::var_os("SKYEYE_DUMP") {
+        // For a comparison with another implementation by hand: frame, label, score, box.
+        let lines = frames.iter().zip(&first).flat_map(|((n, _), ds)| {
+            ds.iter().map(move |d| {
+                format!("{n},{},{},{},{},{},{}\n", d.label, d.score, d.bbox.x, d.bbox.y, d.bbox.w, d.bbox.h)
+            })
+        });
+        std::fs::write(path, lines.collect::<String>()).unwrap();
+    }
+}
+
+#[test]
+fn a_missing_library_says_what_to_do() {
+    // In a process of its own under nextest; under plain `cargo test` another test may have loaded it already.
+    if let Err(error) = Runtime::load(Path::new("/nonexistent/libonnxruntime.so")) {
+        let text = error.to_string();
+        assert!(text.contains("/nonexistent/libonnxruntime.so") && text.contains("deploy/setup.sh"), "{text}");
+    }
+}
