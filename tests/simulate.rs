@@ -391,6 +391,23 @@ async fn a_stopped_host_ends_its_sessions_and_no_others() {
     assert!(stats.hosts.iter().all(|h| h.listening && h.sessions_now == 1), "{stats:?}");
 }
 
+#[tokio::test]
+async fn the_farm_knows_what_it_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = film(dir.path(), "pos.mp4", "2", H264);
+    let file = read_access_units(&path).unwrap();
+    let farm = farm(&path, |o| o.channels = 2).await;
+    let mut stream = playing(&farm.url(2), false, None).await.unwrap();
+    for _ in 0..60 {
+        let shown = essence(file.codec, &pictures(&mut stream, 1).await[0].data);
+        let (_, said_ms) = farm.position(2).unwrap();
+        let index = file.units.iter().position(|u| essence(file.codec, &u.data) == shown).unwrap() as i64;
+        let behind = (said_ms - index * 40).rem_euclid(2_000);
+        assert!(behind <= 100, "picture {index}, and the farm says {said_ms} ms");
+    }
+    assert!(farm.command("position 2").await.starts_with("ok "));
+}
+
 /// True if nothing comes for half a second.
 async fn silent(stream: &mut Demuxed) -> bool {
     while let Ok(item) = timeout(Duration::from_millis(500), stream.next()).await {

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::fault::Fault;
 use super::server::Core;
 
-const USAGE: &str = "stats | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
+const USAGE: &str = "stats | position N | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
                      [payload|ssrc|channel|raw] | refuse CODE H | drop N | resume [N | host H] | quit";
 const MAX_LINE_BYTES: u64 = 1_024;
 
@@ -40,6 +40,10 @@ async fn obey(core: &Arc<Core>, line: &str) -> Result<String, String> {
         ["quit"] => {
             core.quit.cancel();
             Ok(String::new())
+        }
+        ["position", n] => {
+            let (loops, ms) = core.position(channel(core, n)?);
+            Ok(format!("ok {loops} {ms}"))
         }
         ["stop-host", h] => {
             let index = host(core, h)?;

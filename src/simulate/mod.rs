@@ -210,6 +210,13 @@ impl Farm {
         self.control
     }
 
+    /// What channel `n` shows now: loops since the start, and milliseconds in the clip. A clip whose key frames lie
+    /// more than two seconds apart may be shown later than this by up to their distance.
+    pub fn position(&self, n: u32) -> Option<(i64, i64)> {
+        let index = self.core.channels.iter().position(|c| c.number == n)?;
+        Some(self.core.position(index))
+    }
+
     /// Obeys one line of the control protocol and gives its answer.
     pub async fn command(&self, line: &str) -> String {
         control::command(&self.core, line).await

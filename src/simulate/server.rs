@@ -20,7 +20,7 @@ use super::auth::Gate;
 use super::clip::Clip;
 use super::fault::{Fault, FaultCell};
 use super::options::{FarmOptions, Phase};
-use super::pace::Player;
+use super::pace::{Player, ticks_of_us};
 use super::session::{Session, serve};
 use super::stats::{Counters, HostCounters, HostStats, Stats};
 use crate::types::Clock;
@@ -113,6 +113,14 @@ impl Core {
         let fault = self.channels.get(channel).map_or(Fault::None, |c| c.fault.get());
         let stalled = self.hosts.get(host).is_some_and(|h| h.stalled.load(Relaxed));
         if fault == Fault::None && stalled { Fault::Stall } else { fault }
+    }
+
+    /// Which loop a channel is in, and where in its clip, in milliseconds: what a session shows that joined at a key
+    /// frame of the channel's own timetable.
+    pub fn position(&self, channel: usize) -> (i64, i64) {
+        let channel = &self.channels[channel];
+        let at = ticks_of_us(self.now_us() as i64) + channel.offset_90k;
+        (at.div_euclid(channel.clip.length_90k), at.rem_euclid(channel.clip.length_90k) / 90)
     }
 
     /// The channel under a path such as `/cam/7` or `/gate`, as seen on this host.
