@@ -4,6 +4,7 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod evidence;
 pub mod infer;
 pub mod ingest;
 pub mod media;
