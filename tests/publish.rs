@@ -1,6 +1,7 @@
 //! Publishing, against the embedded broker and against a real Mosquitto: what is committed arrives, in order, through
 //! outages, restarts and dead connections; and nobody reads or writes what is not theirs.
-#![allow(clippy::disallowed_methods)] // tests may start processes and read clocks
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // tests may start processes, read clocks and panic
+#![allow(clippy::print_stdout)] // and say what they skip
 
 mod support {
     pub mod mqtt;

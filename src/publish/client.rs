@@ -434,7 +434,8 @@ impl<S: Source> Engine<S> {
                 }
                 continue;
             }
-            let fact = !flow.rows.is_empty() && !(self.republish && flow.again.is_none());
+            let held = self.republish && flow.again.is_none();
+            let fact = !held && !flow.rows.is_empty();
             if self.states.has_ready() && (!fact || flow.turn + 1 >= FACTS_PER_STATE) {
                 flow.turn = 0;
                 if let Some(message) = self.states.take() {

@@ -150,10 +150,10 @@ impl Wire {
                 Some((sent, bytes)) => {
                     self.bytes = self.bytes.saturating_sub(bytes);
                     metrics::counter!("skyeye_publish_acked_total", "kind" => sent.kind()).increment(1);
-                    if let Sent::Fact(cursor) = sent {
-                        if let Some(fact) = self.facts.iter_mut().find(|(c, done)| *c == cursor && !done) {
-                            fact.1 = true;
-                        }
+                    if let Sent::Fact(cursor) = sent
+                        && let Some(fact) = self.facts.iter_mut().find(|(c, done)| *c == cursor && !done)
+                    {
+                        fact.1 = true;
                     }
                     self.gauge();
                     Happened::Acked(sent)

@@ -1,6 +1,7 @@
 //! MQTT parts for tests: a real Mosquitto, a subscriber, a proxy that can play dead, and an outbox in memory.
 #![allow(dead_code)]
-#![allow(clippy::disallowed_methods)] // tests may read clocks
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::let_underscore_must_use)] // tests may read clocks, and panic
+#![allow(clippy::print_stdout)] // and say what they skip
 
 use std::{
     collections::BTreeMap,
