@@ -66,6 +66,17 @@ pub struct Input {
     pub name: String,
 }
 
+impl Input {
+    /// Refuses what no layout can have; the reason is a clause.
+    pub fn check(&self) -> Result<(), String> {
+        let Input { width, height, name, .. } = self;
+        if ![width, height].iter().all(|side| (32..=4096).contains(*side) && *side % 32 == 0) {
+            return Err(format!("input {width} x {height} must be multiples of 32 from 32 to 4096"));
+        }
+        if name.is_empty() { Err("input.name must not be empty".into()) } else { Ok(()) }
+    }
+}
+
 /// One model, checked, with its paths and labels resolved.
 #[derive(Debug, Clone)]
 pub struct ModelInfo {
@@ -242,15 +253,11 @@ impl Entry {
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err("sha256 must be 64 lower-case hex digits; `sha256sum FILE` prints them".into());
         }
-        let Input { width, height, .. } = self.input;
-        if ![width, height].iter().all(|side| (32..=4096).contains(side) && side % 32 == 0) {
-            return Err(format!("input {width} x {height} must be multiples of 32 from 32 to 4096"));
-        }
-        if self.input.name.is_empty() || self.licence.trim().is_empty() {
-            return Err("licence and input.name must not be empty".into());
+        self.input.check()?;
+        if self.licence.trim().is_empty() {
+            return Err("licence must not be empty; write its SPDX name".into());
         }
         let labels = read_labels(manifest, &self.labels)?;
-        check_labels(&labels)?;
         Ok(ModelInfo {
             name: self.name,
             path: models_dir.join(self.file),
@@ -281,11 +288,24 @@ fn read_labels(manifest: &Path, name: &str) -> Result<Arc<[Arc<str>]>, String> {
     } else {
         return Err(format!("labels file {} is not there; one class a line, in the model's order", beside.display()));
     };
+    parse_labels(&text).map_err(|reason| format!("labels file {name} {reason}"))
+}
+
+/// One label a line; refuses what is none and what identifies.
+pub fn parse_labels(text: &str) -> Result<Arc<[Arc<str>]>, String> {
     let labels: Vec<Arc<str>> = text.lines().map(str::trim).filter(|l| !l.is_empty()).map(Arc::from).collect();
     if labels.is_empty() || labels.len() > MAX_LABELS || labels.iter().any(|l| l.chars().count() > 64) {
-        return Err(format!("labels file {name} must hold 1 to {MAX_LABELS} lines of at most 64 characters"));
+        return Err(format!("must hold 1 to {MAX_LABELS} lines of at most 64 characters"));
     }
-    Ok(labels.into())
+    match labels.iter().find(|l| identifying(l).is_some()) {
+        Some(label) => Err(refusal(label)),
+        None => Ok(labels.into()),
+    }
+}
+
+/// The built-in label set: its file name and its text.
+pub fn built_in_labels() -> (&'static str, &'static str) {
+    EMBEDDED_LABELS
 }
 
 /// Words that tell that a model identifies people or their vehicles.
@@ -332,14 +352,6 @@ pub fn refusal(what: &str) -> String {
         "finds '{what}', and skyeye identifies nobody: no face recognition, no plate reading, no re-identification. \
          Only models with detects = [\"objects\"] are loaded"
     )
-}
-
-/// Refuses labels that identify.
-pub fn check_labels(labels: &[Arc<str>]) -> Result<(), String> {
-    match labels.iter().find(|l| identifying(l).is_some()) {
-        Some(label) => Err(refusal(label)),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -319,7 +319,9 @@ pub fn propose(inspected: &Inspected, layout: Layout, colour: Option<Colour>) ->
         Layout::Yolox => Colour::Bgr,
         Layout::EfficientDet => Colour::Rgb,
     });
-    Ok(super::Input { width, height, colour, name: input.name.clone() })
+    let input = super::Input { width, height, colour, name: input.name.clone() };
+    input.check()?;
+    Ok(input)
 }
 
 const _: fn() = || {

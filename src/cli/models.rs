@@ -1,0 +1,279 @@
+//! `skyeye models list|fetch|check|add`: what the detectors are, where they come from, and whether they work here.
+//!
+//! In: the manifests, the models folder, the runtime library. Out: lines for a person, and with `--json` one object as
+//! the last line. A file gets its final name only after its sha256 is known to be right, in one rename. It starts no
+//! process: packages of a registry are brought by the set-up script with the registry's own client.
+
+mod add;
+mod fetch;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::infer::{Detector, DetectorOptions, InferError, Layout, Manifest, ManifestError, ModelInfo, Runtime};
+use crate::types::Clock;
+
+pub use add::AddArgs;
+
+/// Where models and the runtime library lie, from the configuration.
+#[derive(Debug, Clone)]
+pub struct ModelPaths {
+    pub models_dir: PathBuf,
+    /// A manifest in place of the built-in one.
+    pub manifest: Option<PathBuf>,
+    /// The ONNX Runtime library.
+    pub runtime: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show every model of the manifests: input, licence, source, and whether its file is here and right
+    List {
+        /// Print one JSON object as the last line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch weights whose source is https or a folder, and check their sha256
+    ///
+    /// A file that is here and right is not fetched again.
+    Fetch {
+        /// Models to fetch; without a name all whose source is https or a folder
+        names: Vec<String>,
+        /// Print one JSON object as the last line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check sha256, load each model, look at a blank picture and time it
+    Check {
+        /// Models to check; without a name all whose file is here
+        names: Vec<String>,
+        /// Print one JSON object as the last line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a detector of your own: copy its file, write its entry into local.toml beside it
+    ///
+    /// Example: skyeye models add yolox_nano.onnx --name yolox-nano --layout yolox --licence Apache-2.0
+    Add(AddArgs),
+}
+
+impl ModelsCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::List { json } | Self::Fetch { json, .. } | Self::Check { json, .. } => *json,
+            Self::Add(args) => args.json,
+        }
+    }
+}
+
+/// Why a command failed; a sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelsError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl ModelsError {
+    /// 64 for bad usage or configuration, 1 for what failed.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Manifest(_) | Self::Usage(_) => 64,
+            Self::Infer(InferError::Identifying { .. }) => 64,
+            Self::Infer(_) | Self::Failed(_) => 1,
+        }
+    }
+}
+
+/// What a command has to say.
+struct Report {
+    lines: Vec<String>,
+    json: Value,
+    /// Some models are not right: said in the lines, and the exit code is 1.
+    failed: bool,
+}
+
+/// Runs a command, prints what it has to say, and returns the exit code: 0 good, 64 bad usage, 1 failed.
+#[allow(clippy::print_stdout, clippy::print_stderr)]
+pub fn run(args: &ModelsArgs, paths: &ModelPaths) -> u8 {
+    let json = args.command.json();
+    let result = match &args.command {
+        ModelsCommand::List { .. } => list(paths),
+        ModelsCommand::Fetch { names, .. } => fetch::run(names, paths, &mut |line| eprintln!("{line}")),
+        ModelsCommand::Check { names, .. } => check(names, paths),
+        ModelsCommand::Add(args) => add::run(args, paths),
+    };
+    match result {
+        Ok(report) => {
+            report.lines.iter().for_each(|line| println!("{line}"));
+            if json {
+                println!("{}", report.json);
+            }
+            u8::from(report.failed)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            if json {
+                println!("{}", json!({ "error": error.to_string() }));
+            }
+            error.exit_code()
+        }
+    }
+}
+
+/// The file of a model, as it lies there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    Missing,
+    WrongSha256,
+}
+
+impl State {
+    fn of(model: &ModelInfo) -> Self {
+        match file_sha256(&model.path) {
+            Ok(found) if found == *model.sha256 => State::Ready,
+            Ok(_) => State::WrongSha256,
+            Err(_) => State::Missing,
+        }
+    }
+    fn as_str(self) -> &'static str {
+        match self {
+            State::Ready => "ready",
+            State::Missing => "missing",
+            State::WrongSha256 => "wrong_sha256",
+        }
+    }
+}
+
+fn file_sha256(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut Hashing(&mut hasher))?;
+    Ok(hex::encode(hasher.finalize()))
+}
+
+/// A writer that only hashes.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.0.update(data);
+        Ok(data.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn describe(model: &ModelInfo, state: State) -> Value {
+    json!({
+        "name": model.name,
+        "state": state.as_str(),
+        "path": model.path,
+        "licence": model.licence,
+        "source": model.source.to_string(),
+        "sha256": &*model.sha256,
+        "layout": model.layout.as_str(),
+        "width": model.input.width,
+        "height": model.input.height,
+        "colour": model.input.colour.as_str(),
+        "labels": model.labels.len(),
+        "described_in": model.described_in,
+    })
+}
+
+fn list(paths: &ModelPaths) -> Result<Report, ModelsError> {
+    let manifest = Manifest::load(&paths.models_dir, paths.manifest.as_deref())?;
+    let row = |cells: [&str; 6]| {
+        format!("{:<22} {:<13} {:<13} {:<11} {:<13} {}", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5])
+    };
+    let mut lines = vec![row(["NAME", "STATE", "LAYOUT", "INPUT", "LICENCE", "SOURCE"])];
+    let mut models = Vec::new();
+    for model in &manifest.models {
+        let state = State::of(model);
+        let size = format!("{}x{}", model.input.width, model.input.height);
+        let (name, source) = (model.name.as_str(), model.source.to_string());
+        lines.push(row([name, state.as_str(), model.layout.as_str(), &size, &model.licence, &source]));
+        models.push(describe(model, state));
+    }
+    Ok(Report { lines, json: json!({ "models": models }), failed: false })
+}
+
+fn check(names: &[String], paths: &ModelPaths) -> Result<Report, ModelsError> {
+    let manifest = Manifest::load(&paths.models_dir, paths.manifest.as_deref())?;
+    let chosen: Vec<&ModelInfo> = if names.is_empty() {
+        manifest.models.iter().filter(|m| m.path.exists()).collect()
+    } else {
+        names.iter().map(|n| manifest.get(n)).collect::<Result<_, _>>()?
+    };
+    if chosen.is_empty() {
+        return Err(ModelsError::Failed(format!(
+            "no model's file is in {}; deploy/setup.sh brings the default, `skyeye models list` shows all",
+            paths.models_dir.display()
+        )));
+    }
+    let runtime = Runtime::load(&paths.runtime)?;
+    let (mut lines, mut models, mut failed) = (Vec::new(), Vec::new(), false);
+    for model in chosen {
+        match time(&runtime, model) {
+            Ok(look_ms) => {
+                lines.push(format!(
+                    "{}: ok; {} input '{}' {}x{} {}, {} labels, {look_ms:.1} ms a look on one thread, sha256 {}",
+                    model.name,
+                    model.layout.as_str(),
+                    model.input.name,
+                    model.input.width,
+                    model.input.height,
+                    model.input.colour.as_str(),
+                    model.labels.len(),
+                    model.sha256
+                ));
+                let mut value = describe(model, State::Ready);
+                value["look_ms"] = json!((look_ms * 10.0).round() / 10.0);
+                value["ok"] = json!(true);
+                models.push(value);
+            }
+            Err(error) => {
+                failed = true;
+                models.push(json!({ "name": model.name, "ok": false, "error": error.to_string() }));
+                lines.push(error.to_string());
+            }
+        }
+    }
+    Ok(Report { lines, json: json!({ "ok": !failed, "models": models }), failed })
+}
+
+/// Milliseconds of one look at a blank picture: at most ten looks or about a second.
+fn time(runtime: &Runtime, model: &ModelInfo) -> Result<f64, InferError> {
+    let mut detector = Detector::open(runtime, model, &DetectorOptions::default())?;
+    let clock = Clock::start();
+    let mut looks = 0;
+    while looks < 10 && (looks == 0 || clock.mono().0 < 1000) {
+        detector.blank()?;
+        looks += 1;
+    }
+    Ok(clock.mono().0 as f64 / f64::from(looks))
+}
+
+/// For clap: the layouts by their names in the manifest.
+fn layout(text: &str) -> Result<Layout, String> {
+    [Layout::EfficientDet, Layout::Yolox]
+        .into_iter()
+        .find(|l| l.as_str() == text)
+        .ok_or_else(|| "there are 'yolox' and 'efficientdet'".into())
+}
