@@ -77,9 +77,12 @@ impl Bound {
         let mut server = axum_server::from_tcp(self.listener)
             .map_err(WebError::Serve)?
             .handle(handle.clone())
-            .http1_only()
+            // Also covers what the head's timeout does not: a connection that says nothing at all.
+            .first_request_timeout(HEADER_TIMEOUT)
             .acceptor(capped.clone());
+        // HTTP/2 stays possible for tools; browsers are not offered it, because WebSockets need HTTP/1.1.
         server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 << 10);
+        server.http_builder().http2().max_concurrent_streams(32);
         let running = async {
             match self.tls {
                 None => server.serve(service).await.map_err(WebError::Serve),

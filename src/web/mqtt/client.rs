@@ -129,7 +129,8 @@ impl Client {
                 () = self.state.closing().cancelled() => Err(End::GoingAway),
                 frame = stream.next() => match frame {
                     Some(Ok(frame)) => self.frame(frame, &mut inbox).await,
-                    Some(Err(_)) | None => Err(End::Left),
+                    Some(Err(e)) => Err(End::Protocol(e.to_string())),
+                    None => Err(End::Left),
                 },
                 out = queue.recv(), if self.connected && self.unacked.len() < WINDOW => match out {
                     Some(out) => self.deliver(out).await,

@@ -1,0 +1,9 @@
+//! The web stage over a real database and, for the feed, real sockets: who gets in, what he gets, what he is refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod feed;
+mod http;
+mod login;
+mod rights;
+mod support;
