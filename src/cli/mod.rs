@@ -1,4 +1,5 @@
 //! The command line, one file a command.
 
 pub mod models;
+pub mod probe;
 pub mod simulate;

@@ -7,6 +7,11 @@ const BELIEVE_MS: u64 = 24 * 3600 * 1000;
 /// From the NTP epoch (1900) to the Unix epoch.
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 
+/// Camera clock minus ours, by a report that arrived at `now`; `None` where the camera says that it has no clock.
+pub fn skew_ms(ntp: u64, now: Wall) -> Option<i64> {
+    (ntp != 0).then(|| wall_of(ntp).0.saturating_sub(now.0))
+}
+
 /// The latest sender report of a session.
 #[derive(Debug, Default)]
 pub struct CameraClock {
@@ -23,11 +28,9 @@ struct Report {
 impl CameraClock {
     /// Takes a report that arrived at `now`. `ntp` 0 means that the camera has no clock.
     pub fn report(&mut self, rtp_90k: i64, ntp: u64, now: Wall) {
-        if ntp == 0 {
-            return;
+        if let Some(skew_ms) = skew_ms(ntp, now) {
+            self.report = Some(Report { rtp_90k, wall: wall_of(ntp), skew_ms });
         }
-        let wall = wall_of(ntp);
-        self.report = Some(Report { rtp_90k, wall, skew_ms: wall.0.saturating_sub(now.0) });
     }
 
     /// Camera clock minus ours at the latest report.

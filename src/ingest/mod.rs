@@ -24,6 +24,7 @@ mod window;
 
 use url::Url;
 
+pub use camera_clock::skew_ms;
 pub use failure::Failure;
 pub use governor::Governor;
 pub use reader::{Reader, Received};

@@ -7,7 +7,7 @@ use retina::codec::{CodecItem, VideoFrame};
 use retina::rtcp::TypedPacketRef;
 
 use super::failure::{Reach, reach};
-use super::picture::begins_whole;
+use super::picture::{begins_with_parameter_sets, glance};
 use super::{Failure, Playing, VideoInfo};
 
 /// One item of a session.
@@ -84,15 +84,27 @@ impl Reader {
 
     fn unit(&self, frame: VideoFrame) -> Received {
         let lost = u64::from(frame.loss());
-        let key = frame.is_random_access_point();
+        let idr = frame.is_random_access_point();
         let rtp_90k = to_90k(&frame.timestamp());
         let new_parameters = frame.has_new_parameters();
         let mut data = frame.into_data();
         if data.len() > self.max_unit_bytes {
             return Received::Damaged { reason: "oversized", lost };
         }
-        if !begins_whole(self.playing.video().codec, &data) {
+        let Some(glance) = glance(self.playing.codec, &data).filter(|g| g.whole) else {
             return Received::Damaged { reason: "incomplete", lost };
+        };
+        let key = idr || glance.irap;
+        if key && !idr {
+            // retina takes IDR alone for key pictures, strips the parameter sets of all and gives them back to IDR.
+            let Some(with_sets) = self.playing.with_parameter_sets(&data) else {
+                return Received::Damaged { reason: "incomplete", lost };
+            };
+            data = with_sets;
+        }
+        if key && !begins_with_parameter_sets(self.playing.codec, &data) {
+            // They stood neither in the description nor before the picture yet: nobody could decode it.
+            return Received::Damaged { reason: "no_parameter_sets", lost };
         }
         // A unit may wait long in a ring: what it holds beyond its bytes would escape every bound.
         if data.capacity() > data.len() + data.len() / 8 {

@@ -13,7 +13,7 @@ use retina::client::{
     SessionGroup, SessionOptions, SetupOptions, TcpTransportOptions, TeardownPolicy, UdpTransportOptions,
     UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
-use retina::codec::{CodecItem, FrameFormat, ParametersRef};
+use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoParameters};
 use url::{Host, Url};
 
 use super::{ChannelSpec, Failure};
@@ -36,7 +36,7 @@ pub struct VideoInfo {
 pub struct Playing {
     demuxed: Demuxed,
     stream: usize,
-    codec: Codec,
+    pub(super) codec: Codec,
     pub transport: Transport,
 }
 
@@ -46,13 +46,23 @@ impl Playing {
         self.demuxed.next().await
     }
 
+    fn parameters(&self) -> Option<&VideoParameters> {
+        match self.demuxed.streams().get(self.stream)?.parameters()? {
+            ParametersRef::Video(v) => Some(v),
+            _ => None,
+        }
+    }
+
     pub fn video(&self) -> VideoInfo {
-        let parameters = self.demuxed.streams().get(self.stream).and_then(|s| s.parameters());
-        let (width, height) = match parameters {
-            Some(ParametersRef::Video(v)) => v.pixel_dimensions(),
-            _ => (0, 0),
-        };
+        let (width, height) = self.parameters().map_or((0, 0), VideoParameters::pixel_dimensions);
         VideoInfo { codec: self.codec, width, height }
+    }
+
+    /// A unit with the stream's parameter sets before it, Annex B; `None` while there are none.
+    pub(super) fn with_parameter_sets(&self, data: &[u8]) -> Option<Vec<u8>> {
+        // With `FrameFormat::SIMPLE` the extra data are the sets with start codes.
+        let sets = self.parameters()?.extra_data();
+        sets.starts_with(&[0, 0, 0, 1]).then(|| [sets, data].concat())
     }
 }
 

@@ -111,7 +111,7 @@ struct Play {
     last_whole: Mono,
     /// Garbage came since the latest whole picture.
     garbage: bool,
-    /// Units are given on from the next key unit.
+    /// False until the next key unit, from which on units are given on again.
     in_sync: bool,
     up_since: Option<Mono>,
     last_key: Option<Mono>,
@@ -251,9 +251,13 @@ impl Task {
                 play.key_interval_s = now.mono.since_ms(last) as f32 / 1000.0;
             }
             play.in_sync = true;
-        } else if !play.in_sync {
-            self.counters.dropped("before_key");
-            return;
+        } else {
+            // What was lost is referred to from here to the next key unit: a decoder would make torn pictures of it.
+            play.in_sync &= unit.lost == 0;
+            if !play.in_sync {
+                self.counters.dropped("before_key");
+                return;
+            }
         }
         play.last_unit = now.mono;
         play.window.add(unit.data.len());

@@ -97,7 +97,7 @@ impl Queue {
                 return Taken::Nothing;
             }
             // Whether it was woken or timed out shows at the top of the loop.
-            let _ = self.ready.wait_for(&mut state, Duration::from_millis(end.since_ms(now)));
+            self.ready.wait_for(&mut state, Duration::from_millis(end.since_ms(now)));
         }
     }
 

@@ -1,6 +1,10 @@
 //! What several test binaries need: where test data and tools lie. Each binary uses a part.
 #![allow(dead_code)]
 #![allow(clippy::disallowed_methods)] // tests may start ffmpeg and read clocks
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // and panic, and say what they skip
+
+pub mod gst_server;
+pub mod pull;
 
 use std::path::{Path, PathBuf};
 
