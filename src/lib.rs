@@ -1,5 +1,6 @@
 //! skyeye, a video-surveillance gateway. The map of the house; ARCHITECTURE.md tells the way of the data.
 
+pub mod alert;
 pub mod channel;
 pub mod cli;
 pub mod config;
