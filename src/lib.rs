@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod infer;
 pub mod ingest;
 pub mod media;
+pub mod outbox;
 pub mod publish;
 pub mod rule;
 pub mod sample;

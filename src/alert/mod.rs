@@ -13,156 +13,19 @@ mod state;
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry as Slot};
 
-pub use state::{By, History, action_name, possible, state_of};
+pub use state::possible;
 
 use crate::{
-    config,
+    config, outbox,
     types::{
-        AlertId, AreaId, ChannelId, EventId, IncidentId, Mono, NodeId, Now, Phase, RuleId, RuleRef, Severity, SiteId,
-        UserId, Wall, ZoneId,
-        fact::Object,
-        payload::{AlertAction, AlertPayload, AlertState, EventPayload, Media, Order},
+        AlertId, ChannelId, EventId, Mono, Now, Phase, RuleId, UserId,
+        alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, MAX_NOTE},
+        payload::{AlertAction, AlertState, EventPayload},
     },
 };
 
 /// Window of `alert.max_per_channel_per_min`.
 const MINUTE_MS: u64 = 60_000;
-/// Characters of a note.
-pub const MAX_NOTE: usize = 2000;
-
-/// An alert without what only the commit adds (order, times of writing).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Alert {
-    pub id: AlertId,
-    pub rev: u64,
-    pub channel: ChannelId,
-    pub channel_name: String,
-    pub area: Vec<AreaId>,
-    pub kind: String,
-    pub state: AlertState,
-    pub severity: Severity,
-    pub rule: RuleRef,
-    pub zone: Option<ZoneId>,
-    pub dedupe_key: String,
-    pub incident: Option<IncidentId>,
-    pub first_event: EventId,
-    pub last_event: EventId,
-    pub events: u64,
-    pub opened: Wall,
-    pub updated: Wall,
-    pub owner: Option<UserId>,
-    pub objects: Vec<Object>,
-    pub media: Vec<Media>,
-    /// Events of the alert that have started and not ended.
-    pub open_events: u32,
-    /// When its latest event ended.
-    pub last_end: Option<Wall>,
-    /// Events that joined only because the channel opened too many alerts.
-    pub limited: u64,
-}
-
-impl Alert {
-    pub fn active(&self) -> bool {
-        self.open_events > 0
-    }
-
-    pub fn payload(&self, order: Order, node: &NodeId, site: &SiteId, committed: Wall) -> AlertPayload {
-        let a = self.clone();
-        AlertPayload {
-            schema: "skyeye.alert".into(),
-            version: 1,
-            id: a.id,
-            order,
-            rev: a.rev,
-            node: node.clone(),
-            site: site.clone(),
-            channel: a.channel,
-            channel_name: a.channel_name,
-            area: a.area,
-            kind: a.kind,
-            state: a.state,
-            active: a.open_events > 0,
-            severity: a.severity,
-            rule: a.rule,
-            zone: a.zone,
-            dedupe_key: a.dedupe_key,
-            incident: a.incident,
-            first_event: a.first_event,
-            last_event: a.last_event,
-            events: a.events,
-            opened: a.opened,
-            updated: a.updated,
-            owner: a.owner,
-            objects: a.objects,
-            media: a.media,
-            committed,
-        }
-    }
-
-    /// The reverse of `payload`; what a payload does not tell comes from the store.
-    pub fn from_payload(p: AlertPayload, open_events: u32, last_end: Option<Wall>, limited: u64) -> Self {
-        Alert {
-            id: p.id,
-            rev: p.rev,
-            channel: p.channel,
-            channel_name: p.channel_name,
-            area: p.area,
-            kind: p.kind,
-            state: p.state,
-            severity: p.severity,
-            rule: p.rule,
-            zone: p.zone,
-            dedupe_key: p.dedupe_key,
-            incident: p.incident,
-            first_event: p.first_event,
-            last_event: p.last_event,
-            events: p.events,
-            opened: p.opened,
-            updated: p.updated,
-            owner: p.owner,
-            objects: p.objects,
-            media: p.media,
-            open_events,
-            last_end,
-            limited,
-        }
-    }
-}
-
-/// What came of an event or an action: the alert after it.
-#[derive(Debug, Clone)]
-pub struct Change {
-    pub alert: Alert,
-    /// `None` for a mere update of an open event.
-    pub history: Option<History>,
-    /// The event joined because of the channel's rate, not by its dedupe key.
-    pub limited: bool,
-}
-
-/// Why an event is refused. Each of these is a flaw of the caller or a repetition, and is counted by the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EventRefused {
-    #[error("the event has started already; every event starts once")]
-    AlreadyStarted,
-    #[error("the event is not open; it never started, or it has ended already")]
-    NotOpen,
-}
-
-/// Why an action is refused; the sentences are for people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ActRefused {
-    #[error("{owner} has taken this alert already")]
-    Taken { owner: UserId },
-    #[error("the alert has changed since (it is at rev {now}, not {seen}); look at it again")]
-    Rev { seen: u64, now: u64 },
-    #[error("an alert that is {} cannot be the object of '{}'; possible: {possible}", state.as_str(), action_name(*action))]
-    State { state: AlertState, action: AlertAction, possible: String },
-    #[error("the note has {0} characters; at most {MAX_NOTE} are kept")]
-    Note(usize),
-    #[error("the alert is not in the book")]
-    Absent,
-}
-
 struct Held {
     alert: Alert,
     /// A new event of the dedupe key joins until then, though none is open.
@@ -227,18 +90,8 @@ impl AlertBook {
         self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
     }
 
-    pub fn holds(&self, id: AlertId) -> bool {
-        self.held.contains_key(&id)
-    }
     pub fn get(&self, id: AlertId) -> Option<&Alert> {
         self.held.get(&id).map(|h| &h.alert)
-    }
-    /// Is the event open? Gives the alert that it belongs to.
-    pub fn alert_of(&self, event: EventId) -> Option<AlertId> {
-        self.open.get(&event).copied()
-    }
-    pub fn open_events(&self) -> usize {
-        self.open.len()
     }
     pub fn len(&self) -> usize {
         self.held.len()
@@ -248,7 +101,12 @@ impl AlertBook {
     }
 
     /// The alert that the event belongs to, after it. Only the fact's own fields are read, not its order.
-    pub fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Change, EventRefused> {
+    pub fn on_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        now: Now,
+    ) -> Result<AlertChange, EventRefused> {
         self.sweep(now);
         match event.phase {
             Phase::Start if self.open.contains_key(&event.id) => Err(EventRefused::AlreadyStarted),
@@ -257,7 +115,7 @@ impl AlertBook {
         }
     }
 
-    fn start(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Change {
+    fn start(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> AlertChange {
         let same = self.by_key.get(&event.dedupe_key).copied().filter(|id| self.joins(*id, now));
         let limited = if same.is_none() { self.over_the_limit(event, now) } else { None };
         let (id, is_limited) = match (same, limited) {
@@ -275,10 +133,10 @@ impl AlertBook {
         alert.last_event = event.id;
         touch(alert, event);
         let history = Some(line(alert, now, None, "event", Some(alert.state), None));
-        Change { alert: alert.clone(), history, limited: is_limited }
+        AlertChange { alert: alert.clone(), history, limited: is_limited }
     }
 
-    fn open_alert(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Change {
+    fn open_alert(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> AlertChange {
         let id = AlertId::at(now.wall.0);
         let alert = Alert {
             id,
@@ -313,10 +171,10 @@ impl AlertBook {
         channel.latest_of_rule.insert(event.rule.id.clone(), id);
         let history = Some(line(&alert, now, None, "opened", None, None));
         self.held.insert(id, Held { alert: alert.clone(), join_until: Mono::default() });
-        Change { alert, history, limited: false }
+        AlertChange { alert, history, limited: false }
     }
 
-    fn go_on(&mut self, event: &EventPayload, now: Now) -> Result<Change, EventRefused> {
+    fn go_on(&mut self, event: &EventPayload, now: Now) -> Result<AlertChange, EventRefused> {
         let id = self.open.get(&event.id).copied().ok_or(EventRefused::NotOpen)?;
         let join_until = now.mono.plus_ms(self.join_ms());
         let leave = (now.mono.plus_ms(self.stay_ms()), id);
@@ -340,7 +198,7 @@ impl AlertBook {
         } else {
             touch(alert, event);
         }
-        Ok(Change { alert: alert.clone(), history, limited: false })
+        Ok(AlertChange { alert: alert.clone(), history, limited: false })
     }
 
     /// Does a new event of its dedupe key belong to this alert?
@@ -376,7 +234,7 @@ impl AlertBook {
         rev: Option<u64>,
         note: Option<String>,
         now: Now,
-    ) -> Result<Option<Change>, ActRefused> {
+    ) -> Result<Option<AlertChange>, ActRefused> {
         let alert = &mut self.held.get_mut(&id).ok_or(ActRefused::Absent)?.alert;
         if let Some(n) = note.as_ref().map(|n| n.chars().count()).filter(|n| *n > MAX_NOTE) {
             return Err(ActRefused::Note(n));
@@ -400,7 +258,7 @@ impl AlertBook {
         }
         let from = alert.state;
         let Some(to) = state::next(from, action, by) else {
-            let names: Vec<_> = possible(from).iter().map(|a| action_name(*a)).collect();
+            let names: Vec<_> = possible(from).iter().map(|a| a.as_str()).collect();
             let possible = if names.is_empty() { "nothing, it is final".into() } else { names.join(", ") };
             return Err(ActRefused::State { state: from, action, possible });
         };
@@ -411,8 +269,8 @@ impl AlertBook {
             AlertAction::Release => alert.owner = None,
             AlertAction::Dispatch | AlertAction::Resolve | AlertAction::Close => {}
         }
-        let history = Some(line(alert, now, by.user(), action_name(action), Some(from), note));
-        Ok(Some(Change { alert: alert.clone(), history, limited: false }))
+        let history = Some(line(alert, now, by.user(), action.as_str(), Some(from), note));
+        Ok(Some(AlertChange { alert: alert.clone(), history, limited: false }))
     }
 
     /// How long an alert without an open event stays in the book: for joining, and for the channel's rate.
@@ -450,6 +308,38 @@ impl AlertBook {
     }
 }
 
+impl outbox::Fold for AlertBook {
+    fn reset(&mut self) {
+        *self = AlertBook::new(self.cfg.clone());
+    }
+    fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
+        self.admit(alert, open, now);
+    }
+    fn holds(&self, alert: AlertId) -> bool {
+        self.held.contains_key(&alert)
+    }
+    fn alert_of(&self, event: EventId) -> Option<AlertId> {
+        self.open.get(&event).copied()
+    }
+    fn open_events(&self) -> usize {
+        self.open.len()
+    }
+    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<AlertChange, EventRefused> {
+        self.on_event(event, channel_name, now)
+    }
+    fn act(
+        &mut self,
+        alert: AlertId,
+        action: AlertAction,
+        by: By<'_>,
+        rev: Option<u64>,
+        note: Option<String>,
+        now: Now,
+    ) -> Result<Option<AlertChange>, ActRefused> {
+        self.act(alert, action, by, rev, note, now)
+    }
+}
+
 fn takes_events(state: AlertState) -> bool {
     !matches!(state, AlertState::Resolved | AlertState::Closed)
 }
@@ -471,8 +361,8 @@ fn line(
     action: &str,
     from: Option<AlertState>,
     note: Option<String>,
-) -> History {
-    History { rev: alert.rev, at: now.wall, author, action: action.into(), from, to: alert.state, note }
+) -> AlertHistory {
+    AlertHistory { rev: alert.rev, at: now.wall, author, action: action.into(), from, to: alert.state, note }
 }
 
 #[cfg(test)]

@@ -3,29 +3,10 @@
 //! new -> acknowledged | closed (by the gateway itself); acknowledged -> dispatched | resolved | new (released);
 //! dispatched -> resolved | acknowledged; resolved -> closed | acknowledged; closed is final.
 
-use serde::Serialize;
-
 use crate::types::{
-    UserId, Wall,
+    alert::By,
     payload::{AlertAction, AlertState},
 };
-
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By<'a> {
-    User(&'a UserId),
-    /// The gateway: an alert that nobody took for long.
-    Gateway,
-}
-
-impl By<'_> {
-    pub fn user(self) -> Option<UserId> {
-        match self {
-            By::User(user) => Some(user.clone()),
-            By::Gateway => None,
-        }
-    }
-}
 
 /// Where an action leads; `None` if it is not possible from that state.
 pub fn next(state: AlertState, action: AlertAction, by: By<'_>) -> Option<AlertState> {
@@ -54,40 +35,10 @@ pub fn possible(state: AlertState) -> &'static [AlertAction] {
     }
 }
 
-pub fn action_name(action: AlertAction) -> &'static str {
-    match action {
-        AlertAction::Acknowledge => "acknowledge",
-        AlertAction::Release => "release",
-        AlertAction::Dispatch => "dispatch",
-        AlertAction::Resolve => "resolve",
-        AlertAction::Close => "close",
-    }
-}
-
-/// The reverse of `AlertState::as_str`.
-pub fn state_of(text: &str) -> Option<AlertState> {
-    [AlertState::New, AlertState::Acknowledged, AlertState::Dispatched, AlertState::Resolved, AlertState::Closed]
-        .into_iter()
-        .find(|s| s.as_str() == text)
-}
-
-/// One line of an alert's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct History {
-    pub rev: u64,
-    pub at: Wall,
-    /// `None`: the gateway itself.
-    pub author: Option<UserId>,
-    /// `opened`, `event`, or the name of an action.
-    pub action: String,
-    pub from: Option<AlertState>,
-    pub to: AlertState,
-    pub note: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::UserId;
 
     const STATES: [AlertState; 5] =
         [AlertState::New, AlertState::Acknowledged, AlertState::Dispatched, AlertState::Resolved, AlertState::Closed];
@@ -106,7 +57,7 @@ mod tests {
         for from in STATES {
             for action in ACTIONS {
                 if let Some(to) = next(from, action, By::User(&user)) {
-                    edges.push(format!("{} {} {}", from.as_str(), action_name(action), to.as_str()));
+                    edges.push(format!("{} {} {}", from.as_str(), action.as_str(), to.as_str()));
                 }
             }
         }
@@ -134,7 +85,7 @@ mod tests {
                 let can = next(from, action, By::User(&user)).is_some();
                 assert_eq!(possible(from).contains(&action), can, "{from:?} {action:?}");
             }
-            assert_eq!(state_of(from.as_str()), Some(from));
+            assert_eq!(AlertState::parse(from.as_str()), Some(from));
         }
     }
 }

@@ -6,9 +6,12 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::types::{
-    EventEnd, Mono,
-    payload::{ClockSource, Times},
+use crate::{
+    outbox::Fold,
+    types::{
+        EventEnd, Mono, NodeId, RuleRef, Severity, SiteId, Wall,
+        payload::{ClockSource, Order, Times},
+    },
 };
 
 fn cfg(join_s: u32, max: u32) -> config::Alert {

@@ -1,1 +1,222 @@
-//! Repository.
+//! Alerts: one row each with its latest payload, and the lines of its history.
+
+use bytes::Bytes;
+use sqlx::SqliteConnection;
+
+use super::{StoreError, id_of, severity_number};
+use crate::types::{
+    AlertId, ChannelId, Severity, UserId, Wall,
+    alert::{Alert, AlertHistory},
+    payload::{AlertPayload, AlertState},
+};
+
+/// An alert after the transaction.
+#[derive(Debug, Clone)]
+pub struct AlertRow {
+    pub alert: Alert,
+    pub cursor: i64,
+    pub payload: Bytes,
+}
+
+/// Writes an alert; the first time its cursor becomes its place in lists.
+pub async fn put(conn: &mut SqliteConnection, row: &AlertRow, opened_cursor: i64) -> sqlx::Result<()> {
+    let a = &row.alert;
+    sqlx::query(
+        "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
+                            limited, payload)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
+             active = excluded.active, severity = excluded.severity, updated_ms = excluded.updated_ms,
+             last_end_ms = excluded.last_end_ms, limited = excluded.limited, payload = excluded.payload",
+    )
+    .bind(&a.id.0.as_bytes()[..])
+    .bind(opened_cursor)
+    .bind(row.cursor)
+    .bind(signed(a.rev))
+    .bind(a.state.as_str())
+    .bind(a.active())
+    .bind(severity_number(a.severity))
+    .bind(a.channel.as_str())
+    .bind(a.updated.0)
+    .bind(a.last_end.map(|e| e.0))
+    .bind(signed(a.limited))
+    .bind(&row.payload[..])
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+pub async fn add_history(conn: &mut SqliteConnection, alert: AlertId, line: &AlertHistory) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO alert_change (alert, rev, at_ms, author, action, from_state, to_state, note)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&alert.0.as_bytes()[..])
+    .bind(signed(line.rev))
+    .bind(line.at.0)
+    .bind(line.author.as_ref().map(UserId::as_str))
+    .bind(&line.action)
+    .bind(line.from.map(AlertState::as_str))
+    .bind(line.to.as_str())
+    .bind(&line.note)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The latest lines of an alert's history, oldest first.
+pub async fn history(conn: &mut SqliteConnection, alert: AlertId, limit: i64) -> Result<Vec<AlertHistory>, StoreError> {
+    type Line = (i64, i64, Option<String>, String, Option<String>, String, Option<String>);
+    let rows: Vec<Line> = sqlx::query_as(
+        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change
+         WHERE alert = ? ORDER BY rev DESC LIMIT ?",
+    )
+    .bind(&alert.0.as_bytes()[..])
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    let bad = |what: String| StoreError::Record { what: format!("history of alert {alert}: {what}") };
+    rows.into_iter()
+        .rev()
+        .map(|(rev, at, author, action, from, to, note)| {
+            Ok(AlertHistory {
+                rev: u64::try_from(rev).unwrap_or(0),
+                at: Wall(at),
+                author: author.map(|a| UserId::new(&a)).transpose().map_err(|e| bad(e.to_string()))?,
+                action,
+                from: from.and_then(|f| AlertState::parse(&f)),
+                to: AlertState::parse(&to).ok_or_else(|| bad(format!("state '{to}'")))?,
+                note,
+            })
+        })
+        .collect()
+}
+
+pub async fn get(conn: &mut SqliteConnection, id: AlertId) -> Result<Option<AlertPayload>, StoreError> {
+    let row: Option<Vec<u8>> = sqlx::query_scalar("SELECT payload FROM alert WHERE id = ?")
+        .bind(&id.0.as_bytes()[..])
+        .fetch_optional(conn)
+        .await?;
+    row.map(|p| parse(&p)).transpose()
+}
+
+type Held = (Vec<u8>, Option<i64>, i64);
+
+fn alert((payload, last_end, limited): Held) -> Result<Alert, StoreError> {
+    Ok(Alert::from_payload(parse(&payload)?, 0, last_end.map(Wall), u64::try_from(limited).unwrap_or(0)))
+}
+
+/// An alert for the book. Its open events are the caller's knowledge.
+pub async fn load(conn: &mut SqliteConnection, id: AlertId) -> Result<Option<Alert>, StoreError> {
+    let row: Option<Held> = sqlx::query_as("SELECT payload, last_end_ms, limited FROM alert WHERE id = ?")
+        .bind(&id.0.as_bytes()[..])
+        .fetch_optional(conn)
+        .await?;
+    row.map(alert).transpose()
+}
+
+/// Alerts that a new event may still join: their last event ended at `since` or later. Active ones are found by their
+/// open events.
+pub async fn joinable(conn: &mut SqliteConnection, since: Wall) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
+    let rows: Vec<Held> = sqlx::query_as(
+        "SELECT payload, last_end_ms, limited FROM alert
+         WHERE state <> 'closed' AND active = 0 AND last_end_ms >= ? ORDER BY opened_cursor DESC",
+    )
+    .bind(since.0)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(alert).collect())
+}
+
+/// Alerts in a state that nothing has happened to since `before`, oldest first.
+pub async fn stale(
+    conn: &mut SqliteConnection,
+    state: AlertState,
+    before: Wall,
+    limit: i64,
+) -> sqlx::Result<Vec<AlertId>> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT id FROM alert WHERE state = ? AND active = 0 AND updated_ms < ? ORDER BY opened_cursor LIMIT ?",
+    )
+    .bind(state.as_str())
+    .bind(before.0)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|id| Ok(AlertId(id_of(id)?))).collect()
+}
+
+/// Payloads of all alerts that are not closed, oldest first.
+pub async fn open(conn: &mut SqliteConnection) -> Result<Vec<AlertPayload>, StoreError> {
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT payload FROM alert WHERE state <> 'closed' ORDER BY opened_cursor")
+            .fetch_all(conn)
+            .await?;
+    rows.iter().map(|p| parse(p)).collect()
+}
+
+/// Which alerts a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    All,
+    /// All but the closed ones.
+    Open,
+    State(AlertState),
+}
+
+/// Alerts by their opening, newest first, with the place of each.
+pub async fn list(
+    conn: &mut SqliteConnection,
+    filter: Filter,
+    channel: Option<&ChannelId>,
+    severity: Option<Severity>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<(i64, AlertPayload)>, StoreError> {
+    // One text for each index that serves it; what is not asked for is bound so that it holds for every row.
+    let text = match (channel.is_some(), filter) {
+        (true, _) => {
+            "SELECT opened_cursor, payload FROM alert INDEXED BY alert_channel
+             WHERE channel = ?1 AND opened_cursor < ?2 AND (?3 IS NULL OR state = ?3) AND (state <> 'closed' OR ?4)
+               AND severity >= ?5
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+        (false, Filter::Open) => {
+            "SELECT opened_cursor, payload FROM alert INDEXED BY alert_open
+             WHERE state <> 'closed' AND opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND NOT ?4 AND severity >= ?5
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+        (false, Filter::State(_)) => {
+            "SELECT opened_cursor, payload FROM alert INDEXED BY alert_state
+             WHERE state = ?3 AND opened_cursor < ?2 AND ?1 IS NULL AND ?4 AND severity >= ?5
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+        (false, Filter::All) => {
+            "SELECT opened_cursor, payload FROM alert
+             WHERE opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND ?4 AND +severity >= ?5
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+    };
+    let state = match filter {
+        Filter::State(state) => Some(state.as_str()),
+        Filter::All | Filter::Open => None,
+    };
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(text)
+        .bind(channel.map(ChannelId::as_str))
+        .bind(before)
+        .bind(state)
+        .bind(filter != Filter::Open)
+        .bind(severity.map_or(0, severity_number))
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect()
+}
+
+fn parse(payload: &[u8]) -> Result<AlertPayload, StoreError> {
+    serde_json::from_slice(payload).map_err(|e| StoreError::Record { what: format!("an alert: {e}") })
+}

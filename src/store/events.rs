@@ -1,1 +1,106 @@
-//! Repository.
+//! Events: one row each, with its latest payload. It starts once and ends once; the tables refuse anything else.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use sqlx::SqliteConnection;
+
+use super::{StoreError, id_of, ids};
+use crate::types::{AlertId, EventEnd, EventId, payload::EventPayload};
+
+/// An event after the transaction.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    pub id: EventId,
+    /// It starts in this transaction.
+    pub new: bool,
+    pub channel: String,
+    pub alert: AlertId,
+    /// Of the start; only read where `new`.
+    pub started_cursor: i64,
+    pub ended: Option<(i64, EventEnd)>,
+    pub cursor: i64,
+    pub payload: Bytes,
+}
+
+pub fn end_name(end: EventEnd) -> &'static str {
+    match end {
+        EventEnd::Cleared => "cleared",
+        EventEnd::Lost => "lost",
+        EventEnd::Interrupted => "interrupted",
+        EventEnd::Reconfigured => "reconfigured",
+    }
+}
+
+pub async fn put(conn: &mut SqliteConnection, row: &EventRow) -> sqlx::Result<()> {
+    let (ended_cursor, ended) = row.ended.map_or((None, None), |(c, e)| (Some(c), Some(end_name(e))));
+    if row.new {
+        sqlx::query(
+            "INSERT INTO event (id, channel, alert, started_cursor, ended_cursor, ended, cursor, payload)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&row.id.0.as_bytes()[..])
+        .bind(&row.channel)
+        .bind(&row.alert.0.as_bytes()[..])
+        .bind(row.started_cursor)
+        .bind(ended_cursor)
+        .bind(ended)
+        .bind(row.cursor)
+        .bind(&row.payload[..])
+        .execute(conn)
+        .await?;
+        return Ok(());
+    }
+    let done = sqlx::query("UPDATE event SET ended_cursor = ?, ended = ?, cursor = ?, payload = ? WHERE id = ?")
+        .bind(ended_cursor)
+        .bind(ended)
+        .bind(row.cursor)
+        .bind(&row.payload[..])
+        .bind(&row.id.0.as_bytes()[..])
+        .execute(conn)
+        .await?;
+    // The ledger knows of an open event that the file does not: what is in memory is not what is on disk.
+    if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+}
+
+/// Which of these events are known, open or ended.
+pub async fn known(conn: &mut SqliteConnection, of: &[EventId]) -> sqlx::Result<HashSet<EventId>> {
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT id FROM event WHERE id IN (SELECT unhex(value) FROM json_each(?))")
+            .bind(ids(of.iter().map(|e| e.0)))
+            .fetch_all(conn)
+            .await?;
+    rows.iter().map(|id| Ok(EventId(id_of(id)?))).collect()
+}
+
+/// Events that have not ended, with their latest payload, in the order of their starts.
+pub async fn open(conn: &mut SqliteConnection) -> sqlx::Result<Vec<(EventId, AlertId, Vec<u8>)>> {
+    let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT id, alert, payload FROM event WHERE ended_cursor IS NULL ORDER BY started_cursor")
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(|(e, a, p)| Ok((EventId(id_of(&e)?), AlertId(id_of(&a)?), p))).collect()
+}
+
+pub async fn get(conn: &mut SqliteConnection, id: EventId) -> Result<Option<EventPayload>, StoreError> {
+    let row: Option<Vec<u8>> = sqlx::query_scalar("SELECT payload FROM event WHERE id = ?")
+        .bind(&id.0.as_bytes()[..])
+        .fetch_optional(conn)
+        .await?;
+    row.map(|p| parse(&p)).transpose()
+}
+
+/// The latest events of an alert, newest first.
+pub async fn of_alert(conn: &mut SqliteConnection, id: AlertId, limit: i64) -> Result<Vec<EventPayload>, StoreError> {
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT payload FROM event WHERE alert = ? ORDER BY started_cursor DESC LIMIT ?")
+            .bind(&id.0.as_bytes()[..])
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows.iter().map(|p| parse(p)).collect()
+}
+
+pub fn parse(payload: &[u8]) -> Result<EventPayload, StoreError> {
+    serde_json::from_slice(payload).map_err(|e| StoreError::Record { what: format!("an event: {e}") })
+}

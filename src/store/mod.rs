@@ -10,6 +10,7 @@
 //! Nothing here is written a frame, a sample or a health tick.
 
 pub mod alerts;
+pub mod commands;
 pub mod events;
 pub mod messages;
 pub mod meta;
@@ -20,13 +21,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use sqlx::SqlitePool;
+use uuid::Uuid;
 
 pub use open::{DATABASE, LOCK};
+
+use crate::types::Severity;
 
 /// Name of the marker that a running node leaves when it meets a damaged page; the next start moves the file aside.
 const DAMAGED: &str = "skyeye.db.damaged";
 
-/// The open database. Cheap to clone; the directory stays locked until the last clone is gone.
+/// The open database. Cheap to clone; the directory stays locked until `close`, or until the last clone is gone.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -40,8 +44,8 @@ struct Inner {
     degraded: Mutex<Vec<String>>,
     /// Where cursors begin in a file that replaces a damaged one.
     cursor_base: Option<i64>,
-    /// Held, not read: two processes must not share a data directory.
-    _lock: std::fs::File,
+    /// Two processes must not share a data directory.
+    lock: Arc<std::fs::File>,
 }
 
 /// Why the database could not be opened, read or written.
@@ -140,12 +144,43 @@ impl Store {
             tracing::error!("cannot write {}: {e}", path.display());
         }
     }
-    /// Brings the write-ahead log into the file and closes all connections. The lock goes with the last clone.
+    /// Brings the write-ahead log into the file, closes all connections and gives the directory free.
     pub async fn close(&self) {
+        self.disconnect().await;
+        if let Err(e) = self.inner.lock.unlock() {
+            tracing::warn!("the lock of {} stays until the process ends: {e}", self.inner.dir.display());
+        }
+    }
+    async fn disconnect(&self) {
         self.inner.reader.close().await;
         if let Err(e) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await {
             tracing::warn!("the write-ahead log stays beside the database until the next start: {e}");
         }
         self.inner.writer.close().await;
     }
+}
+
+/// How a severity stands in the tables; its order is that of the numbers.
+fn severity_number(severity: Severity) -> i64 {
+    severity as i64
+}
+
+fn severity_of(number: i64) -> Severity {
+    match number {
+        i64::MIN..=0 => Severity::Low,
+        1 => Severity::Medium,
+        2 => Severity::High,
+        3.. => Severity::Critical,
+    }
+}
+
+/// The id in a 16-byte column.
+fn id_of(bytes: &[u8]) -> sqlx::Result<Uuid> {
+    Uuid::from_slice(bytes).map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+/// Ids as one JSON text, for `IN (SELECT unhex(value) FROM json_each(?))`.
+fn ids(of: impl Iterator<Item = Uuid>) -> String {
+    let list: Vec<String> = of.map(|id| format!("\"{}\"", id.simple())).collect();
+    format!("[{}]", list.join(","))
 }

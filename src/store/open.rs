@@ -48,7 +48,17 @@ impl Store {
                 .create(dir)
                 .map_err(io("cannot make the data directory", dir))?;
         }
-        let lock = lock(dir)?;
+        let lock = Arc::new(lock(dir)?);
+        Self::locked(dir, cfg, clock, lock).await
+    }
+
+    /// Closes and opens once more, without letting another process in between.
+    pub async fn reopen(&self, cfg: &config::Store, clock: Clock) -> Result<Store, StoreError> {
+        self.disconnect().await;
+        Self::locked(&self.inner.dir, cfg, clock, self.inner.lock.clone()).await
+    }
+
+    async fn locked(dir: &Path, cfg: &config::Store, clock: Clock, lock: Arc<File>) -> Result<Store, StoreError> {
         let read_timeout = Duration::from_secs(u64::from(cfg.read_timeout_s));
         let path = dir.join(DATABASE);
         let (mut degraded, mut cursor_base) = (Vec::new(), None);
@@ -84,7 +94,7 @@ impl Store {
         let reader = reader(&path, read_timeout, clock).await?;
         let degraded = Mutex::new(degraded);
         let dir = dir.to_owned();
-        Ok(Store { inner: Arc::new(Inner { dir, writer, reader, read_timeout, degraded, cursor_base, _lock: lock }) })
+        Ok(Store { inner: Arc::new(Inner { dir, writer, reader, read_timeout, degraded, cursor_base, lock }) })
     }
 
     /// Opens the database for looking only: no lock, no tables made, nothing written. For `skyeye store check`.
@@ -243,8 +253,9 @@ mod tests {
         let first = open(dir.path()).await.unwrap();
         assert!(matches!(open(dir.path()).await, Err(StoreError::Locked { .. })));
         first.close().await;
-        drop(first);
-        open(dir.path()).await.expect("the lock goes with the store");
+        let second = open(dir.path()).await.expect("closing gives the lock back");
+        drop((first, second));
+        open(dir.path()).await.expect("the lock goes with the last handle");
     }
 
     #[tokio::test]

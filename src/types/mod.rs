@@ -3,6 +3,7 @@
 //! Every stage of the way of the data knows these and as little as possible of any other stage. Nothing here does
 //! I/O, holds a lock or reads a clock; units stand in names (`_ms`, `_bytes`, `_90k`).
 
+pub mod alert;
 pub mod clock;
 pub mod detection;
 pub mod fact;

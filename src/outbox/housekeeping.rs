@@ -1,0 +1,109 @@
+//! What the writer does between batches, in pieces so small that no fact waits for it: old messages go, forgotten
+//! alerts are closed, free pages are given back.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    plan::Batch,
+    recover::FLOOR,
+    writer::{Retry, Writer},
+};
+use crate::{
+    store::{StoreError, alerts, commands, messages, meta},
+    types::{
+        Wall,
+        alert::By,
+        payload::{AlertAction, AlertState},
+    },
+};
+
+/// Between two rounds, and between the pieces of one.
+const EVERY_MS: u64 = 60_000;
+const NEXT_MS: u64 = 200;
+/// Messages in one piece.
+const PIECE: i64 = 1000;
+/// The gateway closes an alert that nobody took, or that was resolved and left, after this long without an event: a
+/// broker keeps a retained message for every open one.
+const CLOSE_AFTER_MS: i64 = 7 * 24 * 3_600_000;
+const CLOSE_AT_ONCE: i64 = 100;
+
+impl Writer {
+    pub(super) async fn housekeeping(&mut self) {
+        let now = self.clock.mono();
+        if now < self.last_prune {
+            return;
+        }
+        let more = match self.piece().await {
+            Ok(more) => more,
+            Err(e) => {
+                tracing::warn!("old messages cannot be deleted now: {e}");
+                false
+            }
+        };
+        self.last_prune = now.plus_ms(if more { NEXT_MS } else { EVERY_MS });
+    }
+
+    /// Gives whether there is more to do.
+    async fn piece(&mut self) -> Result<bool, StoreError> {
+        let wall = self.clock.wall();
+        let before = Wall(wall.0 - self.keep_ms);
+        // Kept messages are bounded in bytes too: twice the outbox, whose rows are among them.
+        let heavy = self.shared.kept.load(Ordering::Relaxed) > self.max_bytes.saturating_mul(2);
+        let mut conn = self.store.writer().acquire().await?;
+        let oldest = messages::oldest_free(&mut conn, before, heavy, PIECE).await?;
+        if let Some((rows, bytes, last)) = oldest {
+            // Raised before the rows go: whoever reads meanwhile is told to load its lists again.
+            let floor = self.shared.floor.fetch_max(last, Ordering::SeqCst).max(last);
+            let mut tx = sqlx::Connection::begin_with(&mut *conn, "BEGIN IMMEDIATE").await?;
+            messages::delete_free(&mut tx, before, heavy, PIECE).await?;
+            meta::set(&mut tx, FLOOR, &floor.to_string()).await?;
+            tx.commit().await?;
+            self.shared.kept.fetch_sub(bytes, Ordering::Relaxed);
+            metrics::counter!("skyeye_outbox_pruned_total").increment(u64::try_from(rows).unwrap_or(0));
+            return Ok(rows == PIECE);
+        }
+        commands::prune(&mut conn, before).await?;
+        sqlx::raw_sql("PRAGMA incremental_vacuum(256)").execute(&mut *conn).await?;
+        let stale = Wall(wall.0 - CLOSE_AFTER_MS);
+        let mut forgotten = alerts::stale(&mut conn, AlertState::New, stale, CLOSE_AT_ONCE).await?;
+        forgotten.extend(alerts::stale(&mut conn, AlertState::Resolved, stale, CLOSE_AT_ONCE).await?);
+        if forgotten.is_empty() || self.stale {
+            return Ok(false);
+        }
+        for id in &forgotten {
+            if !self.led.fold.holds(*id)
+                && let Some(alert) = alerts::load(&mut conn, *id).await?
+            {
+                self.led.fold.admit(alert, &[], self.clock.now());
+            }
+        }
+        drop(conn);
+        let now = self.clock.now();
+        let mut batch = Batch::new(&self.led, now.wall);
+        for id in forgotten {
+            let note = Some("closed by the gateway: nothing happened for seven days".into());
+            if let Err(e) = batch.act(&mut self.led, (id, AlertAction::Close), By::Gateway, None, note, now) {
+                tracing::warn!("alert {id} cannot be closed: {e}");
+            }
+        }
+        if !batch.is_empty() {
+            self.persist(&batch, Retry::new(Duration::from_secs(1))).await?;
+        }
+        Ok(true)
+    }
+
+    /// Counts the bytes of kept messages beside the way: the table may be large and a start must be quick.
+    pub(super) fn count_kept(&self) {
+        let (store, shared) = (self.store.clone(), self.shared.clone());
+        tokio::spawn(async move {
+            let counted = async {
+                let mut conn = store.reader().acquire().await?;
+                messages::kept_bytes(&mut conn).await
+            };
+            match counted.await {
+                Ok(bytes) => drop(shared.kept.fetch_add(bytes, Ordering::Relaxed)),
+                Err(e) => tracing::warn!("the kept messages cannot be counted, only their age bounds them: {e}"),
+            }
+        });
+    }
+}

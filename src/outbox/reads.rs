@@ -1,0 +1,170 @@
+//! What the console and the API read. Every list goes by keys, never by offsets, and on a connection that cannot write.
+
+use sqlx::{Sqlite, pool::PoolConnection};
+
+use super::{ActionError, Ledger, LedgerError, OutboxRow};
+use crate::{
+    store::{StoreError, alerts, events, messages},
+    types::{
+        AlertId, ChannelId, EventId, Message, Scope, Severity,
+        alert::AlertHistory,
+        payload::{AlertPayload, EventPayload},
+    },
+};
+
+pub use crate::store::alerts::Filter as AlertFilter;
+
+/// Rows that one answer holds at most.
+const MAX_ROWS: usize = 1000;
+/// Events and history lines of one alert's detail.
+const DETAIL_EVENTS: i64 = 50;
+const DETAIL_HISTORY: i64 = 500;
+
+/// Which alerts to list.
+#[derive(Debug, Clone)]
+pub struct AlertQuery {
+    pub filter: AlertFilter,
+    pub channel: Option<ChannelId>,
+    /// This severity and above.
+    pub severity: Option<Severity>,
+    /// `next` of the page before.
+    pub before: Option<i64>,
+    pub limit: usize,
+}
+
+impl Default for AlertQuery {
+    fn default() -> Self {
+        Self { filter: AlertFilter::Open, channel: None, severity: None, before: None, limit: 100 }
+    }
+}
+
+/// Alerts by their opening, newest first.
+#[derive(Debug, Clone)]
+pub struct AlertPage {
+    pub alerts: Vec<AlertPayload>,
+    /// Everything up to this cursor is contained; follow `/changes` from here.
+    pub cursor: i64,
+    /// `before` of the next page; `None` after the last.
+    pub next: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct AlertDetail {
+    pub alert: AlertPayload,
+    /// Oldest first.
+    pub history: Vec<AlertHistory>,
+    /// The latest 50, newest first.
+    pub events: Vec<EventPayload>,
+}
+
+/// What was committed behind a cursor.
+#[derive(Debug, Clone)]
+pub enum Changes {
+    Here {
+        messages: Vec<Message>,
+        cursor: i64,
+        more: bool,
+    },
+    /// Something behind `after` is deleted already (or `after` was never given out): load the lists again.
+    Gone,
+}
+
+impl Ledger {
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, LedgerError> {
+        self.store.reader().acquire().await.map_err(|e| self.store.read_error(e).into())
+    }
+
+    fn read<T>(&self, result: Result<T, StoreError>) -> Result<T, LedgerError> {
+        result.map_err(|e| match e {
+            StoreError::Database(e) => self.store.read_error(e).into(),
+            e => e.into(),
+        })
+    }
+
+    pub(super) async fn read_pending(&self, after: i64, limit: usize) -> Result<Vec<OutboxRow>, LedgerError> {
+        let mut conn = self.reader().await?;
+        let rows = self.read(messages::pending(&mut conn, after, rows(limit)).await)?;
+        Ok(rows
+            .into_iter()
+            .map(|(m, severity)| OutboxRow {
+                cursor: m.cursor.unwrap_or_default(),
+                topic: m.topic,
+                payload: m.payload,
+                retain: m.retain,
+                severity,
+                scope: m.scope,
+            })
+            .collect())
+    }
+
+    /// All alerts that are not closed, as retained messages, oldest first: what a broker that lost its memory needs.
+    pub async fn open_alerts(&self) -> Result<Vec<Message>, LedgerError> {
+        let mut conn = self.reader().await?;
+        let alerts = self.read(alerts::open(&mut conn).await)?;
+        Ok(alerts
+            .into_iter()
+            .map(|a| Message {
+                topic: format!("skyeye/v1/{}/alert/{}", self.site, a.id),
+                payload: serde_json::to_vec(&a).unwrap_or_default().into(),
+                retain: true,
+                cursor: Some(a.order.cursor),
+                scope: Scope::Channel { channel: a.channel, area: a.area },
+            })
+            .collect())
+    }
+
+    pub async fn alerts(&self, q: AlertQuery) -> Result<AlertPage, LedgerError> {
+        // Read first: the page may show more than this cursor says, never less.
+        let cursor = *self.shared.newest.borrow();
+        let mut conn = self.reader().await?;
+        let limit = rows(q.limit);
+        let before = q.before.unwrap_or(i64::MAX);
+        let found = alerts::list(&mut conn, q.filter, q.channel.as_ref(), q.severity, before, limit).await;
+        let found = self.read(found)?;
+        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == limit;
+        let next = found.last().map(|(place, _)| *place).filter(|_| full);
+        Ok(AlertPage { alerts: found.into_iter().map(|(_, a)| a).collect(), cursor, next })
+    }
+
+    pub async fn alert(&self, id: AlertId) -> Result<Option<AlertDetail>, LedgerError> {
+        let mut conn = self.reader().await?;
+        let Some(alert) = self.read(alerts::get(&mut conn, id).await)? else { return Ok(None) };
+        let history = self.read(alerts::history(&mut conn, id, DETAIL_HISTORY).await)?;
+        let events = self.read(events::of_alert(&mut conn, id, DETAIL_EVENTS).await)?;
+        Ok(Some(AlertDetail { alert, history, events }))
+    }
+
+    pub(super) async fn alert_now(&self, id: AlertId) -> Result<AlertPayload, ActionError> {
+        let mut conn = self.reader().await?;
+        self.read(alerts::get(&mut conn, id).await)?.ok_or(ActionError::NotFound(id))
+    }
+
+    /// The event after its latest change.
+    pub async fn event_by_id(&self, id: EventId) -> Result<Option<EventPayload>, LedgerError> {
+        let mut conn = self.reader().await?;
+        self.read(events::get(&mut conn, id).await)
+    }
+
+    /// What was committed behind `after`, in that order.
+    pub async fn changes(&self, after: i64, limit: usize) -> Result<Changes, LedgerError> {
+        if after < self.floor() || after > *self.shared.newest.borrow() {
+            return Ok(Changes::Gone);
+        }
+        let limit = rows(limit);
+        let mut conn = self.reader().await?;
+        let mut messages = self.read(messages::changes(&mut conn, after, limit + 1).await)?;
+        drop(conn);
+        // The floor is raised before the rows go, so that a gap is never shown as if nothing had been there.
+        if after < self.floor() {
+            return Ok(Changes::Gone);
+        }
+        let more = i64::try_from(messages.len()).unwrap_or(i64::MAX) > limit;
+        messages.truncate(usize::try_from(limit).unwrap_or(MAX_ROWS));
+        let cursor = messages.last().and_then(|m| m.cursor).unwrap_or(after);
+        Ok(Changes::Here { messages, cursor, more })
+    }
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit.clamp(1, MAX_ROWS)).unwrap_or(1)
+}

@@ -1,0 +1,157 @@
+//! What happens before the first fact: the file is opened, the last stop is judged, open events get their ends.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, atomic::Ordering},
+};
+
+use sqlx::SqliteConnection;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{
+    Fold, LedgerError, LedgerOptions, Shared,
+    plan::{Batch, Ledgered},
+    writer::{Job, Writer},
+};
+use crate::{
+    store::{Store, StoreError, alerts, events, messages, meta},
+    types::{AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
+};
+
+/// Keys of the store's named values.
+pub(super) const CLEAN: &str = "clean_stop";
+pub(super) const FLOOR: &str = "changes_floor";
+pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped_high", "dropped_critical"];
+
+/// An alert that nobody looked up for this long joins nothing; only bounds how much is read at opening.
+const JOIN_AT_MOST_MS: i64 = 24 * 3_600_000;
+/// Milliseconds to the cursors of a file that replaces a damaged one: above any that counted facts one by one, and
+/// below 2^53, which is what a browser counts to.
+const CURSORS_PER_MS: i64 = 1000;
+
+pub(super) async fn open(
+    o: LedgerOptions,
+    boot: Uuid,
+    shared: Arc<Shared>,
+    queue: mpsc::Receiver<Job>,
+) -> Result<Writer, LedgerError> {
+    let store = Store::open(&o.data_dir, &o.store, o.clock).await?;
+    let led =
+        Ledgered { site: o.site, node: o.node, boot, fold: o.fold, cursor: 0, seq: 0, channel_seq: HashMap::new() };
+    let mut writer = Writer {
+        store,
+        led,
+        queue,
+        shared,
+        clock: o.clock,
+        group_commit_ms: u64::from(o.store.group_commit_ms),
+        max_bytes: i64::try_from(o.outbox.max_bytes).unwrap_or(i64::MAX),
+        keep_ms: i64::from(o.outbox.keep_changes_h) * 3_600_000,
+        hold_acked_ms: o.hold_acked_ms,
+        retry_for: o.retry_for,
+        stale: false,
+        held: VecDeque::new(),
+        last_prune: o.clock.mono(),
+    };
+    match first(&mut writer).await {
+        Ok(()) => {}
+        Err(e) if e.is_corrupt() => {
+            // A page beyond what the check at opening had time for. Once more, with a fresh file.
+            writer.store.mark_damaged(&e);
+            writer.store = writer.store.reopen(&o.store, o.clock).await?;
+            first(&mut writer).await?;
+        }
+        Err(e) => return Err(e.into()),
+    }
+    Ok(writer)
+}
+
+/// The first transaction.
+async fn first(w: &mut Writer) -> Result<(), StoreError> {
+    let now = w.clock.now();
+    w.led.seq = 0;
+    w.led.channel_seq.clear();
+    let mut conn = w.store.writer().acquire().await?;
+    let (mut floor, clean) = (meta::number(&mut conn, FLOOR).await?, meta::number(&mut conn, CLEAN).await? == 1);
+    if let Some(base) = w.store.cursor_base() {
+        floor = floor.max(base.saturating_mul(CURSORS_PER_MS));
+        meta::set(&mut conn, FLOOR, &floor.to_string()).await?;
+    }
+    w.led.cursor = messages::highest(&mut conn).await?.max(floor);
+    w.shared.floor.store(floor, Ordering::SeqCst);
+    let (outbox_rows, outbox_bytes) = messages::waiting(&mut conn).await?;
+    let mut dropped = [0; 4];
+    for (n, key) in dropped.iter_mut().zip(DROPPED) {
+        *n = u64::try_from(meta::number(&mut conn, key).await?).unwrap_or(0);
+    }
+    {
+        let mut stats = w.shared.stats.lock();
+        (stats.outbox_rows, stats.outbox_bytes, stats.dropped) = (outbox_rows, outbox_bytes, dropped);
+    }
+    w.shared.newest.send_replace(w.led.cursor);
+    let open = load(&mut conn, w.led.fold.as_mut(), w.clock).await?;
+    drop(conn);
+
+    let mut batch = Batch::new(&w.led, now.wall);
+    batch.opening = Some(clean);
+    for (id, mut event) in open {
+        event.phase = Phase::End;
+        event.end = Some(EventEnd::Interrupted);
+        // Not what it looked like: it was not seen to end.
+        if let Err(e) = batch.event(&mut w.led, event, "", &Default::default(), now) {
+            tracing::error!("event {id} was left open and cannot be ended: {e}");
+        }
+    }
+    let ended = batch.events.len();
+    let written = w.write(&batch).await?;
+    w.done(&batch, written);
+    if ended > 0 {
+        tracing::warn!("{ended} events were open when the node stopped; they have ended as interrupted");
+        metrics::counter!("skyeye_outbox_interrupted_total").increment(u64::try_from(ended).unwrap_or(0));
+    }
+    Ok(())
+}
+
+/// Fills the fold with what is written; gives the open events. A record that cannot be read is left out and said.
+pub(super) async fn load(
+    conn: &mut SqliteConnection,
+    fold: &mut dyn Fold,
+    clock: Clock,
+) -> Result<Vec<(EventId, crate::types::payload::EventPayload)>, StoreError> {
+    fold.reset();
+    let now = clock.now();
+    let mut found = Vec::new();
+    let mut by_alert: HashMap<AlertId, Vec<EventId>> = HashMap::new();
+    for (event, alert, payload) in events::open(conn).await? {
+        match events::parse(&payload) {
+            Ok(payload) => {
+                by_alert.entry(alert).or_default().push(event);
+                found.push((event, payload));
+            }
+            Err(e) => tracing::error!("event {event} stays without an end: {e}"),
+        }
+    }
+    // Newest first, so that the newest alert of a key is the one that is joined.
+    let mut ids: Vec<AlertId> = by_alert.keys().copied().collect();
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    for id in ids {
+        match alerts::load(conn, id).await {
+            Ok(Some(alert)) => fold.admit(alert, &by_alert[&id], now),
+            Ok(None) => tracing::error!("alert {id} of an open event is missing; run `skyeye store check`"),
+            Err(e @ StoreError::Record { .. }) => tracing::error!("alert {id} is left out: {e}"),
+            Err(e) => return Err(e),
+        }
+    }
+    for alert in alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await? {
+        match alert {
+            Ok(alert) if !fold.holds(alert.id) => fold.admit(alert, &[], now),
+            Ok(_) => {}
+            Err(e) => tracing::error!("an alert is left out: {e}"),
+        }
+    }
+    Ok(found)
+}
+
+/// Names of the severities in metrics.
+pub(super) const SEVERITIES: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];

@@ -1,0 +1,552 @@
+//! The one task that writes. It gathers jobs, plans them as one batch, writes the batch as one transaction, and only
+//! then answers.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{
+    AlertCommand, Committed, LedgerError, Shared,
+    plan::{Batch, Ledgered},
+    recover::{self, CLEAN, DROPPED, SEVERITIES},
+};
+use crate::{
+    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta},
+    types::{
+        AlertId, Clock, EventId, Mono, Phase, UserId,
+        alert::{ActRefused, By},
+        payload::{AlertPayload, EventPayload, ResultPayload},
+    },
+};
+
+/// Jobs in one transaction.
+const BATCH: usize = 512;
+/// Confirmations alone are in no hurry: they wait this long for facts to go along with.
+const ACKS_WAIT: Duration = Duration::from_millis(50);
+/// How often the writer wakes without a job while rows are held, and otherwise.
+const HELD_TICK: Duration = Duration::from_secs(1);
+const IDLE_TICK: Duration = Duration::from_secs(30);
+/// First pause after a failed write; doubles up to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+type Reply<T> = oneshot::Sender<T>;
+
+/// Why an action came to nothing.
+pub(super) enum NotActed {
+    Refused(ActRefused),
+    Lost(LedgerError),
+}
+
+pub(super) enum Job {
+    Event {
+        payload: Box<EventPayload>,
+        channel_name: String,
+        reply: Reply<Result<Committed, LedgerError>>,
+    },
+    Act {
+        command: AlertCommand,
+        reply: Reply<Result<Option<AlertPayload>, NotActed>>,
+    },
+    Command {
+        user: UserId,
+        request: String,
+        command: Result<AlertCommand, String>,
+        reply: Reply<Result<ResultPayload, LedgerError>>,
+    },
+    Acked(Vec<i64>),
+    Close(Reply<()>),
+}
+
+/// An answer that waits for the commit.
+#[allow(clippy::large_enum_variant)] // lives for one batch
+enum Answer {
+    Event(Reply<Result<Committed, LedgerError>>, Result<Committed, LedgerError>),
+    Act(Reply<Result<Option<AlertPayload>, NotActed>>, Result<Option<AlertPayload>, NotActed>),
+    Command(Reply<Result<ResultPayload, LedgerError>>, ResultPayload),
+}
+
+/// A caller that no longer waits is no error.
+fn give<T>(reply: Reply<T>, answer: T) {
+    drop(reply.send(answer).err());
+}
+
+impl Answer {
+    fn give(self) {
+        match self {
+            Answer::Event(reply, answer) => give(reply, answer),
+            Answer::Act(reply, answer) => give(reply, answer),
+            Answer::Command(reply, answer) => give(reply, Ok(answer)),
+        }
+    }
+    fn fail(self, lost: LedgerError) {
+        match self {
+            // A refusal stands whether or not the others were written.
+            Answer::Event(reply, Err(refused)) => give(reply, Err(refused)),
+            Answer::Event(reply, Ok(_)) => give(reply, Err(lost)),
+            Answer::Act(reply, Err(refused)) => give(reply, Err(refused)),
+            Answer::Act(reply, Ok(_)) => give(reply, Err(NotActed::Lost(lost))),
+            Answer::Command(reply, _) => give(reply, Err(lost)),
+        }
+    }
+}
+
+impl Job {
+    fn fail(self, lost: LedgerError) {
+        match self {
+            Job::Event { reply, .. } => give(reply, Err(lost)),
+            Job::Act { reply, .. } => give(reply, Err(NotActed::Lost(lost))),
+            Job::Command { reply, .. } => give(reply, Err(lost)),
+            Job::Acked(_) => {}
+            Job::Close(reply) => give(reply, ()),
+        }
+    }
+}
+
+/// What a transaction did to the outbox beside adding rows.
+#[derive(Default)]
+pub(super) struct Written {
+    acked: (i64, i64),
+    given_up: (i64, i64),
+    dropped: [u64; 4],
+    /// After opening: rows that wait again.
+    waiting: Option<(i64, i64)>,
+}
+
+/// What a batch needs to know of the store before it can be planned.
+#[derive(Default)]
+struct Known {
+    events: HashSet<EventId>,
+    answered: HashMap<(UserId, String), Outcome>,
+}
+
+pub(super) struct Writer {
+    pub store: Store,
+    pub led: Ledgered,
+    pub queue: mpsc::Receiver<Job>,
+    pub shared: Arc<Shared>,
+    pub clock: Clock,
+    pub group_commit_ms: u64,
+    pub max_bytes: i64,
+    pub keep_ms: i64,
+    pub hold_acked_ms: u64,
+    pub retry_for: Duration,
+    /// A batch was given up: what the fold holds is not what is written.
+    pub stale: bool,
+    /// Confirmed rows that are still kept, by the time of their confirmation.
+    pub held: VecDeque<(Mono, Vec<i64>)>,
+    pub last_prune: Mono,
+}
+
+impl Writer {
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub async fn run(mut self) {
+        self.count_kept();
+        loop {
+            let tick = if self.held.is_empty() { IDLE_TICK } else { HELD_TICK };
+            let first = match timeout_at(Instant::now() + tick, self.queue.recv()).await {
+                Ok(Some(job)) => job,
+                // Every handle is gone without `close`: not a clean stop.
+                Ok(None) => return,
+                Err(_) => {
+                    self.process(Vec::new()).await;
+                    self.housekeeping().await;
+                    continue;
+                }
+            };
+            let (mut jobs, closing) = self.gather(first).await;
+            if let Some(reply) = closing {
+                self.queue.close();
+                while let Ok(job) = self.queue.try_recv() {
+                    match job {
+                        Job::Close(other) => give(other, ()),
+                        job => jobs.push(job),
+                    }
+                }
+                self.process(jobs).await;
+                self.close().await;
+                give(reply, ());
+                return;
+            }
+            self.process(jobs).await;
+            self.housekeeping().await;
+        }
+    }
+
+    /// Company for the first job: all that arrives within the group commit's time.
+    async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<Reply<()>>) {
+        let group = Duration::from_millis(self.group_commit_ms);
+        let mut until = Instant::now() + ACKS_WAIT.max(group);
+        let mut jobs = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Close(reply) => return (jobs, Some(reply)),
+                Job::Acked(_) => {}
+                _ => until = until.min(Instant::now() + group),
+            }
+            jobs.push(job);
+            if jobs.len() >= BATCH {
+                break;
+            }
+            next = match self.queue.try_recv() {
+                Ok(job) => Some(job),
+                Err(_) => timeout_at(until, self.queue.recv()).await.ok().flatten(),
+            };
+        }
+        (jobs, None)
+    }
+
+    async fn process(&mut self, jobs: Vec<Job>) {
+        let mut retry = Retry::new(self.retry_for);
+        let known = loop {
+            match self.look_up(&jobs).await {
+                Ok(known) => break known,
+                Err(e) => {
+                    if !self.again(&mut retry, &e).await {
+                        let lost = LedgerError::Lost { why: e.to_string() };
+                        return jobs.into_iter().for_each(|job| job.fail(lost.clone()));
+                    }
+                }
+            }
+        };
+        let (batch, answers) = self.plan(jobs, known);
+        if batch.is_empty() {
+            return answers.into_iter().for_each(Answer::give);
+        }
+        match self.persist(&batch, retry).await {
+            Ok(()) => answers.into_iter().for_each(Answer::give),
+            Err(e) => {
+                let lost = LedgerError::Lost { why: e.to_string() };
+                answers.into_iter().for_each(|a| a.fail(lost.clone()));
+            }
+        }
+    }
+
+    /// Writes a planned batch, trying again for a while; then it is as if it had never been.
+    pub async fn persist(&mut self, batch: &Batch, mut retry: Retry) -> Result<(), StoreError> {
+        loop {
+            let began = self.clock.mono();
+            match self.write(batch).await {
+                Ok(written) => {
+                    #[allow(clippy::cast_precision_loss)] // milliseconds of one commit
+                    metrics::histogram!("skyeye_outbox_commit_seconds")
+                        .record(self.clock.mono().since_ms(began) as f64 / 1000.0);
+                    self.done(batch, written);
+                    return Ok(());
+                }
+                Err(e) => {
+                    if !self.again(&mut retry, &e).await {
+                        self.led.rewind(batch);
+                        self.stale = true;
+                        metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
+                        tracing::error!("{} messages are not stored: {e}", batch.messages.len());
+                        // The publisher will confirm them again after they were sent again.
+                        self.forget_acking(&batch.acked);
+                        return Err(e);
+                    }
+                }
+            }
+        }
+    }
+
+    /// After a failure: says so, waits; false when the time is over.
+    async fn again(&mut self, retry: &mut Retry, error: &StoreError) -> bool {
+        if error.is_corrupt() {
+            self.store.mark_damaged(error);
+        }
+        {
+            let mut failing = self.shared.failing.lock();
+            if failing.is_none() {
+                tracing::error!("facts cannot be written and wait in memory: {error}");
+            }
+            *failing = Some(format!("facts cannot be written and wait in memory: {error}"));
+        }
+        self.shared.stats.lock().failed_writes += 1;
+        metrics::counter!("skyeye_outbox_failed_writes_total").increment(1);
+        metrics::gauge!("skyeye_outbox_degraded").set(1.0);
+        retry.wait().await
+    }
+
+    async fn look_up(&mut self, jobs: &[Job]) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let mut starts = Vec::new();
+        let mut wanted: Vec<AlertId> = Vec::new();
+        let mut asked: Vec<(&UserId, &String)> = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Event { payload, .. } if payload.phase == Phase::Start => starts.push(payload.id),
+                Job::Act { command, .. } => wanted.push(command.alert),
+                Job::Command { user, request, command, .. } => {
+                    asked.push((user, request));
+                    wanted.extend(command.as_ref().ok().map(|c| c.alert));
+                }
+                Job::Event { .. } | Job::Acked(_) | Job::Close(_) => {}
+            }
+        }
+        if !self.stale && starts.is_empty() && wanted.is_empty() && asked.is_empty() {
+            return Ok(known);
+        }
+        let mut conn = self.store.writer().acquire().await?;
+        if self.stale {
+            recover::load(&mut conn, self.led.fold.as_mut(), self.clock).await?;
+            self.stale = false;
+        }
+        if !starts.is_empty() {
+            known.events = events::known(&mut conn, &starts).await?;
+        }
+        for id in wanted {
+            if !self.led.fold.holds(id)
+                && let Some(alert) = alerts::load(&mut conn, id).await?
+            {
+                // With an open event it would be held.
+                self.led.fold.admit(alert, &[], self.clock.now());
+            }
+        }
+        for (user, request) in asked {
+            if let Some(outcome) = commands::get(&mut conn, user, request).await? {
+                known.answered.insert((user.clone(), request.clone()), outcome);
+            }
+        }
+        Ok(known)
+    }
+
+    fn plan(&mut self, jobs: Vec<Job>, mut known: Known) -> (Batch, Vec<Answer>) {
+        let now = self.clock.now();
+        let mut batch = Batch::new(&self.led, now.wall);
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut refused = 0;
+        for job in jobs {
+            match job {
+                Job::Event { payload, channel_name, reply } => {
+                    let event = payload.id;
+                    let answer = batch.event(&mut self.led, *payload, &channel_name, &known.events, now);
+                    let answer = answer.map_err(|why| {
+                        refused += 1;
+                        LedgerError::Refused { event, why }
+                    });
+                    answers.push(Answer::Event(reply, answer));
+                }
+                Job::Act { command: c, reply } => {
+                    let by = By::User(&c.author);
+                    let answer = batch.act(&mut self.led, (c.alert, c.action), by, c.rev, c.note, now);
+                    answers.push(Answer::Act(reply, answer.map_err(NotActed::Refused)));
+                }
+                Job::Command { user, request, command, reply } => {
+                    let key = (user, request);
+                    let before = known.answered.get(&key).cloned();
+                    let repeated = before.is_some();
+                    let outcome = before.unwrap_or_else(|| self.command(&mut batch, command, now));
+                    known.answered.insert(key.clone(), outcome.clone());
+                    let answer = batch.result(&mut self.led, &key.0, &key.1, outcome, !repeated);
+                    answers.push(Answer::Command(reply, answer));
+                }
+                Job::Acked(cursors) => batch.acked.extend(cursors),
+                Job::Close(reply) => give(reply, ()),
+            }
+        }
+        if refused > 0 {
+            self.shared.stats.lock().refused += refused;
+            metrics::counter!("skyeye_outbox_refused_total").increment(refused);
+        }
+        let hold = self.hold_acked_ms;
+        while self.held.front().is_some_and(|(at, _)| now.mono.since_ms(*at) >= hold) {
+            batch.release.extend(self.held.pop_front().into_iter().flat_map(|(_, cursors)| cursors));
+        }
+        (batch, answers)
+    }
+
+    fn command(&mut self, batch: &mut Batch, command: Result<AlertCommand, String>, now: crate::types::Now) -> Outcome {
+        let c = match command {
+            Ok(c) => c,
+            Err(sentence) => return Outcome { error: Some(sentence), alert: None, rev: None },
+        };
+        let (id, by) = (c.alert, By::User(&c.author));
+        match batch.act(&mut self.led, (id, c.action), by, c.rev, c.note, now) {
+            Ok(done) => Outcome { error: None, alert: Some(id), rev: done.map(|a| a.rev) },
+            Err(ActRefused::Absent) => {
+                Outcome { error: Some(format!("there is no alert {id}")), alert: Some(id), rev: None }
+            }
+            Err(why) => {
+                let rev = if let ActRefused::Rev { now, .. } = why { Some(now) } else { None };
+                Outcome { error: Some(why.to_string()), alert: Some(id), rev }
+            }
+        }
+    }
+
+    /// One transaction. What this returns is on disk.
+    pub async fn write(&self, batch: &Batch) -> Result<Written, StoreError> {
+        let mut conn = self.store.writer().acquire().await?;
+        let result = self.transaction(&mut conn, batch).await;
+        if result.is_err() {
+            // Whatever state it is in after a failed COMMIT: a fresh one begins without a transaction.
+            conn.close().await.unwrap_or_else(|e| tracing::warn!("closing the writing connection: {e}"));
+        }
+        result
+    }
+
+    async fn transaction(&self, conn: &mut SqliteConnection, batch: &Batch) -> Result<Written, StoreError> {
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        let mut written = Written::default();
+        if let Some(clean) = batch.opening {
+            meta::set(&mut tx, CLEAN, "0").await?;
+            let again =
+                if clean { messages::release_all(&mut tx).await? } else { messages::unack_all(&mut tx).await? };
+            if !clean && again > 0 {
+                tracing::info!("{again} messages confirmed just before the last stop go out again, with the same ids");
+            }
+            written.waiting = Some(messages::waiting(&mut tx).await?);
+        }
+        for (row, opened_cursor) in &batch.alerts {
+            alerts::put(&mut tx, row, *opened_cursor).await?;
+        }
+        for (alert, line) in &batch.history {
+            alerts::add_history(&mut tx, *alert, line).await?;
+        }
+        for row in &batch.events {
+            events::put(&mut tx, row).await?;
+        }
+        messages::add(&mut tx, &batch.messages).await?;
+        for (user, request, outcome) in &batch.commands {
+            commands::put(&mut tx, user, request, outcome, batch.at).await?;
+        }
+        if !batch.acked.is_empty() {
+            written.acked = messages::acked(&mut tx, &batch.acked, self.hold_acked_ms > 0, batch.at).await?;
+        }
+        if !batch.release.is_empty() {
+            messages::release(&mut tx, &batch.release).await?;
+        }
+        let before = written.waiting.map_or_else(|| self.shared.stats.lock().outbox_bytes, |(_, bytes)| bytes);
+        let mut over = before + batch.bytes() - written.acked.1 - self.max_bytes;
+        if over > 0 {
+            // A little more than needed, so that a full outbox is not tidied with every commit.
+            over += self.max_bytes / 256;
+        }
+        while over > 0 {
+            let (rows, bytes, by_severity) = messages::give_up(&mut tx, over).await?;
+            if rows == 0 {
+                break;
+            }
+            over -= bytes;
+            written.given_up.0 += rows;
+            written.given_up.1 += bytes;
+            for (sum, n) in written.dropped.iter_mut().zip(by_severity) {
+                *sum += n;
+            }
+        }
+        if written.given_up.0 > 0 {
+            let so_far = self.shared.stats.lock().dropped;
+            for ((key, n), more) in DROPPED.iter().zip(so_far).zip(written.dropped) {
+                if more > 0 {
+                    meta::set(&mut tx, key, &(n + more).to_string()).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(written)
+    }
+
+    /// After the commit: numbers, then everybody who waits for messages.
+    pub fn done(&mut self, batch: &Batch, written: Written) {
+        let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
+        let bytes = batch.bytes();
+        {
+            let mut stats = self.shared.stats.lock();
+            if let Some((rows, bytes)) = written.waiting {
+                (stats.outbox_rows, stats.outbox_bytes) = (rows, bytes);
+            }
+            stats.outbox_rows += added - written.acked.0 - written.given_up.0;
+            stats.outbox_bytes += bytes - written.acked.1 - written.given_up.1;
+            stats.cursor = self.led.cursor;
+            stats.transactions += 1;
+            stats.messages += batch.messages.len() as u64;
+            stats.limited += batch.limited;
+            stats.open_events = self.led.fold.open_events();
+            for (sum, n) in stats.dropped.iter_mut().zip(written.dropped) {
+                *sum += n;
+            }
+            #[allow(clippy::cast_precision_loss)] // gauges are floating point
+            {
+                metrics::gauge!("skyeye_outbox_rows").set(stats.outbox_rows as f64);
+                metrics::gauge!("skyeye_outbox_bytes").set(stats.outbox_bytes as f64);
+                metrics::gauge!("skyeye_outbox_open_events").set(stats.open_events as f64);
+            }
+        }
+        metrics::counter!("skyeye_outbox_transactions_total").increment(1);
+        metrics::counter!("skyeye_outbox_messages_total").increment(batch.messages.len() as u64);
+        metrics::counter!("skyeye_alert_limited_total").increment(batch.limited);
+        for (severity, n) in SEVERITIES.iter().zip(written.dropped).filter(|(_, n)| *n > 0) {
+            metrics::counter!("skyeye_outbox_dropped_total", "severity" => severity.as_str()).increment(n);
+        }
+        if self.shared.failing.lock().take().is_some() {
+            tracing::info!("facts are written again");
+            metrics::gauge!("skyeye_outbox_degraded").set(0.0);
+        }
+        self.shared.kept.fetch_add(bytes, Ordering::Relaxed);
+        if !batch.acked.is_empty() {
+            if self.hold_acked_ms > 0 {
+                self.held.push_back((self.clock.mono(), batch.acked.clone()));
+            }
+            self.forget_acking(&batch.acked);
+        }
+        if !batch.messages.is_empty() {
+            self.shared.newest.send_replace(self.led.cursor);
+            for row in &batch.messages {
+                // Without a follower there is nobody to tell.
+                drop(self.shared.feed.send(row.message.clone()));
+            }
+        }
+    }
+
+    fn forget_acking(&self, cursors: &[i64]) {
+        let mut acking = self.shared.acking.lock();
+        for cursor in cursors {
+            acking.remove(cursor);
+        }
+    }
+
+    /// Marks a clean stop, in which the broker syncs what it confirmed, and closes the file.
+    async fn close(&mut self) {
+        let clean = async {
+            let mut conn = self.store.writer().acquire().await?;
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            messages::release_all(&mut tx).await?;
+            meta::set(&mut tx, CLEAN, "1").await?;
+            tx.commit().await
+        };
+        if let Err(e) = clean.await {
+            tracing::error!("the stop cannot be marked as clean: {e}");
+        }
+        self.store.close().await;
+    }
+}
+
+/// Pauses between tries, and when they end.
+pub(super) struct Retry {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Retry {
+    pub fn new(time: Duration) -> Self {
+        Self { until: Instant::now() + time, pause: BACKOFF.0 }
+    }
+    async fn wait(&mut self) -> bool {
+        if Instant::now() + self.pause > self.until {
+            return false;
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(BACKOFF.1);
+        true
+    }
+}

@@ -1,0 +1,204 @@
+//! The alert between the stages: what folds events into alerts gives it, what writes them down takes it.
+//!
+//! `Alert` is an alert without what only the commit adds (its place in the order, when it was written); `AlertChange`
+//! is the alert after an event or action; `ActRefused` and `EventRefused` are the sentences of a refusal.
+
+use serde::Serialize;
+
+use super::{
+    AlertId, AreaId, ChannelId, EventId, IncidentId, NodeId, RuleRef, Severity, SiteId, UserId, Wall, ZoneId,
+    fact::Object,
+    payload::{AlertAction, AlertPayload, AlertState, Media, Order},
+};
+
+/// Characters of a note.
+pub const MAX_NOTE: usize = 2000;
+
+impl AlertState {
+    /// The reverse of `as_str`.
+    pub fn parse(text: &str) -> Option<AlertState> {
+        use AlertState as S;
+        [S::New, S::Acknowledged, S::Dispatched, S::Resolved, S::Closed].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+impl AlertAction {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlertAction::Acknowledge => "acknowledge",
+            AlertAction::Release => "release",
+            AlertAction::Dispatch => "dispatch",
+            AlertAction::Resolve => "resolve",
+            AlertAction::Close => "close",
+        }
+    }
+    /// The reverse of `as_str`.
+    pub fn parse(text: &str) -> Option<AlertAction> {
+        use AlertAction as A;
+        [A::Acknowledge, A::Release, A::Dispatch, A::Resolve, A::Close].into_iter().find(|a| a.as_str() == text)
+    }
+}
+
+/// An alert without what only the commit adds (order, times of writing).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    pub id: AlertId,
+    pub rev: u64,
+    pub channel: ChannelId,
+    pub channel_name: String,
+    pub area: Vec<AreaId>,
+    pub kind: String,
+    pub state: AlertState,
+    pub severity: Severity,
+    pub rule: RuleRef,
+    pub zone: Option<ZoneId>,
+    pub dedupe_key: String,
+    pub incident: Option<IncidentId>,
+    pub first_event: EventId,
+    pub last_event: EventId,
+    pub events: u64,
+    pub opened: Wall,
+    pub updated: Wall,
+    pub owner: Option<UserId>,
+    pub objects: Vec<Object>,
+    pub media: Vec<Media>,
+    /// Events of the alert that have started and not ended.
+    pub open_events: u32,
+    /// When its latest event ended.
+    pub last_end: Option<Wall>,
+    /// Events that joined only because the channel opened too many alerts.
+    pub limited: u64,
+}
+
+impl Alert {
+    pub fn active(&self) -> bool {
+        self.open_events > 0
+    }
+
+    pub fn payload(&self, order: Order, node: &NodeId, site: &SiteId, committed: Wall) -> AlertPayload {
+        let a = self.clone();
+        AlertPayload {
+            schema: "skyeye.alert".into(),
+            version: 1,
+            id: a.id,
+            order,
+            rev: a.rev,
+            node: node.clone(),
+            site: site.clone(),
+            channel: a.channel,
+            channel_name: a.channel_name,
+            area: a.area,
+            kind: a.kind,
+            state: a.state,
+            active: a.open_events > 0,
+            severity: a.severity,
+            rule: a.rule,
+            zone: a.zone,
+            dedupe_key: a.dedupe_key,
+            incident: a.incident,
+            first_event: a.first_event,
+            last_event: a.last_event,
+            events: a.events,
+            opened: a.opened,
+            updated: a.updated,
+            owner: a.owner,
+            objects: a.objects,
+            media: a.media,
+            committed,
+        }
+    }
+
+    /// The reverse of `payload`; what a payload does not tell comes from the store.
+    pub fn from_payload(p: AlertPayload, open_events: u32, last_end: Option<Wall>, limited: u64) -> Self {
+        Alert {
+            id: p.id,
+            rev: p.rev,
+            channel: p.channel,
+            channel_name: p.channel_name,
+            area: p.area,
+            kind: p.kind,
+            state: p.state,
+            severity: p.severity,
+            rule: p.rule,
+            zone: p.zone,
+            dedupe_key: p.dedupe_key,
+            incident: p.incident,
+            first_event: p.first_event,
+            last_event: p.last_event,
+            events: p.events,
+            opened: p.opened,
+            updated: p.updated,
+            owner: p.owner,
+            objects: p.objects,
+            media: p.media,
+            open_events,
+            last_end,
+            limited,
+        }
+    }
+}
+
+/// What came of an event or an action: the alert after it.
+#[derive(Debug, Clone)]
+pub struct AlertChange {
+    pub alert: Alert,
+    /// `None` for a mere update of an open event.
+    pub history: Option<AlertHistory>,
+    /// The event joined because of the channel's rate, not by its dedupe key.
+    pub limited: bool,
+}
+
+/// Why an event is refused. Each of these is a flaw of the caller or a repetition, and is counted by the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EventRefused {
+    #[error("the event has started already; every event starts once")]
+    AlreadyStarted,
+    #[error("the event is not open; it never started, or it has ended already")]
+    NotOpen,
+}
+
+/// Why an action is refused; the sentences are for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActRefused {
+    #[error("{owner} has taken this alert already")]
+    Taken { owner: UserId },
+    #[error("the alert has changed since (it is at rev {now}, not {seen}); look at it again")]
+    Rev { seen: u64, now: u64 },
+    #[error("an alert that is {} cannot be the object of '{}'; possible: {possible}", state.as_str(), action.as_str())]
+    State { state: AlertState, action: AlertAction, possible: String },
+    #[error("the note has {0} characters; at most {MAX_NOTE} are kept")]
+    Note(usize),
+    #[error("the alert is not in the book")]
+    Absent,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By<'a> {
+    User(&'a UserId),
+    /// The gateway: an alert that nobody took for long.
+    Gateway,
+}
+
+impl By<'_> {
+    pub fn user(self) -> Option<UserId> {
+        match self {
+            By::User(user) => Some(user.clone()),
+            By::Gateway => None,
+        }
+    }
+}
+
+/// One line of an alert's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertHistory {
+    pub rev: u64,
+    pub at: Wall,
+    /// `None`: the gateway itself.
+    pub author: Option<UserId>,
+    /// `opened`, `event`, or the name of an action.
+    pub action: String,
+    pub from: Option<AlertState>,
+    pub to: AlertState,
+    pub note: Option<String>,
+}
