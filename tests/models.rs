@@ -124,6 +124,8 @@ fn a_folder_is_a_source_and_its_sha256_counts() {
     assert_eq!(models(&paths, &["fetch"]), 64);
     write("http://127.0.0.1:9/a.onnx");
     assert_eq!(models(&paths, &["fetch", "a"]), 64);
+    write("a sentence for a person");
+    assert_eq!(models(&paths, &["fetch", "a"]), 64);
     assert_eq!(models(&paths, &["fetch", "b"]), 64);
     assert_eq!(models(&paths, &["check"]), 1, "nothing is there");
     std::fs::write(&manifest, "[[model]]\nname = 3\n").unwrap();

@@ -117,7 +117,7 @@ impl Element {
         self.dead
     }
 
-    pub fn decode(&mut self, data: &Bytes, said: Option<StreamColour>) -> Result<Frame, DecodeError> {
+    pub fn decode(&mut self, data: Bytes, said: Option<StreamColour>) -> Result<Frame, DecodeError> {
         let codec = self.kind.codec();
         {
             let mut caught = self.caught.lock();
@@ -126,7 +126,7 @@ impl Element {
             caught.refused = None;
         }
         // No copy: the buffer holds a reference to the unit's bytes.
-        let mut buffer = gst::Buffer::from_slice(data.clone());
+        let mut buffer = gst::Buffer::from_slice(data);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::ZERO);
         }

@@ -29,6 +29,9 @@ pub struct Header {
     /// libavcodec's H.264 decoder keeps the range of the last stream that named one, so a full-range channel would
     /// change the contrast of the next channel on the same worker.
     pub colour: Option<StreamColour>,
+    /// For an H.264 unit whose picture is no IDR picture: the length of `frame_num` in bits and whether the colour
+    /// planes are coded apart.
+    pub recovery: Option<(u32, bool)>,
 }
 
 /// Video usability information, as far as it matters for colours.
@@ -45,7 +48,7 @@ pub fn read(codec: Codec, data: &[u8]) -> Result<Header, &'static str> {
         Codec::H264 => annex_b(data, |nal| match nal.first().map(|b| b & 0x1f) {
             Some(7) => Nal::Size(h264_sps(&unescape(nal.get(1..).unwrap_or_default()))),
             Some(8) => Nal::Picture,
-            Some(1..=5) => Nal::Slice,
+            Some(kind @ 1..=5) => Nal::Slice { idr: kind == 5 },
             _ => Nal::Other,
         }),
         Codec::H265 => annex_b(data, |nal| {
@@ -57,7 +60,7 @@ pub fn read(codec: Codec, data: &[u8]) -> Result<Header, &'static str> {
             match a >> 1 {
                 33 => Nal::Size(h265_sps(&unescape(nal.get(2..).unwrap_or_default()))),
                 34 => Nal::Picture,
-                0..=31 => Nal::Slice,
+                0..=31 => Nal::Slice { idr: true },
                 _ => Nal::Other,
             }
         }),
@@ -70,7 +73,9 @@ enum Nal {
     Size(Option<Header>),
     /// A picture parameter set.
     Picture,
-    Slice,
+    Slice {
+        idr: bool,
+    },
     Other,
 }
 
@@ -78,14 +83,14 @@ enum Nal {
 /// and without them it would decode this picture by those of another one.
 fn annex_b(data: &[u8], classify: impl Fn(&[u8]) -> Nal) -> Result<Header, &'static str> {
     let mut largest: Option<Header> = None;
-    let (mut picture_set, mut slice) = (false, false);
+    let (mut picture_set, mut slice) = (false, None);
     let mut start = next_start(data, 0);
     while let Some(begin) = start {
         let nal = data.get(begin..).unwrap_or_default();
         // A slice may be long and ends the walk, so its end is not looked for; parameter sets are short.
         match classify(nal) {
-            Nal::Slice => {
-                slice = true;
+            Nal::Slice { idr } => {
+                slice = Some(idr);
                 break;
             }
             Nal::Picture => picture_set = true,
@@ -104,8 +109,11 @@ fn annex_b(data: &[u8], classify: impl Fn(&[u8]) -> Nal) -> Result<Header, &'sta
     match largest {
         None => Err("has no sequence parameter set before its picture"),
         Some(_) if !picture_set => Err("has no picture parameter set before its picture"),
-        Some(_) if !slice => Err("has parameter sets but no picture"),
-        Some(h) => Ok(h),
+        Some(h) => match slice {
+            None => Err("has parameter sets but no picture"),
+            Some(true) => Ok(Header { recovery: None, ..h }),
+            Some(false) => Ok(h),
+        },
     }
 }
 
@@ -134,7 +142,7 @@ pub fn parameter_sets(codec: Codec, data: &[u8]) -> Vec<u8> {
 }
 
 /// The index just after the next `00 00 01` at or after `from`.
-fn next_start(data: &[u8], from: usize) -> Option<usize> {
+pub(super) fn next_start(data: &[u8], from: usize) -> Option<usize> {
     data.get(from..)?.windows(3).position(|w| w == [0, 0, 1]).map(|at| from + at + 3)
 }
 
@@ -157,12 +165,19 @@ fn unescape(nal: &[u8]) -> Vec<u8> {
 }
 
 /// Bits of a parameter set, most significant first; `None` past the end.
-struct Bits<'a> {
+pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
 }
 
-impl Bits<'_> {
+impl<'a> Bits<'a> {
+    pub(super) fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0 }
+    }
+    /// Bits read so far.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
     fn bit(&mut self) -> Option<u32> {
         let byte = *self.data.get(self.at / 8)?;
         let bit = (byte >> (7 - self.at % 8)) & 1;
@@ -170,7 +185,7 @@ impl Bits<'_> {
         Some(u32::from(bit))
     }
     /// At most 32 bits.
-    fn u(&mut self, n: u32) -> Option<u32> {
+    pub(super) fn u(&mut self, n: u32) -> Option<u32> {
         (0..n).try_fold(0u32, |acc, _| Some((acc << 1) | self.bit()?))
     }
     fn skip(&mut self, n: usize) -> Option<()> {
@@ -178,7 +193,7 @@ impl Bits<'_> {
         (self.at <= self.data.len() * 8).then_some(())
     }
     /// Exp-Golomb, at most 31 leading zeros.
-    fn ue(&mut self) -> Option<u32> {
+    pub(super) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while self.bit()? == 0 {
             zeros += 1;
@@ -211,11 +226,11 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
     let profile = b.u(8)?;
     b.skip(16)?; // constraint flags, level
     b.ue()?; // id
-    let (mut chroma_idc, mut bit_depth) = (1, 8);
+    let (mut chroma_idc, mut bit_depth, mut planes) = (1, 8, false);
     if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
         chroma_idc = b.ue()?;
         if chroma_idc == 3 {
-            b.skip(1)?;
+            planes = b.bit()? == 1;
         }
         let (luma, colour) = (b.ue()?, b.ue()?);
         bit_depth = 8u32.checked_add(luma.max(colour))?;
@@ -228,7 +243,7 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
             }
         }
     }
-    b.ue()?; // log2_max_frame_num_minus4
+    let number_bits = b.ue()?.checked_add(4).filter(|n| *n <= 16)?;
     match b.ue()? {
         0 => {
             b.ue()?;
@@ -251,7 +266,14 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
     let height = if frames_only { map_units } else { map_units.checked_mul(2)? };
     // A cut-off tail tells nothing of colours, but the size stands.
     let colour = Some(h264_colour(&mut b, frames_only).unwrap_or_default());
-    Some(Header { width, height, bit_depth, chroma: chroma(chroma_idc)?, colour })
+    Some(Header {
+        width,
+        height,
+        bit_depth,
+        chroma: chroma(chroma_idc)?,
+        colour,
+        recovery: Some((number_bits, planes)),
+    })
 }
 
 fn h264_colour(b: &mut Bits, frames_only: bool) -> Option<StreamColour> {
@@ -325,6 +347,7 @@ fn h265_sps(rbsp: &[u8]) -> Option<Header> {
         bit_depth: 8u32.checked_add(luma.max(colour))?,
         chroma: chroma(chroma_idc)?,
         colour: None,
+        recovery: None,
     })
 }
 
@@ -372,7 +395,14 @@ fn jpeg_frame(sof: &[u8]) -> Option<Header> {
         _ => return None,
     };
     let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-    Some(Header { width: width.into(), height: height.into(), bit_depth: depth.into(), chroma, colour: None })
+    Some(Header {
+        width: width.into(),
+        height: height.into(),
+        bit_depth: depth.into(),
+        chroma,
+        colour: None,
+        recovery: None,
+    })
 }
 
 #[cfg(test)]
@@ -390,7 +420,10 @@ mod tests {
             v
         };
         let h = read(Codec::Mjpeg, &sof([0x21, 0x11, 0x11])).unwrap();
-        assert_eq!(h, Header { width: 704, height: 288, bit_depth: 8, chroma: Chroma::C422, colour: None });
+        assert_eq!(
+            h,
+            Header { width: 704, height: 288, bit_depth: 8, chroma: Chroma::C422, colour: None, recovery: None }
+        );
         assert_eq!(read(Codec::Mjpeg, &sof([0x12, 0x11, 0x11])).unwrap().chroma, Chroma::Other);
         assert!(read(Codec::Mjpeg, &sof([0x22, 0x11, 0x11])[..20]).is_err());
     }

@@ -12,9 +12,11 @@ mod element;
 pub mod file;
 mod header;
 mod planes;
+mod recovery;
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use gstreamer as gst;
 
 use crate::types::{AccessUnit, Codec, Frame};
@@ -143,7 +145,11 @@ impl KeyDecoder {
                 slot.insert(Element::new(kind, self.limits)?)
             }
         };
-        let result = element.decode(&unit.data, header.colour);
+        let data = header
+            .recovery
+            .and_then(|(bits, planes)| recovery::renumbered(&unit.data, bits, planes))
+            .map_or_else(|| unit.data.clone(), Bytes::from);
+        let result = element.decode(data, header.colour);
         if element.is_dead() {
             *slot = None;
             metrics::counter!("skyeye_decode_replaced_total").increment(1);

@@ -253,6 +253,9 @@ impl Entry {
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err("sha256 must be 64 lower-case hex digits; `sha256sum FILE` prints them".into());
         }
+        if self.source.starts_with("http://") {
+            return Err("source is http, which anyone on the way can change; use https".into());
+        }
         self.input.check()?;
         if self.licence.trim().is_empty() {
             return Err("licence must not be empty; write its SPDX name".into());
@@ -394,6 +397,7 @@ detects = ["objects"]
             ("mine.onnx", "../../etc/passwd", 1, "plain name"),
             ("coco-80.txt", "other.txt", 1, "one class a line"),
             ("\"mine\"", "\"My Model\"", 2, "a-z"),
+            ("folder:/media", "http://media", 1, "https"),
             ("[\"objects\"]", "[]", 1, "objects"),
         ] {
             let text = ONE.replace(from, to);
