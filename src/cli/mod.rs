@@ -3,3 +3,4 @@
 pub mod models;
 pub mod probe;
 pub mod simulate;
+pub mod store;

@@ -30,7 +30,7 @@ const CLOSE_AT_ONCE: i64 = 100;
 impl Writer {
     pub(super) async fn housekeeping(&mut self) {
         let now = self.clock.mono();
-        if now < self.last_prune {
+        if now < self.next_prune {
             return;
         }
         let more = match self.piece().await {
@@ -40,7 +40,7 @@ impl Writer {
                 false
             }
         };
-        self.last_prune = now.plus_ms(if more { NEXT_MS } else { EVERY_MS });
+        self.next_prune = now.plus_ms(if more { NEXT_MS } else { EVERY_MS });
     }
 
     /// Gives whether there is more to do.

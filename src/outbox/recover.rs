@@ -51,8 +51,9 @@ pub(super) async fn open(
         hold_acked_ms: o.hold_acked_ms,
         retry_for: o.retry_for,
         stale: false,
+        owed: Vec::new(),
         held: VecDeque::new(),
-        last_prune: o.clock.mono(),
+        next_prune: o.clock.mono(),
     };
     match first(&mut writer).await {
         Ok(()) => {}

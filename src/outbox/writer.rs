@@ -140,9 +140,11 @@ pub(super) struct Writer {
     pub retry_for: Duration,
     /// A batch was given up: what the fold holds is not what is written.
     pub stale: bool,
+    /// Confirmed, and the write of that failed: goes along with the next batch.
+    pub owed: Vec<i64>,
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
-    pub last_prune: Mono,
+    pub next_prune: Mono,
 }
 
 impl Writer {
@@ -215,7 +217,13 @@ impl Writer {
                 Err(e) => {
                     if !self.again(&mut retry, &e).await {
                         let lost = LedgerError::Lost { why: e.to_string() };
-                        return jobs.into_iter().for_each(|job| job.fail(lost.clone()));
+                        for job in jobs {
+                            match job {
+                                Job::Acked(cursors) => self.owed.extend(cursors),
+                                job => job.fail(lost.clone()),
+                            }
+                        }
+                        return;
                     }
                 }
             }
@@ -251,8 +259,7 @@ impl Writer {
                         self.stale = true;
                         metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
                         tracing::error!("{} messages are not stored: {e}", batch.messages.len());
-                        // The publisher will confirm them again after they were sent again.
-                        self.forget_acking(&batch.acked);
+                        self.owed.extend(&batch.acked);
                         return Err(e);
                     }
                 }
@@ -324,6 +331,7 @@ impl Writer {
     fn plan(&mut self, jobs: Vec<Job>, mut known: Known) -> (Batch, Vec<Answer>) {
         let now = self.clock.now();
         let mut batch = Batch::new(&self.led, now.wall);
+        batch.acked = std::mem::take(&mut self.owed);
         let mut answers = Vec::with_capacity(jobs.len());
         let mut refused = 0;
         for job in jobs {

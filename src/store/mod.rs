@@ -10,6 +10,7 @@
 //! Nothing here is written a frame, a sample or a health tick.
 
 pub mod alerts;
+pub mod check;
 pub mod commands;
 pub mod events;
 pub mod messages;

@@ -10,8 +10,6 @@ export const REST_MS = 2000;
 export const GAP_MS = 120;
 
 export interface Job {
-  /** Goes before those that are not. */
-  urgent: boolean;
   run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -46,8 +44,7 @@ export class PictureQueue {
       }, wait);
       return;
     }
-    const at = Math.max(0, this.waiting.findIndex((j) => j.urgent));
-    const job = this.waiting.splice(at, 1)[0] as Job;
+    const job = this.waiting.shift() as Job;
     const abort = new AbortController();
     this.running.set(job, abort);
     this.notBefore = this.now() + GAP_MS;

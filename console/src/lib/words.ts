@@ -47,7 +47,7 @@ export function bytesText(bytes: number): string {
 }
 
 export function decimal(value: number, digits: number): string {
-  return String(Number(value.toFixed(digits)));
+  return value.toFixed(digits).replace(/\.?0+$/, (m) => (m.startsWith('.') ? '' : m));
 }
 
 export function bitrateText(t: TFunction, kbit: number): string {

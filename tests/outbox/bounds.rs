@@ -1,0 +1,239 @@
+//! Full outboxes, failing disks, damaged files, old records.
+
+use std::time::Duration;
+
+use skyeye::{
+    config,
+    outbox::{Changes, Ledger, LedgerError, LedgerOptions},
+    store::{DATABASE, check::check},
+    types::{
+        Phase, Severity,
+        payload::{AlertAction, AlertState, EventPayload},
+    },
+};
+
+use super::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_outbox_gives_up_the_least_important_and_counts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = config::Outbox { max_bytes: 80_000, ..Default::default() };
+    let make = || LedgerOptions { outbox: outbox.clone(), ..options(dir.path()) };
+    let ledger = open(make).await;
+    let severities = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    // One alert, so that what fills the outbox is mostly events and that alert.
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        let id = new_id();
+        ledger.event(fact(id, Phase::Start, "gate", severities[n % 4])).await.unwrap();
+        ids.push(id);
+    }
+    let stats = ledger.stats();
+    assert!(stats.outbox_bytes <= 80_000, "{stats:?}");
+    assert!(stats.dropped[0] > 0 && stats.dropped[3] == 0, "{stats:?}");
+    let left = ledger.pending(0, 1000).await.unwrap();
+    assert_eq!(left.len() as i64, stats.outbox_rows);
+    let events = |s| left.iter().filter(|r| r.topic.contains("/event/") && r.severity == s).count();
+    let alerts = left.iter().filter(|r| r.topic.contains("/alert/")).count();
+    println!("left of 15 each: {:?}; of 60 alert rows {alerts}; {stats:?}", severities.map(events));
+    assert_eq!(events(Severity::Critical), 15);
+    assert!(events(Severity::Low) < events(Severity::Critical));
+    for (lower, higher) in severities.iter().zip(&severities[1..]) {
+        assert!(events(*lower) == 0 || events(*higher) == 15, "{lower:?} left although {higher:?} was given up");
+    }
+    assert!(alerts == 60 || events(Severity::High) == 0, "alerts go after events below critical");
+    // Given up for the broker, still there for `/changes`, and the count outlives the process.
+    assert_eq!(all(&ledger).await.len(), 120);
+    ledger.close().await;
+    drop(ledger);
+    let ledger = open(make).await;
+    // The restart ended 60 open events, which gave up some more.
+    let after = ledger.stats().dropped;
+    assert!(after.iter().zip(stats.dropped).all(|(now, then)| *now >= then), "{after:?} {stats:?}");
+    assert!(ledger.event(fact(new_id(), Phase::Start, "gate", Severity::Low)).await.is_ok(), "facts flow on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_no_longer_kept_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = config::Outbox { keep_changes_h: 0, ..Default::default() };
+    let make = || LedgerOptions { outbox: outbox.clone(), hold_acked_ms: 0, ..options(dir.path()) };
+    let ledger = open(make).await;
+    let id = new_id();
+    let first = ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    ledger.acked(vec![first.cursor, first.cursor + 1, first.cursor + 2]).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    let ledger = open(make).await;
+    assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Here { .. }), "nothing is deleted yet");
+    ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap();
+    for _ in 0..100 {
+        if matches!(ledger.changes(0, 10).await.unwrap(), Changes::Gone) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(matches!(ledger.changes(first.cursor + 1, 10).await.unwrap(), Changes::Gone));
+    match ledger.changes(first.cursor + 2, 10).await.unwrap() {
+        // The fourth waits for the broker, whatever its age.
+        Changes::Here { messages, .. } => assert_eq!(messages.len(), 3),
+        Changes::Gone => panic!("behind the deleted ones nothing is missing"),
+    }
+    assert!(ledger.event_by_id(id).await.unwrap().is_some(), "history stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger =
+        Ledger::open(LedgerOptions { retry_for: Duration::from_millis(200), ..options(dir.path()) }).await.unwrap();
+    let id = new_id();
+    ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    // The disk is full, as far as this connection is concerned: the retry opens another.
+    sqlx::query("PRAGMA max_page_count = 1").execute(ledger.store().writer()).await.unwrap();
+    for _ in 0..50 {
+        ledger.event(fact(id, Phase::Update, "gate", Severity::Low)).await.unwrap();
+    }
+    assert!(ledger.stats().failed_writes > 0, "{:?}", ledger.stats());
+    assert!(ledger.degraded().is_empty(), "it recovered by itself");
+    let before = ledger.stats();
+
+    // Another process holds the database: a bounded wait, then an error, and nothing of the batch exists.
+    let path = dir.path().join("skyeye.db");
+    let mut other =
+        sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let waiting = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await }
+    });
+    let lost = waiting.await.unwrap();
+    assert!(matches!(lost, Err(LedgerError::Lost { .. })), "{lost:?}");
+    assert!(ledger.degraded()[0].contains("cannot be written"), "{:?}", ledger.degraded());
+    assert_eq!(ledger.stats().cursor, before.cursor);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+
+    // The same fact again: as if it had never been tried, without a gap in any order.
+    ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    assert!(ledger.degraded().is_empty());
+    let messages = all(&ledger).await;
+    let seqs: Vec<u64> = messages
+        .iter()
+        .map(|m| serde_json::from_slice::<serde_json::Value>(&m.payload).unwrap()["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    let last: EventPayload = serde_json::from_slice(&messages[messages.len() - 2].payload).unwrap();
+    assert_eq!((last.phase, last.channel_seq), (Phase::End, 52));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_offline_check_finds_each_broken_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(DATABASE);
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    for n in 0..3 {
+        let id = new_id();
+        let opened = ledger.event(fact(id, Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+        if n > 0 {
+            ledger.event(fact(id, Phase::End, &format!("c-{n}"), Severity::Low)).await.unwrap();
+        }
+        ledger.act(command(&opened, AlertAction::Acknowledge, "li", None)).await.unwrap();
+    }
+    // Beside the running gateway.
+    let report = check(&file).await.unwrap();
+    assert!(report.good(), "{:?}", report.problems);
+    assert_eq!((report.events, report.open_events, report.alerts, report.messages), (3, 1, 3, 13));
+    ledger.close().await;
+
+    for (sql, says) in [
+        ("UPDATE alert SET active = 1 - active, rev = rev + 1", "active, yet"),
+        ("UPDATE alert SET rev = rev + 1", "tells of rev"),
+        ("DELETE FROM alert_change", "its history ends at None"),
+        ("PRAGMA foreign_keys = OFF; DELETE FROM message WHERE cursor = 1", "message 1, which is not there"),
+        ("UPDATE event SET payload = x'7b7d' WHERE ended_cursor IS NULL", "cannot be read"),
+        ("UPDATE event SET ended = 'lost', ended_cursor = 99 WHERE ended_cursor IS NULL", "payload says otherwise"),
+        (
+            "INSERT INTO message SELECT 1000, at_ms, topic, retain, channel, area, user, payload FROM message
+             WHERE CAST(payload AS TEXT) ->> '$.phase' = 'end' LIMIT 1",
+            "to end 2 times",
+        ),
+    ] {
+        let copy = dir.path().join("copy.db");
+        std::fs::copy(&file, &copy).unwrap();
+        let mut conn =
+            sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&copy)).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        sqlx::Connection::close(conn).await.unwrap();
+        let report = check(&copy).await.unwrap();
+        assert!(report.problems.iter().any(|p| p.contains(says)), "{sql}: {:?}", report.problems);
+        for suffix in ["", "-wal", "-shm"] {
+            drop(std::fs::remove_file(dir.path().join(format!("copy.db{suffix}"))));
+        }
+    }
+    // Damage in the middle of the file is told, not a panic.
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let told = check(&file).await;
+    assert!(told.as_ref().map_or(true, |r| !r.good()), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_is_moved_aside_and_facts_flow_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let id = new_id();
+    let before = ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    ledger.close().await;
+    let file = dir.path().join(DATABASE);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    assert!(ledger.degraded()[0].contains("damaged"), "{:?}", ledger.degraded());
+    let after = ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    assert!(after.cursor > before.cursor + 1000 && after.cursor < 1 << 53, "{after:?}");
+    assert!(matches!(ledger.changes(before.cursor, 10).await.unwrap(), Changes::Gone));
+    assert_eq!(ledger.pending(before.cursor, 10).await.unwrap().len(), 2);
+    ledger.close().await;
+    // Cursors go on from there although this file is not a fresh one any more.
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    assert!(ledger.degraded().is_empty());
+    assert!(ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap().cursor > after.cursor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_nobody_took_for_a_week_is_closed_by_the_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let mut alerts = Vec::new();
+    for channel in ["old", "old-taken", "young"] {
+        let id = new_id();
+        alerts.push(ledger.event(fact(id, Phase::Start, channel, Severity::Low)).await.unwrap());
+        ledger.event(fact(id, Phase::End, channel, Severity::Low)).await.unwrap();
+    }
+    ledger.act(command(&alerts[1], AlertAction::Acknowledge, "li", None)).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER alert_rev_grows; UPDATE alert SET updated_ms = 0 WHERE channel LIKE 'old%'")
+        .execute(ledger.store().writer())
+        .await
+        .unwrap();
+    ledger.close().await;
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap();
+    let state = async |n: usize| ledger.alert(alerts[n].alert).await.unwrap().unwrap();
+    for _ in 0..100 {
+        if state(0).await.alert.state == AlertState::Closed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let closed = state(0).await;
+    assert_eq!(closed.alert.state, AlertState::Closed);
+    let last = closed.history.last().unwrap();
+    assert!(last.author.is_none() && last.action == "close" && last.note.is_some());
+    assert_eq!(state(1).await.alert.state, AlertState::Acknowledged, "somebody works on it");
+    assert_eq!(state(2).await.alert.state, AlertState::New);
+}
