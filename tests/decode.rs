@@ -172,6 +172,9 @@ fn make(clip: &Clip, dir: &std::path::Path) -> (Vec<Bytes>, Vec<u8>) {
     let source = format!("testsrc2=size={}x{}:rate=10:duration=2", clip.size.0, clip.size.1);
     let mut args = vec!["-f", "lavfi", "-i", source.as_str()];
     args.extend(clip.args);
+    if clip.codec != Codec::Mjpeg {
+        args.extend(["-preset", "superfast"]);
+    }
     args.push(path);
     support::ffmpeg(&args);
     let read = file::read_access_units(path.as_ref()).unwrap();
@@ -379,5 +382,51 @@ fn what_is_not_decodable_alone_is_refused_with_a_reason() {
     );
     for codec in [Codec::H264, Codec::H265, Codec::Mjpeg] {
         assert!(decoder.decode(&unit(codec, Bytes::new())).is_err());
+    }
+}
+
+#[test]
+fn a_frame_outlives_the_next_unit_and_its_decoder() {
+    init().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clip = &CLIPS[0];
+    let (keys, expected) = make(clip, dir.path());
+    let mut decoder = KeyDecoder::new(DecodeLimits::default());
+    let frames: Vec<Frame> = keys.iter().map(|k| decoder.decode(&unit(clip.codec, k.clone())).unwrap()).collect();
+    drop(decoder);
+    let got: Vec<u8> = frames.iter().flat_map(packed).collect();
+    assert!(got == expected, "{}", difference(&got, &expected));
+}
+
+#[test]
+fn decoders_come_and_go_without_threads_or_memory_left_behind() {
+    init().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clips: Vec<_> =
+        ["baseline.mp4", "hevc-odd.mp4", "mjpeg422.avi"].map(|n| CLIPS.iter().find(|c| c.name == n).unwrap()).into();
+    let keys: Vec<_> = clips.iter().map(|c| (c.codec, make(c, dir.path()).0)).collect();
+    let turn = |rounds: usize| {
+        for _ in 0..rounds {
+            let mut decoder = KeyDecoder::new(DecodeLimits::default());
+            for (codec, keys) in &keys {
+                decoder.decode(&unit(*codec, keys[0].clone())).unwrap();
+            }
+        }
+    };
+    let status = |key: &str| -> u64 {
+        let text = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = text.lines().find(|l| l.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    turn(20);
+    let before = status("VmRSS:");
+    turn(150);
+    let grown = status("VmRSS:").saturating_sub(before);
+    println!("{grown} KiB more after 150 decoders of three codecs; {} threads", status("Threads:"));
+    // One picture left behind each time would be 150 * 3 * 500 KiB.
+    assert!(grown < 20_000, "{grown} KiB");
+    // The test's own two, and what GStreamer keeps for the process; under `cargo test` other tests run beside.
+    if std::env::var_os("NEXTEST").is_some() {
+        assert!(status("Threads:") <= 4, "{}", status("Threads:"));
     }
 }

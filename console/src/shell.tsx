@@ -1,11 +1,12 @@
 /* What stands round every page: the rail with the pages, the bar with site, feed, time, language, theme and logout. */
 import { useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { NavLink } from 'react-router';
+import { NavLink, useLocation } from 'react-router';
 import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { kindText } from './lib/words';
+import { useChannels } from './state/channels';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
@@ -17,8 +18,10 @@ function useNewCount(): number {
 }
 
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
+  // The desk has two addresses: its own, and one for each alert.
+  const inside = useLocation().pathname.startsWith('/alerts/') && to === '/';
   return (
-    <NavLink to={to} end={to === '/'} className="nav-item" data-testid={testid}>
+    <NavLink to={to} end={to === '/'} className={`nav-item ${inside ? 'active' : ''}`} data-testid={testid}>
       <Icon name={icon} />
       <span>{text}</span>
       {count > 0 && <b className="nav-count num">{count > 999 ? '999+' : count}</b>}
@@ -182,6 +185,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const count = useNewCount();
+  // Names of areas and zones are needed on every page.
+  useChannels();
   const logout = async (): Promise<void> => {
     try {
       await api.logout();
@@ -214,7 +219,7 @@ export function Shell({ children }: { children: ReactNode }) {
           className="bar-button"
           data-testid="logout"
           title={t('top.user', { user: session?.user ?? '' })}
-          aria-label={t('top.logout')}
+          aria-label={`${t('top.logout')}: ${session?.user ?? ''}`}
           onClick={() => void logout()}
         >
           <span className="user-name">{session?.user}</span>

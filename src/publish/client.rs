@@ -24,7 +24,7 @@ use super::{
     source::{IncomingCommand, Row, Source, SourceError},
     states::States,
     topic::Topics,
-    wire::{Happened, Sent, Wire},
+    wire::{Happened, Sent, Unsent, Wire},
 };
 use crate::types::{
     Message, Mono, Scope, Wall,
@@ -84,6 +84,7 @@ impl Publisher {
             stop: stop_rx,
             republish: false,
             to_ack: Vec::new(),
+            acking: None,
         };
         let publisher = Self { options, states: states.clone(), link, stop, task: Mutex::default() };
         publisher.set_degraded(Vec::new());
@@ -146,9 +147,12 @@ struct Engine<S> {
     republish: bool,
     /// Published, but the outbox does not know it yet.
     to_ack: Vec<i64>,
+    /// Being told to the outbox; before `to_ack`, and beyond the end of a connection, so that the order is kept.
+    acking: Acking,
 }
 
 type Job<T> = Option<BoxFuture<'static, T>>;
+type Acking = Job<(Vec<i64>, Result<(), SourceError>)>;
 
 /// Waits for a job that is under way; for ever if there is none.
 async fn done<T>(job: &mut Job<T>) -> T {
@@ -176,7 +180,6 @@ struct Flow {
     /// Open alerts to be sent again; facts wait until they are known, or a newer state could precede an older one.
     again: Option<VecDeque<Message>>,
     again_in_flight: usize,
-    ack: Job<(Vec<i64>, Result<(), SourceError>)>,
     /// The outbox failed; it is asked again from this time on.
     rest_until: Mono,
     looked: Mono,
@@ -226,15 +229,35 @@ impl<S: Source> Engine<S> {
         });
     }
 
+    /// Tells the outbox what is published before the next connection asks it what is not.
     async fn flush_acks(&mut self) {
-        let cursors = std::mem::take(&mut self.to_ack);
-        if cursors.is_empty() {
-            return;
+        for _ in 0..2 {
+            self.start_ack();
+            if self.acking.is_none() {
+                return;
+            }
+            match timeout(Duration::from_secs(5), done(&mut self.acking)).await {
+                Ok((_, Ok(()))) => {}
+                // Given up, or rows after them would be acknowledged before them.
+                Ok((_, Err(e))) => {
+                    self.to_ack.clear();
+                    tracing::warn!("published messages will be sent again: {e}");
+                }
+                Err(_) => {
+                    tracing::warn!("the outbox does not answer; published messages may be sent again");
+                    return;
+                }
+            }
         }
-        match timeout(Duration::from_secs(5), self.source.acked(cursors)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => tracing::warn!("published messages will be sent again: {e}"),
-            Err(_) => tracing::warn!("published messages will be sent again: the outbox does not answer"),
+    }
+
+    fn start_ack(&mut self) {
+        if self.acking.is_none() && !self.to_ack.is_empty() {
+            let (source, cursors) = (self.source.clone(), std::mem::take(&mut self.to_ack));
+            self.acking = Some(Box::pin(async move {
+                let result = source.acked(cursors.clone()).await;
+                (cursors, result)
+            }));
         }
     }
 
@@ -286,7 +309,6 @@ impl<S: Source> Engine<S> {
             alerts: None,
             again: None,
             again_in_flight: 0,
-            ack: None,
             rest_until: now,
             looked: now,
             waiting: VecDeque::new(),
@@ -328,7 +350,7 @@ impl<S: Source> Engine<S> {
                 },
                 rows = done(&mut flow.load) => self.loaded(&mut flow, rows, clock.mono()),
                 alerts = done(&mut flow.alerts) => self.alerts_loaded(&mut flow, alerts, clock.mono()),
-                (cursors, result) = done(&mut flow.ack) => {
+                (cursors, result) = done(&mut self.acking) => {
                     if let Err(e) = result {
                         tracing::warn!("{e}");
                         self.to_ack.splice(0..0, cursors);
@@ -383,13 +405,7 @@ impl<S: Source> Engine<S> {
             let source = self.source.clone();
             flow.alerts = Some(Box::pin(async move { source.open_alerts().await }));
         }
-        if flow.ack.is_none() && !self.to_ack.is_empty() {
-            let (source, cursors) = (self.source.clone(), std::mem::take(&mut self.to_ack));
-            flow.ack = Some(Box::pin(async move {
-                let result = source.acked(cursors.clone()).await;
-                (cursors, result)
-            }));
-        }
+        self.start_ack();
     }
 
     fn loaded(&self, flow: &mut Flow, rows: Result<Vec<Row>, SourceError>, now: Mono) {
@@ -430,7 +446,11 @@ impl<S: Source> Engine<S> {
             if let Some(message) = flow.again.as_mut().and_then(VecDeque::pop_front) {
                 match wire.send(&message.topic, &message.payload, true, Sent::Again) {
                     Ok(()) => flow.again_in_flight += 1,
-                    Err((_, why)) => unsendable(&message.topic, why),
+                    Err(Unsent::Never(why)) => unsendable(&message.topic, why),
+                    Err(Unsent::Busy) => {
+                        flow.again.get_or_insert_default().push_front(message);
+                        break;
+                    }
                 }
                 continue;
             }
@@ -438,27 +458,32 @@ impl<S: Source> Engine<S> {
             let fact = !held && !flow.rows.is_empty();
             if self.states.has_ready() && (!fact || flow.turn + 1 >= FACTS_PER_STATE) {
                 flow.turn = 0;
-                if let Some(message) = self.states.take() {
-                    let (topic, payload) = (&message.topic, &message.payload);
-                    if let Err((_, why)) = wire.send(topic, payload, true, Sent::State(message.clone())) {
-                        unsendable(&message.topic, why);
+                let Some(message) = self.states.take() else { continue };
+                match wire.send(&message.topic, &message.payload, true, Sent::State(message.clone())) {
+                    Ok(()) => {}
+                    Err(Unsent::Never(why)) => unsendable(&message.topic, why),
+                    Err(Unsent::Busy) => {
+                        self.states.again(&message.topic, true);
+                        break;
                     }
                 }
                 continue;
             }
-            match flow.rows.pop_front() {
-                Some(row) if fact => {
-                    flow.turn += 1;
-                    if let Err((_, why)) = wire.send_row(&row) {
-                        unsendable(&row.topic, why);
-                        wire.skip_fact(row.cursor);
-                    }
+            if !fact {
+                break;
+            }
+            let Some(row) = flow.rows.pop_front() else { break };
+            flow.turn += 1;
+            match wire.send_row(&row) {
+                Ok(()) => {}
+                Err(Unsent::Never(why)) => {
+                    unsendable(&row.topic, why);
+                    wire.skip_fact(row.cursor);
                 }
-                Some(row) => {
+                Err(Unsent::Busy) => {
                     flow.rows.push_front(row);
                     break;
                 }
-                None => break,
             }
         }
         let again_done = flow.again.as_ref().is_some_and(VecDeque::is_empty) && flow.again_in_flight == 0;
@@ -513,11 +538,11 @@ impl<S: Source> Engine<S> {
 
     fn drained(&self, flow: &Flow, wire: &Wire) -> bool {
         let outbox = !flow.more && flow.load.is_none() && flow.rows.is_empty() && !wire.facts_in_flight();
-        outbox && flow.ack.is_none() && self.to_ack.is_empty() && !self.states.has_ready() && wire.in_flight() == 0
+        outbox && self.acking.is_none() && self.to_ack.is_empty() && !self.states.has_ready() && wire.in_flight() == 0
     }
 
     /// Says `offline` itself: after an orderly DISCONNECT the broker discards the last will.
-    async fn goodbye(&self, wire: &mut Wire) {
+    async fn goodbye(&mut self, wire: &mut Wire) {
         let payload = self.options.payload(NodeStatus::Offline, Vec::new());
         if wire.send(&self.status, &payload, true, Sent::Offline).is_err() {
             return;

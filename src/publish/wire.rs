@@ -20,10 +20,10 @@ use crate::types::Message;
 /// than a slow line carries in a keepalive.
 const WINDOW: usize = 64;
 const WINDOW_BYTES: usize = 64 << 10;
-/// A topic and the headers must fit beside the payload.
-pub(super) const MAX_PAYLOAD_BYTES: usize = MAX_PACKET_BYTES - 1024;
+/// Topic and payload; the headers must fit beside them.
+pub(super) const MAX_MESSAGE_BYTES: usize = MAX_PACKET_BYTES - 64;
 /// Requests that the library takes without waiting: the window, acknowledgements of commands, and some.
-pub(super) const REQUESTS: usize = 4 * WINDOW;
+pub(super) const REQUESTS: usize = 1024;
 /// Packet ids of the library; far more than the window, so that no id is reused while it waits.
 pub(super) const PACKET_IDS: u16 = 1000;
 
@@ -45,6 +45,20 @@ impl Sent {
             Sent::Again => "again",
         }
     }
+}
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// Not now: the library's queue is full. The message stays where it was.
+    Busy,
+    /// No broker would ever take it.
+    Never(&'static str),
+}
+
+/// What MQTT takes as the name of a topic.
+fn is_topic(topic: &str) -> bool {
+    (1..=65_535).contains(&topic.len()) && !topic.contains(['+', '#', '\0'])
 }
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, ConnectionError>> + Send>>;
@@ -109,14 +123,17 @@ impl Wire {
         !self.facts.is_empty()
     }
 
-    /// Sends a message; `Err` gives it back with the reason: the broker would never take it.
-    pub fn send(&mut self, topic: &str, payload: &[u8], retain: bool, sent: Sent) -> Result<(), (Sent, &'static str)> {
+    /// Sends a message, with QoS 1.
+    pub fn send(&mut self, topic: &str, payload: &[u8], retain: bool, sent: Sent) -> Result<(), Unsent> {
         let bytes = topic.len() + payload.len();
-        if payload.len() > MAX_PAYLOAD_BYTES {
-            return Err((sent, "too large for MQTT here"));
+        if bytes > MAX_MESSAGE_BYTES {
+            return Err(Unsent::Never("too large for MQTT here"));
+        }
+        if !is_topic(topic) {
+            return Err(Unsent::Never("not a topic"));
         }
         if self.client.try_publish(topic, QoS::AtLeastOnce, retain, payload).is_err() {
-            return Err((sent, "not a topic"));
+            return Err(Unsent::Busy);
         }
         metrics::counter!("skyeye_publish_published_total", "kind" => sent.kind()).increment(1);
         if let Sent::Fact(cursor) = sent {
@@ -128,7 +145,7 @@ impl Wire {
         Ok(())
     }
 
-    pub fn send_row(&mut self, row: &Row) -> Result<(), (Sent, &'static str)> {
+    pub fn send_row(&mut self, row: &Row) -> Result<(), Unsent> {
         self.send(&row.topic, &row.payload, row.retain, Sent::Fact(row.cursor))
     }
 

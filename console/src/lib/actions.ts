@@ -7,12 +7,28 @@ import { notify } from '../state/notices';
 import { errorText } from './words';
 
 const POSSIBLE: Record<AlertState, readonly AlertAction[]> = {
-  new: ['acknowledge', 'resolve', 'close'],
-  acknowledged: ['resolve', 'release', 'close'],
-  dispatched: ['resolve', 'release', 'close'],
-  resolved: ['close'],
+  new: ['acknowledge'],
+  acknowledged: ['resolve', 'release'],
+  dispatched: ['resolve', 'acknowledge'],
+  resolved: ['close', 'acknowledge'],
   closed: [],
 };
+/** What one key may do: never what takes an alert a step back. */
+const BY_KEY: Record<'acknowledge' | 'resolve', readonly AlertState[]> = {
+  acknowledge: ['new'],
+  resolve: ['acknowledged', 'dispatched'],
+};
+
+export function keyMay(action: 'acknowledge' | 'resolve', state: AlertState): boolean {
+  return BY_KEY[action].includes(state);
+}
+
+/** The word on the button: acknowledging what is further on already is taking it back. */
+export function actionWord(action: AlertAction, state: AlertState) {
+  if (action === 'acknowledge' && state === 'dispatched') return 'takeBack';
+  if (action === 'acknowledge' && state === 'resolved') return 'reopen';
+  return action;
+}
 
 export function possibleActions(state: AlertState): readonly AlertAction[] {
   return POSSIBLE[state];

@@ -26,11 +26,14 @@ function subscribe(listener: () => void): () => void {
 
 /** The gateway's time, ticking once a second; one timer for the whole page. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => second) * 1000;
+  const read = (): number => second;
+  return useSyncExternalStore(subscribe, read, read) * 1000;
 }
 
 export interface Words {
   age: (ms: number) => string;
+  /** The same as a point in the past. */
+  ago: (ms: number) => string;
   moment: (ms: number, style: TimeStyle) => string;
   zone: string;
 }
@@ -41,6 +44,7 @@ export function useTimes(): Words {
   const zone = useSession((s) => s.session?.timeZone ?? 'UTC');
   return {
     age: (ms) => ageText(t, ms),
+    ago: (ms) => (ms < 1000 ? ageText(t, ms) : t('unit.ago', { age: ageText(t, ms) })),
     moment: (ms, style) => momentText(i18n.language, zone, ms, style),
     zone,
   };

@@ -10,6 +10,8 @@ export const REST_MS = 2000;
 export const GAP_MS = 120;
 
 export interface Job {
+  /** Goes before those that are not. */
+  urgent: boolean;
   run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -44,7 +46,8 @@ export class PictureQueue {
       }, wait);
       return;
     }
-    const job = this.waiting.shift() as Job;
+    const at = Math.max(0, this.waiting.findIndex((j) => j.urgent));
+    const job = this.waiting.splice(at, 1)[0] as Job;
     const abort = new AbortController();
     this.running.set(job, abort);
     this.notBefore = this.now() + GAP_MS;

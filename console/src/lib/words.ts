@@ -47,7 +47,7 @@ export function bytesText(bytes: number): string {
 }
 
 export function decimal(value: number, digits: number): string {
-  return value.toFixed(digits).replace(/\.?0+$/, (m) => (m.startsWith('.') ? '' : m));
+  return String(Number(value.toFixed(digits)));
 }
 
 export function bitrateText(t: TFunction, kbit: number): string {

@@ -9,7 +9,7 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import { ALERT_STATES, type AlertState } from '../api/types';
-import { act, possibleActions } from '../lib/actions';
+import { act, keyMay } from '../lib/actions';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { absorb, useLive } from '../state/live';
@@ -87,7 +87,7 @@ export function AlertsPage() {
     const quick = (action: 'acknowledge' | 'resolve'): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
       if (!alert) return;
-      if (possibleActions(alert.state).includes(action)) void act(t, alert, action, '');
+      if (keyMay(action, alert.state)) void act(t, alert, action, '');
       else {
         notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
       }

@@ -255,7 +255,7 @@ function List({ channels }: { channels: readonly Channel[] }) {
               <span className="dim">{c.areaNames.join(' / ')}</span>
               <span className="num">{video(c)}</span>
               <span className="num">
-                {bitrateText(t, h.kbitS)} · {rateText(t, h.lookRateHz)}
+                {h.kbitS > 0 && `${bitrateText(t, h.kbitS)} · ${rateText(t, h.lookRateHz)}`}
               </span>
               <span className="dim" title={h.reason}>
                 {h.reason || t('channels.since', { time: times.moment(h.since, 'short') })}

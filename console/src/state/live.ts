@@ -19,6 +19,8 @@ export interface Live {
   health: ReadonlyMap<string, Health>;
   nodes: ReadonlyMap<string, NodeStatus>;
   pictures: ReadonlyMap<string, PictureObjects>;
+  /** Names of areas by id, as far as the channels tell them. */
+  areas: ReadonlyMap<string, string>;
   feed: { state: FeedState; since: number; everLive: boolean };
   /** The latest arrivals, for the announcement; `count` grows with each. */
   arrival: { count: number; latest: Alert | null };
@@ -32,6 +34,7 @@ const empty: Live = {
   health: new Map(),
   nodes: new Map(),
   pictures: new Map(),
+  areas: new Map(),
   feed: { state: 'reconnecting', since: Date.now(), everLive: false },
   arrival: { count: 0, latest: null },
 };
@@ -120,6 +123,10 @@ export function setFeed(state: FeedState): void {
       ? {}
       : { feed: { state, since: Date.now(), everLive: s.feed.everLive || state === 'live' } },
   );
+}
+
+export function setAreas(areas: ReadonlyMap<string, string>): void {
+  useLive.setState({ areas });
 }
 
 export function setHealth(health: readonly Health[]): void {

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert, AlertAction } from '../api/types';
-import { act, possibleActions } from '../lib/actions';
+import { act, actionWord, possibleActions } from '../lib/actions';
 import { Icon, type IconName } from './icons';
 
 const ICONS: Record<AlertAction, IconName> = { acknowledge: 'hand', release: 'undo', dispatch: 'next', resolve: 'check', close: 'cross' };
@@ -48,9 +48,9 @@ export function AlertActions({ alert }: { alert: Alert }) {
           disabled={busy !== null}
           onClick={() => void run(action)}
         >
-          <Icon name={ICONS[action]} />
-          {busy === action ? t('action.busy') : action === 'close' && sure ? t('action.closeSure') : t(`action.${action}`)}
-          {HINTS[action] && (
+          <Icon name={actionWord(action, alert.state) === action ? ICONS[action] : 'undo'} />
+          {busy === action ? t('action.busy') : action === 'close' && sure ? t('action.closeSure') : t(`action.${actionWord(action, alert.state)}`)}
+          {HINTS[action] && actionWord(action, alert.state) === action && (
             <kbd className="hint" aria-hidden="true">
               {HINTS[action]}
             </kbd>

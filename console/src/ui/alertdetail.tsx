@@ -9,7 +9,7 @@ import { useTimes } from '../lib/hooks';
 import { errorText, kindText, rateText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
 import { happenings, mergeFacts, type Happening } from '../state/merge';
-import { useChannels } from '../state/channels';
+import { useAreaText, useChannels } from '../state/channels';
 import { AlertActions } from './alertactions';
 import { EventList, History, Trace } from './alertstory';
 import { usePictureObjects } from './alertrow';
@@ -53,6 +53,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const { t } = useTranslation();
   const alert = useLive((s) => s.alerts.get(id));
   const query = useDetail(id);
+  const area = useAreaText(alert?.area ?? []);
   const [event, setEvent] = useState<string | null>(null);
   const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
 
@@ -68,6 +69,8 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
       </Blank>
     );
   }
+  // Where the queue is not beside it, this is the page.
+  const Title = onBack ? 'h1' : 'h2';
   const group = groups.find((g) => g.id === event) ?? null;
   return (
     <article className="alert">
@@ -78,13 +81,13 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
           </button>
         )}
         <div className="alert-titles">
-          <h2>
+          <Title>
             <SeverityWord severity={alert.severity} />
             <span>{kindText(t, alert)}</span>
-          </h2>
+          </Title>
           <p>
             <Link to={`/channels/${encodeURIComponent(alert.channel)}`}>{alert.channelName}</Link>
-            {alert.area.length > 0 && <span className="dim"> · {alert.area.join(' / ')}</span>}
+            {area !== '' && <span className="dim"> · {area}</span>}
           </p>
         </div>
         <div className="alert-state">

@@ -3,6 +3,7 @@ import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert, SeenObject } from '../api/types';
 import { kindText, labelText, objectCounts } from '../lib/words';
+import { useAreaText } from '../state/channels';
 import { useLive } from '../state/live';
 import { useSession } from '../state/session';
 import { Icon, SeveritySign } from './icons';
@@ -37,7 +38,10 @@ export function Thumb({ alert }: { alert: Alert }) {
 export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const me = useSession((s) => s.session?.user);
-  const rest = objectCounts(alert.objects);
+  const area = useAreaText(alert.area);
+  const counts = objectCounts(alert.objects);
+  const [first] = counts;
+  const more = counts.length > 1 || (first?.count ?? 0) > 1;
   return (
     <>
       <Thumb alert={alert} />
@@ -46,14 +50,14 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
           <SeveritySign severity={alert.severity} />
           <span className={`row-severity sev-${alert.severity}`}>{t(`severity.${alert.severity}`)}</span>
           <b>{kindText(t, alert)}</b>
-          {rest.length > 0 && (
+          {more && (
             <span className="row-objects num">
-              {rest.map((o) => `${labelText(t, o.label)} ×${o.count}`).join(' ')}
+              {counts.map((o, i) => (i === 0 ? `×${o.count}` : `${labelText(t, o.label)} ×${o.count}`)).join(' · ')}
             </span>
           )}
         </span>
         <span className="row-channel">{alert.channelName}</span>
-        <span className="row-area">{alert.area.join(' / ')}</span>
+        <span className="row-area">{area}</span>
       </span>
       <span className="row-side">
         <Age at={alert.opened} className="row-age" />

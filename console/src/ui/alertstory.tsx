@@ -7,6 +7,8 @@ import { Icon } from './icons';
 import { Skeleton } from './parts';
 
 const W = 1000;
+/** A single short event should look like one. */
+const SHORTEST_MS = 120_000;
 
 /** One bar an event, from its start to its end; an open one reaches to now. */
 export function Trace({
@@ -27,7 +29,7 @@ export function Trace({
   if (known.length === 0) return null;
   const from = Math.min(alert.opened, ...known.map((g) => g.seen));
   const last = Math.max(...known.map((g) => g.ended ?? now));
-  const to = Math.max(alert.active ? now : last, from + 10_000);
+  const to = Math.max(alert.active ? now : last, from + SHORTEST_MS);
   const x = (at: number): number => ((at - from) / (to - from)) * W;
   return (
     <div className="trace">

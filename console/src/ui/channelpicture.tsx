@@ -74,7 +74,7 @@ export function ChannelPicture({
         timer = setTimeout(ask, everyMs);
         return;
       }
-      leave = pictures.add({ run });
+      leave = pictures.add({ run, urgent: live });
     };
     const observer = new IntersectionObserver(([entry]) => {
       const now = entry?.isIntersecting ?? false;
@@ -126,8 +126,7 @@ export function ChannelPicture({
 }
 
 function PictureAge({ at }: { at: number }) {
-  const { t } = useTranslation();
   const times = useTimes();
   const now = useNow();
-  return <span className="picture-age num">{t('channels.pictureAge', { age: times.age(now - at) })}</span>;
+  return <span className="picture-age num">{times.ago(now - at)}</span>;
 }

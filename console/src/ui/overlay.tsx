@@ -35,6 +35,8 @@ export function Boxes({
   testid?: string;
 }) {
   const { t } = useTranslation();
+  // In a crowd the words would hide the people.
+  const many = objects.length > 5;
   return (
     <>
       <svg className="overlay" viewBox={`0 0 ${U} ${U}`} preserveAspectRatio="none" aria-hidden="true">
@@ -83,7 +85,7 @@ export function Boxes({
           return (
             <span
               key={`${o.track}-${i}`}
-              className={`box-label num ${inside ? 'inside' : ''} ${right ? 'right' : ''}`}
+              className={`box-label num ${many ? 'many' : ''} ${inside ? 'inside' : ''} ${right ? 'right' : ''}`}
               style={{
                 ...(right ? { right: `${(1 - x - w) * 100}%` } : { left: `${x * 100}%` }),
                 top: `${y * 100}%`,
@@ -91,7 +93,7 @@ export function Boxes({
                 ...(h > 0.97 ? { zIndex: 1 } : {}),
               }}
             >
-              {labelText(t, o.label)} <b>{Math.round(o.score * 100)}%</b>
+              {!many && labelText(t, o.label)} <b>{Math.round(o.score * 100)}%</b>
             </span>
           );
         })}

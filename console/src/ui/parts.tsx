@@ -50,11 +50,10 @@ export function Age({ at, className = '' }: { at: number; className?: string }) 
 export function Moment({ at }: { at: number }) {
   const now = useNow();
   const times = useTimes();
-  const { t } = useTranslation();
   if (!Number.isFinite(at)) return <>–</>;
   return (
     <time className="moment num" dateTime={new Date(at).toISOString()}>
-      {times.moment(at, 'full')} <span className="dim">{t('unit.ago', { age: times.age(now - at) })}</span>
+      {times.moment(at, 'full')} <span className="dim">{times.ago(now - at)}</span>
     </time>
   );
 }

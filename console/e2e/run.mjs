@@ -1,0 +1,355 @@
+/*
+ * The console in Chromium, end to end, against a running gateway that makes alerts (the demo does).
+ *
+ *   SKYEYE_URL           address of the console, e.g. http://127.0.0.1:8080            (needed)
+ *   SKYEYE_USER          login, default admin
+ *   SKYEYE_PASSWORD      the one-time password, or the present one                     (needed)
+ *   SKYEYE_NEW_PASSWORD  what a one-time password is changed to
+ *   SKYEYE_WAIT_S        how long an alert may let wait for itself, default 90
+ *   SKYEYE_RESTART_CMD   a command that stops and starts the gateway; without it that test is skipped
+ *   SKYEYE_SHOTS         a folder for pictures of every page in both languages and both themes
+ *   SKYEYE_CHROMIUM      default /usr/bin/chromium
+ *
+ * Exit code 0 when nothing failed. The last line is one JSON object: how many passed, failed and were skipped, why, and
+ * which alert was seen with which boxes, so that a caller can compare them with what the camera showed.
+ */
+import assert from 'node:assert/strict';
+import { exec } from 'node:child_process';
+import { existsSync, mkdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const env = process.env;
+const url = env.SKYEYE_URL?.replace(/\/$/, '');
+const user = env.SKYEYE_USER ?? 'admin';
+const password = env.SKYEYE_PASSWORD;
+const fresh = env.SKYEYE_NEW_PASSWORD ?? 'a-password-for-the-end-to-end-test';
+const waitMs = Number(env.SKYEYE_WAIT_S ?? 90) * 1000;
+const shots = env.SKYEYE_SHOTS;
+const executablePath = env.SKYEYE_CHROMIUM ?? '/usr/bin/chromium';
+
+const summary = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], alert: null };
+process.on('exit', () => writeSync(1, `${JSON.stringify(summary)}\n`));
+
+if (!url || !password) {
+  console.error('SKYEYE_URL and SKYEYE_PASSWORD are needed; see the head of e2e/run.mjs');
+  process.exit(64);
+}
+if (!existsSync(executablePath)) {
+  console.error(`skipped: there is no Chromium at ${executablePath}`);
+  summary.skipped += 1;
+  summary.skips.push(`no Chromium at ${executablePath}`);
+  process.exit(0);
+}
+if (shots) mkdirSync(shots, { recursive: true });
+
+const MARK = 'not-reloaded';
+let browser;
+/** The first desk, used by most tests one after another, and what went wrong in any of the browsers. */
+let desk;
+let present = password;
+const faults = [];
+
+function step(name, run, skip = false) {
+  test(name, { skip, timeout: waitMs + 240_000 }, async () => {
+    try {
+      await run();
+      summary.passed += 1;
+    } catch (error) {
+      summary.failed += 1;
+      summary.failures.push(`${name}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
+      if (shots && desk) await desk.screenshot({ path: join(shots, `failed-${summary.failed}.png`) }).catch(() => {});
+      throw error;
+    }
+  });
+  if (skip) {
+    summary.skipped += 1;
+    summary.skips.push(`${name}: ${skip}`);
+  }
+}
+
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, locale: 'en', colorScheme: 'dark', ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on('pageerror', (error) => faults.push(`page: ${error.message}`));
+  page.on('console', (m) => {
+    if (m.type() === 'error' && /Content Security Policy|part failed/.test(m.text())) faults.push(`console: ${m.text()}`);
+  });
+  return page;
+}
+
+async function enter(page, word) {
+  await page.goto(`${url}/`);
+  await page.getByTestId('login-user').fill(user);
+  await page.getByTestId('login-password').fill(word);
+  await page.getByTestId('login-submit').click();
+}
+
+const live = (page, timeout = 20_000) => page.locator('[data-testid=feed-state][data-state=live]').waitFor({ timeout });
+const ids = (page) => page.getByTestId('alert-row').evaluateAll((rows) => rows.map((r) => r.dataset.alertId));
+const mark = (page) => page.evaluate((m) => void (window.name = m), MARK);
+const unmoved = async (page) => assert.equal(await page.evaluate(() => window.name), MARK, 'the page was loaded anew');
+
+/** Brings an open alert to its end, so that the next happening is a new alert and not folded into this one. */
+async function finish(page, id) {
+  return page.evaluate(async (alert) => {
+    const session = await (await fetch('/api/v1/session')).json();
+    const { alert: now } = await (await fetch(`/api/v1/alerts/${alert}`)).json();
+    const onward = { new: ['acknowledge', 'resolve', 'close'], acknowledged: ['resolve', 'close'], dispatched: ['resolve', 'close'], resolved: ['close'] };
+    for (const action of onward[now?.state] ?? []) {
+      await fetch(`/api/v1/alerts/${alert}/${action}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrf },
+        body: '{}',
+      });
+    }
+  }, id);
+}
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  desk = await open();
+});
+after(async () => {
+  await browser?.close();
+});
+
+step('a wrong password is refused', async () => {
+  await enter(desk, `${password}-wrong`);
+  await desk.getByTestId('login-error').waitFor();
+});
+
+step('log in, and change the one-time password', async () => {
+  await enter(desk, password);
+  const outcome = await Promise.race([
+    desk.getByTestId('new-password').waitFor().then(() => 'change'),
+    desk.getByTestId('nav-alerts').waitFor().then(() => 'in'),
+    desk.getByTestId('login-error').waitFor().then(() => 'refused'),
+  ]);
+  if (outcome === 'refused') {
+    // An earlier run has changed it already.
+    present = fresh;
+    await enter(desk, fresh);
+  } else if (outcome === 'change') {
+    await desk.getByTestId('new-password').fill('short');
+    await desk.getByTestId('new-password-repeat').fill('short');
+    await desk.getByTestId('new-password-submit').click();
+    await desk.getByRole('alert').waitFor();
+    await desk.getByTestId('new-password').fill(fresh);
+    await desk.getByTestId('new-password-repeat').fill(fresh);
+    await desk.getByTestId('new-password-submit').click();
+    present = fresh;
+  }
+  await desk.getByTestId('nav-alerts').waitFor();
+  await live(desk);
+});
+
+let chosen = null;
+step('an alert arrives without loading the page anew', async () => {
+  await mark(desk);
+  // Only once the list is there does "not in it" mean "new".
+  await desk.locator('.queue-rows, .queue .blank').first().waitFor();
+  const known = new Set(await ids(desk));
+  const until = Date.now() + waitMs;
+  let arrived = null;
+  let helpAt = Date.now() + 15_000;
+  while (!arrived && Date.now() < until) {
+    arrived = (await ids(desk)).find((id) => !known.has(id)) ?? null;
+    if (!arrived && Date.now() > helpAt) {
+      for (const id of known) await finish(desk, id);
+      helpAt = Date.now() + 30_000;
+    }
+    if (!arrived) await desk.waitForTimeout(250);
+  }
+  assert.ok(arrived, `no new alert within ${waitMs / 1000} s`);
+  await unmoved(desk);
+  chosen = arrived;
+});
+
+step('its picture opens with boxes where they belong', async () => {
+  assert.ok(chosen, 'there is no alert to open');
+  await desk.locator(`[data-testid=alert-row][data-alert-id="${chosen}"]`).click();
+  await desk.locator(`[data-testid=alert-detail][data-alert-id="${chosen}"]`).waitFor();
+  const picture = desk.locator('[data-testid=alert-picture][data-ready=true]');
+  await picture.waitFor();
+  assert.ok(await picture.evaluate((img) => img.naturalWidth > 0 && img.naturalHeight > 0), 'the picture is empty');
+  const boxes = desk.getByTestId('alert-box');
+  await boxes.first().waitFor();
+  const frame = await picture.boundingBox();
+  const seen = [];
+  for (const box of await boxes.all()) {
+    const at = await box.evaluate((r) => ({ x: +r.dataset.x, y: +r.dataset.y, w: +r.dataset.w, h: +r.dataset.h, label: r.dataset.label }));
+    const { x, y, w, h } = at;
+    assert.ok(x >= 0 && y >= 0 && w > 0 && h > 0 && x + w <= 1.0001 && y + h <= 1.0001, `box out of the picture: ${JSON.stringify(at)}`);
+    const drawn = await box.evaluate((r) => {
+      const b = r.getBoundingClientRect();
+      return { x: b.x, y: b.y, w: b.width, h: b.height };
+    });
+    for (const [is, should] of [
+      [drawn.x, frame.x + x * frame.width],
+      [drawn.y, frame.y + y * frame.height],
+      [drawn.x + drawn.w, frame.x + (x + w) * frame.width],
+      [drawn.y + drawn.h, frame.y + (y + h) * frame.height],
+    ]) {
+      assert.ok(Math.abs(is - should) < 3, `a box is drawn at ${is}, not ${should}`);
+    }
+    seen.push(at);
+  }
+  summary.alert = { id: chosen, picture: await picture.getAttribute('src'), boxes: seen };
+  await unmoved(desk);
+});
+
+step('acknowledged at one desk, seen at another without loading anew', async () => {
+  assert.ok(chosen, 'there is no alert to acknowledge');
+  const other = await open({ locale: 'zh-CN', colorScheme: 'light' });
+  await enter(other, present);
+  await other.getByTestId('nav-alerts').waitFor();
+  await other.goto(`${url}/alerts/${chosen}`);
+  await live(other);
+  await mark(other);
+  await other.locator('[data-testid=alert-state][data-state=new]').waitFor();
+  await desk.getByTestId('action-acknowledge').click();
+  for (const page of [desk, other]) {
+    await page.locator('[data-testid=alert-state][data-state=acknowledged]').waitFor();
+    await page.locator(`[data-testid=alert-row][data-alert-id="${chosen}"][data-state=acknowledged]`).waitFor();
+    await unmoved(page);
+  }
+  await other.context().close();
+});
+
+step('the queue is worked by keyboard', async () => {
+  await desk.getByTestId('nav-alerts').click();
+  const rows = desk.getByTestId('alert-row');
+  await rows.first().waitFor();
+  const detail = desk.getByTestId('alert-detail');
+  /** The alert that is chosen once it is another one than before. */
+  const after = async (before) => {
+    await desk.waitForFunction(
+      (b) => document.querySelector('[data-testid=alert-detail]')?.dataset.alertId !== b,
+      before,
+    );
+    return detail.getAttribute('data-alert-id');
+  };
+  await desk.keyboard.press('j');
+  const first = await after('');
+  if ((await rows.count()) > 1) {
+    await desk.keyboard.press('j');
+    const second = await after(first);
+    await desk.keyboard.press('k');
+    assert.equal(await after(second), first, 'K goes back');
+  }
+  await desk.keyboard.press('?');
+  await desk.getByRole('dialog').waitFor();
+  await desk.keyboard.press('Escape');
+  await desk.getByRole('dialog').waitFor({ state: 'hidden' });
+});
+
+step('channels that run show their pictures', async () => {
+  await desk.getByTestId('nav-channels').click();
+  const running = desk.locator('[data-testid=channel-card][data-state=running]');
+  await running.first().waitFor({ timeout: 30_000 });
+  const picture = running.locator('[data-testid=channel-picture][data-loaded=true]').first();
+  await picture.waitFor({ timeout: 30_000 });
+  const shades = await picture.evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4 * 97) found.add(`${data[i] >> 3} ${data[i + 1] >> 3} ${data[i + 2] >> 3}`);
+    return found.size;
+  });
+  assert.ok(shades > 16, `the picture has ${shades} colours only`);
+  await running.first().click();
+  await desk.locator('[data-testid=channel-page] [data-testid=channel-picture][data-loaded=true]').waitFor({ timeout: 30_000 });
+});
+
+step(
+  'the feed comes back by itself after the gateway was away',
+  async () => {
+    await desk.getByTestId('nav-alerts').click();
+    await live(desk);
+    await mark(desk);
+    const away = desk.locator('[data-testid=feed-state][data-state=reconnecting]').waitFor({ timeout: 90_000 });
+    const restarted = promisify(exec)(env.SKYEYE_RESTART_CMD, { timeout: 120_000 });
+    await away;
+    await restarted;
+    await live(desk, 60_000);
+    await unmoved(desk);
+  },
+  env.SKYEYE_RESTART_CMD ? false : 'SKYEYE_RESTART_CMD is not set',
+);
+
+step('every page stands in both languages and both themes', async () => {
+  const channel = await desk.evaluate(async () => (await (await fetch('/api/v1/channels')).json()).channels[0]?.id);
+  const pages = [
+    ['alerts', '/', '[data-testid=nav-alerts]'],
+    ['alert', chosen ? `/alerts/${chosen}` : null, '[data-testid=alert-state]'],
+    ['channels', '/channels', '[data-testid=channel-card]'],
+    ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
+    ['system', '/system', '[data-testid=node-status]'],
+    ['api-docs', '/api-docs', '[data-testid=api-docs]'],
+  ].filter(([, path]) => path !== null);
+  for (const locale of ['zh-CN', 'en']) {
+    for (const colorScheme of ['dark', 'light']) {
+      const page = await open({ locale, colorScheme, storageState: await desk.context().storageState() });
+      // The first desk may have chosen otherwise; a new one follows its browser.
+      await page.addInitScript(() => localStorage.clear());
+      for (const [name, path, there] of pages) {
+        await page.goto(`${url}${path}`);
+        await page.locator(there).first().waitFor();
+        await live(page);
+        const found = await page.evaluate(() => ({
+          lang: document.documentElement.lang,
+          theme: document.documentElement.dataset.theme,
+          wide: document.documentElement.scrollWidth - window.innerWidth,
+        }));
+        assert.deepEqual([found.lang, found.theme], [locale, colorScheme], name);
+        assert.ok(found.wide <= 0, `${name} is wider than the window`);
+        if (shots) {
+          await page.waitForTimeout(1500);
+          await page.screenshot({ path: join(shots, `${name}-${locale}-${colorScheme}.png`) });
+        }
+      }
+      await page.context().close();
+    }
+  }
+});
+
+step('language and theme are switched and remembered', async () => {
+  await desk.goto(`${url}/`);
+  await desk.getByTestId('nav-alerts').waitFor();
+  const lang = () => desk.evaluate(() => document.documentElement.lang);
+  const was = await lang();
+  await desk.getByTestId('lang-switch').click();
+  assert.notEqual(await lang(), was);
+  await desk.getByTestId('theme-switch').click();
+  const choice = await desk.getByTestId('theme-switch').getAttribute('data-theme-choice');
+  await desk.reload();
+  await desk.getByTestId('nav-alerts').waitFor();
+  assert.notEqual(await lang(), was);
+  assert.equal(await desk.getByTestId('theme-switch').getAttribute('data-theme-choice'), choice);
+});
+
+step('logged out is logged out', async () => {
+  await desk.getByTestId('logout').click();
+  await desk.getByTestId('login-user').waitFor();
+  await desk.goto(`${url}/channels`);
+  await desk.getByTestId('login-user').waitFor();
+  if (shots) await desk.screenshot({ path: join(shots, 'login.png') });
+});
+
+step('nothing broke and no content policy was broken on the way', () => {
+  assert.deepEqual(faults, []);
+});

@@ -1,0 +1,102 @@
+/* Whatever the order and however often messages come, the outcome is the same. */
+import { describe, expect, it } from 'vitest';
+import { readAlert, readEvent, readHealth, type Alert, type EventFact, type Health } from '../src/api/types';
+import { happenings, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, mergePictures, newestFirst } from '../src/state/merge';
+import { alertJson, eventJson, healthJson, mediaJson, person } from './fixtures';
+
+const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
+const fact = (part: Record<string, unknown> = {}): EventFact => readEvent(eventJson(part)) as EventFact;
+const health = (part: Record<string, unknown> = {}): Health => readHealth(healthJson(part)) as Health;
+
+describe('alerts', () => {
+  it('are as their newest revision says, in any order and with repeats', () => {
+    const revs = [1, 2, 3, 4].map((rev) => alert({ rev, state: rev > 2 ? 'acknowledged' : 'new', owner: rev > 2 ? 'li' : null }));
+    const orders = [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 3, 1, 0], [3, 3, 3, 0]];
+    for (const order of orders) {
+      let have: ReadonlyMap<string, Alert> = new Map();
+      for (const i of order) have = mergeAlerts(have, [revs[i] as Alert]).alerts;
+      expect(have.get('a1')).toBe(revs[3]);
+      const once = mergeAlerts(new Map(), order.map((i) => revs[i] as Alert));
+      expect(once.alerts.get('a1')).toBe(revs[3]);
+      expect(once.arrived).toHaveLength(1);
+      expect(once.changed).toHaveLength(0);
+    }
+  });
+
+  it('that say nothing new leave the map itself as it was', () => {
+    const have = mergeAlerts(new Map(), [alert({ rev: 2 })]).alerts;
+    expect(mergeAlerts(have, [alert({ rev: 2 }), alert({ rev: 1 })]).alerts).toBe(have);
+  });
+
+  it('tell what arrived and what changed', () => {
+    const have = mergeAlerts(new Map(), [alert()]).alerts;
+    const merged = mergeAlerts(have, [alert({ rev: 2 }), alert({ id: 'a2' })]);
+    expect(merged.changed.map((a) => a.id)).toEqual(['a1']);
+    expect(merged.arrived.map((a) => a.id)).toEqual(['a2']);
+  });
+
+  it('stand newest first, and updates do not move them', () => {
+    const early = alert({ id: 'a', opened: '2026-11-22T08:00:00Z', updated: '2026-11-22T09:00:00Z' });
+    const late = alert({ id: 'b', opened: '2026-11-22T08:30:00Z' });
+    const broken = alert({ id: 'c', opened: 'yesterday' });
+    expect([broken, early, late].sort(newestFirst).map((a) => a.id)).toEqual(['b', 'a', 'c']);
+  });
+
+  it('that are closed are bounded, open ones are not', () => {
+    const many = Array.from({ length: MAX_CLOSED + 50 }, (_, i) =>
+      alert({ id: `c${i}`, state: 'closed', opened: new Date(1_700_000_000_000 + i * 1000).toISOString() }),
+    );
+    const open = Array.from({ length: 100 }, (_, i) => alert({ id: `o${i}`, opened: '2020-01-01T00:00:00Z' }));
+    const merged = mergeAlerts(new Map(), [...many, ...open]).alerts;
+    expect(merged.size).toBe(MAX_CLOSED + 100);
+    expect(merged.has('c0')).toBe(false);
+    expect(merged.has('c60')).toBe(true);
+  });
+});
+
+describe('health', () => {
+  it('is as the newest message says', () => {
+    const older = health({ at: '2026-11-22T08:00:00Z', state: 'offline' });
+    const newer = health({ at: '2026-11-22T08:00:10Z', state: 'running' });
+    expect(mergeHealth(mergeHealth(new Map(), [newer]), [older]).get('cam-1')?.state).toBe('running');
+    expect(mergeHealth(mergeHealth(new Map(), [older]), [newer]).get('cam-1')?.state).toBe('running');
+  });
+});
+
+describe('pictures', () => {
+  const box = (x: number) => [{ ...person, bbox: { ...person.bbox, x } }];
+  it('carry the boxes of the fact that first named them', () => {
+    const start = fact({ cursor: 10, objects: box(0.1), media: [mediaJson('pic')] });
+    const update = fact({ cursor: 20, phase: 'update', objects: box(0.5), media: [mediaJson('pic')] });
+    const later = alert({ cursor: 21, objects: box(0.5), media: [mediaJson('pic')] });
+    for (const order of [[start, update, later], [later, update, start]]) {
+      expect(mergePictures(new Map(), order).get('pic')?.objects[0]?.bbox.x).toBe(0.1);
+    }
+  });
+  it('are not taken from an end, which has no objects', () => {
+    const end = fact({ cursor: 5, phase: 'end', objects: [], media: [mediaJson('pic')] });
+    expect(mergePictures(new Map(), [end]).size).toBe(0);
+  });
+});
+
+describe('happenings', () => {
+  it('gather start, updates and end', () => {
+    const times = (seen: string) => ({ times: { seen, ingested: seen, committed: seen, clock: 'gateway', skew_ms: null } });
+    const facts = [
+      fact({ cursor: 3, phase: 'end', end: 'cleared', objects: [], media: [], ...times('2026-11-22T08:00:30Z') }),
+      fact({ cursor: 1, ...times('2026-11-22T08:00:00Z') }),
+      fact({ cursor: 2, phase: 'update', media: [], ...times('2026-11-22T08:00:10Z') }),
+      fact({ id: 'e2', cursor: 4, ...times('2026-11-22T08:01:00Z') }),
+    ];
+    const [second, first] = happenings(facts);
+    expect(second).toMatchObject({ id: 'e2', ended: null });
+    expect(first).toMatchObject({ id: 'e1', end: 'cleared' });
+    expect((first?.ended ?? 0) - (first?.seen ?? 0)).toBe(30_000);
+    expect(first?.pictured?.cursor).toBe(1);
+  });
+  it('take each fact once', () => {
+    const have = [fact({ cursor: 1 })];
+    expect(mergeFacts(have, [fact({ cursor: 1 })])).toBe(have);
+    expect(mergeFacts(have, [fact({ cursor: 2, phase: 'end' })]).map((f) => f.cursor)).toEqual([2, 1]);
+  });
+});

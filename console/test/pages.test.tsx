@@ -1,0 +1,35 @@
+/* Hostile texts in what arrives are shown as text, whatever they try. */
+import i18next from 'i18next';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { initReactI18next } from 'react-i18next';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readAlert, type Alert } from '../src/api/types';
+import en from '../src/i18n/en.json';
+import { AlertRow } from '../src/ui/alertrow';
+import { Boxes } from '../src/ui/overlay';
+import { alertJson, person } from './fixtures';
+
+beforeAll(async () => {
+  await i18next.use(initReactI18next).init({ lng: 'en', resources: { en: { translation: en } }, interpolation: { escapeValue: false } });
+});
+
+const EVIL = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', '{{constructor}}', '$t(app.name)', '\u202egnp.exe', ''];
+
+describe('what comes from outside', () => {
+  it.each(EVIL)('%j stays text in a row of the queue', (text) => {
+    const alert = readAlert(
+      alertJson({ channel_name: text, area: [text], type: text, owner: text, state: 'acknowledged', objects: [{ ...person, label: text }, person] }),
+    ) as Alert;
+    const html = renderToStaticMarkup(<AlertRow alert={alert} />);
+    expect(html).not.toMatch(/<script|<img src=x|onerror=[^&]*"/i);
+    if (text.includes('<')) expect(html).toContain('&lt;');
+    // Nor is it taken for a message of ours.
+    if (text.includes('$t')) expect(html.split('$t(app.name)').length).toBeGreaterThan(4);
+  });
+
+  it('cannot name an attribute or a style by a box', () => {
+    const html = renderToStaticMarkup(<Boxes labels objects={[{ ...person, label: '"onload="x' }]} testid="alert-box" />);
+    expect(html).toContain('data-x="0.1"');
+    expect(html).toContain('&quot;onload=&quot;x');
+  });
+});

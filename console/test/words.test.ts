@@ -1,0 +1,85 @@
+/* Times, numbers and foreign words as people read them. */
+import i18next, { type TFunction } from 'i18next';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readAlert, type Alert } from '../src/api/types';
+import en from '../src/i18n/en.json';
+import zh from '../src/i18n/zh-CN.json';
+import { possibleActions, keyMay } from '../src/lib/actions';
+import { ageText, momentText } from '../src/lib/time';
+import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
+import { alertJson, person } from './fixtures';
+
+let t: TFunction;
+let tz: TFunction;
+beforeAll(async () => {
+  await i18next.init({
+    lng: 'en',
+    resources: { en: { translation: en }, 'zh-CN': { translation: zh } },
+    interpolation: { escapeValue: false },
+  });
+  t = i18next.getFixedT('en');
+  tz = i18next.getFixedT('zh-CN');
+});
+
+describe('times', () => {
+  it.each([
+    [-5000, 'just now', '刚刚'],
+    [999, 'just now', '刚刚'],
+    [12_900, '12 s', '12 秒'],
+    [60_000, '1 min', '1 分钟'],
+    [2 * 3_600_000 + 5 * 60_000, '2 h 5 min', '2 小时 5 分'],
+    [26 * 3_600_000, '1 d 2 h', '1 天 2 小时'],
+    [30 * 86_400_000, '30 d', '30 天'],
+    [Number.NaN, '–', '–'],
+  ])('%d ms is %s', (ms, english, chinese) => {
+    expect(ageText(t, ms)).toBe(english);
+    expect(ageText(tz, ms)).toBe(chinese);
+  });
+
+  it('are told in the zone of the site', () => {
+    const at = Date.UTC(2026, 10, 22, 20, 15, 30);
+    expect(momentText('zh-CN', 'Asia/Shanghai', at, 'full')).toBe('2026/11/23 04:15:30');
+    expect(momentText('en', 'UTC', at, 'time')).toBe('20:15:30');
+    expect(momentText('en', 'Europe/Berlin', Date.UTC(2026, 10, 22, 23, 30), 'time')).toBe('00:30:00');
+  });
+
+  it('say so when the zone is not known, and stand a broken time', () => {
+    expect(momentText('en', 'Mars/Olympus', Date.UTC(2026, 0, 1), 'time')).toContain('UTC');
+    expect(momentText('en', 'UTC', Number.NaN, 'full')).toBe('–');
+  });
+});
+
+describe('words', () => {
+  const alert = (part: Record<string, unknown>): Alert => readAlert(alertJson(part)) as Alert;
+  it('name what is known and show what is not as it came', () => {
+    expect(labelText(tz, 'person')).toBe('人');
+    expect(labelText(tz, 'traffic light')).toBe('红绿灯');
+    expect(labelText(tz, '<b>forklift</b>')).toBe('<b>forklift</b>');
+    expect(labelText(tz, 'toString')).toBe('toString');
+    expect(labelText(t, 'person.x')).toBe('person.x');
+  });
+  it('name an alert by what is seen most', () => {
+    const car = { ...person, label: 'car' };
+    expect(kindText(tz, alert({ objects: [person, car, car] }))).toBe('汽车出现');
+    expect(kindText(t, alert({ objects: [] }))).toBe('Presence');
+    expect(kindText(t, alert({ type: 'line_crossing' }))).toBe('line_crossing');
+  });
+  it('write numbers short', () => {
+    expect([decimal(2, 2), decimal(2.5, 2), decimal(0.493, 2), decimal(10, 0)]).toEqual(['2', '2.5', '0.49', '10']);
+    expect(rateText(t, 0.0083)).toBe('0.008/s');
+    expect(rateText(t, 0)).toBe('–');
+    expect([bytesText(0), bytesText(1023), bytesText(1536), bytesText(5 * 1024 ** 3)]).toEqual(['0 B', '1023 B', '1.5 KiB', '5.0 GiB']);
+  });
+});
+
+describe('actions', () => {
+  it('by key never take an alert a step back', () => {
+    for (const state of ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const) {
+      if (keyMay('acknowledge', state)) expect(state).toBe('new');
+      for (const action of ['acknowledge', 'resolve'] as const) {
+        if (keyMay(action, state)) expect(possibleActions(state)).toContain(action);
+      }
+    }
+    expect(possibleActions('closed')).toEqual([]);
+  });
+});
