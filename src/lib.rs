@@ -1,21 +1,28 @@
 //! skyeye, a video-surveillance gateway. The map of the house; ARCHITECTURE.md tells the way of the data.
 
-pub mod alert;
-pub mod channel;
-pub mod cli;
-pub mod config;
-pub mod decode;
-pub mod evidence;
-pub mod infer;
+// The way of the data, in order.
 pub mod ingest;
 pub mod media;
-pub mod outbox;
-pub mod publish;
-pub mod rule;
 pub mod sample;
 pub mod schedule;
-pub mod simulate;
-pub mod store;
+pub mod decode;
+pub mod infer;
 pub mod track;
-pub mod types;
+pub mod rule;
+pub mod alert;
+pub mod evidence;
+pub mod outbox;
+pub mod publish;
 pub mod web;
+
+// Beside the way, known by all.
+pub mod channel;
+pub mod config;
+pub mod store;
+pub mod telemetry;
+pub mod types;
+
+// On top, known by none.
+pub mod cli;
+pub mod node;
+pub mod simulate;

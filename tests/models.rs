@@ -12,12 +12,14 @@ use skyeye::infer::Manifest;
 struct Cli {
     #[command(flatten)]
     models: ModelsArgs,
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// Runs `skyeye models ARGS` and returns the exit code.
 fn models(paths: &ModelPaths, args: &[&str]) -> u8 {
     let cli = Cli::try_parse_from(["models"].iter().chain(args)).unwrap_or_else(|e| panic!("{args:?}: {e}"));
-    run(&cli.models, paths)
+    run(&cli.models, paths, cli.json).code()
 }
 
 fn paths(dir: &Path) -> ModelPaths {

@@ -61,9 +61,8 @@ async fn what_fails_has_its_word_and_exit_code() {
     let lost = look(&format!("rtsp://{}/nowhere", farm.addr(1)), "korrekt-9").await;
     assert_eq!((lost.ok, lost.state), (false, "misconfigured"));
 
-    let code = async |args: ProbeArgs| format!("{:?}", run(args, true).await.unwrap());
-    let of = |code: u8| format!("{:?}", std::process::ExitCode::from(code));
-    assert_eq!(code(args(&farm.url(1), false)).await, of(1), "without a login");
-    assert_eq!(code(args("rtsp://admin:x@127.0.0.1/", false)).await, of(64));
-    assert_eq!(code(ProbeArgs { allow_loopback: false, ..args(&farm.url(1), false) }).await, of(64));
+    let code = async |args: ProbeArgs| run(args, true).await.unwrap().code();
+    assert_eq!(code(args(&farm.url(1), false)).await, 1, "without a login");
+    assert_eq!(code(args("rtsp://admin:x@127.0.0.1/", false)).await, 64);
+    assert_eq!(code(ProbeArgs { allow_loopback: false, ..args(&farm.url(1), false) }).await, 64);
 }

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::Exit;
 use crate::infer::{Detector, DetectorOptions, InferError, Layout, Manifest, ManifestError, ModelInfo, Runtime};
 use crate::types::Clock;
 
@@ -37,42 +38,23 @@ pub struct ModelsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// Show every model of the manifests: input, licence, source, and whether its file is here and right
-    List {
-        /// Print one JSON object as the last line
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Fetch weights whose source is https or a folder, and check their sha256
     ///
     /// A file that is here and right is not fetched again.
     Fetch {
         /// Models to fetch; without a name all whose source is https or a folder
         names: Vec<String>,
-        /// Print one JSON object as the last line
-        #[arg(long)]
-        json: bool,
     },
     /// Check sha256, load each model, look at a blank picture and time it
     Check {
         /// Models to check; without a name all whose file is here
         names: Vec<String>,
-        /// Print one JSON object as the last line
-        #[arg(long)]
-        json: bool,
     },
     /// Add a detector of your own: copy its file, write its entry into local.toml beside it
     ///
     /// Example: skyeye models add yolox_nano.onnx --name yolox-nano --layout yolox --licence Apache-2.0
     Add(AddArgs),
-}
-
-impl ModelsCommand {
-    fn json(&self) -> bool {
-        match self {
-            Self::List { json } | Self::Fetch { json, .. } | Self::Check { json, .. } => *json,
-            Self::Add(args) => args.json,
-        }
-    }
 }
 
 /// Why a command failed; a sentence each.
@@ -91,11 +73,11 @@ pub enum ModelsError {
 
 impl ModelsError {
     /// 64 for bad usage or configuration, 1 for what failed.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::Manifest(_) | Self::Usage(_) => 64,
-            Self::Infer(InferError::Identifying { .. }) => 64,
-            Self::Infer(_) | Self::Failed(_) => 1,
+            Self::Manifest(_) | Self::Usage(_) => Exit::Usage,
+            Self::Infer(InferError::Identifying { .. }) => Exit::Usage,
+            Self::Infer(_) | Self::Failed(_) => Exit::Failed,
         }
     }
 }
@@ -109,11 +91,9 @@ struct Report {
 }
 
 /// Runs a command, prints what it has to say, and returns the exit code: 0 good, 64 bad usage, 1 failed.
-#[allow(clippy::print_stdout, clippy::print_stderr)]
-pub fn run(args: &ModelsArgs, paths: &ModelPaths) -> u8 {
-    let json = args.command.json();
+pub fn run(args: &ModelsArgs, paths: &ModelPaths, json: bool) -> Exit {
     let result = match &args.command {
-        ModelsCommand::List { .. } => list(paths),
+        ModelsCommand::List => list(paths),
         ModelsCommand::Fetch { names, .. } => fetch::run(names, paths, &mut |line| eprintln!("{line}")),
         ModelsCommand::Check { names, .. } => check(names, paths),
         ModelsCommand::Add(args) => add::run(args, paths),
@@ -124,14 +104,14 @@ pub fn run(args: &ModelsArgs, paths: &ModelPaths) -> u8 {
             if json {
                 println!("{}", report.json);
             }
-            u8::from(report.failed)
+            if report.failed { Exit::Failed } else { Exit::Good }
         }
         Err(error) => {
             eprintln!("{error}");
             if json {
                 println!("{}", json!({ "error": error.to_string() }));
             }
-            error.exit_code()
+            error.exit()
         }
     }
 }

@@ -4,10 +4,7 @@
 //! clock. With `--json` the last line is one object. A camera that gives no picture is named by the same state and
 //! reason that its channel would show.
 
-#![allow(clippy::print_stdout)]
-
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +13,10 @@ use retina::client::SessionGroup;
 use serde::Serialize;
 use url::Url;
 
+use super::Exit;
 use crate::config::{self, Transport, validate};
 use crate::ingest::{ChannelSpec, Failure, Reader, Received, open};
 use crate::types::{ChannelId, Clock, Codec, Secret};
-
-/// Bad usage, as everywhere in the program.
-const BAD_USAGE: u8 = 64;
 
 /// Look at what a camera sends
 ///
@@ -73,7 +68,7 @@ pub struct ProbeReport {
 }
 
 /// Runs the command; the code is 0 for a picture, 1 for none, 64 for bad usage.
-pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
     let url = match validate::camera_address(&args.url, args.allow_loopback) {
         Ok(url) => url,
         Err(why) => return Ok(refuse(&usage_sentence(&args.url, &why), json)),
@@ -93,7 +88,7 @@ pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         println!("{}: {}", report.state, report.reason);
     }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.ok { Exit::Good } else { Exit::Failed })
 }
 
 /// The policy's sentence speaks of a configuration file; at the command line the places have other names.
@@ -110,13 +105,13 @@ fn usage_sentence(url: &str, why: &str) -> String {
     }
 }
 
-fn refuse(sentence: &str, json: bool) -> ExitCode {
+fn refuse(sentence: &str, json: bool) -> Exit {
     if json {
         println!("{}", serde_json::json!({ "ok": false, "state": "bad_usage", "reason": sentence }));
     } else {
         println!("{sentence}");
     }
-    ExitCode::from(BAD_USAGE)
+    Exit::Usage
 }
 
 /// Looks at a stream for `args.seconds`.

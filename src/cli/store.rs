@@ -3,14 +3,13 @@
 //! One sentence a problem; with `--json` the last line is one object. Exit 0: nothing is wrong; 1: something is, or the
 //! database cannot be read.
 
-#![allow(clippy::print_stdout)]
+use std::path::Path;
 
-use std::{path::Path, process::ExitCode};
-
+use super::Exit;
 use crate::store::{DATABASE, check};
 
 /// Checks the database of a data directory.
-pub async fn check(data_dir: &Path, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn check(data_dir: &Path, json: bool) -> anyhow::Result<Exit> {
     let file = data_dir.join(DATABASE);
     anyhow::ensure!(
         file.exists(),
@@ -44,5 +43,5 @@ pub async fn check(data_dir: &Path, json: bool) -> anyhow::Result<ExitCode> {
             if report.good() { "all is consistent" } else { "not consistent" }
         );
     }
-    Ok(if report.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.good() { Exit::Good } else { Exit::Failed })
 }

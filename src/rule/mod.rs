@@ -37,6 +37,11 @@ impl ChannelRules {
         Self { presence }
     }
 
+    /// Watches nothing.
+    pub fn none() -> Self {
+        Self { presence: Vec::new() }
+    }
+
     /// True if no rule watches the channel; then it need not be looked at.
     pub fn is_empty(&self) -> bool {
         self.presence.is_empty()

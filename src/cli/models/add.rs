@@ -36,9 +36,6 @@ pub struct AddArgs {
     /// Colour order of the input, rgb or bgr; without it that of the layout's family (yolox bgr, efficientdet rgb)
     #[arg(long, value_parser = colour)]
     pub colour: Option<Colour>,
-    /// Print one JSON object as the last line
-    #[arg(long)]
-    pub json: bool,
 }
 
 fn colour(text: &str) -> Result<Colour, String> {

@@ -1,0 +1,110 @@
+//! `skyeye check`: is the configuration good, and the schemas of what is published.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::Exit;
+use crate::{config, infer, publish};
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Write the JSON Schemas of all MQTT payloads into this folder instead of checking a configuration
+    #[arg(long, value_name = "DIR")]
+    schemas: Option<PathBuf>,
+}
+
+pub fn run(path: &Path, args: &CheckArgs, json: bool) -> Exit {
+    match &args.schemas {
+        Some(dir) => write_schemas(dir, json),
+        None => check(path, json),
+    }
+}
+
+fn check(path: &Path, json: bool) -> Exit {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(e) => {
+            eprintln!("{e}");
+            if json {
+                println!("{}", json!({ "ok": false, "file": e.file, "problems": e.problems, "warnings": [] }));
+            }
+            return Exit::Usage;
+        }
+    };
+    let warnings = warnings(&config);
+    for w in &warnings {
+        eprintln!("{}: warning: {w}", path.display());
+    }
+    if json {
+        println!(
+            "{}",
+            json!({
+                "ok": true, "file": path.display().to_string(), "problems": [], "warnings": warnings,
+                "channels": config.channel.len(), "areas": config.area.len(), "rules": config.rule.len(),
+            })
+        );
+    } else {
+        println!(
+            "{}: good: {} channels, {} areas, {} rules",
+            path.display(),
+            config.channel.len(),
+            config.area.len(),
+            config.rule.len()
+        );
+    }
+    Exit::Good
+}
+
+/// What is allowed but hardly meant.
+fn warnings(config: &config::Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let known = infer::Manifest::load(&config.infer.models_dir, None)
+        .and_then(|m| m.get(config.infer.model.as_str()).map(|_| ()));
+    if let Err(e) = known {
+        warnings.push(format!("infer.model: {e}"));
+    }
+    if !config.infer.runtime.exists() {
+        warnings.push(format!(
+            "infer.runtime: '{}' does not exist; deploy/setup.sh brings it, without it nothing is detected",
+            config.infer.runtime.display()
+        ));
+    }
+    let watched = |c: &config::Channel| config.rules_of(c).next().is_some();
+    let idle: Vec<_> = config.channel.iter().filter(|c| c.enabled && !watched(c)).map(|c| c.id.as_str()).collect();
+    if !idle.is_empty() {
+        warnings.push(format!("no rule watches {} channel(s): {}", idle.len(), shorten(&idle)));
+    }
+    for (i, credential) in config.credential.iter().enumerate() {
+        if credential.password.is_some() {
+            warnings.push(format!("credential[{i}].password stands in the file; password_file keeps it out"));
+        }
+    }
+    warnings
+}
+
+fn shorten(ids: &[&str]) -> String {
+    let head = ids.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    if ids.len() > 5 { format!("{head}, …") } else { head }
+}
+
+fn write_schemas(dir: &Path, json: bool) -> Exit {
+    let schemas = publish::schema::schemas();
+    let mut written = Vec::new();
+    for (name, schema) in &schemas {
+        let path = dir.join(format!("{name}.schema.json"));
+        let text = format!("{schema:#}\n");
+        if let Err(e) = std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, text)) {
+            eprintln!("skyeye: {} cannot be written: {e}", path.display());
+            return Exit::Failed;
+        }
+        written.push(path.display().to_string());
+    }
+    if json {
+        println!("{}", json!({ "ok": true, "files": written }));
+    } else {
+        written.iter().for_each(|w| println!("{w}"));
+    }
+    Exit::Good
+}

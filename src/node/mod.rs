@@ -1,0 +1,447 @@
+//! One running gateway: makes every stage, ties them together, and takes them down in order.
+//!
+//! The order of a start is that nothing runs before what it hands to: ledger, workers, broker, web, and the cameras
+//! last. A stop goes the other way: no more pictures, no more looks, open events end as `reconfigured`, the ledger takes
+//! what is under way, the publisher drains, the broker goes. What cannot be had (a model, the broker's port) does not
+//! keep the cameras from being read: the node says what is degraded.
+
+mod intake;
+mod look;
+mod pictures;
+mod ports;
+mod pump;
+mod reload;
+mod source;
+mod tick;
+mod watch;
+mod worker;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::Mutex;
+use tokio::{
+    sync::{broadcast, mpsc},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    intake::Intake,
+    look::Lookers,
+    pictures::Pictures,
+    ports::WebPorts,
+    pump::{Item, Pump},
+    source::LedgerSource,
+    watch::{Watch, Watches},
+};
+use crate::{
+    alert::AlertBook,
+    channel::{Entry, Registry},
+    config::{BrokerKind, Config},
+    decode::DecodeLimits,
+    evidence::Files,
+    ingest::{ChannelSpec, Ingest},
+    media::Media,
+    outbox::{Ledger, LedgerOptions},
+    publish::{
+        PublishOptions, Publisher, States,
+        broker::{Broker, EmbeddedBroker},
+        topic::Topics,
+    },
+    sample::Patrol,
+    schedule::Queue,
+    store::users::Users,
+    telemetry,
+    types::{
+        ChannelState, Clock, Message, NodeId, Secret, SiteId, UserId,
+        payload::{NodePayload, NodeStatus},
+    },
+    web::{self, AppState, Ports, ports::ChannelView},
+};
+
+/// What every part of the node may read.
+pub struct Inner {
+    pub site: SiteId,
+    pub id: NodeId,
+    pub topics: Topics,
+    pub clock: Clock,
+    pub config: ArcSwap<Config>,
+    pub registry: Arc<Registry>,
+    pub media: Arc<Media>,
+    pub queue: Arc<Queue>,
+    pub watches: Arc<Watches>,
+    pub pump: Pump,
+    pub ledger: Ledger,
+    pub files: Arc<Files>,
+    pub pictures: Pictures,
+    pub states: Arc<States>,
+    pub metrics: PrometheusHandle,
+    /// True between the end of the start and the begin of the stop.
+    pub up: AtomicBool,
+    /// What does not work, by what it is about.
+    degraded: Mutex<std::collections::BTreeMap<&'static str, String>>,
+}
+
+impl Inner {
+    /// The node's status as it is published and shown.
+    pub fn node_payload(&self) -> NodePayload {
+        let mut degraded: Vec<String> = self.degraded.lock().values().cloned().collect();
+        degraded.extend(self.ledger.degraded());
+        NodePayload {
+            schema: "skyeye.node".into(),
+            version: 1,
+            node: self.id.clone(),
+            site: self.site.clone(),
+            status: NodeStatus::Online,
+            boot: self.ledger.boot(),
+            program: env!("CARGO_PKG_VERSION").into(),
+            degraded,
+        }
+    }
+
+    /// Says what does not work, or with `None` that it works (again).
+    pub fn set_degraded(&self, what: &'static str, sentence: Option<String>) {
+        let mut degraded = self.degraded.lock();
+        match sentence {
+            Some(sentence) => {
+                if degraded.get(what) != Some(&sentence) {
+                    tracing::warn!("degraded: {sentence}");
+                }
+                degraded.insert(what, sentence);
+            }
+            None => {
+                degraded.remove(what);
+            }
+        }
+    }
+
+    /// A channel as the console shows it.
+    pub fn view(&self, entry: &Entry) -> ChannelView {
+        let health = tick::health_payload(
+            &self.site,
+            &self.id,
+            &entry.config.id,
+            &entry.area,
+            entry.health(),
+            self.clock.wall(),
+        );
+        ChannelView::new(&self.config.load(), &entry.config, health)
+    }
+}
+
+/// A running gateway.
+pub struct Node {
+    inner: Arc<Inner>,
+    config_path: PathBuf,
+    first_password: Option<Secret>,
+    web_addr: std::net::SocketAddr,
+    ingest: Arc<Ingest>,
+    intake: Arc<Intake>,
+    lookers: Mutex<Lookers>,
+    publisher: Arc<Publisher>,
+    broker: Option<EmbeddedBroker>,
+    /// Ends the tasks that go by the clock.
+    stop_ticks: CancellationToken,
+    ticks: Vec<JoinHandle<()>>,
+    stop_web: CancellationToken,
+    web: JoinHandle<()>,
+    lanes: Vec<JoinHandle<()>>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Node {
+    /// Starts everything. `config_path` is what `reload` reads again; with `demo` the first login gets a new one-time
+    /// password at every start.
+    pub async fn start(config: Config, config_path: PathBuf, demo: bool) -> anyhow::Result<Node> {
+        crate::publish::tls::install();
+        let metrics = telemetry::init_metrics()?;
+        raise_file_limit(config.channel.len());
+        let clock = Clock::start();
+        private_dir(&config.node.data_dir)?;
+        let book = AlertBook::new(config.alert.clone());
+        let ledger = Ledger::open(LedgerOptions::new(&config, Box::new(book), clock)).await?;
+        let files = Files::open(&config.node.data_dir.join("evidence"), clock, config.evidence.clone())
+            .context("the evidence folder cannot be used")?;
+        let files = Arc::new(files);
+        let (pump, lanes) = Pump::start(&ledger, &files);
+        let media = Arc::new(Media::new(&config.media, memory_bytes()));
+        let queue = Arc::new(Queue::new(u64::from(config.schedule.deadline_ms), clock));
+        let registry = Registry::new(&config, clock);
+        let watches = Arc::new(Watches::default());
+        let limits = DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) };
+        let quality = config.evidence.jpeg_quality;
+        let pictures = Pictures::new(media.clone(), watches.clone(), clock, limits, quality);
+        let states = States::new(clock);
+        let inner = Arc::new(Inner {
+            site: config.node.site.clone(),
+            id: config.node.id.clone(),
+            topics: Topics::new(&config.node.site),
+            clock,
+            registry: registry.clone(),
+            media: media.clone(),
+            queue: queue.clone(),
+            watches: watches.clone(),
+            pump,
+            ledger: ledger.clone(),
+            files,
+            pictures,
+            states: states.clone(),
+            metrics,
+            up: AtomicBool::new(false),
+            degraded: Mutex::default(),
+            config: ArcSwap::from_pointee(config.clone()),
+        });
+        for entry in registry.channels() {
+            watch(&inner, &config, entry);
+        }
+        let intake = Arc::new(Intake {
+            media,
+            patrol: Patrol::new(&config.sample),
+            queue,
+            watches,
+            looking: AtomicBool::new(false),
+        });
+        let lookers = Lookers::start(&inner, &intake, &config).await;
+
+        let broker = match config.publish.broker {
+            BrokerKind::Embedded => Some(EmbeddedBroker::start(&config.publish, &config.node, clock).await?),
+            BrokerKind::External => None,
+        };
+        let (commands_tx, commands_rx) = mpsc::channel(256);
+        let options = PublishOptions::from_config(
+            &config.publish,
+            &config.node,
+            ledger.boot(),
+            env!("CARGO_PKG_VERSION"),
+            clock,
+            broker.as_ref().map(|b| b as &dyn Broker),
+        )?;
+        let publisher =
+            Arc::new(Publisher::start(options, Arc::new(LedgerSource(ledger.clone())), states, commands_tx));
+
+        let (web_addr, web, stop_web, first_password) = start_web(&inner, &config, demo).await?;
+        let stop_ticks = CancellationToken::new();
+        let ticks = vec![
+            tokio::spawn(tick::lost(inner.clone(), stop_ticks.clone())),
+            tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
+            tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
+            tokio::spawn(source::commands(ledger, commands_rx)),
+        ];
+
+        let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
+        ingest.apply(&specs(&config, &registry));
+        inner.up.store(true, Ordering::Relaxed);
+        tracing::info!(site = %inner.site, node = %inner.id, channels = config.channel.len(), web = %web_addr, "up");
+        Ok(Node {
+            inner,
+            config_path,
+            first_password,
+            web_addr,
+            ingest,
+            intake,
+            lookers: Mutex::new(lookers),
+            publisher,
+            broker,
+            stop_ticks,
+            ticks,
+            stop_web,
+            web,
+            lanes,
+            reloading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// The one-time password, if the first login still needs one.
+    pub fn first_password(&self) -> Option<&Secret> {
+        self.first_password.as_ref()
+    }
+
+    /// Where the web stage listens.
+    pub fn web_addr(&self) -> std::net::SocketAddr {
+        self.web_addr
+    }
+
+    /// Where the embedded broker listens, if there is one.
+    pub fn broker_addr(&self) -> Option<std::net::SocketAddr> {
+        self.broker.as_ref().map(Broker::addr)
+    }
+
+    /// Takes everything down in order.
+    pub async fn stop(self) {
+        self.inner.up.store(false, Ordering::Relaxed);
+        self.ingest.stop().await;
+        self.inner.queue.close();
+        let lookers = std::mem::take(&mut *self.lookers.lock());
+        lookers.join().await;
+        self.stop_ticks.cancel();
+        for watch in self.inner.watches.all() {
+            let events = watch.analysis.lock().rules.finish(self.inner.clock.now());
+            for event in events {
+                self.inner.pump.put(item(&watch, event)).await;
+            }
+        }
+        self.inner.pump.close();
+        for lane in self.lanes {
+            ended("a lane of the pump", lane).await;
+        }
+        for tick in self.ticks {
+            tick.abort();
+        }
+        self.publisher.shutdown(Duration::from_secs(3)).await;
+        self.stop_web.cancel();
+        ended("the web stage", self.web).await;
+        self.inner.ledger.close().await;
+        if let Some(broker) = &self.broker {
+            broker.shutdown().await;
+        }
+        tracing::info!("stopped in order");
+    }
+}
+
+/// An event that no look of this moment caused.
+fn item(watch: &Watch, event: crate::types::Event) -> Item {
+    Item {
+        event,
+        snapshot: None,
+        channel_name: watch.entry.config.display_name().to_owned(),
+        area: watch.entry.area.clone(),
+        skew_ms: None,
+    }
+}
+
+/// Puts a channel under watch.
+fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
+    let id = entry.config.id.clone();
+    inner.queue.register(&id, entry.config.weight);
+    inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
+}
+
+/// What ingest shall pull. A channel that cannot be pulled says why in its health.
+fn specs(config: &Config, registry: &Registry) -> Vec<ChannelSpec> {
+    let mut specs = Vec::new();
+    for channel in config.channel.iter().filter(|c| c.enabled) {
+        match ChannelSpec::of(config, channel) {
+            Ok(spec) => specs.push(spec),
+            Err(sentence) => {
+                if let Some(entry) = registry.get(&channel.id) {
+                    entry.update(|h| {
+                        h.state = ChannelState::Misconfigured;
+                        h.reason = sentence;
+                    });
+                }
+            }
+        }
+    }
+    specs
+}
+
+async fn start_web(
+    inner: &Arc<Inner>,
+    config: &Config,
+    demo: bool,
+) -> anyhow::Result<(std::net::SocketAddr, JoinHandle<()>, CancellationToken, Option<Secret>)> {
+    let ports = Arc::new(WebPorts(inner.clone()));
+    let (feed, _) = broadcast::channel(4096);
+    tokio::spawn(forward(inner.ledger.committed(), feed.clone()));
+    tokio::spawn(forward(inner.states.subscribe(), feed.clone()));
+    let ports = Ports {
+        alerts: ports.clone(),
+        places: ports.clone(),
+        pictures: ports.clone(),
+        snapshots: ports.clone(),
+        channels: ports.clone(),
+        node: ports.clone(),
+        commands: ports,
+        feed,
+    };
+    let users = Users::new(inner.ledger.store());
+    let state = AppState::new(config, inner.clock, users, ports).await?;
+    let mut password = state.auth().ensure_first().await?;
+    if demo && password.is_none() {
+        password = Some(state.auth().reset_one_time(&UserId::new("admin")?).await?);
+    }
+    let bound = web::bind(&config.web)?;
+    let addr = bound.address();
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    let task = tokio::spawn(async move {
+        if let Err(e) = bound.serve(state, cancel).await {
+            tracing::error!("the web stage ended: {e}");
+        }
+    });
+    Ok((addr, task, stop, password))
+}
+
+/// Passes messages on to the consoles' feeds. One that is lost here is in `/changes`.
+async fn forward(mut from: broadcast::Receiver<Arc<Message>>, to: broadcast::Sender<Arc<Message>>) {
+    loop {
+        match from.recv().await {
+            // Nobody listening is no error.
+            Ok(message) => drop(to.send(message)),
+            Err(broadcast::error::RecvError::Lagged(n)) => {
+                metrics::counter!("skyeye_web_feed_lagged_total").increment(n);
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn ended(what: &str, task: JoinHandle<()>) {
+    if let Err(e) = task.await {
+        tracing::error!("{what} did not end cleanly: {e}");
+    }
+}
+
+/// Makes the data directory, readable for its owner only.
+fn private_dir(dir: &std::path::Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.exists() && !dir.is_dir() {
+        bail!("node.data_dir '{}' is not a folder", dir.display());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("node.data_dir '{}' cannot be made", dir.display()))
+}
+
+/// Memory of the machine in bytes; 4 GiB where it cannot be told.
+fn memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = text
+        .lines()
+        .find_map(|l| l.strip_prefix("MemTotal:"))
+        .and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.map_or(4 << 30, |k| k * 1024)
+}
+
+/// A channel needs a socket or three; the usual limit of 1,024 would end a district.
+fn raise_file_limit(channels: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = channels as u64 * 3 + 2048;
+    if limit.current.is_none_or(|now| now >= wanted) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(wanted, |max| wanted.min(max)));
+    match setrlimit(Resource::Nofile, limit.clone()) {
+        Ok(()) if limit.current < Some(wanted) => {
+            tracing::warn!(
+                "{channels} channels want {wanted} open files; the limit is {:?}: raise LimitNOFILE",
+                limit.current
+            );
+        }
+        Ok(()) => {}
+        Err(e) => tracing::warn!("the limit of open files stays as it is: {e}"),
+    }
+}

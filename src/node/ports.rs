@@ -1,0 +1,224 @@
+//! What `web` needs from the other stages, given by the node. Rights were checked where the proofs were made.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+
+use crate::{
+    node::{Inner, source::alert_command, tick},
+    outbox::{
+        ActionError, AlertCommand, AlertFilter, AlertQuery as LedgerQuery, Changes as LedgerChanges, LedgerError,
+    },
+    types::{
+        AlertId, AreaId, ChannelId, EventId, UserId,
+        alert::AlertHistory,
+        payload::{AlertPayload, AlertState, CommandPayload},
+    },
+    web::{
+        auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof},
+        ports::{
+            Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
+            Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Snapshots,
+            StateFilter,
+        },
+    },
+};
+
+/// The node behind the web stage.
+#[derive(Clone)]
+pub struct WebPorts(pub Arc<Inner>);
+
+fn failed(e: LedgerError) -> PortError {
+    PortError(e.to_string())
+}
+
+fn filter(state: StateFilter) -> AlertFilter {
+    match state {
+        StateFilter::Open => AlertFilter::Open,
+        StateFilter::All => AlertFilter::All,
+        StateFilter::New => AlertFilter::State(AlertState::New),
+        StateFilter::Acknowledged => AlertFilter::State(AlertState::Acknowledged),
+        StateFilter::Dispatched => AlertFilter::State(AlertState::Dispatched),
+        StateFilter::Resolved => AlertFilter::State(AlertState::Resolved),
+        StateFilter::Closed => AlertFilter::State(AlertState::Closed),
+    }
+}
+
+fn change(h: AlertHistory) -> AlertChange {
+    AlertChange { rev: h.rev, at: h.at, author: h.author, action: h.action, from: h.from, to: h.to, note: h.note }
+}
+
+impl Alerts for WebPorts {
+    fn list<'a>(&'a self, proof: &'a ListProof, query: AlertQuery) -> BoxFuture<'a, Result<AlertList, PortError>> {
+        async move {
+            let limit = query.limit;
+            let mut before = query.before;
+            let mut alerts: Vec<AlertPayload> = Vec::new();
+            let mut first_cursor = None;
+            // A login with few areas may see none of a whole page of alerts: read on until the page is full.
+            loop {
+                let page = self
+                    .0
+                    .ledger
+                    .alerts(LedgerQuery {
+                        filter: filter(query.state),
+                        channel: query.channel.clone(),
+                        severity: None,
+                        before,
+                        limit,
+                    })
+                    .await
+                    .map_err(failed)?;
+                let cursor = *first_cursor.get_or_insert(page.cursor);
+                alerts.extend(page.alerts.into_iter().filter(|a| proof.covers(&a.area)));
+                before = page.next;
+                if before.is_none() || alerts.len() >= limit {
+                    return Ok(AlertList { alerts, cursor, next: before });
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>> {
+        async move {
+            let detail = self.0.ledger.alert(proof.alert()).await.map_err(failed)?;
+            Ok(detail.map(|d| AlertDetail {
+                alert: d.alert,
+                history: d.history.into_iter().map(change).collect(),
+                events: d.events,
+            }))
+        }
+        .boxed()
+    }
+
+    fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>> {
+        async move {
+            let command = AlertCommand {
+                alert: proof.alert(),
+                action: act.action,
+                author: proof.author().clone(),
+                rev: act.rev,
+                note: act.note,
+            };
+            self.0.ledger.act(command).await.map_err(|e| match e {
+                ActionError::NotFound(_) => ActError::NotFound,
+                ActionError::Conflict { why, alert } => ActError::Conflict { message: why.to_string(), alert },
+                ActionError::Invalid(why) => ActError::Invalid(why.to_string()),
+                ActionError::Ledger(e) => ActError::Port(failed(e)),
+            })
+        }
+        .boxed()
+    }
+
+    fn changes<'a>(
+        &'a self,
+        _proof: &'a ListProof,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Changes, ChangesError>> {
+        async move {
+            match self.0.ledger.changes(after, limit).await.map_err(failed)? {
+                LedgerChanges::Here { messages, cursor, more } => Ok(Changes { messages, cursor, more }),
+                LedgerChanges::Gone => Err(ChangesError::Gone),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Places for WebPorts {
+    fn channel(&self, id: &ChannelId) -> Option<Vec<AreaId>> {
+        self.0.registry.get(id).map(|e| e.area.clone())
+    }
+
+    fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>> {
+        async move { Ok(self.0.ledger.alert(id).await.map_err(failed)?.map(|d| d.alert.area)) }.boxed()
+    }
+
+    fn event(&self, id: EventId) -> BoxFuture<'_, Result<Option<Place>, PortError>> {
+        async move {
+            let event = self.0.ledger.event_by_id(id).await.map_err(failed)?;
+            Ok(event.map(|e| Place { channel: e.channel, area: e.area }))
+        }
+        .boxed()
+    }
+}
+
+impl Pictures for WebPorts {
+    fn latest<'a>(&'a self, proof: &'a MediaProof) -> BoxFuture<'a, Option<Picture>> {
+        async move {
+            let picture = self.0.pictures.latest(proof.channel()).await?;
+            let age_ms = self.0.clock.mono().since_ms(picture.ingested);
+            Some(Picture { jpeg: picture.jpeg, seen: picture.seen, age_ms })
+        }
+        .boxed()
+    }
+}
+
+impl Snapshots for WebPorts {
+    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
+        async move { self.0.files.read_snapshot(proof.event()).await.map_err(|e| PortError(e.to_string())) }.boxed()
+    }
+}
+
+impl Channels for WebPorts {
+    fn list(&self, _proof: &ListProof) -> Vec<ChannelView> {
+        self.0.registry.channels().iter().map(|entry| self.0.view(entry)).collect()
+    }
+
+    fn get(&self, proof: &MediaProof) -> Option<ChannelView> {
+        self.0.registry.get(proof.channel()).map(|entry| self.0.view(&entry))
+    }
+}
+
+impl NodeInfo for WebPorts {
+    fn view(&self) -> BoxFuture<'_, NodeView> {
+        async move {
+            let inner = &self.0;
+            let stats = inner.ledger.stats();
+            let now = inner.clock.mono();
+            NodeView {
+                node: inner.node_payload(),
+                uptime_s: now.0 / 1000,
+                channels: tick::count_states(&inner.registry),
+                outbox: OutboxView {
+                    rows: u64::try_from(stats.outbox_rows).unwrap_or(0),
+                    bytes: u64::try_from(stats.outbox_bytes).unwrap_or(0),
+                },
+                looks_per_s: tick::looks_per_s(&inner.watches.all(), now),
+            }
+        }
+        .boxed()
+    }
+
+    fn not_ready(&self) -> BoxFuture<'_, Vec<String>> {
+        async move {
+            if self.0.up.load(Ordering::Relaxed) { Vec::new() } else { vec!["the node is starting or stopping".into()] }
+        }
+        .boxed()
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.render()
+    }
+}
+
+impl Commands for WebPorts {
+    fn run<'a>(
+        &'a self,
+        user: &'a UserId,
+        request: &'a str,
+        command: Result<(ActProof, CommandPayload), String>,
+    ) -> BoxFuture<'a, Result<(), PortError>> {
+        async move {
+            let command = command.map(|(proof, command)| AlertCommand {
+                alert: proof.alert(),
+                ..alert_command(proof.author(), command)
+            });
+            self.0.ledger.command(user, request, command).await.map(|_| ()).map_err(failed)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,147 @@
+//! From the workers to the ledger: events with their pictures, kept in order for each channel.
+//!
+//! A worker hands over and goes on; if the disk is slow the queues fill, workers wait, and the schedule drops samples
+//! that grow too old. A fact itself is never dropped here: it is tried until it is committed or the node stops.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    evidence::{Files, Jpeg},
+    outbox::{FactIn, Ledger, LedgerError},
+    types::{AreaId, ChannelId, Event, Phase},
+};
+
+/// Lanes work side by side, so that commits of different channels are grouped; a channel always takes the same lane.
+const LANES: usize = 8;
+/// Events that wait in a lane.
+const LANE_CAPACITY: usize = 64;
+/// A fact that the ledger refused for a passing reason is tried again after this.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// One event on its way to the ledger.
+pub struct Item {
+    pub event: Event,
+    pub snapshot: Option<Jpeg>,
+    pub channel_name: String,
+    pub area: Vec<AreaId>,
+    pub skew_ms: Option<i64>,
+}
+
+/// The senders' end; cheap to clone.
+#[derive(Clone)]
+pub struct Pump {
+    lanes: Arc<RwLock<Vec<mpsc::Sender<Item>>>>,
+}
+
+/// A reserved place for one item, so that state may be changed knowing that its fact has room.
+pub struct Place(mpsc::OwnedPermit<Item>);
+
+impl Place {
+    pub fn put(self, item: Item) {
+        drop(self.0.send(item));
+    }
+}
+
+impl Pump {
+    /// Starts the lanes; they end when the pump is closed and their queues are empty.
+    pub fn start(ledger: &Ledger, files: &Arc<Files>) -> (Self, Vec<JoinHandle<()>>) {
+        let (lanes, tasks) = (0..LANES)
+            .map(|_| {
+                let (tx, rx) = mpsc::channel(LANE_CAPACITY);
+                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone())))
+            })
+            .unzip();
+        (Self { lanes: Arc::new(RwLock::new(lanes)) }, tasks)
+    }
+
+    /// Hands over from a worker thread; waits while the lane is full. False if the node is stopping.
+    pub fn put_blocking(&self, item: Item) -> bool {
+        self.lane(&item.event.channel).is_some_and(|tx| tx.blocking_send(item).is_ok())
+    }
+
+    /// Hands over from a task; waits while the lane is full.
+    pub async fn put(&self, item: Item) -> bool {
+        match self.lane(&item.event.channel) {
+            Some(tx) => tx.send(item).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Room for `n` items of a channel right now, or nothing.
+    pub fn places(&self, channel: &ChannelId, n: usize) -> Option<Vec<Place>> {
+        let tx = self.lane(channel)?;
+        (0..n).map(|_| tx.clone().try_reserve_owned().ok().map(Place)).collect()
+    }
+
+    /// Takes nothing more; the lanes end when they are empty.
+    pub fn close(&self) {
+        self.lanes.write().clear();
+    }
+
+    fn lane(&self, channel: &ChannelId) -> Option<mpsc::Sender<Item>> {
+        let mut hasher = DefaultHasher::new();
+        channel.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0);
+        self.lanes.read().get(index).cloned()
+    }
+}
+
+async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
+    while let Some(item) = rx.recv().await {
+        let mut media = Vec::new();
+        if let Some(jpeg) = &item.snapshot {
+            match files.store_snapshot(item.event.id, jpeg).await {
+                Ok(one) => media.push(one),
+                Err(e) => {
+                    metrics::counter!("skyeye_evidence_failed_total").increment(1);
+                    tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}");
+                }
+            }
+        }
+        let fact = FactIn {
+            event: item.event,
+            channel_name: item.channel_name,
+            area: item.area,
+            skew_ms: item.skew_ms,
+            media,
+        };
+        commit(&ledger, fact).await;
+    }
+}
+
+async fn commit(ledger: &Ledger, fact: FactIn) {
+    let mut told = false;
+    loop {
+        match ledger.event(fact.clone()).await {
+            Ok(committed) => {
+                if fact.event.phase != Phase::Update {
+                    tracing::info!(
+                        channel = %fact.event.channel, event = %fact.event.id, phase = ?fact.event.phase,
+                        rule = %fact.event.rule.id, cursor = committed.cursor, "event"
+                    );
+                }
+                return;
+            }
+            Err(e @ (LedgerError::Lost { .. } | LedgerError::Store(_))) => {
+                if !told {
+                    tracing::error!("an event waits for the disk: {e}");
+                    told = true;
+                }
+                metrics::counter!("skyeye_outbox_retries_total").increment(1);
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(e) => {
+                metrics::counter!("skyeye_outbox_refused_total").increment(1);
+                tracing::error!(event = %fact.event.id, "the ledger refuses an event: {e}");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What the node does by the clock: end events of channels without pictures, tell health and status, keep house.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    channel::Registry,
+    node::{
+        Inner,
+        pump::{Item, Pump},
+        watch::Watch,
+    },
+    publish::Publisher,
+    types::{
+        AreaId, ChannelHealth, ChannelId, ChannelState, Mono, NodeId, Now, Scope, SiteId, Wall, payload::HealthPayload,
+    },
+};
+
+const TICK: Duration = Duration::from_secs(1);
+/// Evidence and metrics are tidied at this pace.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// Ends what was open on channels that have had no picture for the stall deadline.
+pub async fn lost(inner: Arc<Inner>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TICK);
+    while next(&mut tick, &stop).await {
+        let now = inner.clock.now();
+        let deadline_ms = u64::from(inner.config.load().ingest.stall_deadline_s) * 1000;
+        for watch in inner.watches.all() {
+            if now.mono.since_ms(watch.last_unit()) >= deadline_ms {
+                end_lost(&watch, &inner.pump, now);
+            }
+        }
+    }
+}
+
+fn end_lost(watch: &Watch, pump: &Pump, now: Now) {
+    // A worker holds the lock for milliseconds, or longer while the disk is slow: the next tick comes in a second.
+    let Some(mut analysis) = watch.analysis.try_lock() else { return };
+    let open = analysis.rules.open();
+    if open == 0 {
+        return;
+    }
+    // Room first, then the change: an end that found no room would be an end that never comes.
+    let Some(places) = pump.places(&watch.entry.config.id, open) else { return };
+    let events = analysis.rules.lost(now);
+    for (place, event) in places.into_iter().zip(events) {
+        place.put(Item {
+            event,
+            snapshot: None,
+            channel_name: watch.entry.config.display_name().to_owned(),
+            area: watch.entry.area.clone(),
+            skew_ms: None,
+        });
+    }
+}
+
+/// Writes the look rates into the channels' health and tells health that is news.
+pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: CancellationToken) {
+    let mut told: HashMap<ChannelId, u64> = HashMap::new();
+    let mut tick = tokio::time::interval(TICK);
+    while next(&mut tick, &stop).await {
+        let now = inner.clock.now();
+        look_rates(&inner, now.mono);
+        tell_health(&inner.registry, &inner, &mut told, now.wall);
+        publisher.set_degraded(inner.node_payload().degraded);
+    }
+}
+
+fn look_rates(inner: &Inner, now: Mono) {
+    for watch in inner.watches.all() {
+        if let Some(mut analysis) = watch.analysis.try_lock() {
+            let rate = analysis.rate_hz(now);
+            drop(analysis);
+            watch.entry.update(|h| h.look_rate_hz = rate);
+        }
+    }
+}
+
+fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId, u64>, at: Wall) {
+    let entries = registry.channels();
+    if told.len() > entries.len() {
+        let gone: Vec<ChannelId> = told.keys().filter(|id| registry.get(id).is_none()).cloned().collect();
+        for id in gone {
+            told.remove(&id);
+            inner.states.clear(&inner.topics.health(&id), Scope::Channel { channel: id, area: Vec::new() });
+        }
+    }
+    for entry in entries {
+        let version = entry.version();
+        if told.get(&entry.config.id) == Some(&version) {
+            continue;
+        }
+        let payload = health_payload(&inner.site, &inner.id, &entry.config.id, &entry.area, entry.health(), at);
+        if let Ok(json) = serde_json::to_vec(&payload) {
+            let scope = Scope::Channel { channel: entry.config.id.clone(), area: entry.area.clone() };
+            inner.states.set(&inner.topics.health(&entry.config.id), json, scope);
+            told.insert(entry.config.id.clone(), version);
+        }
+    }
+}
+
+/// A channel's health as it is published and shown.
+pub fn health_payload(
+    site: &SiteId,
+    node: &NodeId,
+    channel: &ChannelId,
+    area: &[AreaId],
+    health: ChannelHealth,
+    at: Wall,
+) -> HealthPayload {
+    HealthPayload {
+        schema: "skyeye.health".into(),
+        version: 1,
+        node: node.clone(),
+        site: site.clone(),
+        channel: channel.clone(),
+        area: area.to_vec(),
+        at,
+        health,
+    }
+}
+
+/// How many channels are in which state.
+pub fn count_states(registry: &Registry) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for entry in registry.channels() {
+        *counts.entry(entry.state().as_str().to_owned()).or_insert(0) += 1;
+    }
+    counts.entry(ChannelState::Running.as_str().to_owned()).or_insert(0);
+    counts
+}
+
+/// Evidence beyond quota or retention goes; metrics let go of what they summed up.
+pub async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    while next(&mut tick, &stop).await {
+        inner.metrics.run_upkeep();
+        if let Err(e) = inner.files.sweep().await {
+            tracing::warn!("evidence could not be tidied: {e}");
+        }
+    }
+}
+
+async fn next(tick: &mut tokio::time::Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        _ = tick.tick() => true,
+        () = stop.cancelled() => false,
+    }
+}
+
+/// Looks a second of the whole node.
+pub fn looks_per_s(watches: &[Arc<Watch>], now: Mono) -> f32 {
+    watches.iter().filter_map(|w| w.analysis.try_lock().map(|mut a| a.rate_hz(now))).sum()
+}

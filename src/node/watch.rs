@@ -1,0 +1,149 @@
+//! What the node knows of a channel while it looks at it: tracker, rules, masks, and when the last picture came.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    channel,
+    config::Config,
+    rule::ChannelRules,
+    track::Tracker,
+    types::{ChannelId, Event, Mono, Now, Polygon},
+};
+
+/// Looks are counted over this time to say how often a channel is looked at.
+const RATE_WINDOW_MS: u64 = 60_000;
+/// Looks remembered for the rate; more than one a 30 ms would be beyond any camera.
+const RATE_LOOKS: usize = 2048;
+
+/// One channel under watch.
+pub struct Watch {
+    pub entry: Arc<channel::Entry>,
+    pub masks: Vec<Polygon>,
+    /// Only one worker at a time looks at a channel; the lock is for the ticker and for reloads.
+    pub analysis: Mutex<Analysis>,
+    /// `Mono` of the latest access unit, 0 before the first.
+    last_unit: AtomicU64,
+    watched: bool,
+}
+
+/// What carries over from look to look.
+pub struct Analysis {
+    pub tracker: Tracker,
+    pub rules: ChannelRules,
+    looks: VecDeque<Mono>,
+    since: Mono,
+}
+
+impl Watch {
+    pub fn new(config: &Config, entry: Arc<channel::Entry>, now: Mono) -> Self {
+        let masks = entry.config.mask.iter().map(|m| Polygon(m.polygon.clone())).collect();
+        let rules = ChannelRules::new(config, &entry.config);
+        let watched = !rules.is_empty();
+        let analysis = Analysis { tracker: Tracker::new(&config.track), rules, looks: VecDeque::new(), since: now };
+        Self { entry, masks, analysis: Mutex::new(analysis), last_unit: AtomicU64::new(0), watched }
+    }
+
+    /// True if a rule watches the channel; otherwise nothing of it need be decoded.
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Goes on where `running` is: its tracks, its open events under rules that are the same, its rate. Gives the ends of
+    /// the others. A look that is under way finds nothing to report afterwards.
+    pub fn take_over(self, running: &Watch, rules: ChannelRules, now: Now) -> (Watch, Vec<Event>) {
+        let mut fresh = self.analysis.into_inner();
+        let mut old = running.analysis.lock();
+        std::mem::swap(&mut *old, &mut fresh);
+        // Now `fresh` is what ran, and `old` is empty but for the new rules, which no look shall see through it.
+        let events = fresh.rules.replace(rules, now);
+        old.rules = ChannelRules::none();
+        drop(old);
+        self.last_unit.store(running.last_unit.load(Ordering::Relaxed), Ordering::Relaxed);
+        (Watch { analysis: Mutex::new(fresh), ..self }, events)
+    }
+
+    pub fn unit_at(&self, at: Mono) {
+        self.last_unit.store(at.0, Ordering::Relaxed);
+    }
+
+    pub fn last_unit(&self) -> Mono {
+        Mono(self.last_unit.load(Ordering::Relaxed))
+    }
+
+    /// The camera's clock minus ours, where known.
+    pub fn skew_ms(&self) -> Option<i64> {
+        self.entry.health().clock_skew_ms
+    }
+}
+
+impl Analysis {
+    /// Counts a look and gives the rate over the last minute, looks a second.
+    pub fn count_look(&mut self, at: Mono) -> f32 {
+        self.looks.push_back(at);
+        if self.looks.len() > RATE_LOOKS {
+            self.looks.pop_front();
+        }
+        self.rate_hz(at)
+    }
+
+    /// Looks a second over the last minute, or over the time since the start where that is shorter.
+    pub fn rate_hz(&mut self, now: Mono) -> f32 {
+        while self.looks.front().is_some_and(|l| now.since_ms(*l) > RATE_WINDOW_MS) {
+            self.looks.pop_front();
+        }
+        let over = now.since_ms(self.since).clamp(1000, RATE_WINDOW_MS);
+        self.looks.len() as f32 * 1000.0 / over as f32
+    }
+}
+
+/// All channels under watch. Read for every access unit, written on a reload.
+#[derive(Default)]
+pub struct Watches {
+    by_id: RwLock<HashMap<ChannelId, Arc<Watch>>>,
+}
+
+impl Watches {
+    pub fn get(&self, id: &ChannelId) -> Option<Arc<Watch>> {
+        self.by_id.read().get(id).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Watch>> {
+        self.by_id.read().values().cloned().collect()
+    }
+
+    pub fn insert(&self, id: ChannelId, watch: Arc<Watch>) {
+        self.by_id.write().insert(id, watch);
+    }
+
+    pub fn remove(&self, id: &ChannelId) -> Option<Arc<Watch>> {
+        self.by_id.write().remove(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn the_rate_is_over_the_time_that_there_was() {
+        let config = config::parse("t", "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n").unwrap();
+        let mut a = Analysis {
+            tracker: Tracker::new(&config.track),
+            rules: ChannelRules::new(&config, &config.channel[0]),
+            looks: VecDeque::new(),
+            since: Mono(0),
+        };
+        let rates: Vec<f32> = (1..=120).map(|s| a.count_look(Mono(s * 1000))).collect();
+        assert!((rates[9] - 1.0).abs() < 0.01, "after ten seconds {}", rates[9]);
+        assert!((rates[119] - 1.0).abs() < 0.05, "after two minutes {}", rates[119]);
+    }
+}
