@@ -179,7 +179,7 @@ export function AlertsPage() {
           <Skeleton rows={7} kind="row" />
         </>
       ) : shown.length === 0 && !older.isFetching ? (
-        <EmptyQueue scope={scope} filtered={only !== 'any'} />
+        <EmptyQueue scope={scope} onClear={only === 'any' ? null : () => setOnly('any')} />
       ) : (
         <AlertQueue rows={shown} chosen={id ?? null} onChoose={(next) => choose(next, narrow)}>
           {scope === 'all' && (
@@ -224,13 +224,15 @@ export function AlertsPage() {
   );
 }
 
-function EmptyQueue({ scope, filtered }: { scope: Scope; filtered: boolean }) {
+function EmptyQueue({ scope, onClear }: { scope: Scope; onClear: (() => void) | null }) {
   const { t } = useTranslation();
   const running = useLive((s) => [...s.health.values()].filter((h) => h.state === 'running').length);
-  if (filtered) {
+  if (onClear) {
     return (
-      <Blank icon="search" title={t('alerts.title')}>
-        <p>{t('alerts.emptyFilter')}</p>
+      <Blank icon="search" title={t('alerts.emptyFilter')}>
+        <button type="button" className="button" onClick={onClear}>
+          {t('channels.clear')}
+        </button>
       </Blank>
     );
   }

@@ -84,7 +84,7 @@ export default function SystemPage() {
           <h2>{t('system.uptime')}</h2>
           <p className="figure num">{node.uptimeS === null ? '–' : times.age(node.uptimeS * 1000)}</p>
           <p className="dim">
-            {t('system.feed')}: {feed.state === 'live' ? t('feed.live') : t('feed.connecting')}
+            {t('system.feed', { state: feed.state === 'live' ? t('feed.live') : t('feed.connecting') })}
           </p>
         </section>
         <section className="card wide">

@@ -105,7 +105,7 @@ export function absorb(alerts: readonly Alert[], live = false, events: readonly 
 export function replaceOpen(open: readonly Alert[], truncated: boolean): void {
   useLive.setState((s) => {
     const ids = new Set(open.map((a) => a.id));
-    const kept = new Map([...s.alerts].filter(([id, a]) => a.state === 'closed' || ids.has(id)));
+    const kept = new Map([...s.alerts].filter(([id, a]) => truncated || a.state === 'closed' || ids.has(id)));
     const merged = mergeAlerts(kept, open);
     return {
       alerts: merged.alerts,

@@ -58,7 +58,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
 
   if (!alert) {
-    if (query.isPending) return <Loading text={t('detail.loading')} />;
+    if (query.isPending || query.isFetching) return <Loading text={t('detail.loading')} />;
     const missing = query.error instanceof ApiError && query.error.status === 404;
     return (
       <Blank icon="search" title={missing ? t('detail.notFound') : t('alerts.failed')} tone="bad">

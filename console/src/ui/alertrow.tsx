@@ -68,7 +68,7 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
           ) : (
             <span className={alert.active ? 'going' : 'dim'}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
           )}
-          {alert.events > 1 && <span className="num dim">×{alert.events}</span>}
+          {alert.events > 1 && <span className="num dim">{t('alerts.events', { count: alert.events })}</span>}
         </span>
       </span>
     </>
