@@ -21,8 +21,7 @@ struct Console;
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>skyeye</title>\
 <h1>skyeye runs, its console was not built</h1>\
 <p>Run <code>npm ci &amp;&amp; npm run build</code> in <code>console/</code>, then build skyeye again; \
-<code>make demo</code> does both.</p>\
-<p>The API is there: <a href=\"/api/v1/docs\">its description</a> (needs a login).</p></html>";
+<code>make demo</code> does both.</p></html>";
 
 /// Everything that no route knows.
 pub async fn fallback(request: Request) -> Response {

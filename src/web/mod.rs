@@ -194,8 +194,6 @@ fn all_routes() -> Routes {
             .routes(routes!(api::channels::picture))
             .routes(routes!(api::node::node))
             .routes(routes!(openapi::document))
-            .routes(routes!(openapi::docs))
-            .routes(routes!(openapi::docs_css))
             .routes(routes!(mqtt::upgrade)),
     }
 }

@@ -192,3 +192,25 @@ impl AsyncWrite for Counted {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_above_the_cap_is_refused_until_one_ends() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let capped = Capped { places: Arc::new(Semaphore::new(1)) };
+        let mut accepted = Vec::new();
+        for want in [true, false] {
+            let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let result = capped.accept(server.unwrap().0, ()).await;
+            assert_eq!(result.is_ok(), want);
+            accepted.push((client.unwrap(), result.ok()));
+        }
+        accepted.remove(0);
+        let (_client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        assert!(capped.accept(server.unwrap().0, ()).await.is_ok());
+    }
+}

@@ -6,4 +6,5 @@ mod feed;
 mod http;
 mod login;
 mod rights;
+mod sockets;
 mod support;

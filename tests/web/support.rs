@@ -368,15 +368,25 @@ pub const PASSWORD: &str = "canary-operator-password";
 impl Gateway {
     /// With the login `alice`, who sees everything.
     pub async fn new() -> Gateway {
-        let gateway = Self::empty().await;
+        Self::with(|_| {}).await
+    }
+
+    pub async fn empty() -> Gateway {
+        Self::made(|_| {}).await
+    }
+
+    /// With `alice` and a changed configuration.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Gateway {
+        let gateway = Self::made(change).await;
         gateway.add_user(USER, Areas::All).await;
         gateway
     }
 
-    pub async fn empty() -> Gateway {
+    async fn made(change: impl FnOnce(&mut Config)) -> Gateway {
         let dir = tempfile::tempdir().unwrap();
         let mut config = skyeye::config::parse("test.toml", CONFIG).unwrap();
         config.node.data_dir = dir.path().to_owned();
+        change(&mut config);
         let clock = Clock::start();
         let store = Store::open(dir.path(), &config.store, clock).await.unwrap();
         let users = Users::new(&store);

@@ -38,7 +38,7 @@ pub struct ListParams {
 }
 
 /// Newest first.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts",
+#[utoipa::path(get, path = "/api/v1/alerts", operation_id = "list_alerts", tag = "alerts",
     params(("state" = Option<String>, Query, description = "open (default), new, acknowledged, dispatched, resolved, closed or all"),
         ("channel" = Option<String>, Query, description = "Only of this channel"),
         ("before" = Option<i64>, Query, description = "`next` of the page before"),
@@ -61,7 +61,7 @@ pub async fn list(
 }
 
 /// An alert with its history and latest events.
-#[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "alerts",
+#[utoipa::path(get, path = "/api/v1/alerts/{id}", operation_id = "get_alert", tag = "alerts",
     params(("id" = String, Path, description = "Alert id")),
     responses((status = 200, description = "The alert", body = ref("#/components/schemas/AlertDetail")),
         (status = 404, description = "No such alert", body = ref("#/components/schemas/ErrorBody"))))]
@@ -85,7 +85,7 @@ pub struct ActRequest {
 }
 
 /// Changes an alert's state.
-#[utoipa::path(post, path = "/api/v1/alerts/{id}/{action}", tag = "alerts",
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/{action}", operation_id = "act_on_alert", tag = "alerts",
     params(("id" = String, Path, description = "Alert id"),
         ("action" = AlertAction, Path, description = "acknowledge, release, dispatch, resolve or close")),
     request_body = ref("#/components/schemas/ActRequest"),
@@ -124,7 +124,7 @@ pub fn action_name(action: AlertAction) -> &'static str {
 }
 
 /// The event's picture, without boxes burnt in. Who looked is on record.
-#[utoipa::path(get, path = "/api/v1/events/{id}/snapshot", tag = "alerts",
+#[utoipa::path(get, path = "/api/v1/events/{id}/snapshot", operation_id = "get_snapshot", tag = "alerts",
     params(("id" = String, Path, description = "Event id")),
     responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>),
         (status = 404, description = "No such event, or it has no picture", body = ref("#/components/schemas/ErrorBody"))))]
@@ -174,7 +174,7 @@ pub struct ChangesView {
 }
 
 /// What was committed since a cursor.
-#[utoipa::path(get, path = "/api/v1/changes", tag = "alerts",
+#[utoipa::path(get, path = "/api/v1/changes", operation_id = "list_changes", tag = "alerts",
     params(("after" = i64, Query, description = "The last cursor that was seen"),
         ("limit" = Option<usize>, Query, description = "1 to 1000, 500 if not given")),
     responses((status = 200, description = "Changes", body = ref("#/components/schemas/ChangesView")),

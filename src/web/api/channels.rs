@@ -25,7 +25,7 @@ pub struct ChannelList {
 }
 
 /// All channels that the login may see, in the order of the configuration.
-#[utoipa::path(get, path = "/api/v1/channels", tag = "channels",
+#[utoipa::path(get, path = "/api/v1/channels", operation_id = "list_channels", tag = "channels",
     responses((status = 200, description = "Channels", body = ref("#/components/schemas/ChannelList"))))]
 pub async fn list(State(state): State<AppState>, Me(login): Me) -> Json<ChannelList> {
     let proof = login.lists();
@@ -34,7 +34,7 @@ pub async fn list(State(state): State<AppState>, Me(login): Me) -> Json<ChannelL
     Json(ChannelList { channels })
 }
 
-#[utoipa::path(get, path = "/api/v1/channels/{id}", tag = "channels",
+#[utoipa::path(get, path = "/api/v1/channels/{id}", operation_id = "get_channel", tag = "channels",
     params(("id" = String, Path, description = "Channel id")),
     responses((status = 200, description = "The channel", body = ref("#/components/schemas/ChannelView")),
         (status = 404, description = "No such channel", body = ref("#/components/schemas/ErrorBody"))))]
@@ -48,7 +48,7 @@ pub async fn get(
 }
 
 /// The latest key frame, masks burnt in.
-#[utoipa::path(get, path = "/api/v1/channels/{id}/picture", tag = "channels",
+#[utoipa::path(get, path = "/api/v1/channels/{id}/picture", operation_id = "get_picture", tag = "channels",
     params(("id" = String, Path, description = "Channel id")),
     responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>,
             headers(("X-Skyeye-Seen" = String, description = "When it was taken, RFC 3339"),

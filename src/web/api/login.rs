@@ -13,7 +13,7 @@ use crate::{
     types::{NodeId, Secret, SiteId, UserId},
     web::{
         AppState,
-        auth::{Issued, Login},
+        auth::{AuthError, Issued, Login},
         error::{ApiError, Body},
         session::{Me, Peer, cookie, cookie_end},
     },
@@ -103,7 +103,7 @@ pub async fn session(State(state): State<AppState>, Me(login): Me) -> Json<Sessi
 #[utoipa::path(post, path = "/api/v1/password", tag = "login",
     request_body = ref("#/components/schemas/PasswordRequest"),
     responses((status = 200, description = "A new session", body = ref("#/components/schemas/Session")),
-        (status = 422, description = "The new password is no good", body = ref("#/components/schemas/ErrorBody"))))]
+        (status = 422, description = "The old password is wrong, or the new one no good", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn password(
     State(state): State<AppState>,
     Me(login): Me,
@@ -111,7 +111,12 @@ pub async fn password(
     headers: HeaderMap,
     Body(body): Body<PasswordRequest>,
 ) -> Result<Response, ApiError> {
-    let issued = state.auth().change_password(&login, body.old, body.new, address).await?;
+    let changed = state.auth().change_password(&login, body.old, body.new, address).await;
+    let issued = changed.map_err(|e| match e {
+        // Not 401: the session holds, and a console that hears 401 shows the login.
+        AuthError::Wrong => ApiError::invalid("the old password is wrong"),
+        e => e.into(),
+    })?;
     with_cookie(&state, &issued, &headers)
 }
 

@@ -380,3 +380,28 @@ impl Client {
         timeout(Duration::from_secs(1), bye).await.ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Foreign bytes are a packet or an error, and reading always gets on: no panic, no standstill.
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..16, flags in 0u8..16) {
+            let framed = [&[kind << 4 | flags, bytes.len().min(127) as u8][..], &bytes[..]].concat();
+            for bytes in [bytes, framed] {
+                let mut inbox = BytesMut::from(&bytes[..]);
+                loop {
+                    let before = inbox.len();
+                    match Packet::read(&mut inbox, MAX_PACKET) {
+                        Ok(_) => prop_assert!(inbox.len() < before),
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+    }
+}

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Upgrades to a WebSocket with subprotocol `mqtt`; the request's Origin must be the gateway's own or a configured one.
-#[utoipa::path(get, path = "/mqtt", tag = "feed",
+#[utoipa::path(get, path = "/mqtt", operation_id = "feed", tag = "feed",
     responses((status = 101, description = "MQTT 3.1.1 in binary frames"),
         (status = 403, description = "Foreign origin", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn upgrade(
