@@ -14,6 +14,7 @@ use skyeye::simulate::packetise::split_annex_b;
 use skyeye::simulate::{self, AuthScheme, ClipArg, Farm, FarmOptions};
 use skyeye::types::{AccessUnit, ChannelId, ChannelState, Codec, Secret};
 use support::gst_server::{Clips, GstServer};
+use support::lossy::{Fate, serve};
 use support::pull::{Pull, channel};
 
 /// The parts of a picture that no server changes: slices without parameter sets, delimiters and messages; the whole
@@ -329,4 +330,70 @@ async fn a_panic_restarts_only_its_channel() {
     let units = pull.units("a");
     assert!(units.windows(2).all(|w| w[0].timeline_90k < w[1].timeline_90k), "forward over the restart too");
     assert_eq!(pull.health("b").sessions, 1);
+}
+
+/// Loss in rows and alone, at the beginning, inside and at the end of pictures; doubled and late packets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loss_over_udp_is_counted_and_no_torn_picture_is_given_on() {
+    let Some(clips) = Clips::make(&["h264"]) else { return };
+    let file = read_access_units(&clips.path("h264")).unwrap();
+    let whole: Vec<_> = file.units.iter().map(|u| essence(Codec::H264, &u.data)).collect();
+    let (port, sent) = serve(file, 200, |n| match n * 7919 % 193 {
+        0 => Fate::Lost,
+        80 => Fate::Twice,
+        120 => Fate::Late,
+        _ if n % 419 < 4 => Fate::Lost,
+        _ => Fate::Sent,
+    })
+    .await;
+    let pull = Pull::start("", &channel("a", &format!("rtsp://127.0.0.1:{port}/"), "transport = \"udp\""));
+    let missing = tokio::time::timeout(Duration::from_secs(30), sent).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let health = pull.health("a");
+    println!("{missing} of the packets missing, {} told, {} units of 200", health.lost_packets, pull.units("a").len());
+    assert!(missing > 20);
+    assert_eq!(health.lost_packets, missing);
+    assert_eq!(health.sessions, 1);
+    let units = pull.units("a");
+    assert!(units.len() > 50, "{}", units.len());
+    well_formed(&units, 768, 576);
+    for unit in &units {
+        assert!(whole.contains(&essence(Codec::H264, &unit.data)), "a torn picture at {}", unit.timeline_90k);
+    }
+}
+
+/// All cameras of three recorders return at once: so many sessions are set up at one time, and all are soon back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_of_all_at_once_is_no_storm() {
+    let Some(clips) = Clips::make(&["h264"]) else { return };
+    let farm = farm(&clips, |o| {
+        o.channels = 60;
+        o.hosts = 3;
+    })
+    .await;
+    let ids: Vec<_> = (1..=60).map(|n| format!("c{n}")).collect();
+    let channels: String = ids.iter().zip(1..).map(|(id, n)| channel(id, &farm.url(n), "")).collect();
+    let pull = Pull::start("backoff_min_s = 1\nbackoff_max_s = 4\nconnects_per_host_per_s = 10", &channels);
+    for id in &ids {
+        pull.until_state(id, 30, ChannelState::Running).await;
+    }
+    for host in 1..=3 {
+        assert_eq!(farm.command(&format!("stop-host {host}")).await, "ok");
+    }
+    for id in &ids {
+        pull.until(id, 5, |h| h.state != ChannelState::Running).await;
+    }
+    for host in 1..=3 {
+        assert_eq!(farm.command(&format!("start-host {host}")).await, "ok");
+    }
+    let back = Instant::now();
+    for id in &ids {
+        pull.until_state(id, 30, ChannelState::Running).await;
+    }
+    println!("60 channels back after {:.1} s", back.elapsed().as_secs_f32());
+    for host in farm.stats().hosts {
+        // One more may have been accepted before the one that ended is counted off.
+        assert!(host.connecting_max <= 4 + 1, "{host:?}");
+        assert_eq!(host.sessions_now, 20, "{host:?}");
+    }
 }

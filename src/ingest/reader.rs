@@ -36,7 +36,8 @@ pub struct Unit {
     pub data: Bytes,
     /// Unwrapped within the session.
     pub rtp_90k: i64,
-    /// Packets lost since the unit before.
+    /// Packets lost since the unit before, as retina tells: a loss that runs over the border between two fragmented
+    /// pictures is told only in part.
     pub lost: u64,
     /// Codec parameters are new with this unit.
     pub new_parameters: bool,

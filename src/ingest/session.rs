@@ -119,7 +119,8 @@ fn teardown_is_safe(session: &Session<Described>, url: &Url, transport: Transpor
         .sdp()
         .split(|b| *b == b'\n')
         .any(|line| line.strip_prefix(b"a=control:").is_some_and(|c| c.windows(3).any(|w| w == b"://")));
-    let same = |control: &Url| control.host() == url.host() && control.port() == url.port();
+    // As text: the same address is a name in a parsed URL and a number in one whose host was set.
+    let same = |control: &Url| control.host_str() == url.host_str() && control.port() == url.port();
     !repeats || (!absolute && session.streams().iter().filter_map(|s| s.control()).any(same))
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // and panic, and say what they skip
 
 pub mod gst_server;
+pub mod lossy;
 pub mod pull;
 
 use std::path::{Path, PathBuf};
