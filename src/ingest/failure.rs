@@ -109,6 +109,13 @@ impl Failure {
 
     /// An error after PLAY.
     pub fn of_session(error: &retina::Error) -> Self {
+        if error.to_string().starts_with("RTSP framing error") {
+            return Self::new(
+                ChannelState::Offline,
+                "garbage",
+                "sent bytes that are no RTSP; the session is set up anew",
+            );
+        }
         Self::new(ChannelState::Offline, "broken", format!("the connection broke ({}); tried again", first_line(error)))
     }
 

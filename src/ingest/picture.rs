@@ -21,8 +21,11 @@ pub fn glance(codec: Codec, data: &[u8]) -> Option<Glance> {
     match codec {
         Codec::Mjpeg => data.starts_with(&[0xff, 0xd8]).then_some(Glance { whole: true, irap: false }),
         Codec::H264 => {
-            let (_, first) = first_slice(data, |h| matches!(h & 0x1f, 1 | 2 | 5), 1)?;
-            Some(Glance { whole: first & 0x80 != 0, irap: false })
+            let (header, first) = first_slice(data, |h| matches!(h & 0x1f, 1 | 2 | 5), 1)?;
+            // Behind it stands the type of the slice; an IDR picture has I slices alone, written 7 or 2. Noise seldom
+            // hits that.
+            let intra = first == 0x88 || first & 0xf0 == 0xb0;
+            Some(Glance { whole: first & 0x80 != 0 && (header & 0x1f != 5 || intra), irap: false })
         }
         Codec::H265 => {
             let (header, first) = first_slice(data, |h| (h >> 1) & 0x3f < 32, 2)?;
@@ -67,7 +70,9 @@ mod tests {
         let begins_whole = |codec, data: &[u8]| glance(codec, data).is_some_and(|g| g.whole);
         let h264 = |b| [&[0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce, 0, 0, 0, 1, 0x65][..], &[b]].concat();
         assert!(begins_whole(Codec::H264, &h264(0x88)));
+        assert!(begins_whole(Codec::H264, &h264(0xb8)));
         assert!(!begins_whole(Codec::H264, &h264(0x40)), "a later slice");
+        assert!(!begins_whole(Codec::H264, &h264(0x9a)), "a P slice in an IDR picture");
         let h265 = |b| [&[0, 0, 0, 1, 0x40, 1, 0, 0, 0, 1, 0x26, 1][..], &[b]].concat();
         assert!(begins_whole(Codec::H265, &h265(0xaf)));
         assert!(!begins_whole(Codec::H265, &h265(0x2f)));

@@ -24,8 +24,10 @@ use crate::types::{AccessUnit, ChannelState, Clock, Codec, Mono};
 
 /// After this long of good running the next failure begins with the shortest wait again.
 const GOOD_RUN_MS: u64 = 60_000;
-/// Without a whole picture for this long among garbage the session is set up anew.
+/// Among garbage without a unit for this long the session is set up anew.
 const GARBAGE_MS: u64 = 5_000;
+/// Garbage is over when none came for this long: many a camera begins a session in the middle of a picture.
+const GARBAGE_OVER_MS: u64 = 2_000;
 /// Pictures come, but no key frame among them.
 const NO_KEY_MS: u64 = 60_000;
 /// Four waits of this length are ten minutes: five tries, which no camera takes for an attack.
@@ -109,8 +111,8 @@ struct Play {
     last_unit: Mono,
     /// Latest whole picture, given on or not.
     last_whole: Mono,
-    /// Garbage came since the latest whole picture.
-    garbage: bool,
+    /// First and latest garbage since the latest unit given on, while it goes on.
+    garbage: Option<(Mono, Mono)>,
     /// False until the next key unit, from which on units are given on again.
     in_sync: bool,
     up_since: Option<Mono>,
@@ -192,7 +194,7 @@ impl Task {
             began,
             last_unit: began,
             last_whole: began,
-            garbage: false,
+            garbage: None,
             in_sync: false,
             up_since: None,
             last_key: None,
@@ -228,7 +230,10 @@ impl Task {
                     Received::Report { rtp_90k, ntp } => play.camera.report(rtp_90k, ntp, self.clock.wall()),
                     Received::Damaged { reason, lost } => {
                         play.lost += lost;
-                        play.garbage = true;
+                        if reason == "garbage" {
+                            let now = self.clock.mono();
+                            play.garbage.get_or_insert((now, now)).1 = now;
+                        }
                         // What follows refers to what is missing.
                         play.in_sync = false;
                         self.counters.dropped(reason);
@@ -243,7 +248,6 @@ impl Task {
     fn unit(&mut self, unit: Unit, play: &mut Play) {
         let now = self.clock.now();
         play.lost += unit.lost;
-        play.garbage = false;
         play.last_whole = now.mono;
         play.new_parameters |= unit.new_parameters;
         if unit.key {
@@ -260,6 +264,7 @@ impl Task {
             }
         }
         play.last_unit = now.mono;
+        play.garbage = None;
         play.window.add(unit.data.len());
         self.counters.units.increment(1);
         self.counters.bytes.increment(unit.data.len() as u64);
@@ -287,7 +292,8 @@ impl Task {
     fn second(&mut self, reader: &Reader, play: &mut Play) -> Option<Failure> {
         let now = self.clock.mono();
         play.window.tick();
-        if play.garbage && now.since_ms(play.last_whole) >= GARBAGE_MS {
+        play.garbage = play.garbage.filter(|(_, latest)| now.since_ms(*latest) < GARBAGE_OVER_MS);
+        if play.garbage.is_some_and(|(first, _)| now.since_ms(first) >= GARBAGE_MS) {
             return Some(Failure::garbage());
         }
         let deadline_ms = u64::from(self.options.stall_deadline_s) * 1000;
