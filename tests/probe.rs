@@ -1,5 +1,5 @@
 //! `skyeye probe` against the camera farm: what it measures is what was played, and what fails has its word.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)] // tests panic
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // tests panic
 
 mod support;
 

@@ -452,6 +452,7 @@ mod tests {
 
     /// Not a benchmark, a guard: ten thousand channels must not make a decision slow. Target in release: under 2 us.
     #[test]
+    #[allow(clippy::print_stdout)]
     fn ten_thousand_channels_are_no_slower() {
         let clock = crate::types::Clock::start();
         let weights: Vec<f32> = (0..10_000).map(|n| 0.01 + (n % 997) as f32 / 10.0).collect();
