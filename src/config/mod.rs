@@ -129,7 +129,8 @@ impl Default for Media {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sample {
-    /// At most one look at a channel in this time; 0: every key frame.
+    /// At most one look at a channel in this time, where key frames come faster (every MJPEG picture is one); 0: every
+    /// key frame.
     pub patrol_interval_ms: u32,
     /// A channel that gets fewer looks than one in this time is reported.
     pub patrol_floor_s: u32,
@@ -137,7 +138,7 @@ pub struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { patrol_interval_ms: 0, patrol_floor_s: 120 }
+        Self { patrol_interval_ms: 500, patrol_floor_s: 120 }
     }
 }
 

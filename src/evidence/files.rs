@@ -232,6 +232,8 @@ impl Inner {
             bytes,
             width: jpeg.width,
             height: jpeg.height,
+            // Whoever stores the picture knows what was seen in it.
+            objects: Vec::new(),
         })
     }
 

@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use crate::{
     evidence::{Files, Jpeg},
     outbox::{FactIn, Ledger, LedgerError},
-    types::{AreaId, ChannelId, Event, Phase},
+    types::{AreaId, ChannelId, Event, Phase, payload::Media},
 };
 
 /// Lanes work side by side, so that commits of different channels are grouped; a channel always takes the same lane.
@@ -98,7 +98,8 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
         let mut media = Vec::new();
         if let Some(jpeg) = &item.snapshot {
             match files.store_snapshot(item.event.id, jpeg).await {
-                Ok(one) => media.push(one),
+                // The boxes of this very look: the event's own move on with every update.
+                Ok(one) => media.push(Media { objects: item.event.objects.clone(), ..one }),
                 Err(e) => {
                     metrics::counter!("skyeye_evidence_failed_total").increment(1);
                     tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}");

@@ -13,7 +13,7 @@ const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 /// Libraries that tell their life story at `info`; what they warn of is still heard. The embedded broker even says
 /// "anonymous authentication enabled" before it gets the gate that refuses the anonymous.
-const QUIET: &str = "mqtt5=warn,mqtt5_protocol=warn,ort=warn,rumqttc=warn,";
+const QUIET: &str = "retina=error,mqtt5=warn,mqtt5_protocol=warn,ort=warn,rumqttc=warn,";
 
 /// Starts logging. `RUST_LOG`, where set, wins over the configuration. A second call changes nothing.
 pub fn init_logs(config: &config::Telemetry) {

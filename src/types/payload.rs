@@ -62,6 +62,9 @@ pub struct Media {
     pub bytes: u64,
     pub width: u32,
     pub height: u32,
+    /// What was seen in this very picture: boxes to draw over it. The event's and the alert's own `objects` move on.
+    #[serde(default)]
+    pub objects: Vec<Object>,
 }
 
 /// Payload of `.../channel/{channel}/event/{type}`.

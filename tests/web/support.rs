@@ -144,6 +144,7 @@ impl World {
                 bytes: JPEG.len() as u64,
                 width: 1,
                 height: 1,
+                objects: Vec::new(),
             }],
             committed: seen,
         };
