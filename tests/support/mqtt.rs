@@ -79,6 +79,12 @@ impl Mosquitto {
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
+    /// An orderly stop, as a service manager does it: Mosquitto writes its store.
+    pub async fn stop(mut self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().await.unwrap();
+    }
 }
 
 /// What a subscriber got.
