@@ -500,7 +500,7 @@ step_console() {
 
 step_gateway() {
     step gateway
-    command -v cargo >/dev/null || fail "cargo is not there" "install Rust with rustup (https://rustup.rs)"
+    command -v cargo >/dev/null || fail "cargo is not there" "install Rust with rustup"
     local options=(--release --locked)
     ((OFFLINE == 0)) || options+=(--offline)
     echo "cargo build ${options[*]}"
