@@ -6,9 +6,10 @@ const gateway = process.env.SKYEYE_URL ?? 'http://127.0.0.1:8080';
 export default defineConfig({
   server: {
     proxy: {
-      '/api/': { target: gateway, headers: { origin: gateway } },
-      '/mqtt': { target: gateway, ws: true, headers: { origin: gateway } },
-      '/metrics': { target: gateway },
+      // The gateway takes requests of its own origin only.
+      '/api/': { target: gateway, changeOrigin: true, headers: { origin: gateway } },
+      '/mqtt': { target: gateway, changeOrigin: true, ws: true, headers: { origin: gateway } },
+      '/metrics': { target: gateway, changeOrigin: true },
     },
   },
   build: {

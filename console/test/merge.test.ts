@@ -1,7 +1,7 @@
 /* Whatever the order and however often messages come, the outcome is the same. */
 import { describe, expect, it } from 'vitest';
 import { readAlert, readEvent, readHealth, type Alert, type EventFact, type Health } from '../src/api/types';
-import { happenings, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, mergePictures, newestFirst } from '../src/state/merge';
+import { happenings, madeAt, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, mergePictured, mergePictures, newestFirst } from '../src/state/merge';
 import { alertJson, eventJson, healthJson, mediaJson, person } from './fixtures';
 
 const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
@@ -93,6 +93,17 @@ describe('happenings', () => {
     expect(first).toMatchObject({ id: 'e1', end: 'cleared' });
     expect((first?.ended ?? 0) - (first?.seen ?? 0)).toBe(30_000);
     expect(first?.pictured?.cursor).toBe(1);
+  });
+  it('tell start and picture also where only the end is listed', () => {
+    const id = '01a2050b-2346-74cc-a70e-035f2ebf7593';
+    const end = fact({ id, cursor: 9, phase: 'end', end: 'cleared', objects: [], media: [] });
+    expect(happenings([end])[0]).toMatchObject({ seen: 0x01a2050b2346 < end.seen ? 0x01a2050b2346 : end.seen, pictured: null });
+    const start = fact({ id, cursor: 4 });
+    const seen = mergePictured(mergePictured(new Map(), [end]), [start, fact({ id, cursor: 6, phase: 'update' })]);
+    expect(happenings([end], seen)[0]?.pictured).toBe(start);
+    expect(madeAt(id)).toBe(0x01a2050b2346);
+    expect(madeAt('e1')).toBeNaN();
+    expect(madeAt('01a2050b-2346-44cc-a70e-035f2ebf7593')).toBeNaN();
   });
   it('take each fact once', () => {
     const have = [fact({ cursor: 1 })];

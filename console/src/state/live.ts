@@ -6,7 +6,7 @@ import { create } from 'zustand';
 import type { Alert, EventFact, Health, NodeStatus } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
-import { mergeAlerts, mergeHealth, mergePictures, newestFirst, type PictureObjects } from './merge';
+import { mergeAlerts, mergeHealth, mergePictured, mergePictures, newestFirst, type PictureObjects } from './merge';
 
 export interface Live {
   alerts: ReadonlyMap<string, Alert>;
@@ -19,6 +19,8 @@ export interface Live {
   health: ReadonlyMap<string, Health>;
   nodes: ReadonlyMap<string, NodeStatus>;
   pictures: ReadonlyMap<string, PictureObjects>;
+  /** By event, the fact that its picture and boxes came with. */
+  pictured: ReadonlyMap<string, EventFact>;
   /** Names of areas by id, as far as the channels tell them. */
   areas: ReadonlyMap<string, string>;
   feed: { state: FeedState; since: number; everLive: boolean };
@@ -34,6 +36,7 @@ const empty: Live = {
   health: new Map(),
   nodes: new Map(),
   pictures: new Map(),
+  pictured: new Map(),
   areas: new Map(),
   feed: { state: 'reconnecting', since: Date.now(), everLive: false },
   arrival: { count: 0, latest: null },
@@ -89,6 +92,8 @@ export function absorb(alerts: readonly Alert[], live = false, events: readonly 
     const pictures = mergePictures(s.pictures, [...events, ...alerts]);
     const part: Partial<Live> = {};
     if (pictures !== s.pictures) part.pictures = pictures;
+    const pictured = mergePictured(s.pictured, events);
+    if (pictured !== s.pictured) part.pictured = pictured;
     if (merged.alerts !== s.alerts) {
       part.alerts = merged.alerts;
       part.order = [...merged.alerts.values()].sort(newestFirst);

@@ -87,6 +87,31 @@ export function mergePictures(
   return next ?? have;
 }
 
+/** Keeps, by event, the earliest fact that has picture and boxes: an end has neither, and lists tell the latest fact. */
+export function mergePictured(have: ReadonlyMap<string, EventFact>, facts: readonly EventFact[]): ReadonlyMap<string, EventFact> {
+  let next: Map<string, EventFact> | null = null;
+  for (const fact of facts) {
+    if (fact.media.length === 0 || fact.objects.length === 0) continue;
+    const old = (next ?? have).get(fact.id);
+    if (old && old.cursor <= fact.cursor) continue;
+    next ??= new Map(have);
+    next.set(fact.id, fact);
+  }
+  if (next) {
+    for (const key of next.keys()) {
+      if (next.size <= MAX_PICTURES) break;
+      next.delete(key);
+    }
+  }
+  return next ?? have;
+}
+
+/** When an id of version 7 was made, which for an event is when it was first seen; NaN for any other id. */
+export function madeAt(id: string): number {
+  const hex = id.replaceAll('-', '');
+  return /^[0-9a-f]{12}7[0-9a-f]{19}$/i.test(hex) ? Number.parseInt(hex.slice(0, 12), 16) : Number.NaN;
+}
+
 /** One happening out of its facts (start, updates, end carry one id). */
 export interface Happening {
   id: string;
@@ -98,7 +123,7 @@ export interface Happening {
   pictured: EventFact | null;
 }
 
-export function happenings(facts: readonly EventFact[]): Happening[] {
+export function happenings(facts: readonly EventFact[], pictured: ReadonlyMap<string, EventFact> = new Map()): Happening[] {
   const byId = new Map<string, EventFact[]>();
   for (const f of facts) {
     const group = byId.get(f.id);
@@ -113,14 +138,19 @@ export function happenings(facts: readonly EventFact[]): Happening[] {
     const end = group.find((f) => f.phase === 'end') ?? null;
     out.push({
       id,
-      seen: first.seen,
+      seen: first.phase === 'start' ? first.seen : earliest(pictured.get(id)?.seen, madeAt(id), first.seen),
       ended: end ? end.seen : null,
       end: end?.end ?? null,
       latest,
-      pictured: group.find((f) => f.media.length > 0) ?? null,
+      pictured: pictured.get(id) ?? group.find((f) => f.media.length > 0) ?? null,
     });
   }
   return out.sort((a, b) => b.seen - a.seen);
+}
+
+function earliest(...times: (number | undefined)[]): number {
+  const known = times.filter((t): t is number => t !== undefined && Number.isFinite(t));
+  return known.length > 0 ? Math.min(...known) : Number.NaN;
 }
 
 /** Adds facts to a list of facts, once each. */

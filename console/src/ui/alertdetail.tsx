@@ -1,10 +1,10 @@
 /* The chosen alert: its picture with boxes and zone, what can be done, what is known, its events and its history. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
-import type { Alert, AlertDetail as Detail, EventFact, Zone } from '../api/types';
+import type { Alert, AlertDetail as Detail, EventFact, Media, Zone } from '../api/types';
 import { useTimes } from '../lib/hooks';
 import { errorText, kindText, rateText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
@@ -24,7 +24,7 @@ function useDetail(id: string) {
     queryKey: key,
     queryFn: async () => {
       const found = await api.alert(id);
-      absorb([found.alert]);
+      absorb([found.alert], false, found.events);
       return found;
     },
   });
@@ -55,7 +55,13 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const query = useDetail(id);
   const area = useAreaText(alert?.area ?? []);
   const [event, setEvent] = useState<string | null>(null);
-  const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
+  const stage = useRef<HTMLDivElement>(null);
+  const choose = (next: string): void => {
+    setEvent(next);
+    stage.current?.scrollIntoView({ block: 'nearest' });
+  };
+  const pictured = useLive((s) => s.pictured);
+  const groups = useMemo(() => happenings(query.data?.events ?? [], pictured), [query.data, pictured]);
 
   if (!alert) {
     if (query.isPending || query.isFetching) return <Loading text={t('detail.loading')} />;
@@ -97,9 +103,9 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
       </header>
       <AlertActions alert={alert} />
       <div className="alert-body">
-        <div className="alert-main">
-          <AlertPicture alert={alert} group={group} />
-          <Trace groups={groups} alert={alert} chosen={event ?? alert.lastEvent} onChoose={setEvent} />
+        <div className="alert-main" ref={stage}>
+          <AlertPicture alert={alert} group={group} groups={groups} />
+          <Trace groups={groups} alert={alert} chosen={event ?? alert.lastEvent} onChoose={choose} />
         </div>
         <div className="alert-side">
           <AlertFacts alert={alert} fact={(group ?? groups[0])?.pictured ?? (group ?? groups[0])?.latest ?? null} />
@@ -111,7 +117,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
             <h3>
               {t('detail.events')} <span className="num dim">{alert.events}</span>
             </h3>
-            <EventList groups={groups} chosen={event ?? alert.lastEvent} onChoose={setEvent} loading={query.isPending} />
+            <EventList groups={groups} chosen={event ?? alert.lastEvent} onChoose={choose} loading={query.isPending} />
           </section>
         </div>
       </div>
@@ -127,12 +133,16 @@ function useZone(channel: string, zone: string | null): Zone[] {
   }, [channels.data, channel, zone]);
 }
 
-function AlertPicture({ alert, group }: { alert: Alert; group: Happening | null }) {
+function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening | null; groups: readonly Happening[] }) {
   const { t } = useTranslation();
   const times = useTimes();
   const latest = usePictureObjects(alert);
   const pictured: EventFact | null = group?.pictured ?? null;
-  const media = group ? pictured?.media[0] : alert.media[0];
+  const own = alert.media[0];
+  // An event's picture has a known address also where no fact that names it was seen.
+  const media: Media | undefined = group
+    ? (pictured?.media[0] ?? (own && { ...own, sha256: '', url: `/api/v1/events/${encodeURIComponent(group.id)}/snapshot` }))
+    : own;
   const objects = group ? (pictured?.objects ?? []) : latest;
   const zones = useZone(alert.channel, (group ? group.latest.zone : null) ?? alert.zone);
   const [failed, setFailed] = useState('');
@@ -141,7 +151,9 @@ function AlertPicture({ alert, group }: { alert: Alert; group: Happening | null 
   const [outline, setOutline] = useState(true);
   const width = media && media.width > 0 ? media.width : 16;
   const height = media && media.height > 0 ? media.height : 9;
-  const seen = group ? group.seen : alert.opened;
+  // The time is that of the picture, not that of the alert, which may have begun long before.
+  const source = group ? pictured : groups.find((g) => g.pictured?.media[0]?.url === media?.url)?.pictured;
+  const seen = source?.seen ?? group?.seen ?? alert.updated;
   return (
     <figure className="stage">
       <div className="picture-space" style={{ aspectRatio: `${width} / ${height}`, '--ratio': width / height } as React.CSSProperties}>
@@ -170,7 +182,7 @@ function AlertPicture({ alert, group }: { alert: Alert; group: Happening | null 
       </div>
       <figcaption>
         <span className="num">{times.moment(seen, 'full')}</span>
-        <span className="dim num">{t('detail.objects', { count: objects.length })}</span>
+        {(!group || pictured) && <span className="dim num">{t('detail.objects', { count: objects.length })}</span>}
         <span className="grow" />
         <button type="button" className="toggle" aria-pressed={boxes} onClick={() => setBoxes(!boxes)}>
           {t('detail.boxes')}

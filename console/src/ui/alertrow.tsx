@@ -38,7 +38,8 @@ export function Thumb({ alert }: { alert: Alert }) {
 export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const me = useSession((s) => s.session?.user);
-  const area = useAreaText(alert.area);
+  // The last levels tell most; the detail shows the whole path.
+  const area = useAreaText(alert.area.slice(-2));
   const counts = objectCounts(alert.objects);
   const [first] = counts;
   const more = counts.length > 1 || (first?.count ?? 0) > 1;
@@ -57,7 +58,10 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
           )}
         </span>
         <span className="row-channel">{alert.channelName}</span>
-        <span className="row-area">{area}</span>
+        <span className="row-area">
+          {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })} · </span>}
+          {area}
+        </span>
       </span>
       <span className="row-side">
         <Age at={alert.opened} className="row-age" />
@@ -68,7 +72,6 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
           ) : (
             <span className={alert.active ? 'going' : 'dim'}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
           )}
-          {alert.events > 1 && <span className="num dim">{t('alerts.events', { count: alert.events })}</span>}
         </span>
       </span>
     </>

@@ -3,7 +3,6 @@ import { useTranslation } from 'react-i18next';
 import { ALERT_ACTIONS, type Alert, type HistoryEntry } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
 import type { Happening } from '../state/merge';
-import { Icon } from './icons';
 import { Skeleton } from './parts';
 
 const W = 1000;
@@ -106,7 +105,6 @@ export function EventList({
                   </>
                 )}
               </span>
-              {g.pictured && <Icon name="picture" />}
             </button>
           </li>
         ))}
