@@ -182,6 +182,9 @@ check "it runs as its own user" runs_as skyeye
 check "its data is its own" test "$(inside stat -c '%U %a' /var/lib/skyeye)" = "skyeye 700"
 check "it answers on its port" eventually 5 alive
 check "its journal is readable" eventually 5 journal_has .
+if compgen -G "$ROOT/.cache/models/*.onnx" >/dev/null; then
+    check "its sandbox lets it load its detector" eventually 20 journal_has "looking.*workers"
+fi
 
 pid=$(property MainPID)
 inside kill -KILL "$pid"
