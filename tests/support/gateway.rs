@@ -274,7 +274,7 @@ impl Gateway {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.web)
     }
 
