@@ -1,4 +1,5 @@
 //! `skyeye models` with real weights and the real runtime library, in a folder of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests panic
 
 mod support;
 

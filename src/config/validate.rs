@@ -212,7 +212,7 @@ pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
     }
     let ip = match url.host() {
         None => return Err("names no host; e.g. \"rtsp://192.168.1.20/stream1\"".into()),
-        Some(url::Host::Domain(name)) if name == "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        Some(url::Host::Domain("localhost")) => Some(IpAddr::from([127, 0, 0, 1])),
         // A scheme that the URL standard does not know keeps an IPv4 address as a name.
         Some(url::Host::Domain(name)) => name.parse().ok(),
         Some(url::Host::Ipv4(ip)) => Some(ip.into()),

@@ -330,8 +330,8 @@ mod tests {
             width: w,
             height: h,
             format,
-            full_range: seed % 2 == 0,
-            bt709: seed % 3 == 0,
+            full_range: seed.is_multiple_of(2),
+            bt709: seed.is_multiple_of(3),
             planes: Box::new(Test(planes.collect())),
         }
     }
@@ -365,7 +365,7 @@ mod tests {
     fn check(format: PixelFormat, w: u32, h: u32, input: (u32, u32), pad: usize, seed: u32) {
         let frame = frame(format, w, h, pad, seed);
         let mut letterbox =
-            Letterbox::new(input.0, input.1, if seed % 5 == 0 { Colour::Bgr } else { Colour::Rgb }, 114.0);
+            Letterbox::new(input.0, input.1, if seed.is_multiple_of(5) { Colour::Bgr } else { Colour::Rgb }, 114.0);
         let mut tensor = vec![f32::NAN; letterbox.len()];
         let placed = letterbox.fill(&frame, &mut tensor).unwrap();
         let out = (placed.width as usize, placed.height as usize);
