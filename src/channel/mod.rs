@@ -44,7 +44,7 @@ struct Health {
 }
 
 impl Entry {
-    fn new(config: config::Channel, area: Vec<AreaId>, clock: Clock) -> Self {
+    fn new(config: config::Channel, area: Vec<AreaId>, clock: Clock, version: u64) -> Self {
         let health = if config.enabled {
             ChannelHealth::new(ChannelState::Connecting, "waits for its first session", clock.wall())
         } else {
@@ -55,8 +55,10 @@ impl Entry {
             )
         };
         count_state(health.state, 1.0);
-        let shared =
-            Shared { health: Mutex::new(Health { told: health.clone(), now: health }), version: AtomicU64::new(1) };
+        let shared = Shared {
+            health: Mutex::new(Health { told: health.clone(), now: health }),
+            version: AtomicU64::new(version),
+        };
         Self { config, area, shared: Arc::new(shared) }
     }
 
@@ -146,9 +148,14 @@ impl Registry {
             let area = config.area_path(channel);
             let entry = Arc::new(match old.by_id.get(&channel.id) {
                 Some(before) if before.config.enabled == channel.enabled => {
+                    if before.area != area {
+                        // Health is told with the area, and whose it is hangs on it.
+                        before.shared.version.fetch_add(1, Ordering::Release);
+                    }
                     Entry { config: channel.clone(), area, shared: before.shared.clone() }
                 }
-                _ => Entry::new(channel.clone(), area, self.clock),
+                // The version goes on from where it was: begun anew, it might be the very number that was told last.
+                before => Entry::new(channel.clone(), area, self.clock, before.map_or(0, |b| b.version()) + 1),
             });
             new.by_id.insert(channel.id.clone(), entry.clone());
             new.in_order.push(entry);
@@ -199,6 +206,22 @@ mod tests {
         assert_eq!(entry.version(), start + 2);
         entry.update(|h| h.state = ChannelState::Running);
         assert_eq!(entry.version(), start + 3);
+    }
+
+    #[test]
+    fn what_a_reload_changes_in_health_is_news() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let version = |id: &str| registry.get(&ChannelId::new(id).unwrap()).unwrap().version();
+        let (a, b) = (version("a"), version("b"));
+        registry.apply(&config(&TWO.replace("enabled = false", "enabled = true")));
+        assert!(version("a") > a, "switched on before its health was ever touched");
+        assert_eq!(version("b"), b);
+        let text = format!(
+            "[[area]]\nid = \"x\"\nname = \"x\"\nkind = \"grid\"\n{}",
+            TWO.replacen("url", "area = \"x\"\nurl", 1)
+        );
+        registry.apply(&config(&text));
+        assert!(version("b") > b, "moved to another area");
     }
 
     #[test]
