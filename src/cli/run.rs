@@ -61,17 +61,32 @@ impl Signals {
 pub async fn until_stopped(node: Node, mut signals: Signals) {
     notify(&[NotifyState::Ready]);
     let mut watchdog = tokio::time::interval(Duration::from_secs(5));
+    // A reload may have to wait for a slow disk: meanwhile a stop and the watchdog are served, and a further SIGHUP asks
+    // for one more round.
+    let (mut reload, mut wanted) = (None, false);
     loop {
+        let reloaded = async {
+            match &mut reload {
+                Some(reload) => reload.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             stop = signals.stop_or_reload() => {
                 if stop {
                     break;
                 }
-                node.reload().await;
+                wanted = true;
             }
+            () = reloaded => reload = None,
             _ = watchdog.tick() => notify(&[NotifyState::Watchdog]),
         }
+        if wanted && reload.is_none() {
+            wanted = false;
+            reload = Some(Box::pin(node.reload()));
+        }
     }
+    drop(reload);
     notify(&[NotifyState::Stopping]);
     tracing::info!("stopping; a second signal ends at once");
     tokio::select! {

@@ -1,7 +1,10 @@
 //! Where an access unit goes: into the pre-roll ring, and, if it is worth a look, to the schedule. Called on the tasks
 //! that read sockets, so it never blocks.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crate::{
     ingest::Sink,
@@ -18,16 +21,16 @@ pub struct Intake {
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
     /// False until a detector is loaded: then pictures are kept, and nothing is queued for nobody.
-    pub looking: std::sync::atomic::AtomicBool,
+    pub looking: AtomicBool,
 }
 
 impl Sink for Intake {
     fn unit(&self, unit: AccessUnit) {
-        self.media.push(&unit);
+        // First: a channel that a reload took away must leave nothing behind.
         let Some(watch) = self.watches.get(&unit.channel) else { return };
+        self.media.push(&unit);
         watch.unit_at(unit.ingested);
-        if watch.is_watched() && self.looking.load(std::sync::atomic::Ordering::Relaxed) && self.patrol.consider(&unit)
-        {
+        if watch.is_watched() && self.looking.load(Ordering::Relaxed) && self.patrol.consider(&unit) {
             self.queue.offer(Sample { offered: unit.ingested, unit });
         }
     }

@@ -1,12 +1,17 @@
-//! The pool of workers, and the detector that they look with. A model that cannot be loaded leaves the node running and
-//! says so; a reload tries again.
+//! The pool of workers, and the detector that they look with.
+//!
+//! A model that cannot be loaded leaves the node running and says so; a reload tries again. A worker that hangs in a
+//! decoder or in inference is given up and another takes its place, at most as many times at once as the pool is large:
+//! a thread that hangs keeps its memory.
 
 use std::{
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use anyhow::Context;
+use parking_lot::Mutex;
 
 use crate::{
     config::Config,
@@ -15,26 +20,45 @@ use crate::{
     node::{
         Inner,
         intake::Intake,
-        worker::{self, Shared},
+        worker::{self, Beat, Shared},
     },
 };
 
-/// The running workers; empty while there is no detector.
+/// A look takes milliseconds; with the tick of a second a worker that hangs is noticed within 5 s.
+const HANGS_AFTER_MS: u64 = 4000;
+
+/// The running workers; none while there is no detector.
 #[derive(Default)]
 pub struct Lookers {
-    threads: Vec<JoinHandle<()>>,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Default)]
+struct Pool {
+    at_work: Vec<Looker>,
+    /// Given up, and not yet come back.
+    hanging: Vec<JoinHandle<()>>,
+    size: usize,
+    /// What a further worker needs.
+    with: Option<(Arc<Shared>, Config)>,
+}
+
+struct Looker {
+    number: usize,
+    thread: JoinHandle<()>,
+    beat: Arc<Beat>,
 }
 
 impl Lookers {
     /// Loads the model and starts the workers, or says in the node's status why not.
-    pub async fn start(inner: &Arc<Inner>, intake: &Arc<Intake>, config: &Config) -> Self {
+    pub async fn start(&self, inner: &Inner, intake: &Intake, config: &Config) {
         let wanted = config.clone();
         let loaded = tokio::task::spawn_blocking(move || detectors(&wanted)).await;
         let detectors = match loaded.map_err(anyhow::Error::from).and_then(|r| r) {
             Ok(detectors) => detectors,
             Err(e) => {
                 inner.set_degraded("look", Some(format!("nothing is detected: {e:#}")));
-                return Self::default();
+                return;
             }
         };
         let shared = Arc::new(Shared {
@@ -45,52 +69,126 @@ impl Lookers {
             limits: DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) },
             jpeg_quality: config.evidence.jpeg_quality,
         });
-        let mut threads = Vec::new();
+        let mut pool = self.pool.lock();
+        pool.size = detectors.len();
+        pool.with = Some((shared.clone(), config.clone()));
         for (number, detector) in detectors.into_iter().enumerate() {
-            match worker::start(number, shared.clone(), detector) {
-                Ok(thread) => threads.push(thread),
-                Err(e) => tracing::error!("worker {number} cannot be started: {e}"),
-            }
+            pool.add(number, &shared, detector);
         }
-        tracing::info!(workers = threads.len(), model = %config.infer.model, "looking");
+        let started = pool.at_work.len();
+        drop(pool);
+        if started == 0 {
+            inner.set_degraded("look", Some("nothing is detected: no worker could be started".into()));
+            return;
+        }
+        tracing::info!(workers = started, model = %config.infer.model, "looking");
         inner.set_degraded("look", None);
-        intake.looking.store(!threads.is_empty(), Ordering::Relaxed);
-        Self { threads }
+        intake.looking.store(true, Ordering::Relaxed);
     }
 
     pub fn is_empty(&self) -> bool {
-        self.threads.is_empty()
+        self.pool.lock().size == 0
     }
 
-    /// Waits for the workers after their queue was closed.
-    pub async fn join(self) {
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in self.threads {
+    /// Once a second: puts another worker in the place of one that hangs.
+    pub async fn watch_over(&self, inner: &Inner) {
+        let missing = self.give_up(inner);
+        for number in missing {
+            let with = self.pool.lock().with.clone();
+            let Some((shared, config)) = with else { return };
+            let opened = tokio::task::spawn_blocking(move || opener(&config)?()).await;
+            match opened.map_err(anyhow::Error::from).and_then(|r| r) {
+                Ok(detector) => self.pool.lock().add(number, &shared, detector),
+                Err(e) => tracing::error!("worker {number} has no successor: {e:#}"),
+            }
+        }
+    }
+
+    /// Gives the numbers of the workers that need a successor.
+    fn give_up(&self, inner: &Inner) -> Vec<usize> {
+        let now = inner.clock.mono();
+        let mut pool = self.pool.lock();
+        if pool.size == 0 {
+            return Vec::new();
+        }
+        pool.hanging.retain(|thread| !thread.is_finished());
+        let (mut stay, mut missing) = (Vec::new(), Vec::new());
+        for looker in std::mem::take(&mut pool.at_work) {
+            let Some(channel) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
+                stay.push(looker);
+                continue;
+            };
+            metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
+            tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
+            // The worker itself says nothing more about it.
+            inner.queue.done(&channel);
+            pool.hanging.push(looker.thread);
+            if pool.hanging.len() <= pool.size {
+                missing.push(looker.number);
+            }
+        }
+        pool.at_work = stay;
+        let (hanging, at_work) = (pool.hanging.len(), pool.at_work.len() + missing.len());
+        drop(pool);
+        metrics::gauge!("skyeye_node_workers_hanging").set(hanging as f64);
+        inner.set_degraded(
+            "hang",
+            (hanging > 0)
+                .then(|| format!("{hanging} workers hang in decoding or inference, {at_work} go on; see the log")),
+        );
+        missing
+    }
+
+    /// Waits for the workers after their queue was closed; not for those that hang.
+    pub async fn join(&self, within: Duration) {
+        let threads: Vec<_> = self.pool.lock().at_work.drain(..).map(|l| l.thread).collect();
+        let ended = async {
+            for thread in threads {
+                // Looked at, not joined: a thread that hangs must not hold up the end of the process.
+                while !thread.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 if thread.join().is_err() {
                     tracing::error!("a worker ended by a panic");
                 }
             }
-        });
-        if let Err(e) = joined.await {
-            tracing::error!("the workers could not be joined: {e}");
+        };
+        if tokio::time::timeout(within, ended).await.is_err() {
+            tracing::error!("not all workers ended within {within:?}; what they had in hand is lost");
+        }
+    }
+}
+
+impl Pool {
+    fn add(&mut self, number: usize, shared: &Arc<Shared>, detector: Detector) {
+        let beat = Arc::new(Beat::default());
+        match worker::start(number, shared.clone(), detector, beat.clone()) {
+            Ok(thread) => self.at_work.push(Looker { number, thread, beat }),
+            Err(e) => tracing::error!("worker {number} cannot be started: {e}"),
         }
     }
 }
 
 /// One detector a worker.
 fn detectors(config: &Config) -> anyhow::Result<Vec<Detector>> {
-    decode::init()?;
-    let manifest = Manifest::load(&config.infer.models_dir, None)?;
-    let model = manifest.get(config.infer.model.as_str())?;
-    let runtime = Runtime::load(&config.infer.runtime)?;
     let workers = match config.decode.workers {
         0 => std::thread::available_parallelism().context("the number of cores is unknown; set decode.workers")?.get(),
         n => n as usize,
     };
+    let open = opener(config)?;
+    (0..workers).map(|_| open()).collect()
+}
+
+/// Opens the configured model as often as wanted.
+fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Detector>> {
+    decode::init()?;
+    let manifest = Manifest::load(&config.infer.models_dir, None)?;
+    let model = manifest.get(config.infer.model.as_str())?.clone();
+    let runtime = Runtime::load(&config.infer.runtime)?;
     let options = DetectorOptions {
         min_score: config.infer.min_score,
         nms_iou: config.infer.nms_iou,
         ..DetectorOptions::default()
     };
-    (0..workers).map(|_| Ok(Detector::open(&runtime, model, &options)?)).collect()
+    Ok(move || Ok(Detector::open(&runtime, &model, &options)?))
 }

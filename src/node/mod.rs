@@ -1,9 +1,11 @@
 //! One running gateway: makes every stage, ties them together, and takes them down in order.
 //!
 //! The order of a start is that nothing runs before what it hands to: ledger, workers, broker, web, and the cameras
-//! last. A stop goes the other way: no more pictures, no more looks, open events end as `reconfigured`, the ledger takes
-//! what is under way, the publisher drains, the broker goes. What cannot be had (a model, the broker's port) does not
-//! keep the cameras from being read: the node says what is degraded.
+//! last. What can be refused (a port that is taken, a folder, a certificate) is asked for before the first worker runs, and
+//! a refusal closes the ledger again; a model that cannot be had is no refusal, the cameras are read and the node says
+//! what is degraded. A stop goes the other way: no more pictures, no more looks, open events end as `reconfigured`, the
+//! ledger takes what is under way, the publisher drains, the broker goes. Each step of a stop is bounded in time: a disk
+//! that does not answer or a worker that hangs must not keep the process from ending.
 
 mod intake;
 mod look;
@@ -68,6 +70,9 @@ use crate::{
     },
     web::{self, AppState, Ports, ports::ChannelView},
 };
+
+/// A step of the stop that waits for others takes at most this long; all together end within 10 s.
+const STEP: Duration = Duration::from_secs(2);
 
 /// What every part of the node may read.
 pub struct Inner {
@@ -147,7 +152,7 @@ pub struct Node {
     web_addr: std::net::SocketAddr,
     ingest: Arc<Ingest>,
     intake: Arc<Intake>,
-    lookers: Mutex<Lookers>,
+    lookers: Arc<Lookers>,
     publisher: Arc<Publisher>,
     broker: Option<EmbeddedBroker>,
     /// Ends the tasks that go by the clock.
@@ -167,12 +172,43 @@ impl Node {
         let metrics = telemetry::init_metrics()?;
         raise_file_limit(config.channel.len());
         let clock = Clock::start();
+        let bound = web::bind(&config.web)?;
         private_dir(&config.node.data_dir)?;
         let book = AlertBook::new(config.alert.clone());
         let ledger = Ledger::open(LedgerOptions::new(&config, Box::new(book), clock)).await?;
+        let started = Self::over(ledger.clone(), bound, metrics, clock, config, config_path, demo).await;
+        if started.is_err() {
+            ledger.close().await;
+        }
+        started
+    }
+
+    /// Starts everything over an open ledger and a bound socket. Up to the first worker it may fail, and all that was
+    /// made ends with its owner; from there on it may not.
+    async fn over(
+        ledger: Ledger,
+        bound: web::Bound,
+        metrics: PrometheusHandle,
+        clock: Clock,
+        config: Config,
+        config_path: PathBuf,
+        demo: bool,
+    ) -> anyhow::Result<Node> {
         let files = Files::open(&config.node.data_dir.join("evidence"), clock, config.evidence.clone())
             .context("the evidence folder cannot be used")?;
         let files = Arc::new(files);
+        let broker = match config.publish.broker {
+            BrokerKind::Embedded => Some(EmbeddedBroker::start(&config.publish, &config.node, clock).await?),
+            BrokerKind::External => None,
+        };
+        let options = PublishOptions::from_config(
+            &config.publish,
+            &config.node,
+            ledger.boot(),
+            env!("CARGO_PKG_VERSION"),
+            clock,
+            broker.as_ref().map(|b| b as &dyn Broker),
+        )?;
         let (pump, lanes) = Pump::start(&ledger, &files);
         let media = Arc::new(Media::new(&config.media, memory_bytes()));
         let queue = Arc::new(Queue::new(u64::from(config.schedule.deadline_ms), clock));
@@ -201,7 +237,10 @@ impl Node {
             degraded: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
         });
-        for entry in registry.channels() {
+        let web_addr = bound.address();
+        let (state, first_password) = web_state(&inner, &config, demo).await?;
+
+        for entry in registry.channels().into_iter().filter(|e| e.config.enabled) {
             watch(&inner, &config, entry);
         }
         let intake = Arc::new(Intake {
@@ -211,35 +250,31 @@ impl Node {
             watches,
             looking: AtomicBool::new(false),
         });
-        let lookers = Lookers::start(&inner, &intake, &config).await;
-
-        let broker = match config.publish.broker {
-            BrokerKind::Embedded => Some(EmbeddedBroker::start(&config.publish, &config.node, clock).await?),
-            BrokerKind::External => None,
-        };
+        let lookers = Arc::new(Lookers::default());
+        lookers.start(&inner, &intake, &config).await;
         let (commands_tx, commands_rx) = mpsc::channel(256);
-        let options = PublishOptions::from_config(
-            &config.publish,
-            &config.node,
-            ledger.boot(),
-            env!("CARGO_PKG_VERSION"),
-            clock,
-            broker.as_ref().map(|b| b as &dyn Broker),
-        )?;
         let publisher =
             Arc::new(Publisher::start(options, Arc::new(LedgerSource(ledger.clone())), states, commands_tx));
-
-        let (web_addr, web, stop_web, first_password) = start_web(&inner, &config, demo).await?;
+        let stop_web = CancellationToken::new();
+        let web = tokio::spawn({
+            let cancel = stop_web.clone();
+            async move {
+                if let Err(e) = bound.serve(state, cancel).await {
+                    tracing::error!("the web stage ended: {e}");
+                }
+            }
+        });
         let stop_ticks = CancellationToken::new();
         let ticks = vec![
             tokio::spawn(tick::lost(inner.clone(), stop_ticks.clone())),
+            tokio::spawn(tick::workers(inner.clone(), lookers.clone(), stop_ticks.clone())),
             tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
             tokio::spawn(source::commands(ledger, commands_rx)),
         ];
 
         let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
-        ingest.apply(&specs(&config, &registry));
+        ingest.apply(&specs(&config, &registry).await);
         inner.up.store(true, Ordering::Relaxed);
         tracing::info!(site = %inner.site, node = %inner.id, channels = config.channel.len(), web = %web_addr, "up");
         Ok(Node {
@@ -249,7 +284,7 @@ impl Node {
             web_addr,
             ingest,
             intake,
-            lookers: Mutex::new(lookers),
+            lookers,
             publisher,
             broker,
             stop_ticks,
@@ -281,23 +316,30 @@ impl Node {
         self.inner.up.store(false, Ordering::Relaxed);
         self.ingest.stop().await;
         self.inner.queue.close();
-        let lookers = std::mem::take(&mut *self.lookers.lock());
-        lookers.join().await;
         self.stop_ticks.cancel();
-        for watch in self.inner.watches.all() {
-            let events = watch.analysis.lock().rules.finish(self.inner.clock.now());
-            for event in events {
-                self.inner.pump.put(item(&watch, event)).await;
+        self.lookers.join(STEP).await;
+        let committed = async {
+            for watch in self.inner.watches.all() {
+                // Held by a worker that waits for room or hangs: its events end as interrupted at the next start.
+                let Some(events) = watch.analysis.try_lock().map(|mut a| a.rules.finish(self.inner.clock.now())) else {
+                    continue;
+                };
+                for event in events {
+                    self.inner.pump.put(item(&watch, event)).await;
+                }
             }
-        }
-        self.inner.pump.close();
-        for lane in self.lanes {
-            ended("a lane of the pump", lane).await;
+            self.inner.pump.close();
+            for lane in self.lanes {
+                ended("a lane of the pump", lane).await;
+            }
+        };
+        if tokio::time::timeout(STEP, committed).await.is_err() {
+            tracing::error!("the disk takes no events; those still open end as interrupted at the next start");
         }
         for tick in self.ticks {
             tick.abort();
         }
-        self.publisher.shutdown(Duration::from_secs(3)).await;
+        self.publisher.shutdown(STEP).await;
         self.stop_web.cancel();
         ended("the web stage", self.web).await;
         self.inner.ledger.close().await;
@@ -326,30 +368,34 @@ fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
     inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
 }
 
-/// What ingest shall pull. A channel that cannot be pulled says why in its health.
-fn specs(config: &Config, registry: &Registry) -> Vec<ChannelSpec> {
-    let mut specs = Vec::new();
-    for channel in config.channel.iter().filter(|c| c.enabled) {
-        match ChannelSpec::of(config, channel) {
-            Ok(spec) => specs.push(spec),
-            Err(sentence) => {
-                if let Some(entry) = registry.get(&channel.id) {
-                    entry.update(|h| {
-                        h.state = ChannelState::Misconfigured;
-                        h.reason = sentence;
-                    });
+/// What ingest shall pull; reads the passwords' files. A channel that cannot be pulled says why in its health.
+async fn specs(config: &Config, registry: &Arc<Registry>) -> Vec<ChannelSpec> {
+    let (config, registry) = (config.clone(), registry.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let mut specs = Vec::new();
+        for channel in config.channel.iter().filter(|c| c.enabled) {
+            match ChannelSpec::of(&config, channel) {
+                Ok(spec) => specs.push(spec),
+                Err(sentence) => {
+                    if let Some(entry) = registry.get(&channel.id) {
+                        entry.update(|h| {
+                            h.state = ChannelState::Misconfigured;
+                            h.reason = sentence;
+                        });
+                    }
                 }
             }
         }
-    }
-    specs
+        specs
+    });
+    made.await.unwrap_or_else(|e| {
+        tracing::error!("the channels' specifications could not be made: {e}");
+        Vec::new()
+    })
 }
 
-async fn start_web(
-    inner: &Arc<Inner>,
-    config: &Config,
-    demo: bool,
-) -> anyhow::Result<(std::net::SocketAddr, JoinHandle<()>, CancellationToken, Option<Secret>)> {
+/// The web stage's state over the ports of this node, and the one-time password if there is one.
+async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::Result<(AppState, Option<Secret>)> {
     let ports = Arc::new(WebPorts(inner.clone()));
     let (feed, _) = broadcast::channel(4096);
     tokio::spawn(forward(inner.ledger.committed(), feed.clone()));
@@ -370,16 +416,7 @@ async fn start_web(
     if demo && password.is_none() {
         password = Some(state.auth().reset_one_time(&UserId::new("admin")?).await?);
     }
-    let bound = web::bind(&config.web)?;
-    let addr = bound.address();
-    let stop = CancellationToken::new();
-    let cancel = stop.clone();
-    let task = tokio::spawn(async move {
-        if let Err(e) = bound.serve(state, cancel).await {
-            tracing::error!("the web stage ended: {e}");
-        }
-    });
-    Ok((addr, task, stop, password))
+    Ok((state, password))
 }
 
 /// Passes messages on to the consoles' feeds. One that is lost here is in `/changes`.
@@ -434,7 +471,7 @@ fn raise_file_limit(channels: usize) {
         return;
     }
     limit.current = Some(limit.maximum.map_or(wanted, |max| wanted.min(max)));
-    match setrlimit(Resource::Nofile, limit.clone()) {
+    match setrlimit(Resource::Nofile, limit) {
         Ok(()) if limit.current < Some(wanted) => {
             tracing::warn!(
                 "{channels} channels want {wanted} open files; the limit is {:?}: raise LimitNOFILE",

@@ -74,10 +74,10 @@ impl Pump {
         }
     }
 
-    /// Room for `n` items of a channel right now, or nothing.
-    pub fn places(&self, channel: &ChannelId, n: usize) -> Option<Vec<Place>> {
-        let tx = self.lane(channel)?;
-        (0..n).map(|_| tx.clone().try_reserve_owned().ok().map(Place)).collect()
+    /// Room for at most `n` items of a channel, as much as there is right now.
+    pub fn places(&self, channel: &ChannelId, n: usize) -> Vec<Place> {
+        let Some(tx) = self.lane(channel) else { return Vec::new() };
+        (0..n).map_while(|_| tx.clone().try_reserve_owned().ok().map(Place)).collect()
     }
 
     /// Takes nothing more; the lanes end when they are empty.

@@ -6,10 +6,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Node, item, look::Lookers, specs, watch::Watch};
+use super::{Node, item, specs, watch::Watch};
 use crate::{
+    channel::Entry,
     config::{self, Config},
     rule::ChannelRules,
+    types::ChannelId,
 };
 
 impl Node {
@@ -47,71 +49,86 @@ impl Node {
             tracing::warn!("changed, but in force only after a restart: {}", restart.join(", "));
         }
         inner.registry.apply(&new);
-        for channel in &old.channel {
-            if !new.channel.iter().any(|c| c.id == channel.id && c.enabled) {
-                self.retire(channel).await;
-            }
+        let gone: Vec<&ChannelId> = old
+            .channel
+            .iter()
+            .map(|c| &c.id)
+            .filter(|id| !new.channel.iter().any(|c| c.id == **id && c.enabled))
+            .collect();
+        for id in &gone {
+            self.retire(id).await;
         }
         for entry in inner.registry.channels().into_iter().filter(|e| e.config.enabled) {
-            let rules = ChannelRules::new(&new, &entry.config);
-            let next = Watch::new(&new, entry.clone(), inner.clock.mono());
-            let Some(running) = inner.watches.get(&entry.config.id) else {
-                super::watch(inner, &new, entry);
-                continue;
-            };
             inner.queue.register(&entry.config.id, entry.config.weight);
-            // The lock may be held for a look, which must not happen on the runtime that reads sockets.
-            let now = inner.clock.now();
-            let (watch, events) = tokio::task::block_in_place(|| next.take_over(&running, rules, now));
-            let watch = Arc::new(watch);
-            inner.watches.insert(entry.config.id.clone(), watch.clone());
-            for event in events {
-                inner.pump.put(item(&watch, event)).await;
+            match inner.watches.get(&entry.config.id) {
+                Some(running) => self.replace(&new, entry, running).await,
+                None => super::watch(inner, &new, entry),
             }
         }
-        self.ingest.apply(&specs(&new, &inner.registry));
+        self.ingest.apply(&specs(&new, &inner.registry).await);
+        for id in gone {
+            // After the sessions have been told to end: nothing fills this again.
+            inner.media.forget(id);
+            inner.pictures.forget(id);
+            self.intake.patrol.forget(id);
+        }
         inner.config.store(Arc::new(new.clone()));
-        // No guard of the lock may live over the await.
-        let blind = self.lookers.lock().is_empty();
-        if blind {
-            let lookers = Lookers::start(inner, &self.intake, &new).await;
-            *self.lookers.lock() = lookers;
+        if self.lookers.is_empty() {
+            self.lookers.start(inner, &self.intake, &new).await;
         }
         tracing::info!(channels = new.channel.len(), rules = new.rule.len(), "configuration applied");
     }
 
-    /// A channel that is gone or switched off: its open events end, its pictures are forgotten.
-    async fn retire(&self, channel: &config::Channel) {
+    /// Puts a channel under its new rules and masks.
+    async fn replace(&self, new: &Config, entry: Arc<Entry>, running: Arc<Watch>) {
         let inner = &self.inner;
-        let Some(watch) = inner.watches.remove(&channel.id) else { return };
-        let now = inner.clock.now();
-        let events = tokio::task::block_in_place(|| watch.analysis.lock().rules.finish(now));
+        let rules = ChannelRules::new(new, &entry.config);
+        let next = Watch::new(new, entry.clone(), inner.clock.mono());
+        let masks_changed = next.masks != running.masks;
+        let (watches, now) = (inner.watches.clone(), inner.clock.now());
+        // The lock may be held for a look, or while a slow disk takes no events: never wait for it on the runtime.
+        let replaced = tokio::task::spawn_blocking(move || {
+            let (watch, events) = next.take_over(&running, rules, now);
+            let watch = Arc::new(watch);
+            watches.insert(entry.config.id.clone(), watch.clone());
+            (watch, events)
+        });
+        let Ok((watch, events)) = replaced.await else { return };
+        if masks_changed {
+            inner.pictures.forget(&watch.entry.config.id);
+        }
         for event in events {
             inner.pump.put(item(&watch, event)).await;
         }
-        inner.queue.remove(&channel.id);
-        inner.media.forget(&channel.id);
-        inner.pictures.forget(&channel.id);
-        self.intake.patrol.forget(&channel.id);
+    }
+
+    /// A channel that is gone or switched off: its open events end, and a look that is under way finds no rules.
+    async fn retire(&self, id: &ChannelId) {
+        let inner = &self.inner;
+        let Some(watch) = inner.watches.remove(id) else { return };
+        inner.queue.remove(id);
+        let now = inner.clock.now();
+        let ended = tokio::task::spawn_blocking(move || {
+            let events = watch.retire(now);
+            (watch, events)
+        });
+        let Ok((watch, events)) = ended.await else { return };
+        for event in events {
+            inner.pump.put(item(&watch, event)).await;
+        }
     }
 }
 
 /// Sections whose change a running node cannot take over.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let text = |v: &dyn std::fmt::Debug| format!("{v:?}");
-    let pairs: [(&'static str, String, String); 12] = [
-        ("node", text(&old.node), text(&new.node)),
-        ("ingest", text(&old.ingest), text(&new.ingest)),
-        ("media", text(&old.media), text(&new.media)),
-        ("sample", text(&old.sample), text(&new.sample)),
-        ("schedule", text(&old.schedule), text(&new.schedule)),
-        ("decode", text(&old.decode), text(&new.decode)),
-        ("infer", text(&old.infer), text(&new.infer)),
-        ("alert", text(&old.alert), text(&new.alert)),
-        ("evidence", text(&old.evidence), text(&new.evidence)),
-        ("outbox", text(&old.outbox), text(&new.outbox)),
-        ("publish", text(&old.publish), text(&new.publish)),
-        ("web", text(&old.web), text(&new.web)),
-    ];
-    pairs.into_iter().filter(|(_, a, b)| a != b).map(|(name, _, _)| name).collect()
+    macro_rules! changed {
+        ($($section:ident),*) => {
+            [$((stringify!($section), format!("{:?}", old.$section) != format!("{:?}", new.$section))),*]
+        };
+    }
+    let sections = changed!(
+        node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
+        telemetry
+    );
+    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

@@ -12,6 +12,7 @@ use crate::{
     channel::Registry,
     node::{
         Inner,
+        look::Lookers,
         pump::{Item, Pump},
         watch::Watch,
     },
@@ -23,7 +24,11 @@ use crate::{
 
 const TICK: Duration = Duration::from_secs(1);
 /// Evidence and metrics are tidied at this pace.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING_MS: u64 = 60_000;
+/// How often the room on the disk is looked at.
+const DISK: Duration = Duration::from_secs(5);
+/// From this share in use on the operator is told.
+const DISK_FULL: f64 = 0.9;
 
 /// Ends what was open on channels that have had no picture for the stall deadline.
 pub async fn lost(inner: Arc<Inner>, stop: CancellationToken) {
@@ -47,8 +52,8 @@ fn end_lost(watch: &Watch, pump: &Pump, now: Now) {
         return;
     }
     // Room first, then the change: an end that found no room would be an end that never comes.
-    let Some(places) = pump.places(&watch.entry.config.id, open) else { return };
-    let events = analysis.rules.lost(now);
+    let places = pump.places(&watch.entry.config.id, open);
+    let events = analysis.rules.lost(places.len(), now);
     for (place, event) in places.into_iter().zip(events) {
         place.put(Item {
             event,
@@ -57,6 +62,14 @@ fn end_lost(watch: &Watch, pump: &Pump, now: Now) {
             area: watch.entry.area.clone(),
             skew_ms: None,
         });
+    }
+}
+
+/// Keeps the pool of workers at work.
+pub async fn workers(inner: Arc<Inner>, lookers: Arc<Lookers>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TICK);
+    while next(&mut tick, &stop).await {
+        lookers.watch_over(&inner).await;
     }
 }
 
@@ -136,15 +149,43 @@ pub fn count_states(registry: &Registry) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Evidence beyond quota or retention goes; metrics let go of what they summed up.
+/// Evidence beyond quota or retention goes; metrics let go of what they summed up; a disk that fills is told.
 pub async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    let mut tick = tokio::time::interval(DISK);
+    let mut tidy_at = inner.clock.mono();
     while next(&mut tick, &stop).await {
+        disk(&inner).await;
+        let now = inner.clock.mono();
+        if now < tidy_at {
+            continue;
+        }
+        tidy_at = now.plus_ms(HOUSEKEEPING_MS);
         inner.metrics.run_upkeep();
         if let Err(e) = inner.files.sweep().await {
             tracing::warn!("evidence could not be tidied: {e}");
         }
     }
+}
+
+async fn disk(inner: &Inner) {
+    let dir = inner.config.load().node.data_dir.clone();
+    // A network disk may take its time.
+    let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&dir)).await;
+    let Ok(Ok(disk)) = asked else { return };
+    // As `df` counts: without what is reserved for root.
+    let (used, free) = (disk.f_blocks.saturating_sub(disk.f_bfree), disk.f_bavail);
+    let share = used as f64 / (used.saturating_add(free)).max(1) as f64;
+    metrics::gauge!("skyeye_node_disk_used_ratio").set(share);
+    let full = share >= DISK_FULL;
+    inner.set_degraded(
+        "disk",
+        full.then(|| {
+            format!(
+                "the disk under node.data_dir is over {:.0} % full; evidence stops first, then events wait",
+                DISK_FULL * 100.0
+            )
+        }),
+    );
 }
 
 async fn next(tick: &mut tokio::time::Interval, stop: &CancellationToken) -> bool {

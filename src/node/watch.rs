@@ -70,6 +70,11 @@ impl Watch {
         (Watch { analysis: Mutex::new(fresh), ..self }, events)
     }
 
+    /// Ends everything for good: a look that is under way finds no rules any more.
+    pub fn retire(&self, now: Now) -> Vec<Event> {
+        std::mem::replace(&mut self.analysis.lock().rules, ChannelRules::none()).finish(now)
+    }
+
     pub fn unit_at(&self, at: Mono) {
         self.last_unit.store(at.0, Ordering::Relaxed);
     }
@@ -145,5 +150,20 @@ mod tests {
         let rates: Vec<f32> = (1..=120).map(|s| a.count_look(Mono(s * 1000))).collect();
         assert!((rates[9] - 1.0).abs() < 0.01, "after ten seconds {}", rates[9]);
         assert!((rates[119] - 1.0).abs() < 0.05, "after two minutes {}", rates[119]);
+    }
+
+    #[test]
+    fn a_look_under_way_finds_no_rules_after_the_channel_was_retired_or_replaced() {
+        let text = "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"r\"\ntype = \"presence\"\nchannels = [\"*\"]\n";
+        let config = config::parse("t", text).unwrap();
+        let clock = crate::types::Clock::start();
+        let registry = channel::Registry::new(&config, clock);
+        let watch = || Watch::new(&config, registry.channels()[0].clone(), clock.mono());
+        let (running, now) = (watch(), clock.now());
+        let (next, ends) = watch().take_over(&running, ChannelRules::new(&config, &config.channel[0]), now);
+        assert!(ends.is_empty() && running.analysis.lock().rules.is_empty());
+        assert!(!next.analysis.lock().rules.is_empty());
+        next.retire(now);
+        assert!(next.analysis.lock().rules.is_empty());
     }
 }

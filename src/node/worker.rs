@@ -1,7 +1,9 @@
 //! The workers: each carries a sample from access unit to events on one thread, without a hand-over between cores.
 //!
-//! They run at a lower priority than the runtime that reads sockets. A worker that panics is replaced; a channel whose
-//! pictures cannot be decoded costs only its own samples.
+//! They run at a lower priority than the runtime that reads sockets. A worker that panics goes on with a new decoder; a
+//! channel whose pictures cannot be decoded costs only its own samples. Decoding and inference run foreign code that may
+//! hang: the worker's `Beat` says what it is at, and whoever watches over the pool may give it up. It then ends as soon
+//! as it comes back, without a word about the picture, which is somebody else's by then.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,6 +11,8 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+
+use parking_lot::Mutex;
 
 use crate::{
     decode::{self, DecodeLimits, KeyDecoder},
@@ -19,7 +23,7 @@ use crate::{
         watch::{Watch, Watches},
     },
     schedule::{self, Sample, Taken},
-    types::{Clock, Event, Frame, Look, Now, Phase},
+    types::{ChannelId, Clock, Detection, Event, Frame, Look, Mono, Now, Phase},
 };
 
 /// A worker without work looks up this often.
@@ -35,8 +39,55 @@ pub struct Shared {
     pub jpeg_quality: u8,
 }
 
-/// Starts a worker that looks with `detector` until the queue is closed.
-pub fn start(number: usize, shared: Arc<Shared>, detector: Detector) -> std::io::Result<JoinHandle<()>> {
+/// What a worker is at. Waiting for room in the pump is not part of it: a slow disk is no reason for another worker.
+#[derive(Debug, Default)]
+pub struct Beat(Mutex<At>);
+
+#[derive(Debug, Default)]
+enum At {
+    #[default]
+    Idle,
+    /// In foreign code with a picture of this channel.
+    Picture(Mono, ChannelId),
+    GivenUp,
+}
+
+impl Beat {
+    fn begin(&self, now: Mono, channel: &ChannelId) {
+        *self.0.lock() = At::Picture(now, channel.clone());
+    }
+
+    /// False if the worker was given up meanwhile.
+    fn end(&self) -> bool {
+        let mut at = self.0.lock();
+        let given_up = matches!(*at, At::GivenUp);
+        if !given_up {
+            *at = At::Idle;
+        }
+        !given_up
+    }
+
+    /// Gives up a worker that has been at one picture for `ms`, and says whose picture it is.
+    pub fn give_up_after(&self, ms: u64, now: Mono) -> Option<ChannelId> {
+        let mut at = self.0.lock();
+        match &*at {
+            At::Picture(since, channel) if now.since_ms(*since) >= ms => {
+                let channel = channel.clone();
+                *at = At::GivenUp;
+                Some(channel)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Starts a worker that looks with `detector` until the queue is closed or the worker is given up.
+pub fn start(
+    number: usize,
+    shared: Arc<Shared>,
+    detector: Detector,
+    beat: Arc<Beat>,
+) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("look-{number}")).spawn(move || {
         if !decode::lower_thread_priority() {
             tracing::debug!("worker {number} keeps the usual priority");
@@ -49,14 +100,31 @@ pub fn start(number: usize, shared: Arc<Shared>, detector: Detector) -> std::io:
                 Taken::Closed => return,
             };
             let channel = sample.unit.channel.clone();
-            if catch_unwind(AssertUnwindSafe(|| worker.look(sample))).is_err() {
-                metrics::counter!("skyeye_node_worker_panics_total").increment(1);
-                tracing::error!(%channel, "a look panicked; its decoder is replaced");
-                worker.decoder = KeyDecoder::new(worker.shared.limits);
+            beat.begin(worker.shared.clock.mono(), &channel);
+            let seen = caught(&channel, || worker.see(&sample));
+            if !beat.end() {
+                return tracing::warn!(%channel, "a worker that was given up came back and ends");
+            }
+            match seen {
+                None => worker.decoder = KeyDecoder::new(worker.shared.limits),
+                Some(None) => {}
+                Some(Some((watch, frame, detections))) => {
+                    caught(&channel, || worker.analyse(&watch, sample, &frame, detections));
+                }
             }
             worker.shared.queue.done(&channel);
         }
     })
+}
+
+/// `None` if it panicked.
+fn caught<T>(channel: &ChannelId, work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work)).ok();
+    if done.is_none() {
+        metrics::counter!("skyeye_node_worker_panics_total").increment(1);
+        tracing::error!(%channel, "a look panicked");
+    }
+    done
 }
 
 struct Worker {
@@ -66,9 +134,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn look(&mut self, sample: Sample) {
+    /// The part that calls foreign code.
+    fn see(&mut self, sample: &Sample) -> Option<(Arc<Watch>, Frame, Vec<Detection>)> {
         let unit = &sample.unit;
-        let Some(watch) = self.shared.watches.get(&unit.channel) else { return };
+        let watch = self.shared.watches.get(&unit.channel)?;
         let begun = self.shared.clock.mono();
         metrics::histogram!("skyeye_schedule_age_seconds").record(begun.since_ms(unit.ingested) as f64 / 1000.0);
         let frame = match self.decoder.decode(unit) {
@@ -76,7 +145,7 @@ impl Worker {
             Err(e) => {
                 metrics::counter!("skyeye_decode_failed_total", "kind" => e.kind()).increment(1);
                 tracing::debug!(channel = %unit.channel, "no picture: {e}");
-                return;
+                return None;
             }
         };
         let detections = match self.detector.detect(&frame) {
@@ -84,16 +153,22 @@ impl Worker {
             Err(e) => {
                 metrics::counter!("skyeye_infer_failed_total").increment(1);
                 tracing::warn!(channel = %unit.channel, "no detections: {e}");
-                return;
+                return None;
             }
         };
-        let now = self.shared.clock.now();
+        let took_ms = self.shared.clock.mono().since_ms(begun);
         metrics::counter!("skyeye_node_looks_total").increment(1);
-        metrics::histogram!("skyeye_node_look_seconds").record(now.mono.since_ms(begun) as f64 / 1000.0);
+        metrics::histogram!("skyeye_node_look_seconds").record(took_ms as f64 / 1000.0);
+        Some((watch, frame, detections))
+    }
+
+    fn analyse(&self, watch: &Arc<Watch>, sample: Sample, frame: &Frame, detections: Vec<Detection>) {
+        let unit = sample.unit;
+        let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
         let rate_hz = analysis.count_look(now.mono);
         let look = Look {
-            channel: unit.channel.clone(),
+            channel: unit.channel,
             timeline_90k: unit.timeline_90k,
             at: unit.ingested,
             ingested: unit.ingested_wall,
@@ -109,7 +184,7 @@ impl Worker {
         let events = analysis.rules.look(&look, &tracks, now);
         // Handed over under the lock: an end that the ticker finds must not overtake this start.
         for event in events {
-            self.hand_over(&watch, event, &frame, now);
+            self.hand_over(watch, event, frame, now);
         }
     }
 
@@ -132,5 +207,24 @@ impl Worker {
         if !self.shared.pump.put_blocking(item) {
             tracing::warn!("an event came after the node began to stop; the next start ends it as interrupted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worker_that_hangs_at_a_picture_is_given_up() {
+        let (beat, channel) = (Beat::default(), ChannelId::new("a").unwrap());
+        assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for work");
+        beat.begin(Mono(1000), &channel);
+        assert_eq!(beat.give_up_after(4000, Mono(4999)), None);
+        assert!(beat.end(), "it came back in time");
+        assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for room in the pump");
+        beat.begin(Mono(1000), &channel);
+        assert_eq!(beat.give_up_after(4000, Mono(5000)), Some(channel));
+        assert_eq!(beat.give_up_after(4000, Mono(6000)), None, "once");
+        assert!(!beat.end(), "it came back too late");
     }
 }

@@ -52,9 +52,10 @@ impl ChannelRules {
         self.presence.iter_mut().filter_map(|p| p.look(look, tracks, now)).collect()
     }
 
-    /// Pictures stopped: what was going on is no longer known.
-    pub fn lost(&mut self, now: Now) -> Vec<Event> {
-        self.end_all(EventEnd::Lost, now)
+    /// Pictures stopped: what was going on is no longer known. Ends `most` events, so that a caller who has room for a
+    /// few only comes again for the others.
+    pub fn lost(&mut self, most: usize, now: Now) -> Vec<Event> {
+        self.presence.iter_mut().filter_map(|p| p.end(EventEnd::Lost, now)).take(most).collect()
     }
 
     /// The rules or the channel go away, or the node stops in order.

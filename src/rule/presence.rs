@@ -262,9 +262,26 @@ mod tests {
         let now = Now { mono: Mono(9000), wall: Wall(2_000_000) };
         let mut r = rules(CONFIG);
         run(&mut r, &[(0, Some((0.2, 0.8)))]);
-        let ends = r.lost(now);
+        let ends = r.lost(9, now);
         assert_eq!((ends.len(), ends[0].end, ends[0].seen), (1, Some(EventEnd::Lost), Wall(2_000_000)));
-        assert!(r.lost(now).is_empty(), "one end only");
+        assert!(r.lost(9, now).is_empty(), "one end only");
+    }
+
+    #[test]
+    fn what_was_lost_ends_in_portions_and_each_once() {
+        let now = Now { mono: Mono(9000), wall: Wall(2_000_000) };
+        let three = format!(
+            "{CONFIG}{}",
+            ["x", "y"]
+                .map(|id| CONFIG[CONFIG.find("[[rule]]").unwrap()..].replace("\"r\"", &format!("\"{id}\"")))
+                .concat()
+        );
+        let mut r = rules(&three);
+        r.look(&look_at(0), &[track(0.2, 0.8)], now);
+        assert_eq!(r.open(), 3);
+        let (first, rest) = (r.lost(2, now), r.lost(2, now));
+        assert_eq!((first.len(), rest.len(), r.open()), (2, 1, 0));
+        assert!(first.iter().all(|e| rest.iter().all(|o| o.id != e.id)));
     }
 
     proptest! {
@@ -276,7 +293,7 @@ mod tests {
                 ms += dt;
                 let now = Now { mono: Mono(ms), wall: Wall(1_000_000 + ms as i64) };
                 events.extend(match what {
-                    0 => r.lost(now),
+                    0 => r.lost(9, now),
                     1 => r.look(&look_at(ms), &[], now),
                     _ => r.look(&look_at(ms), &[track(0.2, score)], now),
                 });
