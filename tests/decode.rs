@@ -1,5 +1,6 @@
 //! The key-frame decoder against ffmpeg's own decode of the same clips: one frame out for each key frame in, the same
 //! pixels, and no harm from damaged input.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // tests panic
 
 mod support;
 

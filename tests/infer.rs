@@ -1,4 +1,5 @@
 //! The detectors on real footage with real weights: PETS09-S2L1 against its ground truth.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // tests panic
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! The web stage over a real database and, for the feed, real sockets: who gets in, what he gets, what he is refused.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod feed;
 mod http;
