@@ -4,6 +4,7 @@
 //! that grow too old. A fact itself is never dropped here: it is tried until it is committed or the node stops.
 
 use std::{
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -15,7 +16,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use crate::{
     evidence::{Files, Jpeg},
     outbox::{FactIn, Ledger, LedgerError},
-    types::{AreaId, ChannelId, Event, Phase, payload::Media},
+    types::{AreaId, ChannelId, Event, EventId, Phase, payload::Media},
 };
 
 /// Lanes work side by side, so that commits of different channels are grouped; a channel always takes the same lane.
@@ -94,18 +95,19 @@ impl Pump {
 }
 
 async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
+    // Pictures of the events that are open: their updates and ends name them too. A channel keeps its lane, so an
+    // event's start and end meet here; there is one entry an open event.
+    let mut open: HashMap<EventId, Vec<Media>> = HashMap::new();
     while let Some(item) = rx.recv().await {
-        let mut media = Vec::new();
-        if let Some(jpeg) = &item.snapshot {
-            match files.store_snapshot(item.event.id, jpeg).await {
-                // The boxes of this very look: the event's own move on with every update.
-                Ok(one) => media.push(Media { objects: item.event.objects.clone(), ..one }),
-                Err(e) => {
-                    metrics::counter!("skyeye_evidence_failed_total").increment(1);
-                    tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}");
-                }
+        let media = match item.event.phase {
+            Phase::Start => {
+                let media = keep(&files, &item).await;
+                open.insert(item.event.id, media.clone());
+                media
             }
-        }
+            Phase::Update => open.get(&item.event.id).cloned().unwrap_or_default(),
+            Phase::End => open.remove(&item.event.id).unwrap_or_default(),
+        };
         let fact = FactIn {
             event: item.event,
             channel_name: item.channel_name,
@@ -114,6 +116,19 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
             media,
         };
         commit(&ledger, fact).await;
+    }
+}
+
+/// Stores the event's picture. An event whose picture cannot be stored goes without.
+async fn keep(files: &Files, item: &Item) -> Vec<Media> {
+    let Some(jpeg) = &item.snapshot else { return Vec::new() };
+    match files.store_snapshot(item.event.id, jpeg).await {
+        // The boxes of this very look: the event's own move on with every update.
+        Ok(media) => vec![Media { objects: item.event.objects.clone(), ..media }],
+        Err(e) => {
+            tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}");
+            Vec::new()
+        }
     }
 }
 

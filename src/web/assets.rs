@@ -38,8 +38,9 @@ pub async fn fallback(request: Request) -> Response {
     {
         return answer(name, file, request.headers());
     }
-    // A view has no extension; a missing file must not look like one that is there.
-    if name.rsplit('/').next().is_some_and(|last| last.contains('.')) {
+    // A missing file must not look like one that is there; but the id at the end of a view may hold a dot.
+    let view = name.starts_with("channels/") || name.starts_with("alerts/");
+    if !view && name.rsplit('/').next().is_some_and(|last| last.contains('.')) {
         return ApiError::not_found("file").into_response();
     }
     match Console::get("index.html") {
