@@ -40,16 +40,15 @@ pub fn port() -> u16 {
 /// `None`, and a line that says so, where there is none.
 pub fn detector() -> Option<String> {
     let runtime = super::support::onnxruntime()?;
-    let (dir, model) = match super::support::shared("models/yolox_nano.onnx") {
-        Some(weights) => (weights.parent().unwrap().to_owned(), "yolox-nano"),
-        None => {
-            let dir = super::support::root().join(".cache/models");
-            if !dir.join("efficientdet-lite0.onnx").exists() {
-                println!("skipped: no detector is there");
-                return None;
-            }
-            (dir, "efficientdet-lite0")
-        }
+    let shared =
+        std::env::var_os("SKYEYE_SHARED").map_or_else(|| super::support::root().join("../shared"), PathBuf::from);
+    let candidates = [
+        (shared.join("models"), "yolox_nano.onnx", "yolox-nano"),
+        (super::support::root().join(".cache/models"), "efficientdet-lite0.onnx", "efficientdet-lite0"),
+    ];
+    let Some((dir, _, model)) = candidates.into_iter().find(|(dir, weights, _)| dir.join(weights).exists()) else {
+        println!("skipped: no detector is there");
+        return None;
     };
     Some(format!(
         "[infer]\nruntime = {:?}\nmodels_dir = {:?}\nmodel = {model:?}\n",
@@ -274,6 +273,14 @@ impl Gateway {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Seconds of processor time since its start, in all its threads.
+    pub fn cpu_s(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Behind the name, which may hold anything: user and system time are the 12th and 13th, a hundredth each.
+        let fields = text.rsplit(')').next().unwrap().split_whitespace();
+        fields.skip(11).take(2).map(|t| t.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.web)
     }
@@ -361,7 +368,7 @@ impl Gateway {
         text.lines()
             .filter(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with([' ', '{'])) && l.contains(part))
             .map(|l| l.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-            .sum()
+            .fold(0.0, |sum, value| sum + value)
     }
 
     /// `skyeye store check`, which must find nothing wrong; its object.

@@ -1,0 +1,233 @@
+//! The runs of more than a minute: `make long` does them all, with SKYEYE_LONG=1 and the optimised program, and keeps
+//! their results beside tests/long/run.sh. In `make test` those with a short form do that, the others are skipped.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)] // tests read clocks and panic
+#![allow(clippy::print_stdout)] // and say what they measured
+
+mod support;
+#[path = "support/gateway.rs"]
+mod gateway;
+#[path = "support/mqtt.rs"]
+mod mqtt;
+#[path = "support/scenario.rs"]
+mod scenario;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gateway::{Gateway, PROGRAM, Schemas, assert_same, assert_whole, channel, detector, read, stories_of_changes};
+use mqtt::Subscriber;
+use scenario::{desk, everything, until};
+use serde_json::Value;
+use skyeye::simulate::{self, ClipArg, FarmOptions};
+
+fn is_long() -> bool {
+    std::env::var_os("SKYEYE_LONG").is_some_and(|v| v == "1")
+}
+
+fn skipped() -> bool {
+    if !is_long() {
+        println!("skipped: a run of more than a minute; `make long` does it (SKYEYE_LONG=1)");
+    }
+    !is_long()
+}
+
+/// One loop of `footage/one-by-one-person.mp4`, over TCP and over UDP: the six visits that tests/visits.rs tells of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn six_visits_over_rtsp() {
+    const VISITS: usize = 6;
+    if skipped() {
+        return;
+    }
+    let (Some(infer), Some(film)) = (detector(), support::shared("footage/one-by-one-person.mp4")) else { return };
+    let clips = vec![ClipArg { name: Some("hall".into()), path: film }];
+    let farm = simulate::start(FarmOptions { clips, ..FarmOptions::default() }).await.unwrap();
+    // Every threshold is the one that ships.
+    let rest = [
+        "[ingest]\nallow_loopback = true\n".to_owned(),
+        channel("tcp", &farm.named_url("hall"), ""),
+        channel("udp", &farm.named_url("hall"), "transport = \"udp\""),
+        "[[rule]]\nid = \"people\"\ntype = \"presence\"\nchannels = [\"*\"]\nlabels = [\"person\"]\n".into(),
+    ];
+    let mut gateway = tokio::task::block_in_place(|| Gateway::start(&infer, &rest.concat()));
+    let subscriber = Subscriber::start(gateway.broker(), desk("s", false), &[&everything()]).await;
+    until("both run", 5, || ["tcp", "udp"].iter().all(|id| gateway.health(id)["state"] == "running")).await;
+    let (loops, ms) = farm.position(2).unwrap();
+    assert!(loops == 0 && ms < 5500, "it looks before the first visit, not {ms} ms into the film");
+    // The last visit is over at 136 s and cleared within 2.5 s and two looks; the next loop's first begins at 6 s.
+    until("one loop is over", 180, || farm.position(2).unwrap() >= (1, 4500)).await;
+
+    let came = read(&subscriber.got());
+    Schemas::published().check(&came);
+    let changes = tokio::task::block_in_place(|| gateway.changes());
+    assert_same(&changes, &came);
+    let stories = stories_of_changes(&changes);
+    assert_whole(&stories);
+    for id in ["tcp", "udp"] {
+        let of: Vec<_> = stories.values().filter(|s| s.channel == id).collect();
+        println!("{id}: {} starts, {} ends", of.len(), of.iter().filter(|s| !s.is_open()).count());
+        assert_eq!(of.len(), VISITS, "{of:?}");
+        assert!(of.iter().all(|s| s.ends == ["cleared"]), "{of:?}");
+    }
+    drop(gateway);
+    farm.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn mosquitto_away_for_a_minute_loses_nothing() {
+    if !skipped() {
+        scenario::mosquitto_away(Duration::from_secs(60)).await;
+    }
+}
+
+/// The camera farm as a process of its own, so that its memory and threads are not those of the test.
+struct FarmProcess {
+    child: Child,
+    control: SocketAddr,
+    urls: Vec<String>,
+}
+
+impl FarmProcess {
+    const HOSTS: usize = 10;
+
+    fn start(clip: &Path, channels: usize) -> Self {
+        let (port, control) = (gateway::port(), SocketAddr::from(([127, 0, 0, 1], gateway::port())));
+        let mut child = Command::new(PROGRAM)
+            .args(["simulate", "--clip", clip.to_str().unwrap(), "--channels", &channels.to_string()])
+            .args(["--hosts", &Self::HOSTS.to_string(), "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--control", &control.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("channels on"), "the farm does not start: {line:?}");
+        let per_host = channels.div_ceil(Self::HOSTS);
+        let urls = (0..channels).map(|n| format!("rtsp://127.1.0.{}:{port}/cam/{}", n / per_host + 1, n + 1)).collect();
+        Self { child, control, urls }
+    }
+
+    fn stats(&self) -> Value {
+        let mut stream = TcpStream::connect(self.control).unwrap();
+        stream.write_all(b"stats\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    }
+}
+
+impl Drop for FarmProcess {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+/// Twenty seconds of pedestrians at 384 kbit/s, a key frame every two seconds.
+fn street(dir: &Path) -> Option<std::path::PathBuf> {
+    let source = support::vtest_avi()?;
+    let out = dir.join("street.mkv");
+    let mut args = vec!["-t", "20", "-i", source.to_str().unwrap(), "-an"];
+    args.extend("-c:v libx264 -preset veryfast -tune zerolatency -b:v 384k -maxrate 384k -bufsize 384k".split(' '));
+    args.extend("-g 20 -keyint_min 20 -sc_threshold 0 -bf 0 -pix_fmt yuv420p".split(' '));
+    args.push(out.to_str().unwrap());
+    support::ffmpeg(&args);
+    Some(out)
+}
+
+/// A hundred channels for ten minutes (short: one): memory flat, threads constant, no channel lost, and every sample that
+/// was not looked at is counted.
+#[test]
+fn a_hundred_channels() {
+    const CHANNELS: usize = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let (Some(infer), Some(clip)) = (detector(), street(dir.path())) else { return };
+    // The short form runs the unoptimised program beside other tests: it looks less often.
+    let (length, warm_up, sample) = if is_long() {
+        (Duration::from_secs(600), Duration::from_secs(60), "")
+    } else {
+        (Duration::from_secs(40), Duration::from_secs(12), "[sample]\npatrol_interval_ms = 8000\n")
+    };
+    let farm = FarmProcess::start(&clip, CHANNELS);
+    let mut rest = format!("[ingest]\nallow_loopback = true\n{sample}");
+    for (n, url) in farm.urls.iter().enumerate() {
+        rest += &channel(&format!("c{n}"), url, "");
+    }
+    rest += &gateway::rule("people", "[\"*\"]", "");
+    let mut gateway = Gateway::start(&infer, &rest);
+    let began = Instant::now();
+    let states = |gateway: &mut Gateway| {
+        let list = gateway.get("/api/v1/channels")["channels"].as_array().unwrap().clone();
+        list.into_iter().map(|c| c["health"].clone()).collect::<Vec<_>>()
+    };
+    while !states(&mut gateway).iter().all(|h| h["state"] == "running") {
+        assert!(began.elapsed() < Duration::from_secs(30), "not all channels run: {:?}", states(&mut gateway));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("{CHANNELS} channels run after {:.1} s", began.elapsed().as_secs_f32());
+    std::thread::sleep(warm_up);
+
+    let (mut rss, mut threads) = (Vec::new(), Vec::new());
+    let measured = Instant::now();
+    while measured.elapsed() < length {
+        rss.push(gateway.proc_status("VmRSS"));
+        threads.push(gateway.proc_status("Threads"));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+
+    let health = states(&mut gateway);
+    for h in &health {
+        assert_eq!((&h["state"], &h["sessions"], &h["lost_packets"]), (&"running".into(), &1.into(), &0.into()), "{h}");
+    }
+    let stats = farm.stats();
+    assert_eq!((&stats["sessions_now"], &stats["sessions_total"]), (&CHANNELS.into(), &CHANNELS.into()), "{stats}");
+    assert_eq!((&stats["slow_dropped"], &stats["timed_out"]), (&0.into(), &0.into()), "{stats}");
+
+    let quarter = rss.len() / 4;
+    let (first, last) = (median(rss[..quarter].to_vec()), median(rss[rss.len() - quarter..].to_vec()));
+    let most = rss.iter().max().unwrap();
+    let (fewest_threads, most_threads) = (threads.iter().min().unwrap(), threads.iter().max().unwrap());
+    println!(
+        "over {} s: resident {:.1} MiB in the first quarter, {:.1} MiB in the last, {:.1} MiB at most; {fewest_threads} \
+         to {most_threads} threads; {:.2} of a core",
+        length.as_secs(),
+        first as f64 / 1024.0,
+        last as f64 / 1024.0,
+        *most as f64 / 1024.0,
+        gateway.cpu_s() / began.elapsed().as_secs_f64()
+    );
+    assert!(last <= first + first / 20 + (8 << 10), "memory grows: {rss:?}");
+    // Threads for files and the database come and go with their work; nothing else does.
+    assert!(most_threads - fewest_threads <= 4, "threads come and go: {threads:?}");
+    assert!(
+        median(threads[threads.len() - quarter..].to_vec()) <= median(threads[..quarter].to_vec()) + 1,
+        "{threads:?}"
+    );
+
+    let get = |name: &str| gateway.metric(name, "");
+    let (units, dropped_units) = (get("skyeye_ingest_units_total"), get("skyeye_ingest_dropped_units_total"));
+    let (offered, taken) = (get("skyeye_schedule_offered_samples_total"), get("skyeye_schedule_taken_samples_total"));
+    let (dropped, looks) = (get("skyeye_schedule_dropped_samples_total"), get("skyeye_node_looks_total"));
+    let failed = get("skyeye_decode_failed_total") + get("skyeye_infer_failed_total");
+    let sent = stats["units"].as_f64().unwrap();
+    println!(
+        "{sent} pictures sent, {units} read, {dropped_units:.0} dropped; {offered} samples, {taken} taken, {dropped} \
+         dropped; {looks} looks, {failed:.0} failed"
+    );
+    // The numbers are not of one moment: a second's pictures may lie between them.
+    assert!((sent - units - dropped_units).abs() <= 10.0 * CHANNELS as f64, "pictures are lost and not counted");
+    // One sample a channel may wait, and each worker may have one in hand.
+    let (waiting, in_hand) = (offered - taken - dropped, taken - looks - failed);
+    assert!((0.0..=CHANNELS as f64).contains(&waiting), "{waiting} samples are neither taken nor counted as dropped");
+    assert!((0.0..=16.0).contains(&in_hand), "{in_hand} samples were taken and came to nothing");
+    assert!(looks > 0.0 && failed == 0.0);
+    let report = gateway.store_check();
+    assert_eq!(report["alerts"], CHANNELS, "one alert a channel, however often it was looked at: {report}");
+}
