@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_is_no_text_is_not_repeated() {
+        for value in ["40519", "-40519", "4051.9", "0x9e47", "40519-01-01", "[40519]", "{ a = 40519 }", "4o519"] {
+            let text = format!("[[credential]]\nid = \"a\"\nusername = \"u\"\npassword = {value}\n");
+            let error = parse("test.toml", &text).expect_err("no text").to_string();
+            assert!(error.contains("test.toml:4"), "{error}");
+            assert!(!error.contains(value) && !error.contains("40519"), "{error}");
+        }
+    }
+
+    #[test]
     fn all_problems_come_at_once() {
         refused(
             "[[channel]]\nid = \"a\"\nurl = \"http://10.0.0.1/\"\n[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.2/\"\narea = \"nowhere\"\n",
