@@ -260,6 +260,9 @@ impl Writer {
                         metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
                         tracing::error!("{} messages are not stored: {e}", batch.messages.len());
                         self.owed.extend(&batch.acked);
+                        if !batch.release.is_empty() {
+                            self.held.push_front((Mono::default(), batch.release.clone()));
+                        }
                         return Err(e);
                     }
                 }
@@ -306,6 +309,8 @@ impl Writer {
         }
         let mut conn = self.store.writer().acquire().await?;
         if self.stale {
+            // A COMMIT that failed may have got to disk all the same; a cursor is never given twice.
+            self.led.cursor = self.led.cursor.max(messages::highest(&mut conn).await?);
             recover::load(&mut conn, self.led.fold.as_mut(), self.clock).await?;
             self.stale = false;
         }
