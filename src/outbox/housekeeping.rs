@@ -1,5 +1,5 @@
-//! What the writer does between batches, in pieces so small that no fact waits for it: old messages go, forgotten
-//! alerts are closed, free pages are given back.
+//! What the writer does between batches, in pieces so small that no fact waits for it: old messages and old history
+//! go, forgotten alerts are closed, free pages are given back.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     writer::{Retry, Writer},
 };
 use crate::{
-    store::{StoreError, alerts, commands, messages, meta},
+    store::{StoreError, alerts, commands, history, messages, meta},
     types::{
         Wall,
         alert::By,
@@ -25,6 +25,8 @@ const PIECE: i64 = 1000;
 /// The gateway closes an alert that nobody took, or that was resolved and left, after this long without an event: a
 /// broker keeps a retained message for every open one.
 const CLOSE_AFTER_MS: i64 = 7 * 24 * 3_600_000;
+/// Events, and closed alerts with their history, are kept this long; as long as who did what.
+const HISTORY_MS: i64 = 180 * 24 * 3_600_000;
 const CLOSE_AT_ONCE: i64 = 100;
 
 impl Writer {
@@ -61,6 +63,11 @@ impl Writer {
             self.shared.kept.fetch_sub(bytes, Ordering::Relaxed);
             metrics::counter!("skyeye_outbox_pruned_total").increment(u64::try_from(rows).unwrap_or(0));
             return Ok(rows == PIECE);
+        }
+        let forgotten = history::prune(&mut conn, Wall(wall.0 - HISTORY_MS), PIECE).await?;
+        if forgotten > 0 {
+            metrics::counter!("skyeye_store_history_pruned_total").increment(forgotten);
+            return Ok(true);
         }
         commands::prune(&mut conn, before).await?;
         sqlx::raw_sql("PRAGMA incremental_vacuum(256)").execute(&mut *conn).await?;

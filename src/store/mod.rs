@@ -13,6 +13,7 @@ pub mod alerts;
 pub mod check;
 pub mod commands;
 pub mod events;
+pub mod history;
 pub mod messages;
 pub mod meta;
 mod open;
