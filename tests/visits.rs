@@ -1,8 +1,11 @@
 //! One person at a time: the number of starts and of ends equals the number of visits, without duplicates or flicker.
 //!
-//! The film is `footage/one-by-one-person.mp4`. That it shows six visits was found twice over: by a person who looked at
-//! it (a contact sheet with a picture every two seconds: six different people, one after the other, the room empty in
-//! between), and by YOLOX-Nano's best score of a person each half second. `VISITS` holds the times that both agree on.
+//! The film is `footage/one-by-one-person.mp4`. That it shows six visits was found twice over: by eye, on a contact
+//! sheet with a picture every two seconds (six different people, one after the other, the room empty in between), and by
+//! YOLOX-Nano's best score of a person each half second. `VISITS` holds the times that both agree on.
+//!
+//! What a look every two seconds cannot do: the gap between the first two visits is 3.5 s, and an end wants two empty
+//! looks. On even seconds two looks fall into it; on odd ones (`-ss 1`) only one does, and the two visits are told as one.
 //!
 //! Here the way from access unit to event runs with the clock of the film, as fast as it can; tests/long.rs has the same
 //! film over RTSP through the whole gateway.
