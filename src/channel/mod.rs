@@ -143,9 +143,9 @@ impl Registry {
     /// Takes over a configuration. A channel that is still in it keeps its health, unless it was switched on or off.
     pub fn apply(&self, config: &Config) {
         let old = self.entries.load_full();
-        let mut new = Entries::default();
+        let (mut new, areas) = (Entries::default(), config.area_paths());
         for channel in &config.channel {
-            let area = config.area_path(channel);
+            let area = areas.of(channel);
             let entry = Arc::new(match old.by_id.get(&channel.id) {
                 Some(before) if before.config.enabled == channel.enabled => {
                     if before.area != area {

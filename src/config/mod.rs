@@ -6,14 +6,17 @@
 //! `config/README.md`; a test fails when they differ.
 
 mod load;
+mod lookup;
+pub mod secret_file;
 pub mod validate;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Problem, load, parse};
+pub use lookup::AreaPaths;
 
 use crate::types::{
     AreaId, ChannelId, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId, ZoneId,
@@ -559,53 +562,4 @@ fn default_update_s() -> u32 {
 }
 fn default_severity() -> Severity {
     Severity::Medium
-}
-
-impl Config {
-    /// Ids from the root of the area tree to the channel's area; empty for a channel on no area.
-    pub fn area_path(&self, channel: &Channel) -> Vec<AreaId> {
-        let parents: BTreeMap<&AreaId, Option<&AreaId>> =
-            self.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect();
-        let mut path = Vec::new();
-        let mut at = channel.area.as_ref();
-        while let Some(id) = at {
-            // `validate` refuses cycles; the bound keeps an unvalidated tree harmless.
-            if path.len() >= 32 {
-                break;
-            }
-            path.push(id.clone());
-            at = parents.get(id).copied().flatten();
-        }
-        path.reverse();
-        path
-    }
-
-    /// The rules that apply to a channel.
-    pub fn rules_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a Rule> {
-        self.rule
-            .iter()
-            .filter(move |r| r.enabled && r.channels.iter().any(|c| c == "*" || c == channel.id.as_str()))
-            .filter(move |r| r.zones.is_empty() || r.zones.iter().any(|z| channel.zone.iter().any(|cz| cz.id == *z)))
-    }
-}
-
-impl Channel {
-    /// The name for people.
-    pub fn display_name(&self) -> &str {
-        if self.name.is_empty() { self.id.as_str() } else { &self.name }
-    }
-}
-
-impl Credential {
-    /// Reads the password, from the file where one is named.
-    pub fn read_password(&self) -> std::io::Result<Secret> {
-        match (&self.password_file, &self.password) {
-            (Some(path), _) => {
-                let text = std::fs::read_to_string(path)?;
-                Ok(Secret::new(text.lines().next().unwrap_or_default()))
-            }
-            (None, Some(secret)) => Ok(secret.clone()),
-            (None, None) => Ok(Secret::default()),
-        }
-    }
 }

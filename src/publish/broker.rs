@@ -24,11 +24,10 @@ use tokio::task::JoinHandle;
 
 use super::{
     gate::{GATEWAY, Gate},
-    secret_file,
     topic::Topics,
 };
 use crate::{
-    config,
+    config::{self, secret_file},
     types::{Clock, Secret},
 };
 

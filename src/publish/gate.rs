@@ -35,11 +35,8 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{
-    limit::Buckets,
-    topic::{PrivateKind, Topics},
-};
-use crate::types::{Clock, Mono, Secret};
+use super::topic::{PrivateKind, Topics};
+use crate::types::{Buckets, Clock, Mono, Secret};
 
 /// The gateway's own login; configured users cannot have a name that begins like this.
 pub(super) const GATEWAY: &str = "skyeye-gateway";

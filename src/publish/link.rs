@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{
     broker::{Broker, MAX_PACKET_BYTES},
-    secret_file, tls,
+    tls,
     topic::Topics,
     wire::{PACKET_IDS, REQUESTS},
 };
 use crate::{
-    config::{self, BrokerKind},
+    config::{self, BrokerKind, secret_file},
     types::{
         Clock, NodeId, Secret, SiteId,
         payload::{NodePayload, NodeStatus},

@@ -3,6 +3,7 @@
 //! Every stage of the way of the data knows these and as little as possible of any other stage. Nothing here does
 //! I/O, holds a lock or reads a clock; units stand in names (`_ms`, `_bytes`, `_90k`).
 
+pub mod buckets;
 pub mod alert;
 pub mod clock;
 pub mod detection;
@@ -16,6 +17,7 @@ pub mod secret;
 pub mod state;
 pub mod unit;
 
+pub use buckets::Buckets;
 pub use clock::{Clock, Mono, Now, Wall};
 pub use detection::{Detection, Look, ModelRef, Track};
 pub use fact::{Event, EventEnd, Phase, RuleRef, Severity};

@@ -221,7 +221,7 @@ pub struct ChannelView {
 impl ChannelView {
     /// From the configuration, with the health of this moment.
     pub fn new(config: &config::Config, channel: &config::Channel, health: HealthPayload) -> Self {
-        let area = config.area_path(channel);
+        let area = health.area.clone();
         let area_names = area
             .iter()
             .map(|id| config.area.iter().find(|a| a.id == *id).map_or_else(|| id.to_string(), |a| a.name.clone()))

@@ -1,4 +1,4 @@
-//! Limits: how often a password may be tried, and how often something dear may be asked for.
+//! Limits: how often a password may be tried. (How often something dear may be asked for: `types::Buckets`.)
 //!
 //! Pure: time is an argument, memory is bounded. A try is counted when it begins, not when it has failed, so that many
 //! tries at once are many tries. A right password forgets the account's failures.
@@ -101,39 +101,6 @@ impl<K: Hash + Eq + Clone> Tally<K> {
     }
 }
 
-/// How often a key may do something: `burst` at once, `per_s` lasting.
-#[derive(Debug)]
-pub struct Buckets<K> {
-    burst: f64,
-    per_s: f64,
-    buckets: HashMap<K, (f64, Mono)>,
-}
-
-impl<K: Hash + Eq + Clone> Buckets<K> {
-    pub fn new(burst: u32, per_s: u32) -> Self {
-        Self { burst: f64::from(burst), per_s: f64::from(per_s.max(1)), buckets: HashMap::new() }
-    }
-
-    /// Takes one; `false` if there is none left.
-    pub fn take(&mut self, key: K, now: Mono) -> bool {
-        if self.buckets.len() >= MAX_KEYS && !self.buckets.contains_key(&key) {
-            let full_after_ms = (self.burst / self.per_s * 1000.0) as u64;
-            self.buckets.retain(|_, (_, at)| now.since_ms(*at) < full_after_ms);
-            if self.buckets.len() >= MAX_KEYS {
-                return false;
-            }
-        }
-        let (left, at) = self.buckets.entry(key).or_insert((self.burst, now));
-        *left = (*left + now.since_ms(*at) as f64 / 1000.0 * self.per_s).min(self.burst);
-        *at = now;
-        if *left < 1.0 {
-            return false;
-        }
-        *left -= 1.0;
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,16 +151,6 @@ mod tests {
         }
         assert_eq!(t.tries.len(), MAX_KEYS);
         assert!(!t.tries.contains_key(&0) && t.tries.contains_key(&(MAX_KEYS as u32 + 99)));
-    }
-
-    #[test]
-    fn a_bucket_gives_its_burst_then_its_rate() {
-        let mut b = Buckets::new(3, 2);
-        assert!((0..3).all(|_| b.take("a", Mono(0))));
-        assert!(!b.take("a", Mono(0)));
-        assert!(b.take("b", Mono(0)), "each client has its own");
-        assert!(b.take("a", Mono(500)));
-        assert!(!b.take("a", Mono(500)));
     }
 
     #[test]

@@ -26,16 +26,17 @@ pub use proof::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
 pub use token::{TokenError, read_or_make_token};
 
 use self::{
-    limit::{Buckets, Policy, Tally, address_key},
+    limit::{Policy, Tally, address_key},
     password::{Hasher, PasswordError},
 };
 use super::ports::{Places, PortError};
 use crate::{
+    config::secret_file,
     store::{
         StoreError,
         users::{UserRow, Users},
     },
-    types::{AlertId, AreaId, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall},
+    types::{AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall},
 };
 
 /// Sha256 of a session token.
@@ -57,7 +58,12 @@ const BY_ACCOUNT: Policy = Policy { free: 5, max_wait_ms: 60_000 };
 const BY_ADDRESS: Policy = Policy { free: 20, max_wait_ms: 15 * 60_000 };
 /// Pictures of a session: a wall of sixty at once, then ten a second.
 const PICTURES_AT_ONCE: u32 = 60;
-const PICTURES_PER_S: u32 = 10;
+const PICTURES_PER_S: f64 = 10.0;
+const PICTURE_TAKERS: usize = 4096;
+/// Refused tries of an address that are put on record; all are counted.
+const REFUSALS: u32 = 5;
+const REFUSALS_PER_S: f64 = 1.0 / 60.0;
+const REFUSED: usize = 4096;
 
 /// What a login may do. One role so far; unknown ones in the database are refused, not guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +183,8 @@ struct Limits {
     account: Tally<String>,
     address: Tally<IpAddr>,
     pictures: Buckets<SessionKey>,
+    /// Records of tries that were refused unlooked at: a flood of them must not become a flood of writes.
+    refusals: Buckets<IpAddr>,
 }
 
 /// The service; one a gateway.
@@ -211,7 +219,8 @@ impl Auth {
             limits: Mutex::new(Limits {
                 account: Tally::new(BY_ACCOUNT),
                 address: Tally::new(BY_ADDRESS),
-                pictures: Buckets::new(PICTURES_AT_ONCE, PICTURES_PER_S),
+                pictures: Buckets::new(PICTURES_AT_ONCE, PICTURES_PER_S, PICTURE_TAKERS),
+                refusals: Buckets::new(REFUSALS, REFUSALS_PER_S, REFUSED),
             }),
             places,
             feeds: Feeds::default(),
@@ -373,18 +382,20 @@ impl Auth {
         address: IpAddr,
     ) -> Result<UserRow, AuthError> {
         let (key, now) = (address_key(address), self.clock.mono());
-        let wait_ms = {
+        let (wait_ms, on_record) = {
             let mut limits = self.limits.lock();
             let wait = limits.account.wait_ms(&account.to_owned(), now).max(limits.address.wait_ms(&key, now));
             if wait == 0 {
                 limits.account.begin(account.to_owned(), now);
                 limits.address.begin(key, now);
             }
-            wait
+            (wait, wait > 0 && limits.refusals.take(&key, now))
         };
         if wait_ms > 0 {
             metrics::counter!("skyeye_web_logins_limited_total").increment(1);
-            self.audit.record(self.clock.wall(), account, Deed::LoginRefused, "", &address.to_string()).await;
+            if on_record {
+                self.audit.record(self.clock.wall(), account, Deed::LoginRefused, "", &address.to_string()).await;
+            }
             return Err(AuthError::TooMany { retry_s: u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX) });
         }
         let row = match user {
@@ -420,8 +431,7 @@ impl Auth {
 
     fn write_first_password(&self, secret: &Secret) -> Result<(), AuthError> {
         let path = self.data_dir.join(FIRST_PASSWORD_FILE);
-        token::write_private(&path, secret)
-            .map_err(|source| AuthError::File { path: path.display().to_string(), source })
+        secret_file::write(&path, secret).map_err(|source| AuthError::File { path: path.display().to_string(), source })
     }
 
     fn remove_first_password(&self) {
@@ -468,7 +478,7 @@ impl Auth {
 
     /// Whether this session may have a further picture now.
     pub fn picture_allowed(&self, login: &Login) -> bool {
-        self.limits.lock().pictures.take(login.session, self.clock.mono())
+        self.limits.lock().pictures.take(&login.session, self.clock.mono())
     }
 }
 

@@ -1,4 +1,6 @@
-//! Password files: read, or made with a random password if missing, readable by nobody else.
+//! Secrets in files: passwords and tokens, one on the first line, readable by nobody else.
+//!
+//! A file is written beside its name first and synced, so that it is whole or not there. All functions block.
 
 use std::{
     fs,
@@ -46,26 +48,45 @@ pub fn read_or_create(path: &Path) -> io::Result<Secret> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
+    let secret = random_password();
+    // Not `rename`: a file that appeared meanwhile is somebody's choice and must not be replaced.
+    match put(path, &secret, |temp, path| fs::hard_link(temp, path).and_then(|()| fs::remove_file(temp))) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.exists() => read(path),
+        Err(e) => Err(e),
+        Ok(()) => Ok(secret),
+    }
+}
+
+/// Writes the file with mode 0600, in place of one that may be there. Blocking.
+pub fn write(path: &Path, secret: &Secret) -> io::Result<()> {
+    put(path, secret, |temp, path| fs::rename(temp, path))
+}
+
+fn put(path: &Path, secret: &Secret, place: impl FnOnce(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
-    let secret = random_password();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temp = parent.join(name);
+    // Left by a process of the same number that was killed.
+    match fs::remove_file(&temp) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
     let made = (|| {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
         writeln!(file, "{}", secret.expose())?;
         file.sync_all()?;
-        // Not `rename`: a file that appeared meanwhile is somebody's choice and must not be replaced.
-        fs::hard_link(&temp, path)?;
+        place(&temp, path)?;
         fs::File::open(parent)?.sync_all()
     })();
-    let removed = fs::remove_file(&temp);
-    match made {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.exists() => read(path),
-        Err(e) => Err(e),
-        Ok(()) => removed.map(|()| secret),
+    if made.is_err()
+        && let Err(e) = fs::remove_file(&temp)
+        && e.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(file = %temp.display(), "a temporary file with a secret stays: {e}");
     }
+    made
 }
 
 #[cfg(test)]
@@ -89,5 +110,17 @@ mod tests {
         let path = dir.path().join("p");
         fs::write(&path, "\nsecond").unwrap();
         assert!(read_or_create(&path).unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn a_new_secret_takes_the_place_of_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p");
+        fs::write(&path, "old").unwrap();
+        fs::write(dir.path().join(format!("p.{}.tmp", std::process::id())), "of a killed process").unwrap();
+        write(&path, &Secret::new("new")).unwrap();
+        assert_eq!(read(&path).unwrap().expose(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
     }
 }

@@ -1,11 +1,11 @@
-//! Token buckets by key: how often somebody may fail a login or send a command.
+//! Token buckets by key: how often somebody may fail a login, send a command or ask for a picture.
 //!
 //! Pure: time is an argument. The number of keys is bounded; when all are taken the fullest bucket, which is the one
 //! that has been left alone longest, makes room.
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::types::Mono;
+use super::Mono;
 
 #[derive(Debug)]
 pub struct Buckets<K> {
