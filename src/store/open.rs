@@ -215,6 +215,8 @@ async fn reader(path: &Path, time: Duration, clock: Clock) -> Result<SqlitePool,
         .pragma("trusted_schema", "OFF")
         .thread_name(|n| format!("store-read-{n}"));
     Ok(SqlitePoolOptions::new()
+        // All at once: each has a thread, and a node's threads do not grow with its load.
+        .min_connections(READERS)
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)

@@ -273,6 +273,18 @@ impl Gateway {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// How many threads there are of each name.
+    pub fn threads(&self) -> BTreeMap<String, usize> {
+        let mut threads = BTreeMap::new();
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap() {
+            // One that has just ended is none.
+            if let Ok(name) = std::fs::read_to_string(task.unwrap().path().join("comm")) {
+                *threads.entry(name.trim().to_owned()).or_default() += 1;
+            }
+        }
+        threads
+    }
+
     /// Seconds of processor time since its start, in all its threads.
     pub fn cpu_s(&self) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
