@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Pages of alerts that are read for one answer.
+const MAX_PAGES: u32 = 20;
+
 /// The node behind the web stage.
 #[derive(Clone)]
 pub struct WebPorts(pub Arc<Inner>);
@@ -56,8 +59,11 @@ impl Alerts for WebPorts {
             let mut before = query.before;
             let mut alerts: Vec<AlertPayload> = Vec::new();
             let mut first_cursor = None;
-            // A login with few areas may see none of a whole page of alerts: read on until the page is full.
+            let mut pages = 0;
+            // A login with few areas may see none of a whole page of alerts: read on until the page is full, but not
+            // through the whole history for one request; `next` says where to go on.
             loop {
+                pages += 1;
                 let page = self
                     .0
                     .ledger
@@ -73,7 +79,7 @@ impl Alerts for WebPorts {
                 let cursor = *first_cursor.get_or_insert(page.cursor);
                 alerts.extend(page.alerts.into_iter().filter(|a| proof.covers(&a.area)));
                 before = page.next;
-                if before.is_none() || alerts.len() >= limit {
+                if before.is_none() || alerts.len() >= limit || pages >= MAX_PAGES {
                     return Ok(AlertList { alerts, cursor, next: before });
                 }
             }

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    backoff::backoff_ms,
     command,
     link::{CONNECT_TIMEOUT, PublishOptions},
     source::{IncomingCommand, Row, Source, SourceError},
@@ -40,8 +41,6 @@ const MAX_WAITING: usize = 256;
 /// The outbox is looked at this often even if nobody said that it has something.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(500);
-const BACKOFF_MIN_MS: u64 = 200;
-const BACKOFF_MAX_MS: u64 = 10_000;
 
 /// How the connection stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -587,28 +586,5 @@ fn refusal(error: &ConnectionError) -> String {
         ) => format!("it refuses the login ({code:?}); check publish.username and publish.password_file"),
         ConnectionError::ConnectionRefused(code) => format!("it refuses the connection: {code:?}"),
         other => other.to_string(),
-    }
-}
-
-/// Doubles from `BACKOFF_MIN_MS` to `BACKOFF_MAX_MS`; `jitter` 0.5..1 spreads nodes that lost one broker.
-fn backoff_ms(failures: u32, jitter: f64) -> u64 {
-    let doubled = BACKOFF_MIN_MS.saturating_mul(1 << failures.clamp(1, 16)).min(BACKOFF_MAX_MS);
-    ((doubled as f64 * jitter) as u64).max(BACKOFF_MIN_MS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_grows_and_stays_in_its_bounds() {
-        assert_eq!(backoff_ms(1, 0.5), 200);
-        assert_eq!(backoff_ms(3, 1.0), 1_600);
-        for failures in 0..100 {
-            for jitter in [0.5, 0.75, 1.0] {
-                assert!((BACKOFF_MIN_MS..=BACKOFF_MAX_MS).contains(&backoff_ms(failures, jitter)));
-            }
-        }
-        assert_eq!(backoff_ms(99, 1.0), BACKOFF_MAX_MS);
     }
 }

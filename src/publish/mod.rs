@@ -10,6 +10,7 @@
 
 pub mod broker;
 mod client;
+mod backoff;
 mod command;
 mod gate;
 mod link;

@@ -231,6 +231,18 @@ async fn forged_and_broken_cookies_are_no_login() {
 }
 
 #[tokio::test]
+async fn a_flood_of_refused_tries_is_not_a_flood_of_records() {
+    let g = Gateway::new().await;
+    let mut refused = 0;
+    for _ in 0..60 {
+        refused += usize::from(g.try_login(USER, "wrong").await.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused > 30, "{refused}");
+    let recorded = g.audited().await.iter().filter(|(_, action, _)| action == "login_refused").count();
+    assert!((1..=6).contains(&recorded), "{recorded} of {refused}");
+}
+
+#[tokio::test]
 async fn deeds_are_on_record_and_secrets_nowhere() {
     let g = Gateway::new().await;
     let first = g.state.auth().ensure_first().await.unwrap();
