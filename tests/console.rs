@@ -5,10 +5,8 @@
 
 mod support;
 #[path = "support/gateway.rs"]
-#[allow(dead_code)]
 mod gateway;
 #[path = "support/mqtt.rs"]
-#[allow(dead_code)]
 mod mqtt;
 
 use std::path::Path;
@@ -140,7 +138,7 @@ impl Restart {
         let pid = std::fs::read_to_string(&self.pid_file).unwrap_or_default();
         if let Some(pid) = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
             // Gone already is as good.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
         }
     }
 }
