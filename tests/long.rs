@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)] // tests read clocks and panic
 #![allow(clippy::print_stdout)] // and say what they measured
 
+#[path = "long/farm.rs"]
+mod farm_run;
 mod support;
 #[path = "support/gateway.rs"]
 mod gateway;
@@ -234,4 +236,10 @@ fn a_hundred_channels() {
     assert!(looks > 0.0 && failed == 0.0);
     let report = gateway.store_check();
     assert_eq!(report["alerts"], CHANNELS, "one alert a channel, however often it was looked at: {report}");
+}
+
+/// A thousand cameras out of one `skyeye simulate` (short: 250): what they cost the machine that plays them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn farm() {
+    farm_run::run(is_long()).await;
 }

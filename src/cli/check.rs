@@ -10,7 +10,7 @@ use crate::{config, infer, publish};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Write the JSON Schemas of all MQTT payloads into this folder instead of checking a configuration
+    /// Write the JSON Schemas of all MQTT payloads into this folder; no configuration is read
     #[arg(long, value_name = "DIR")]
     schemas: Option<PathBuf>,
 }

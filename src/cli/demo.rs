@@ -19,10 +19,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Folder with the footage that deploy/setup.sh brought
+    /// Folder with the footage that `make demo` fetched
     #[arg(long, value_name = "DIR", default_value = ".cache/footage")]
     footage: PathBuf,
-    /// Play this file instead, on every demo camera
+    /// Play this video file on all four cameras instead
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
 }

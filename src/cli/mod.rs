@@ -53,48 +53,80 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "skyeye", version, max_term_width = 100, after_help = AFTER)]
 struct Args {
-    /// Configuration file
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    /// Configuration file; `probe` and `simulate` need none
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG, display_order = 900)]
     config: PathBuf,
-    /// Machine-readable: the last line on standard output is one JSON object
-    #[arg(long, global = true)]
+    /// For scripts: the last line on standard output is one JSON object
+    #[arg(long, global = true, display_order = 901)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 const AFTER: &str = "First steps:
-  skyeye demo                                  cameras, gateway and console on this machine, with real footage
-  skyeye probe rtsp://192.168.1.20/stream1 --user admin --password-file secret
-                                               what a camera sends
-  skyeye check --config /etc/skyeye/skyeye.toml
-                                               is the configuration good; if not: file, line, key, what would be right
-  skyeye run --config /etc/skyeye/skyeye.toml  the gateway
+  1. See it work, with real footage and without a camera:
+       make demo
+  2. See what your camera sends (the file holds its password):
+       skyeye probe rtsp://192.168.1.20/stream1 --user admin --password-file camera.txt
+  3. Write the camera into config/skyeye.toml, where every key is explained, and
+     ask whether it is good; if not: file, line, key and what would be right:
+       skyeye check
+  4. Start the gateway; it prints the console's address and a one-time password:
+       skyeye run
 
 Exit codes: 0 good, 64 bad usage or configuration, 1 failed.";
+
+const RUN_AFTER: &str = "Signals:
+  SIGHUP            reads the configuration again; a broken one is refused and the
+                    running one stays
+  SIGTERM, Ctrl-C   ends in order, within 10 s; a second one ends at once
+
+At the first start it prints a one-time password for the user `admin` of the
+console. Logs go to standard error.";
+
+const STORE_CHECK_AFTER: &str = "It only reads, and says each fault that it finds. Exit codes: 0 all is consistent,
+1 not consistent or no database there, 64 bad configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
+    #[command(after_help = RUN_AFTER)]
     Run,
-    /// Run a camera farm and the gateway on this machine, and say how to look at them
+    /// Play footage as four cameras, run the gateway on them, and say where to look
+    ///
+    /// Everything runs in this one process, on loopback. `make demo` is the way in: it fetches footage, detector and
+    /// runtime first, and builds. Without --config the configuration is config/demo.toml.
     Demo(demo::DemoArgs),
-    /// Check a configuration; or write the JSON Schemas of all payloads
+    /// Say whether a configuration is good, or write the JSON Schemas of what is published
+    ///
+    /// A broken configuration is named by file, line, key and what would be right, and the exit code is 64. What is
+    /// allowed but hardly meant is a warning. Nothing is started and no camera is asked.
     Check(check::CheckArgs),
     /// Look at what a camera sends: codec, size, rate, key-frame interval, bit rate, clock skew
+    ///
+    /// Pulls the stream for some seconds and says what comes, or why there is no picture and what to do. User and
+    /// password do not belong into the address: give --user and --password-file.
     Probe(probe::ProbeArgs),
-    /// Play files as any number of cameras (RTSP server for demos, tests and load)
+    /// Play video files as any number of cameras, for demos, tests and load
+    ///
+    /// An RTSP server whose cameras are rtsp://HOST:PORT/cam/1 and up. Each plays its file in a loop, at the file's own
+    /// pace and as it is: nothing is decoded or encoded, so that a thousand cameras take a fraction of a core.
     Simulate(Box<crate::simulate::FarmOptions>),
-    /// List, fetch, check and add detectors
+    /// List, fetch, check and add detectors (the models that find people and vehicles)
+    ///
+    /// A detector is an ONNX file and its entry in a manifest: where it comes from, its licence, its sha256, how its
+    /// output is read. The built-in manifest describes some, `local.toml` in the models folder those that you add. Key
+    /// `model` under `[infer]` in the configuration names the one in use. A model that identifies people is refused.
     Models(models::ModelsArgs),
-    /// Examine what is on disk, with the gateway running or stopped
+    /// Examine the database, with the gateway running or stopped
     #[command(subcommand)]
     Store(StoreCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum StoreCommand {
-    /// Prove that the database is whole: every start has at most one end, every waiting row its message
+    /// Prove that the database is whole: no event ended twice, no message lost on its way to the broker
+    #[command(after_help = STORE_CHECK_AFTER)]
     Check,
 }
 

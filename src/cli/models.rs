@@ -37,21 +37,22 @@ pub struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// Show every model of the manifests: input, licence, source, and whether its file is here and right
+    /// Show every known model: whether its file is here and right, input size, licence, source
     List,
-    /// Fetch weights whose source is https or a folder, and check their sha256
+    /// Fetch model files and check their sha256
     ///
-    /// A file that is here and right is not fetched again.
+    /// A file that is here and right is not fetched again. Models whose source is a package of a registry are brought
+    /// by deploy/setup.sh instead.
     Fetch {
-        /// Models to fetch; without a name all whose source is https or a folder
+        /// Models to fetch; without a name all whose source is an https address or a folder
         names: Vec<String>,
     },
-    /// Check sha256, load each model, look at a blank picture and time it
+    /// Prove that models work on this machine: sha256, loading, a look at a blank picture and its time
     Check {
         /// Models to check; without a name all whose file is here
         names: Vec<String>,
     },
-    /// Add a detector of your own: copy its file, write its entry into local.toml beside it
+    /// Add a detector of your own: copies its file into the models folder, tries it, writes its entry
     ///
     /// Example: skyeye models add yolox_nano.onnx --name yolox-nano --layout yolox --licence Apache-2.0
     Add(AddArgs),

@@ -18,16 +18,19 @@ use crate::config::{self, Transport, validate};
 use crate::ingest::{ChannelSpec, Failure, Reader, Received, open};
 use crate::types::{ChannelId, Clock, Codec, Secret};
 
-/// Look at what a camera sends
-///
-/// Pulls the stream for some seconds and says codec, size, rates and clock, or why there is no picture and what to do.
-/// User and password do not belong into the address: give --user and --password-file.
+const AFTER: &str = "Examples:
+  skyeye probe rtsp://192.168.1.20/stream1 --user admin --password-file camera.txt
+  skyeye probe rtsp://127.0.0.1:8554/cam/1 --allow-loopback
+
+Exit codes: 0 a picture came, 1 none came (the reason is printed), 64 bad usage.";
+
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER)]
 pub struct ProbeArgs {
     /// Address of the stream, rtsp://HOST[:PORT]/PATH, without user and password
     pub url: String,
     /// User name at the camera
-    #[arg(long, requires = "password_file")]
+    #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
@@ -35,10 +38,10 @@ pub struct ProbeArgs {
     /// Pull over UDP instead of TCP
     #[arg(long)]
     pub udp: bool,
-    /// How long to look
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    /// How long to look, in seconds; key frames must come twice in that time for their interval
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
-    /// Accept 127.0.0.0/8 and ::1, for the camera farm of `skyeye simulate`
+    /// Accept an address of this machine itself (127.0.0.0/8, ::1), for `skyeye simulate`
     #[arg(long)]
     pub allow_loopback: bool,
 }

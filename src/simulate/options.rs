@@ -55,55 +55,74 @@ impl From<PathBuf> for ClipArg {
     }
 }
 
+const AFTER: &str = "Examples:
+  skyeye simulate --clip street.mp4 --channels 100
+      a hundred cameras, rtsp://127.0.0.1:8554/cam/1 to .../cam/100
+  skyeye simulate --clip gate=gate.mp4 --clip yard=yard.mp4 --channels 2
+      two cameras, also to be had as rtsp://127.0.0.1:8554/gate and .../yard
+  skyeye simulate --clip street.mp4 --channels 64 --hosts 4 --sessions-per-host 20
+      four recorders, 127.1.0.1 to 127.1.0.4, with sixteen cameras each
+  skyeye simulate --clip street.mp4 --control 127.0.0.1:8600
+      then `echo stall 1 | nc -N 127.0.0.1 8600` makes the camera hang,
+      `echo resume | nc -N 127.0.0.1 8600` heals it, `echo help | nc ...` names all
+
+A gateway accepts loopback cameras only with [ingest] allow_loopback = true.
+Ctrl-C ends the farm and prints what it served; with --json as one object.";
+
 /// A farm of cameras that play files: `rtsp://HOST:PORT/cam/1` and up.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER)]
 pub struct FarmOptions {
-    /// File to play, H.264, H.265 or MJPEG in any container; NAME=FILE is also served as /NAME; several take turns
+    /// Video file to play: H.264, H.265 or MJPEG, in MP4, MKV, AVI or raw. Given several times, the cameras take the
+    /// files in turn. NAME=FILE is to be had under /NAME, too
     #[arg(long = "clip", value_name = "[NAME=]FILE", required = true)]
     pub clips: Vec<ClipArg>,
     /// How many cameras
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub channels: u32,
-    /// Address to listen on; port 0 takes a free one. With --hosts only the port counts
-    #[arg(long, default_value = "127.0.0.1:8554")]
+    /// Address and port to listen on; port 0 takes a free one. With --hosts only the port counts
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8554")]
     pub listen: SocketAddr,
-    /// Spread the cameras over this many hosts, 127.1.0.1 and up, each like a recorder of its own; 0: one address
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    /// Spread the cameras over N loopback addresses, 127.1.0.1 and up, each like a recorder of its own; 0: all on
+    /// --listen
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=60_000))]
     pub hosts: u32,
-    /// Sessions a host grants before it answers 453; 0: no limit
-    #[arg(long, default_value_t = 0)]
+    /// Sessions that a host grants before it answers 453 (not enough bandwidth), as full recorders do; 0: no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub sessions_per_host: u32,
-    /// First part of the path in the URLs
-    #[arg(long, default_value = "cam")]
+    /// First part of the path in the cameras' addresses
+    #[arg(long, value_name = "NAME", default_value = "cam")]
     pub path: String,
-    /// Where in the loop each channel starts
+    /// Where in its loop each camera starts
     #[arg(long, value_enum, default_value_t)]
     pub phase: Phase,
-    /// Login that the cameras ask for
+    /// How the cameras ask for a login
     #[arg(long, value_enum, default_value_t)]
     pub auth: AuthScheme,
-    #[arg(long, default_value = "admin")]
+    /// User name with --auth basic and digest
+    #[arg(long, value_name = "NAME", default_value = "admin")]
     pub user: String,
-    /// Password for --auth basic and digest
+    /// Password with --auth basic and digest; others on this machine can see it, so no real one
     #[arg(long, default_value = "farm", value_parser = secret)]
     pub password: Secret,
-    /// Transports that the cameras grant
+    /// Transports that the cameras grant; with udp a client that wants TCP is refused, and the other way round
     #[arg(long, value_enum, default_value_t)]
     pub transport: Transports,
-    /// Seconds without a sign of life after which a session ends
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    /// Seconds without a sign of life from the client after which its session ends
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub session_timeout_s: u64,
-    /// The cameras' clocks are this far ahead of ours (negative: behind), in their sender reports
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    /// How far the cameras' clocks, as their sender reports tell them, are ahead of this machine's; negative: behind
+    #[arg(long, value_name = "MS", default_value_t = 0, allow_negative_numbers = true)]
     pub clock_skew_ms: i64,
-    /// Loopback address for commands, one a line: stats, stop-host H, start-host H, stall N, resume, quit ...
+    /// Take commands on this loopback address, one a line, to make cameras fail and heal: stop-host, stall, refuse,
+    /// garbage, drop, resume and others
     #[arg(long, value_name = "ADDRESS")]
     pub control: Option<SocketAddr>,
     /// First RTP timestamp of each session instead of a random one; 4294000000 wraps after ten seconds
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     pub rtp_start: Option<u32>,
-    /// First RTP sequence number of each session instead of a random one
-    #[arg(long)]
+    /// First RTP sequence number of each session instead of a random one; 65000 wraps soon
+    #[arg(long, value_name = "N")]
     pub seq_start: Option<u16>,
 }
 

@@ -21,19 +21,19 @@ use crate::types::ModelName;
 pub struct AddArgs {
     /// The ONNX file
     pub file: PathBuf,
-    /// What the configuration calls it: a-z, 0-9, '.', '_' and '-'
+    /// Name for `[infer] model` in the configuration: a-z, 0-9, '.', '_' and '-'
     #[arg(long)]
     pub name: ModelName,
     /// How its output is read: yolox (undecoded, strides 8, 16 and 32) or efficientdet (boxes and scores)
     #[arg(long, value_parser = layout)]
     pub layout: Layout,
-    /// SPDX name of the licence of the weights
-    #[arg(long)]
+    /// Licence of the weights by its SPDX name, e.g. Apache-2.0
+    #[arg(long, value_name = "SPDX")]
     pub licence: String,
-    /// A text file with one class a line, in the model's order; without it the 80 classes of COCO
-    #[arg(long)]
+    /// A text file with one class a line, in the model's order [default: the 80 classes of COCO]
+    #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Colour order of the input, rgb or bgr; without it that of the layout's family (yolox bgr, efficientdet rgb)
+    /// Colour order of the input, rgb or bgr [default: bgr for yolox, rgb for efficientdet]
     #[arg(long, value_parser = colour)]
     pub colour: Option<Colour>,
 }

@@ -1,0 +1,50 @@
+//! Whose turn it is among ten thousand channels that all wait.
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion};
+use skyeye::schedule::{Sample, Schedule};
+use skyeye::types::{ChannelId, Mono};
+
+use crate::pictures;
+
+const CHANNELS: usize = 10_000;
+
+/// One whole decision: take the next, end its look, and its channel offers again. `weights` is how many different
+/// weights the configuration holds.
+pub fn decisions(c: &mut Criterion) {
+    let ids: Vec<_> = (0..CHANNELS).map(|n| ChannelId::new(&format!("c{n}")).unwrap()).collect();
+    let sample =
+        |id: &ChannelId, at: u64| Sample { unit: pictures::unit(id, true, Bytes::new(), at), offered: Mono(at) };
+    let mut group = c.benchmark_group("schedule");
+    for weights in [1, 4, 1_000] {
+        // No sample grows too old, so that every iteration is a look.
+        let mut schedule = Schedule::new(u64::MAX);
+        for (n, id) in ids.iter().enumerate() {
+            schedule.register(id, 0.1 * (1 + n % weights) as f32, Mono(0));
+            schedule.offer(sample(id, 0));
+        }
+        let mut at = 0;
+        group.bench_function(format!("take, done, offer at {CHANNELS} channels, {weights} weights"), |b| {
+            b.iter(|| {
+                at += 1;
+                let taken = schedule.take(Mono(at)).unwrap();
+                schedule.done(&taken.unit.channel);
+                assert!(schedule.offer(Sample { offered: Mono(at), ..taken }));
+            });
+        });
+        assert_eq!(schedule.pending(), CHANNELS);
+        // The common case under overload: the channel waits already, and its sample is replaced.
+        let mut next = ids.iter().cycle();
+        group.bench_function(format!("offer that replaces at {CHANNELS} channels, {weights} weights"), |b| {
+            b.iter_batched(
+                || sample(next.next().unwrap(), at),
+                |s| black_box(schedule.offer(s)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
