@@ -4,7 +4,7 @@ type Json = Record<string, unknown>;
 export const person = { track: 1, label: 'person', score: 0.9, bbox: { x: 0.1, y: 0.2, w: 0.3, h: 0.4 } };
 
 export function mediaJson(sha256 = 'aa', url = '/api/v1/events/e1/snapshot'): Json {
-  return { kind: 'snapshot', content_type: 'image/jpeg', url, sha256, bytes: 1000, width: 768, height: 432 };
+  return { kind: 'snapshot', content_type: 'image/jpeg', url, sha256, bytes: 1000, width: 768, height: 432, objects: [person] };
 }
 
 export function alertJson(part: Json = {}): Json {

@@ -1,8 +1,8 @@
 /* Whatever the order and however often messages come, the outcome is the same. */
 import { describe, expect, it } from 'vitest';
 import { readAlert, readEvent, readHealth, type Alert, type EventFact, type Health } from '../src/api/types';
-import { happenings, madeAt, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, mergePictured, mergePictures, newestFirst } from '../src/state/merge';
-import { alertJson, eventJson, healthJson, mediaJson, person } from './fixtures';
+import { happenings, madeAt, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, newestFirst } from '../src/state/merge';
+import { alertJson, eventJson, healthJson, mediaJson } from './fixtures';
 
 const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
 const fact = (part: Record<string, unknown> = {}): EventFact => readEvent(eventJson(part)) as EventFact;
@@ -63,22 +63,6 @@ describe('health', () => {
   });
 });
 
-describe('pictures', () => {
-  const box = (x: number) => [{ ...person, bbox: { ...person.bbox, x } }];
-  it('carry the boxes of the fact that first named them', () => {
-    const start = fact({ cursor: 10, objects: box(0.1), media: [mediaJson('pic')] });
-    const update = fact({ cursor: 20, phase: 'update', objects: box(0.5), media: [mediaJson('pic')] });
-    const later = alert({ cursor: 21, objects: box(0.5), media: [mediaJson('pic')] });
-    for (const order of [[start, update, later], [later, update, start]]) {
-      expect(mergePictures(new Map(), order).get('pic')?.objects[0]?.bbox.x).toBe(0.1);
-    }
-  });
-  it('are not taken from an end, which has no objects', () => {
-    const end = fact({ cursor: 5, phase: 'end', objects: [], media: [mediaJson('pic')] });
-    expect(mergePictures(new Map(), [end]).size).toBe(0);
-  });
-});
-
 describe('happenings', () => {
   it('gather start, updates and end', () => {
     const times = (seen: string) => ({ times: { seen, ingested: seen, committed: seen, clock: 'gateway', skew_ms: null } });
@@ -92,18 +76,15 @@ describe('happenings', () => {
     expect(second).toMatchObject({ id: 'e2', ended: null });
     expect(first).toMatchObject({ id: 'e1', end: 'cleared' });
     expect((first?.ended ?? 0) - (first?.seen ?? 0)).toBe(30_000);
-    expect(first?.pictured?.cursor).toBe(1);
+    expect(first?.picture?.objects).toHaveLength(1);
   });
-  it('tell start and picture also where only the end is listed', () => {
-    const id = '01a2050b-2346-74cc-a70e-035f2ebf7593';
-    const end = fact({ id, cursor: 9, phase: 'end', end: 'cleared', objects: [], media: [] });
-    expect(happenings([end])[0]).toMatchObject({ seen: 0x01a2050b2346 < end.seen ? 0x01a2050b2346 : end.seen, pictured: null });
-    const start = fact({ id, cursor: 4 });
-    const seen = mergePictured(mergePictured(new Map(), [end]), [start, fact({ id, cursor: 6, phase: 'update' })]);
-    expect(happenings([end], seen)[0]?.pictured).toBe(start);
-    expect(madeAt(id)).toBe(0x01a2050b2346);
+  it('tell start, picture and its boxes also where only the end is listed', () => {
+    const id = '01936b2e-7d4b-7cc0-a70e-035f2ebf7593';
+    const end = fact({ id, cursor: 9, phase: 'end', end: 'cleared', objects: [], media: [mediaJson('pic', `/api/v1/events/${id}/snapshot`)] });
+    expect(happenings([end])[0]).toMatchObject({ seen: 0x01936b2e7d4b, ended: end.seen, picture: { sha256: 'pic', objects: [{ label: 'person' }] } });
+    expect(happenings([fact({ id, media: [] })])[0]?.picture).toBeNull();
     expect(madeAt('e1')).toBeNaN();
-    expect(madeAt('01a2050b-2346-44cc-a70e-035f2ebf7593')).toBeNaN();
+    expect(madeAt('01936b2e-7d4b-4cc0-a70e-035f2ebf7593')).toBeNaN();
   });
   it('take each fact once', () => {
     const have = [fact({ cursor: 1 })];

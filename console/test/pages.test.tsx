@@ -7,13 +7,27 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import { AlertRow } from '../src/ui/alertrow';
 import { Boxes } from '../src/ui/overlay';
-import { alertJson, person } from './fixtures';
+import { alertJson, mediaJson, person } from './fixtures';
 
 beforeAll(async () => {
   await i18next.use(initReactI18next).init({ lng: 'en', resources: { en: { translation: en } }, interpolation: { escapeValue: false } });
 });
 
 const EVIL = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', '{{constructor}}', '$t(app.tagline)', '\u202egnp.exe', ''];
+
+describe('the picture in a row', () => {
+  const row = (part: Record<string, unknown>): string =>
+    renderToStaticMarkup(<AlertRow alert={readAlert(alertJson(part)) as Alert} />);
+  it('carries its own boxes and not the alert\'s later ones', () => {
+    const later = { ...person, bbox: { ...person.bbox, x: 0.5 } };
+    const html = row({ objects: [later, later] });
+    expect(html.match(/data-x="0\.1"/g)).toHaveLength(1);
+    expect(html).not.toContain('data-x="0.5"');
+  });
+  it('has none where the picture tells none', () => {
+    expect(row({ media: [{ ...mediaJson(), objects: undefined }] })).not.toContain('data-x');
+  });
+});
 
 describe('what comes from outside', () => {
   it.each(EVIL)('%j stays text in a row of the queue', (text) => {

@@ -86,6 +86,14 @@ describe('readers', () => {
     expect(readBox({ x: '0', y: 0, w: 1, h: 1 })).toBeNull();
   });
 
+  it('take the boxes of a picture from the picture alone', () => {
+    const [media] = readAlert(alertJson({ objects: [person, person], media: [mediaJson()] }))?.media ?? [];
+    expect(media?.objects.map((o) => o.track)).toEqual([person.track]);
+    for (const objects of [undefined, null, 'x', [{ bbox: 1 }]]) {
+      expect(readAlert(alertJson({ media: [{ ...mediaJson(), objects }] }))?.media[0]?.objects).toEqual([]);
+    }
+  });
+
   it('leave out zones that are no polygon', () => {
     const zones = [
       { id: 'ok', name: 'Gate', polygon: [[0, 0], [1, 0], [1, 1.01]] },

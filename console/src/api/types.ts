@@ -47,6 +47,8 @@ export interface Media {
   sha256: string;
   width: number;
   height: number;
+  /** What was seen in this very picture; the alert's and the event's own objects move on. */
+  objects: SeenObject[];
 }
 export interface Alert {
   id: string;
@@ -240,7 +242,14 @@ function readMedia(v: unknown): Media | null {
   if (!o || typeof o.url !== 'string' || !/^\/api\/v1\/[A-Za-z0-9._~/-]{1,200}$/.test(o.url) || o.url.includes('..')) {
     return null;
   }
-  return { kind: text(o.kind, 40), url: o.url, sha256: text(o.sha256, 64), width: num(o.width), height: num(o.height) };
+  return {
+    kind: text(o.kind, 40),
+    url: o.url,
+    sha256: text(o.sha256, 64),
+    width: num(o.width),
+    height: num(o.height),
+    objects: all(o.objects, readObject),
+  };
 }
 
 function readRule(v: unknown): { id: string; revision: string } {

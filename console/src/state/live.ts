@@ -6,7 +6,7 @@ import { create } from 'zustand';
 import type { Alert, EventFact, Health, NodeStatus } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
-import { mergeAlerts, mergeHealth, mergePictured, mergePictures, newestFirst, type PictureObjects } from './merge';
+import { mergeAlerts, mergeHealth, newestFirst } from './merge';
 
 export interface Live {
   alerts: ReadonlyMap<string, Alert>;
@@ -18,9 +18,6 @@ export interface Live {
   truncated: boolean;
   health: ReadonlyMap<string, Health>;
   nodes: ReadonlyMap<string, NodeStatus>;
-  pictures: ReadonlyMap<string, PictureObjects>;
-  /** By event, the fact that its picture and boxes came with. */
-  pictured: ReadonlyMap<string, EventFact>;
   /** Names of areas by id, as far as the channels tell them. */
   areas: ReadonlyMap<string, string>;
   feed: { state: FeedState; since: number; everLive: boolean };
@@ -35,8 +32,6 @@ const empty: Live = {
   truncated: false,
   health: new Map(),
   nodes: new Map(),
-  pictures: new Map(),
-  pictured: new Map(),
   areas: new Map(),
   feed: { state: 'reconnecting', since: Date.now(), everLive: false },
   arrival: { count: 0, latest: null },
@@ -73,7 +68,7 @@ export function flush(): void {
   const events = batch.flatMap((u) => (u.what === 'event' ? [u.event] : []));
   const health = batch.flatMap((u) => (u.what === 'health' ? [u.health] : []));
   const nodes = batch.flatMap((u) => (u.what === 'node' ? [u.node] : []));
-  absorb(alerts, true, events);
+  absorb(alerts, true);
   if (health.length > 0) useLive.setState((s) => ({ health: mergeHealth(s.health, health) }));
   if (nodes.length > 0) {
     useLive.setState((s) => {
@@ -86,14 +81,10 @@ export function flush(): void {
 }
 
 /** Takes alerts in; `live` ones that are new are announced. */
-export function absorb(alerts: readonly Alert[], live = false, events: readonly EventFact[] = []): void {
+export function absorb(alerts: readonly Alert[], live = false): void {
   useLive.setState((s) => {
     const merged = mergeAlerts(s.alerts, alerts);
-    const pictures = mergePictures(s.pictures, [...events, ...alerts]);
     const part: Partial<Live> = {};
-    if (pictures !== s.pictures) part.pictures = pictures;
-    const pictured = mergePictured(s.pictured, events);
-    if (pictured !== s.pictured) part.pictured = pictured;
     if (merged.alerts !== s.alerts) {
       part.alerts = merged.alerts;
       part.order = [...merged.alerts.values()].sort(newestFirst);
@@ -117,7 +108,6 @@ export function replaceOpen(open: readonly Alert[], truncated: boolean): void {
       order: [...merged.alerts.values()].sort(newestFirst),
       loaded: true,
       truncated,
-      pictures: mergePictures(s.pictures, open),
     };
   });
 }

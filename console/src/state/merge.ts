@@ -1,13 +1,11 @@
 /*
- * Merging, without side effects: the newest revision of an alert wins, whatever the order in which revisions come.
- * Also which boxes belong to which picture: an alert's objects move on with every update while its picture may be the
- * one of the start, so the first fact that named a picture is the one whose boxes are drawn on it.
+ * Merging, without side effects: the newest revision of an alert wins, whatever the order in which revisions come; the
+ * facts of an event (start, updates, end) become one happening.
  */
-import type { Alert, EventFact, Health, SeenObject } from '../api/types';
+import type { Alert, EventFact, Health, Media } from '../api/types';
 
 /** Open alerts are all kept; closed ones only up to this many, the oldest go first. */
 export const MAX_CLOSED = 2000;
-const MAX_PICTURES = 4000;
 
 export interface Merged {
   alerts: ReadonlyMap<string, Alert>;
@@ -58,54 +56,6 @@ export function mergeHealth(have: ReadonlyMap<string, Health>, incoming: readonl
   return next ?? have;
 }
 
-export interface PictureObjects {
-  cursor: number;
-  objects: SeenObject[];
-}
-
-export function mergePictures(
-  have: ReadonlyMap<string, PictureObjects>,
-  facts: readonly (Alert | EventFact)[],
-): ReadonlyMap<string, PictureObjects> {
-  let next: Map<string, PictureObjects> | null = null;
-  for (const fact of facts) {
-    if (fact.objects.length === 0) continue;
-    for (const m of fact.media) {
-      if (m.sha256 === '') continue;
-      const old = (next ?? have).get(m.sha256);
-      if (old && old.cursor <= fact.cursor) continue;
-      next ??= new Map(have);
-      next.set(m.sha256, { cursor: fact.cursor, objects: fact.objects });
-    }
-  }
-  if (next) {
-    for (const key of next.keys()) {
-      if (next.size <= MAX_PICTURES) break;
-      next.delete(key);
-    }
-  }
-  return next ?? have;
-}
-
-/** Keeps, by event, the earliest fact that has picture and boxes: an end has neither, and lists tell the latest fact. */
-export function mergePictured(have: ReadonlyMap<string, EventFact>, facts: readonly EventFact[]): ReadonlyMap<string, EventFact> {
-  let next: Map<string, EventFact> | null = null;
-  for (const fact of facts) {
-    if (fact.media.length === 0 || fact.objects.length === 0) continue;
-    const old = (next ?? have).get(fact.id);
-    if (old && old.cursor <= fact.cursor) continue;
-    next ??= new Map(have);
-    next.set(fact.id, fact);
-  }
-  if (next) {
-    for (const key of next.keys()) {
-      if (next.size <= MAX_PICTURES) break;
-      next.delete(key);
-    }
-  }
-  return next ?? have;
-}
-
 /** When an id of version 7 was made, which for an event is when it was first seen; NaN for any other id. */
 export function madeAt(id: string): number {
   const hex = id.replaceAll('-', '');
@@ -119,11 +69,11 @@ export interface Happening {
   ended: number | null;
   end: EventFact['end'];
   latest: EventFact;
-  /** The earliest fact that has a picture. */
-  pictured: EventFact | null;
+  /** Its picture, which every fact of it carries. */
+  picture: Media | null;
 }
 
-export function happenings(facts: readonly EventFact[], pictured: ReadonlyMap<string, EventFact> = new Map()): Happening[] {
+export function happenings(facts: readonly EventFact[]): Happening[] {
   const byId = new Map<string, EventFact[]>();
   for (const f of facts) {
     const group = byId.get(f.id);
@@ -138,18 +88,18 @@ export function happenings(facts: readonly EventFact[], pictured: ReadonlyMap<st
     const end = group.find((f) => f.phase === 'end') ?? null;
     out.push({
       id,
-      seen: first.phase === 'start' ? first.seen : earliest(pictured.get(id)?.seen, madeAt(id), first.seen),
+      seen: first.phase === 'start' ? first.seen : earliest(madeAt(id), first.seen),
       ended: end ? end.seen : null,
       end: end?.end ?? null,
       latest,
-      pictured: pictured.get(id) ?? group.find((f) => f.media.length > 0) ?? null,
+      picture: group.findLast((f) => f.media.length > 0)?.media[0] ?? null,
     });
   }
   return out.sort((a, b) => b.seen - a.seen);
 }
 
-function earliest(...times: (number | undefined)[]): number {
-  const known = times.filter((t): t is number => t !== undefined && Number.isFinite(t));
+function earliest(...times: number[]): number {
+  const known = times.filter((t) => Number.isFinite(t));
   return known.length > 0 ? Math.min(...known) : Number.NaN;
 }
 

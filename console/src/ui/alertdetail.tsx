@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
-import type { Alert, AlertDetail as Detail, EventFact, Media, Zone } from '../api/types';
+import type { Alert, AlertDetail as Detail, EventFact, Zone } from '../api/types';
 import { useTimes } from '../lib/hooks';
 import { errorText, kindText, rateText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
@@ -12,7 +12,6 @@ import { happenings, mergeFacts, type Happening } from '../state/merge';
 import { useAreaText, useChannels } from '../state/channels';
 import { AlertActions } from './alertactions';
 import { EventList, History, Trace } from './alertstory';
-import { usePictureObjects } from './alertrow';
 import { Icon } from './icons';
 import { Boxes } from './overlay';
 import { Blank, Fact, Loading, Moment, SeverityWord, StateChip } from './parts';
@@ -24,7 +23,7 @@ function useDetail(id: string) {
     queryKey: key,
     queryFn: async () => {
       const found = await api.alert(id);
-      absorb([found.alert], false, found.events);
+      absorb([found.alert]);
       return found;
     },
   });
@@ -60,8 +59,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
     setEvent(next);
     stage.current?.scrollIntoView({ block: 'nearest' });
   };
-  const pictured = useLive((s) => s.pictured);
-  const groups = useMemo(() => happenings(query.data?.events ?? [], pictured), [query.data, pictured]);
+  const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
 
   if (!alert) {
     if (query.isPending || query.isFetching) return <Loading text={t('detail.loading')} />;
@@ -108,7 +106,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
           <Trace groups={groups} alert={alert} chosen={event ?? alert.lastEvent} onChoose={choose} />
         </div>
         <div className="alert-side">
-          <AlertFacts alert={alert} fact={(group ?? groups[0])?.pictured ?? (group ?? groups[0])?.latest ?? null} />
+          <AlertFacts alert={alert} fact={(group ?? groups[0])?.latest ?? null} />
           <section className="card">
             <h3>{t('detail.history')}</h3>
             {query.isPending ? <Loading text={t('detail.loading')} /> : query.isError ? <p className="form-error">{errorText(t, query.error)}</p> : <History entries={query.data.history} />}
@@ -136,14 +134,8 @@ function useZone(channel: string, zone: string | null): Zone[] {
 function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening | null; groups: readonly Happening[] }) {
   const { t } = useTranslation();
   const times = useTimes();
-  const latest = usePictureObjects(alert);
-  const pictured: EventFact | null = group?.pictured ?? null;
-  const own = alert.media[0];
-  // An event's picture has a known address also where no fact that names it was seen.
-  const media: Media | undefined = group
-    ? (pictured?.media[0] ?? (own && { ...own, sha256: '', url: `/api/v1/events/${encodeURIComponent(group.id)}/snapshot` }))
-    : own;
-  const objects = group ? (pictured?.objects ?? []) : latest;
+  const media = group ? group.picture : (alert.media[0] ?? null);
+  const objects = media?.objects ?? [];
   const zones = useZone(alert.channel, (group ? group.latest.zone : null) ?? alert.zone);
   const [failed, setFailed] = useState('');
   const [ready, setReady] = useState('');
@@ -151,9 +143,8 @@ function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening
   const [outline, setOutline] = useState(true);
   const width = media && media.width > 0 ? media.width : 16;
   const height = media && media.height > 0 ? media.height : 9;
-  // The time is that of the picture, not that of the alert, which may have begun long before.
-  const source = group ? pictured : groups.find((g) => g.pictured?.media[0]?.url === media?.url)?.pictured;
-  const seen = source?.seen ?? group?.seen ?? alert.updated;
+  // The picture is of the event's start; the alert may have begun long before and have been updated since.
+  const seen = (group ?? groups.find((g) => g.picture?.url === media?.url))?.seen ?? alert.updated;
   return (
     <figure className="stage">
       <div className="picture-space" style={{ aspectRatio: `${width} / ${height}`, '--ratio': width / height } as React.CSSProperties}>
@@ -182,7 +173,7 @@ function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening
       </div>
       <figcaption>
         <span className="num">{times.moment(seen, 'full')}</span>
-        {(!group || pictured) && <span className="dim num">{t('detail.objects', { count: objects.length })}</span>}
+        {media && <span className="dim num">{t('detail.objects', { count: objects.length })}</span>}
         <span className="grow" />
         <button type="button" className="toggle" aria-pressed={boxes} onClick={() => setBoxes(!boxes)}>
           {t('detail.boxes')}

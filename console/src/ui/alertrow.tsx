@@ -1,24 +1,16 @@
 /* One alert in the queue. Everything in it that came from outside is text. */
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Alert, SeenObject } from '../api/types';
+import type { Alert } from '../api/types';
 import { kindText, labelText, objectCounts } from '../lib/words';
 import { useAreaText } from '../state/channels';
-import { useLive } from '../state/live';
 import { useSession } from '../state/session';
 import { Icon, SeveritySign } from './icons';
 import { Boxes } from './overlay';
 import { Age, StateChip } from './parts';
 
-/** The boxes that belong to the alert's picture. */
-export function usePictureObjects(alert: Alert | undefined): readonly SeenObject[] {
-  const sha = alert?.media[0]?.sha256;
-  return useLive((s) => (sha ? s.pictures.get(sha)?.objects : undefined)) ?? alert?.objects ?? [];
-}
-
 export function Thumb({ alert }: { alert: Alert }) {
   const media = alert.media[0];
-  const objects = usePictureObjects(alert);
   const [failed, setFailed] = useState('');
   const ratio = media && media.width > 0 && media.height > 0 ? media.width / media.height : 16 / 9;
   return (
@@ -26,7 +18,7 @@ export function Thumb({ alert }: { alert: Alert }) {
       {media && failed !== media.url ? (
         <span className="thumb-fit" style={{ aspectRatio: `${ratio}` }}>
           <img src={media.url} alt="" loading="lazy" decoding="async" onError={() => setFailed(media.url)} />
-          <Boxes objects={objects} ratio={ratio} />
+          <Boxes objects={media.objects} ratio={ratio} />
         </span>
       ) : (
         <Icon name="picture" />
