@@ -17,6 +17,8 @@ import { Blank, ChannelStateWord, Skeleton } from '../ui/parts';
 
 const CARD_REM = 17;
 const GAP_REM = 0.875;
+/** A name and two lines below the picture. */
+const TEXT_REM = 5.6;
 const LIST_REM = 3;
 /** A card refreshes every five seconds while few are in view. */
 const EVERY_MS = 5000;
@@ -126,7 +128,7 @@ function Grid({ channels }: { channels: readonly Channel[] }) {
   const columns = Math.max(1, Math.floor((width + gap) / (CARD_REM * rem + gap)));
   const rows = Math.ceil(channels.length / columns);
   const cardWidth = (width - gap * (columns - 1)) / columns;
-  const height = Math.round((cardWidth * 9) / 16 + 6.25 * rem);
+  const height = Math.round((cardWidth * 9) / 16 + TEXT_REM * rem);
   const virtual = useVirtualizer({
     count: width > 0 ? rows : 0,
     getScrollElement: () => scroller.current,
@@ -181,11 +183,13 @@ function Card({ channel, everyMs }: { channel: Channel; everyMs: number }) {
       data-state={h.state}
     >
       <ChannelPicture id={channel.id} name={channel.name} everyMs={everyMs} live={h.state === 'running'} />
+      <span className="card-state">
+        <ChannelStateWord state={h.state} />
+      </span>
       <span className="card-text">
-        <span className="card-line">
-          <b className="card-name">{channel.name}</b>
-          <ChannelStateWord state={h.state} />
-        </span>
+        <b className="card-name" title={channel.name}>
+          {channel.name}
+        </b>
         {h.state === 'running' ? (
           <>
             <span className="card-line dim num">

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
-import type { Alert, AlertDetail as Detail, EventFact, Zone } from '../api/types';
+import type { Alert, AlertDetail as Detail, EventFact, Media, Zone } from '../api/types';
 import { useTimes } from '../lib/hooks';
 import { errorText, kindText, rateText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
@@ -100,7 +100,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         </div>
       </header>
       <AlertActions alert={alert} />
-      <div className="alert-body">
+      <div className={`alert-body ${besides(group ? group.picture : alert.media[0]) ? 'beside' : ''}`}>
         <div className="alert-main" ref={stage}>
           <AlertPicture alert={alert} group={group} groups={groups} />
           <Trace groups={groups} alert={alert} chosen={event ?? alert.lastEvent} onChoose={choose} />
@@ -121,6 +121,11 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
       </div>
     </article>
   );
+}
+
+/** Whether a picture is so narrow that it would leave half of the width empty. */
+function besides(media: Media | null | undefined): boolean {
+  return !!media && media.height > 0 && media.width / media.height < 1.6;
 }
 
 function useZone(channel: string, zone: string | null): Zone[] {

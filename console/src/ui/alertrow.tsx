@@ -39,26 +39,31 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
     <>
       <Thumb alert={alert} />
       <span className="row-text">
-        <span className="row-title">
-          <SeveritySign severity={alert.severity} />
-          <span className={`row-severity sev-${alert.severity}`}>{t(`severity.${alert.severity}`)}</span>
-          <b>{kindText(t, alert)}</b>
-          {more && (
-            <span className="row-objects num">
-              {counts.map((o, i) => (i === 0 ? `×${o.count}` : `${labelText(t, o.label)} ×${o.count}`)).join(' · ')}
-            </span>
-          )}
+        <span className="row-line">
+          <span className="row-title">
+            <SeveritySign severity={alert.severity} />
+            <span className={`row-severity sev-${alert.severity}`}>{t(`severity.${alert.severity}`)}</span>
+            <b>{kindText(t, alert)}</b>
+            {more && (
+              <span className="row-objects num">
+                {counts.map((o, i) => (i === 0 ? `×${o.count}` : `${labelText(t, o.label)} ×${o.count}`)).join(' · ')}
+              </span>
+            )}
+          </span>
+          <Age at={alert.opened} className="row-age" />
         </span>
-        <span className="row-channel">{alert.channelName}</span>
-        <span className="row-area">
-          {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })} · </span>}
-          {area}
+        <span className="row-line">
+          <span className="row-channel" title={alert.channelName}>
+            {alert.channelName}
+          </span>
+          <StateChip state={alert.state} />
         </span>
-      </span>
-      <span className="row-side">
-        <Age at={alert.opened} className="row-age" />
-        <StateChip state={alert.state} />
-        <span className="row-foot">
+        <span className="row-line row-foot">
+          <span className="row-area">
+            {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}
+            {alert.events > 1 && area !== '' && ' · '}
+            {area}
+          </span>
           {alert.owner && alert.state !== 'closed' ? (
             <span className="dim">{alert.owner === me ? t('alerts.ownerYou') : t('alerts.owner', { user: alert.owner })}</span>
           ) : (
