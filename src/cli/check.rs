@@ -60,10 +60,21 @@ fn check(path: &Path, json: bool) -> Exit {
 /// What is allowed but hardly meant.
 fn warnings(config: &config::Config) -> Vec<String> {
     let mut warnings = Vec::new();
-    let known = infer::Manifest::load(&config.infer.models_dir, None)
-        .and_then(|m| m.get(config.infer.model.as_str()).map(|_| ()));
-    if let Err(e) = known {
-        warnings.push(format!("infer.model: {e}"));
+    let model =
+        infer::Manifest::load(&config.infer.models_dir, None).and_then(|m| m.get(config.infer.model.as_str()).cloned());
+    match model {
+        Err(e) => warnings.push(format!("infer.model: {e}")),
+        Ok(model) => {
+            for (i, rule) in config.rule.iter().enumerate() {
+                for label in rule.labels.iter().filter(|l| !model.labels.iter().any(|m| **m == ***l)) {
+                    warnings.push(format!(
+                        "rule[{i}].labels: '{label}' is no label of the model {}, so it never fires; labels are written \
+                         as the model has them, e.g. \"person\"",
+                        config.infer.model
+                    ));
+                }
+            }
+        }
     }
     if !config.infer.runtime.exists() {
         warnings.push(format!(

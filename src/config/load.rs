@@ -209,6 +209,11 @@ mod tests {
     }
 
     #[test]
+    fn two_listeners_on_one_port_are_refused() {
+        refused("[publish]\nlisten = \"127.0.0.1:8080\"\n", &["test.toml:2: publish.listen", "web.listen"]);
+    }
+
+    #[test]
     fn open_listeners_need_tls_or_a_word() {
         refused("[web]\nlisten = \"0.0.0.0:8080\"\n", &["test.toml:2: web.listen", "allow_plain", "tls_cert"]);
         refused("[publish]\nlisten = \"0.0.0.0:1883\"\n", &["test.toml:2: publish.listen", "allow_plain"]);

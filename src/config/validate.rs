@@ -99,6 +99,10 @@ fn listeners(c: &Config, f: &mut Found) {
             "set publish.allow_plain = true on a closed network, or use an external broker with TLS",
         );
     }
+    let same_port = c.web.listen == c.publish.listen && !c.web.listen.ends_with(":0");
+    if c.publish.broker == BrokerKind::Embedded && same_port {
+        f.add("publish.listen", format!("'{}' is web.listen's address too; give each its own port", c.publish.listen));
+    }
     if c.web.tls_cert.is_some() != c.web.tls_key.is_some() {
         f.add("web.tls_cert", "certificate and key go together; set both web.tls_cert and web.tls_key");
     }

@@ -128,7 +128,8 @@ impl Task {
             let failure = self.session().await;
             let wait = self.wait_after(&failure);
             counter!("skyeye_ingest_reconnects_total", "reason" => failure.kind).increment(1);
-            tracing::info!(
+            // Each try is paced by the backoff, so this is no flood: whoever looks for warnings finds the camera.
+            tracing::warn!(
                 channel = %self.spec.id,
                 state = failure.state.as_str(),
                 wait_ms = wait.as_millis() as u64,

@@ -3,6 +3,8 @@
 //! Logs go to standard error, so that standard output stays for results. Metric names begin with `skyeye_` and the
 //! module's name; labels are few and bounded, never a channel on a hot counter.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -20,10 +22,12 @@ pub fn init_logs(config: &config::Telemetry) {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("{QUIET}{}", config.log));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
+    // Colours are for terminals: in a file they hide the words from `grep`.
+    let colours = std::io::stderr().is_terminal();
     // A failing init means that logging already runs, as in a process that starts two nodes for a test.
     let done = match config.format {
         config::LogFormat::Text => {
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_target(true)).try_init()
+            registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(colours)).try_init()
         }
         config::LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
     };

@@ -125,9 +125,11 @@ impl From<ActError> for ApiError {
 impl From<ChangesError> for ApiError {
     fn from(e: ChangesError) -> Self {
         match e {
-            ChangesError::Gone => {
-                Self::new(StatusCode::GONE, "gone", "changes that old are no longer kept; load the lists anew")
-            }
+            ChangesError::Gone => Self::new(
+                StatusCode::GONE,
+                "gone",
+                "changes after this cursor cannot be told: it is older than what is kept, or was never given out; load the lists anew",
+            ),
             ChangesError::Port(e) => e.into(),
         }
     }
