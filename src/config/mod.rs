@@ -137,11 +137,23 @@ pub struct Sample {
     pub patrol_interval_ms: u32,
     /// A channel that gets fewer looks than one in this time is reported.
     pub patrol_floor_s: u32,
+    /// Read from the sizes of undecoded access units whether something moves.
+    pub activity: bool,
+    /// A channel where nothing moves is looked at once in this time; 0: at every key frame, as if it were busy.
+    pub rest_interval_ms: u32,
+    /// When activity jumps between two key frames, decode from the key frame to the present at once.
+    pub catch_up: bool,
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { patrol_interval_ms: 500, patrol_floor_s: 120 }
+        Self {
+            patrol_interval_ms: 500,
+            patrol_floor_s: 120,
+            activity: true,
+            rest_interval_ms: 8000,
+            catch_up: true,
+        }
     }
 }
 
@@ -151,11 +163,13 @@ impl Default for Sample {
 pub struct Schedule {
     /// A sample older than this is dropped and counted: the next one is worth more.
     pub deadline_ms: u32,
+    /// Share of the workers' time that focus and catch-up may take; the rest is patrol's.
+    pub focus_share: f32,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { deadline_ms: 2000 }
+        Self { deadline_ms: 300, focus_share: 0.5 }
     }
 }
 
@@ -167,12 +181,31 @@ pub struct Decode {
     pub workers: u32,
     /// A picture with more pixels is refused.
     pub max_pixels: u32,
+    /// Which decoder elements of GStreamer are used.
+    pub element: DecoderChoice,
 }
 
 impl Default for Decode {
     fn default() -> Self {
-        Self { workers: 0, max_pixels: 8192 * 4320 }
+        Self { workers: 0, max_pixels: 8192 * 4320, element: DecoderChoice::Auto }
     }
+}
+
+/// Which decoder elements of GStreamer are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecoderChoice {
+    /// The hardware's where one is there and works, else software.
+    #[default]
+    Auto,
+    /// libavcodec on the processor.
+    Software,
+    /// VA-API (Intel, AMD).
+    Va,
+    /// NVDEC (NVIDIA).
+    Nvdec,
+    /// V4L2 (ARM boards).
+    V4l2,
 }
 
 /// The detector.
@@ -189,6 +222,22 @@ pub struct Infer {
     pub min_score: f32,
     /// Overlap from which the weaker of two boxes of one label is a duplicate.
     pub nms_iou: f32,
+    /// What the model runs on.
+    pub provider: Provider,
+    /// On an accelerator: pictures of one batch, and how long the first one waits for company.
+    pub batch_max: u32,
+    pub batch_wait_ms: u32,
+}
+
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    #[default]
+    Cpu,
+    Openvino,
+    Cuda,
+    Tensorrt,
 }
 
 #[allow(clippy::expect_used)] // literal
@@ -200,6 +249,9 @@ impl Default for Infer {
             model: ModelName::new("efficientdet-lite0").expect("literal id"),
             min_score: 0.25,
             nms_iou: 0.5,
+            provider: Provider::Cpu,
+            batch_max: 8,
+            batch_wait_ms: 5,
         }
     }
 }
@@ -533,10 +585,27 @@ pub struct Rule {
     /// While an event is open an update is sent at most this often; 0: never.
     #[serde(default = "default_update_s")]
     pub update_s: u32,
+    /// Looks a second that the rule wants in focus; 0: patrol is enough.
+    #[serde(default)]
+    pub focus_hz: f32,
+    /// When it wants them.
+    #[serde(default)]
+    pub focus_when: FocusWhen,
     #[serde(default = "default_severity")]
     pub severity: Severity,
     #[serde(default = "yes")]
     pub enabled: bool,
+}
+
+/// When a rule wants its channel in focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FocusWhen {
+    /// While a look found one of its objects, and until the scene is quiet.
+    #[default]
+    Seen,
+    /// All the time.
+    Always,
 }
 
 fn yes() -> bool {

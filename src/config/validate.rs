@@ -54,6 +54,10 @@ fn sections(c: &Config, f: &mut Found) {
     f.range("media.preroll_channel_bytes", c.media.preroll_channel_bytes, 1 << 16, 1 << 32);
     f.range("sample.patrol_floor_s", c.sample.patrol_floor_s, 1, 86_400);
     f.range("sample.patrol_interval_ms", c.sample.patrol_interval_ms, 0, 86_400_000);
+    f.range("sample.rest_interval_ms", c.sample.rest_interval_ms, 0, 86_400_000);
+    f.range("schedule.focus_share", c.schedule.focus_share, 0.0, 0.9);
+    f.range("infer.batch_max", c.infer.batch_max, 1, 256);
+    f.range("infer.batch_wait_ms", c.infer.batch_wait_ms, 0, 1000);
     f.range("schedule.deadline_ms", c.schedule.deadline_ms, 50, 60_000);
     f.range("decode.workers", c.decode.workers, 0, 1024);
     f.range("decode.max_pixels", c.decode.max_pixels, 1 << 12, 1 << 27);
@@ -275,6 +279,7 @@ fn rule_problems(c: &Config, i: usize, rule: &Rule, f: &mut Found) {
     }
     f.range(&key("min_score"), rule.min_score, 0.01, 1.0);
     f.range(&key("keep_score"), rule.keep_score, 0.01, rule.min_score);
+    f.range(&key("focus_hz"), rule.focus_hz, 0.0, 30.0);
     f.range(&key("min_height"), rule.min_height, 0.0, 1.0);
     f.range(&key("max_height"), rule.max_height, rule.min_height, 1.0);
     f.range(&key("start_looks"), rule.start_looks, 1, 100);
