@@ -4,6 +4,7 @@
 //! errors go to standard error. Exit codes: 0 good, 64 bad usage or configuration, 1 failed.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that speaks to a terminal
 
+pub mod bench;
 mod check;
 mod demo;
 pub mod models;
@@ -118,6 +119,8 @@ enum Command {
     /// output is read. The built-in manifest describes some, `local.toml` in the models folder those that you add. Key
     /// `model` under `[infer]` in the configuration names the one in use. A model that identifies people is refused.
     Models(models::ModelsArgs),
+    /// Measure what the gateway costs and how fast it answers on this machine, beside the floor of the same run
+    Bench(Box<bench::BenchArgs>),
     /// Examine the database, with the gateway running or stopped
     #[command(subcommand)]
     Store(StoreCommand),
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
             Err(exit) => Ok(exit),
         },
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
+        Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
         Command::Models(models) => {
             model_paths(&args.config).map_or_else(Ok, |paths| Ok(models::run(&models, &paths, args.json)))
         }

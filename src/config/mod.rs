@@ -147,13 +147,7 @@ pub struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Self {
-            patrol_interval_ms: 500,
-            patrol_floor_s: 120,
-            activity: true,
-            rest_interval_ms: 8000,
-            catch_up: true,
-        }
+        Self { patrol_interval_ms: 500, patrol_floor_s: 120, activity: true, rest_interval_ms: 8000, catch_up: true }
     }
 }
 
