@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
-use skyeye::schedule::{Sample, Schedule};
+use skyeye::schedule::{Options, Sample, Schedule, Tier};
 use skyeye::types::{ChannelId, Mono};
 
 use crate::pictures;
@@ -16,14 +16,18 @@ const CHANNELS: usize = 10_000;
 /// weights the configuration holds.
 pub fn decisions(c: &mut Criterion) {
     let ids: Vec<_> = (0..CHANNELS).map(|n| ChannelId::new(&format!("c{n}")).unwrap()).collect();
-    let sample =
-        |id: &ChannelId, at: u64| Sample { unit: pictures::unit(id, true, Bytes::new(), at), offered: Mono(at) };
+    let sample = |id: &ChannelId, at: u64| Sample {
+        unit: pictures::unit(id, true, Bytes::new(), at),
+        offered: Mono(at),
+        tier: Tier::Patrol,
+        active: false,
+    };
     let mut group = c.benchmark_group("schedule");
     for weights in [1, 4, 1_000] {
         // No sample grows too old, so that every iteration is a look.
-        let mut schedule = Schedule::new(u64::MAX);
+        let mut schedule = Schedule::new(Options { deadline_ms: u64::MAX, ..Options::default() });
         for (n, id) in ids.iter().enumerate() {
-            schedule.register(id, 0.1 * (1 + n % weights) as f32, Mono(0));
+            schedule.register(id, 0.1 * (1 + n % weights) as f32, 120_000, Mono(0));
             schedule.offer(sample(id, 0));
         }
         let mut at = 0;
@@ -31,7 +35,7 @@ pub fn decisions(c: &mut Criterion) {
             b.iter(|| {
                 at += 1;
                 let taken = schedule.take(Mono(at)).unwrap();
-                schedule.done(&taken.unit.channel);
+                schedule.done(&taken.unit.channel, 10_000, Mono(at));
                 assert!(schedule.offer(Sample { offered: Mono(at), ..taken }));
             });
         });

@@ -11,7 +11,7 @@ use crate::{
     media::Media,
     node::watch::Watches,
     sample::Patrol,
-    schedule::{Queue, Sample},
+    schedule::{Queue, Sample, Tier},
     types::{AccessUnit, ChannelId},
 };
 
@@ -31,7 +31,7 @@ impl Sink for Intake {
         self.media.push(&unit);
         watch.unit_at(unit.ingested);
         if watch.is_watched() && self.looking.load(Ordering::Relaxed) && self.patrol.consider(&unit) {
-            self.queue.offer(Sample { offered: unit.ingested, unit });
+            self.queue.offer(Sample { offered: unit.ingested, unit, tier: Tier::Patrol, active: false });
         }
     }
 

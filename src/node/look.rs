@@ -77,6 +77,7 @@ impl Lookers {
         }
         let started = pool.at_work.len();
         drop(pool);
+        inner.queue.set_workers(started);
         if started == 0 {
             inner.set_degraded("look", Some("nothing is detected: no worker could be started".into()));
             return;
@@ -121,7 +122,7 @@ impl Lookers {
             metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
             tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
             // The worker itself says nothing more about it.
-            inner.queue.done(&channel);
+            inner.queue.done(&channel, HANGS_AFTER_MS * 1000);
             pool.hanging.push(looker.thread);
             if pool.hanging.len() <= pool.size {
                 missing.push(looker.number);

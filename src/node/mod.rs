@@ -61,7 +61,7 @@ use crate::{
         topic::Topics,
     },
     sample::Patrol,
-    schedule::Queue,
+    schedule::{self, Queue},
     store::users::Users,
     telemetry,
     types::{
@@ -211,7 +211,7 @@ impl Node {
         )?;
         let (pump, lanes) = Pump::start(&ledger, &files);
         let media = Arc::new(Media::new(&config.media, memory_bytes()));
-        let queue = Arc::new(Queue::new(u64::from(config.schedule.deadline_ms), clock));
+        let queue = Arc::new(Queue::new(schedule_options(&config), clock));
         let registry = Registry::new(&config, clock);
         let watches = Arc::new(Watches::default());
         let limits = DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) };
@@ -361,10 +361,21 @@ fn item(watch: &Watch, event: crate::types::Event) -> Item {
     }
 }
 
+fn schedule_options(config: &Config) -> schedule::Options {
+    let schedule = &config.schedule;
+    // The workers are counted when they have started.
+    schedule::Options { deadline_ms: schedule.deadline_ms.into(), focus_share: schedule.focus_share, workers: 1 }
+}
+
+/// The time within which each channel shall be looked at.
+fn floor_ms(config: &Config) -> u64 {
+    u64::from(config.sample.patrol_floor_s) * 1000
+}
+
 /// Puts a channel under watch.
 fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
     let id = entry.config.id.clone();
-    inner.queue.register(&id, entry.config.weight);
+    inner.queue.register(&id, entry.config.weight, floor_ms(config));
     inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
 }
 

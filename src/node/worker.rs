@@ -99,6 +99,7 @@ pub fn start(
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             };
+            let begun = tokio::time::Instant::now();
             let channel = sample.unit.channel.clone();
             beat.begin(worker.shared.clock.mono(), &channel);
             let seen = caught(&channel, || worker.see(&sample));
@@ -112,7 +113,8 @@ pub fn start(
                     caught(&channel, || worker.analyse(&watch, sample, &frame, detections));
                 }
             }
-            worker.shared.queue.done(&channel);
+            let busy_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            worker.shared.queue.done(&channel, busy_us);
         }
     })
 }

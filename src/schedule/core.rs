@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::Sample;
+use super::{Capacity, Drops, FloorState, Floors, Options, Sample};
 use crate::types::{ChannelId, Mono};
 
 /// Classes an octave of weight.
@@ -19,17 +19,6 @@ const MAX_WEIGHT: f32 = 100.0;
 /// Looks are counted in buckets of this length.
 const BUCKET_MS: u64 = 10_000;
 const BUCKETS: u64 = 6;
-
-/// What was given up, by reason, since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Drops {
-    /// A newer sample of the channel came before its turn.
-    pub replaced: u64,
-    /// It waited longer than the deadline.
-    pub expired: u64,
-    /// Its channel is not (or no longer) known.
-    pub unknown: u64,
-}
 
 /// The place of a channel in its class: time of the last look, then the order of arrival.
 type Key = (Mono, u64, usize);
@@ -83,7 +72,7 @@ impl Looks {
 /// Pending samples of all channels, and who is next.
 #[derive(Debug)]
 pub struct Schedule {
-    deadline_ms: u64,
+    options: Options,
     index: HashMap<ChannelId, usize>,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
@@ -101,9 +90,9 @@ struct Class {
 }
 
 impl Schedule {
-    pub fn new(deadline_ms: u64) -> Self {
+    pub fn new(options: Options) -> Self {
         Self {
-            deadline_ms,
+            options,
             index: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -114,8 +103,29 @@ impl Schedule {
         }
     }
 
-    /// Makes a channel known, or changes its weight. Samples of unknown channels are dropped.
-    pub fn register(&mut self, id: &ChannelId, weight: f32, now: Mono) {
+    /// How many samples can be worked on at once.
+    pub fn set_workers(&mut self, workers: usize) {
+        self.options.workers = workers;
+    }
+
+    /// What the workers can do.
+    pub fn capacity(&mut self, _now: Mono) -> Capacity {
+        Capacity { workers: self.options.workers, ..Capacity::default() }
+    }
+
+    /// Whether the floors are kept.
+    pub fn floors(&mut self, _now: Mono) -> Floors {
+        Floors { stretch: 1.0, ..Floors::default() }
+    }
+
+    /// A channel's own floor; `None` if it is unknown or has none.
+    pub fn floor(&self, _id: &ChannelId, _now: Mono) -> Option<FloorState> {
+        None
+    }
+
+    /// Makes a channel known, or changes its weight and its floor (a look in at least that time; 0: none). Samples of
+    /// unknown channels are dropped.
+    pub fn register(&mut self, id: &ChannelId, weight: f32, _floor_ms: u64, now: Mono) {
         let class = self.class_of(weight);
         if let Some(index) = self.index.get(id).copied() {
             self.unready(index);
@@ -175,7 +185,7 @@ impl Schedule {
         loop {
             let (_, _, index) = self.head(now)?;
             self.unready(index);
-            let deadline_ms = self.deadline_ms;
+            let deadline_ms = self.options.deadline_ms;
             let slot = self.slot(index)?;
             let Some(sample) = slot.pending.take() else { continue };
             let expired = now.since_ms(sample.offered) > deadline_ms;
@@ -193,8 +203,8 @@ impl Schedule {
         }
     }
 
-    /// Ends the look at a channel, whatever came of it.
-    pub fn done(&mut self, id: &ChannelId) {
+    /// Ends the look at a channel, whatever came of it; it took `busy_us` of a worker's time.
+    pub fn done(&mut self, id: &ChannelId, _busy_us: u64, _now: Mono) {
         let Some(index) = self.index.get(id).copied() else { return };
         if let Some(slot) = self.slot(index) {
             slot.in_flight = false;
@@ -300,6 +310,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schedule::Tier;
     use crate::types::{AccessUnit, Codec, Wall};
 
     fn id(n: usize) -> ChannelId {
@@ -319,13 +330,13 @@ mod tests {
             camera_clock: false,
             session: 1,
         };
-        Sample { unit, offered: Mono(at) }
+        Sample { unit, offered: Mono(at), tier: Tier::Patrol, active: false }
     }
 
     fn schedule(weights: &[f32], deadline_ms: u64) -> Schedule {
-        let mut s = Schedule::new(deadline_ms);
+        let mut s = Schedule::new(Options { deadline_ms, ..Options::default() });
         for (n, w) in weights.iter().enumerate() {
-            s.register(&id(n), *w, Mono(0));
+            s.register(&id(n), *w, 0, Mono(0));
         }
         s
     }
@@ -347,7 +358,7 @@ mod tests {
         assert!(s.take(Mono(10)).is_some());
         s.offer(sample(0, 20));
         assert!(s.take(Mono(20)).is_none());
-        s.done(&id(0));
+        s.done(&id(0), 1000, Mono(20));
         assert!(s.take(Mono(20)).is_some());
     }
 
@@ -359,7 +370,7 @@ mod tests {
         assert_eq!(s.drops().expired, 1);
         s.offer(sample(1, 2001));
         assert_eq!(s.take(Mono(2001)).unwrap().unit.channel, id(1));
-        s.done(&id(1));
+        s.done(&id(1), 1000, Mono(2001));
         s.offer(sample(1, 3000));
         s.offer(sample(0, 3000));
         assert_eq!(s.take(Mono(3000)).unwrap().unit.channel, id(0));
@@ -382,7 +393,7 @@ mod tests {
         for at in (0..120_000).step_by(500) {
             s.offer(sample(0, at));
             s.take(Mono(at)).unwrap();
-            s.done(&id(0));
+            s.done(&id(0), 1000, Mono(at));
         }
         let rate = s.rate_hz(&id(0), Mono(120_000));
         assert!((rate - 2.0).abs() < 0.1, "{rate}");
@@ -407,7 +418,7 @@ mod tests {
                 looks[n] += 1;
                 worst_gap = worst_gap.max(at - last[n]);
                 last[n] = at;
-                s.done(&id(n));
+                s.done(&id(n), 1000, Mono(at));
             }
         }
         (looks, worst_gap)
@@ -442,7 +453,7 @@ mod tests {
             let order: HashSet<_> = (0..50)
                 .map(|i| {
                     let taken = s.take(Mono(round * 100 + i)).unwrap().unit.channel;
-                    s.done(&taken);
+                    s.done(&taken, 1000, Mono(round * 100 + i));
                     taken
                 })
                 .collect();
@@ -465,7 +476,7 @@ mod tests {
             }
             for i in 0..10_000 {
                 let taken = s.take(Mono(round * 10_000 + i)).unwrap().unit.channel;
-                s.done(&taken);
+                s.done(&taken, 1000, Mono(round * 10_000 + i));
             }
         }
         let us = clock.mono().since_ms(begin) as f64 * 1000.0 / 50_000.0;
@@ -520,7 +531,7 @@ mod tests {
                     }
                     Step::Done(n) => {
                         flying.remove(&n);
-                        s.done(&id(n));
+                        s.done(&id(n), 1000, Mono(at));
                     }
                     Step::Wait(ms) => at += ms,
                     Step::Remove(n) => {
@@ -530,7 +541,7 @@ mod tests {
                     }
                     Step::Register(n, w) => {
                         known.insert(n);
-                        s.register(&id(n), w, Mono(at));
+                        s.register(&id(n), w, 0, Mono(at));
                     }
                 }
                 s.check();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, counter};
 use parking_lot::{Condvar, Mutex};
 
-use super::{Drops, Sample, Schedule};
+use super::{Capacity, Drops, FloorState, Floors, Options, Sample, Schedule};
 use crate::types::{ChannelId, Clock, Mono};
 
 /// What a worker got.
@@ -37,11 +37,11 @@ struct State {
 }
 
 impl Queue {
-    pub fn new(deadline_ms: u64, clock: Clock) -> Self {
+    pub fn new(options: Options, clock: Clock) -> Self {
         let dropped = |reason| counter!("skyeye_schedule_dropped_samples_total", "reason" => reason);
         Self {
             clock,
-            state: Mutex::new(State { schedule: Schedule::new(deadline_ms), closed: false, told: Drops::default() }),
+            state: Mutex::new(State { schedule: Schedule::new(options), closed: false, told: Drops::default() }),
             ready: Condvar::new(),
             offered: counter!("skyeye_schedule_offered_samples_total"),
             taken: counter!("skyeye_schedule_taken_samples_total"),
@@ -51,9 +51,32 @@ impl Queue {
         }
     }
 
-    /// Makes a channel known, or changes its weight.
-    pub fn register(&self, channel: &ChannelId, weight: f32) {
-        self.state.lock().schedule.register(channel, weight, self.clock.mono());
+    /// How many samples can be worked on at once.
+    pub fn set_workers(&self, workers: usize) {
+        self.state.lock().schedule.set_workers(workers);
+    }
+
+    /// What the workers can do.
+    pub fn capacity(&self) -> Capacity {
+        let now = self.clock.mono();
+        self.state.lock().schedule.capacity(now)
+    }
+
+    /// Whether the floors are kept. Goes over all channels; meant for once a second.
+    pub fn floors(&self) -> Floors {
+        let now = self.clock.mono();
+        self.state.lock().schedule.floors(now)
+    }
+
+    /// A channel's own floor; `None` if it is unknown or has none.
+    pub fn floor(&self, channel: &ChannelId) -> Option<FloorState> {
+        let now = self.clock.mono();
+        self.state.lock().schedule.floor(channel, now)
+    }
+
+    /// Makes a channel known, or changes its weight and its floor (a look in at least that time; 0: none).
+    pub fn register(&self, channel: &ChannelId, weight: f32, floor_ms: u64) {
+        self.state.lock().schedule.register(channel, weight, floor_ms, self.clock.mono());
     }
 
     pub fn remove(&self, channel: &ChannelId) {
@@ -101,11 +124,12 @@ impl Queue {
         }
     }
 
-    /// Ends a look, whatever came of it, so that the channel's next sample may be taken.
-    pub fn done(&self, channel: &ChannelId) {
+    /// Ends a look, whatever came of it, so that the channel's next sample may be taken. `busy_us` is the time that a
+    /// worker spent on it.
+    pub fn done(&self, channel: &ChannelId, busy_us: u64) {
         let ready = {
             let mut state = self.state.lock();
-            state.schedule.done(channel);
+            state.schedule.done(channel, busy_us, self.clock.mono());
             state.schedule.is_ready()
         };
         if ready {
@@ -156,7 +180,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::schedule::Tier;
     use crate::types::{AccessUnit, Codec, Wall};
+
+    fn options(deadline_ms: u64) -> Options {
+        Options { deadline_ms, ..Options::default() }
+    }
 
     fn sample(channel: &ChannelId, now: Mono) -> Sample {
         let unit = AccessUnit {
@@ -171,15 +200,15 @@ mod tests {
             camera_clock: false,
             session: 1,
         };
-        Sample { unit, offered: now }
+        Sample { unit, offered: now, tier: Tier::Patrol, active: false }
     }
 
     #[test]
     fn workers_share_the_samples_and_end_at_close() {
         let clock = Clock::start();
-        let queue = Arc::new(Queue::new(60_000, clock));
+        let queue = Arc::new(Queue::new(options(60_000), clock));
         let channels: Vec<_> = (0..40).map(|n| ChannelId::new(&format!("c{n}")).unwrap()).collect();
-        channels.iter().for_each(|c| queue.register(c, 1.0));
+        channels.iter().for_each(|c| queue.register(c, 1.0, 0));
         let workers: Vec<_> = (0..4)
             .map(|_| {
                 let queue = queue.clone();
@@ -189,7 +218,7 @@ mod tests {
                         match queue.take_blocking(Duration::from_secs(10)) {
                             Taken::Sample(sample) => {
                                 looks += 1;
-                                queue.done(&sample.unit.channel);
+                                queue.done(&sample.unit.channel, 1000);
                             }
                             Taken::Nothing => panic!("nothing came for ten seconds"),
                             Taken::Closed => return looks,
@@ -211,21 +240,21 @@ mod tests {
 
     #[test]
     fn an_empty_queue_gives_nothing_after_the_timeout() {
-        let queue = Queue::new(2000, Clock::start());
+        let queue = Queue::new(options(2000), Clock::start());
         assert!(matches!(queue.take_blocking(Duration::from_millis(20)), Taken::Nothing));
     }
 
     #[test]
     fn a_sample_that_came_during_a_look_is_taken_after_it() {
         let clock = Clock::start();
-        let queue = Queue::new(60_000, clock);
+        let queue = Queue::new(options(60_000), clock);
         let channel = ChannelId::new("a").unwrap();
-        queue.register(&channel, 1.0);
+        queue.register(&channel, 1.0, 0);
         queue.offer(sample(&channel, clock.mono()));
         assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Sample(_)));
         queue.offer(sample(&channel, clock.mono()));
         assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Nothing));
-        queue.done(&channel);
+        queue.done(&channel, 1000);
         assert!(matches!(queue.take_blocking(Duration::from_millis(1)), Taken::Sample(_)));
     }
 }
