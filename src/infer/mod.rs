@@ -13,4 +13,4 @@ pub mod postprocess;
 pub mod session;
 
 pub use manifest::{Colour, Input, Layout, Manifest, ManifestError, ModelInfo};
-pub use session::{Detector, DetectorOptions, InferError, Runtime};
+pub use session::{Detect, Detector, DetectorOptions, InferError, Runtime};

@@ -164,6 +164,25 @@ impl Default for DetectorOptions {
     }
 }
 
+/// What a worker looks with: a detector of its own, or its way to a device that it shares with others.
+pub trait Detect: Send {
+    /// The objects in a frame, the best first.
+    fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, InferError>;
+
+    /// The model that looks.
+    fn model_ref(&self) -> ModelRef;
+}
+
+impl Detect for Detector {
+    fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, InferError> {
+        Detector::detect(self, frame)
+    }
+
+    fn model_ref(&self) -> ModelRef {
+        Detector::model_ref(self)
+    }
+}
+
 /// A model ready to look at frames; one a worker.
 pub struct Detector {
     info: ModelInfo,

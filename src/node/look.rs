@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     config::Config,
     decode::{self, DecodeLimits},
-    infer::{Detector, DetectorOptions, Manifest, Runtime},
+    infer::{Detect, Detector, DetectorOptions, Manifest, Runtime},
     node::{
         Inner,
         intake::Intake,
@@ -161,7 +161,7 @@ impl Lookers {
 }
 
 impl Pool {
-    fn add(&mut self, number: usize, shared: &Arc<Shared>, detector: Detector) {
+    fn add(&mut self, number: usize, shared: &Arc<Shared>, detector: Box<dyn Detect>) {
         let beat = Arc::new(Beat::default());
         match worker::start(number, shared.clone(), detector, beat.clone()) {
             Ok(thread) => self.at_work.push(Looker { number, thread, beat }),
@@ -171,7 +171,7 @@ impl Pool {
 }
 
 /// One detector a worker.
-fn detectors(config: &Config) -> anyhow::Result<Vec<Detector>> {
+fn detectors(config: &Config) -> anyhow::Result<Vec<Box<dyn Detect>>> {
     let workers = match config.decode.workers {
         0 => std::thread::available_parallelism().context("the number of cores is unknown; set decode.workers")?.get(),
         n => n as usize,
@@ -181,7 +181,7 @@ fn detectors(config: &Config) -> anyhow::Result<Vec<Detector>> {
 }
 
 /// Opens the configured model as often as wanted.
-fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Detector>> {
+fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Box<dyn Detect>>> {
     decode::init()?;
     let manifest = Manifest::load(&config.infer.models_dir, None)?;
     let model = manifest.get(config.infer.model.as_str())?.clone();
@@ -191,5 +191,5 @@ fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Detecto
         nms_iou: config.infer.nms_iou,
         ..DetectorOptions::default()
     };
-    Ok(move || Ok(Detector::open(&runtime, &model, &options)?))
+    Ok(move || Ok(Box::new(Detector::open(&runtime, &model, &options)?) as Box<dyn Detect>))
 }

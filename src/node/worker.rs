@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     decode::{self, DecodeLimits, KeyDecoder},
     evidence,
-    infer::Detector,
+    infer::Detect,
     node::{
         pump::{Item, Pump},
         watch::{Watch, Watches},
@@ -85,7 +85,7 @@ impl Beat {
 pub fn start(
     number: usize,
     shared: Arc<Shared>,
-    detector: Detector,
+    detector: Box<dyn Detect>,
     beat: Arc<Beat>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("look-{number}")).spawn(move || {
@@ -132,7 +132,7 @@ fn caught<T>(channel: &ChannelId, work: impl FnOnce() -> T) -> Option<T> {
 struct Worker {
     shared: Arc<Shared>,
     decoder: KeyDecoder,
-    detector: Detector,
+    detector: Box<dyn Detect>,
 }
 
 impl Worker {
