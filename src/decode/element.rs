@@ -1,9 +1,10 @@
 //! A bare GStreamer decoder between two pads of our own: no pipeline, no thread, no delay.
 //!
-//! In: the bytes of one key unit. Out: its frame. StreamStart, Caps and Segment are sent once; each unit is pushed and
-//! followed by EOS, which makes the decoder hand out everything it holds back for reordering, and by a flush, which
-//! makes it forget. Everything happens inside `push` on the caller's thread. After a failure of the element itself
-//! `is_dead` is true and the owner drops it.
+//! In: the bytes of units. Out: the newest picture. StreamStart, Caps and Segment are sent once; then each unit is
+//! pushed. `drain` sends EOS, which makes the decoder hand out everything it holds back for reordering, and a flush,
+//! which makes it forget: after every unit where each stands alone, else only to get at the very newest picture.
+//! Everything happens inside `push` on the caller's thread; a picture that a newer one replaces was never mapped. After
+//! a failure of the element itself `is_dead` is true and the owner drops it.
 
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Kind {
             Kind::Jpeg => ("jpegdec", "gstreamer1.0-plugins-good"),
         }
     }
-    fn codec(self) -> Codec {
+    pub fn codec(self) -> Codec {
         match self {
             Kind::H264 => Codec::H264,
             Kind::H265 => Codec::H265,
@@ -71,6 +72,15 @@ struct Caught {
     refused: Option<DecodeError>,
 }
 
+/// The newest picture that the decoder handed out, still in its own memory.
+pub struct Picture {
+    buffer: gst::Buffer,
+    info: video::VideoInfo,
+    colour: Colour,
+    /// The mark of the unit that it was decoded from; `None` if the decoder did not carry it along.
+    pub mark: Option<u64>,
+}
+
 pub struct Element {
     kind: Kind,
     limits: DecodeLimits,
@@ -78,6 +88,7 @@ pub struct Element {
     input: gst::Pad,
     _output: gst::Pad,
     caught: Arc<Mutex<Caught>>,
+    pictures: u32,
     dead: bool,
 }
 
@@ -93,6 +104,11 @@ impl Element {
         if element.has_property("qos") {
             element.set_property("qos", false);
         }
+        if element.has_property("std-compliance") {
+            // `auto` is strict where nobody says that the source is live, and strict means to hold back as many
+            // pictures as the profile allows wherever the stream does not say that it needs fewer.
+            element.set_property_from_str("std-compliance", "normal");
+        }
 
         let caught = Arc::new(Mutex::new(Caught::default()));
         let input = gst::Pad::new(gst::PadDirection::Src);
@@ -104,7 +120,7 @@ impl Element {
         output.set_active(true).map_err(|_| died("its output cannot be activated"))?;
         input.link(&sink).map_err(|_| died("its input cannot be linked"))?;
         src.link(&output).map_err(|_| died("its output cannot be linked"))?;
-        let this = Self { kind, limits, element, input, _output: output, caught, dead: false };
+        let this = Self { kind, limits, element, input, _output: output, caught, pictures: 0, dead: false };
         this.element.set_state(gst::State::Playing).map_err(|_| died("it cannot be started"))?;
         let started = this.input.push_event(gst::event::StreamStart::new("key-units"))
             && this.input.push_event(gst::event::Caps::new(&kind.caps()))
@@ -117,29 +133,33 @@ impl Element {
         self.dead
     }
 
+    /// The picture of a unit that stands alone; nothing of it stays behind.
     pub fn decode(&mut self, data: Bytes, said: Option<StreamColour>) -> Result<Frame, DecodeError> {
-        let codec = self.kind.codec();
-        {
-            let mut caught = self.caught.lock();
-            caught.picture = None;
-            caught.pictures = 0;
-            caught.refused = None;
+        let pushed = self.push(data, None);
+        self.drain();
+        let picture = self.take();
+        pushed?;
+        if self.pictures > 1 {
+            metrics::counter!("skyeye_decode_extra_pictures_total").increment(u64::from(self.pictures) - 1);
         }
+        match picture? {
+            Some(picture) => self.frame(picture, said),
+            None => Err(DecodeError::NoPicture { codec: self.kind.codec(), reason: "is damaged" }),
+        }
+    }
+
+    /// Hands the decoder one unit. Its picture, which may come out now or later, carries the `mark`.
+    pub fn push(&mut self, data: Bytes, mark: Option<u64>) -> Result<(), DecodeError> {
         // No copy: the buffer holds a reference to the unit's bytes.
         let mut buffer = gst::Buffer::from_slice(data);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::ZERO);
+            if let Some(mark) = mark {
+                gst::ReferenceTimestampMeta::add(buffer, mark_caps(), gst::ClockTime::from_nseconds(mark), None);
+            }
         }
         let pushed = self.input.push(buffer);
-        let reset = self.input.push_event(gst::event::Eos::new())
-            && self.input.push_event(gst::event::FlushStart::new())
-            && self.input.push_event(gst::event::FlushStop::new(true))
-            && self.input.push_event(segment());
-
-        let (info, picture, pictures, refused) = {
-            let mut c = self.caught.lock();
-            (c.info.clone(), c.picture.take(), c.pictures, c.refused.take())
-        };
+        let refused = self.caught.lock().refused.take();
         if pushed.is_err() || refused.is_some() {
             // After a flow error the element's state is not to be trusted, whatever the reason.
             self.dead = true;
@@ -147,25 +167,58 @@ impl Element {
         if let Some(refused) = refused {
             return Err(refused);
         }
-        if let Err(flow) = pushed {
-            return Err(DecodeError::Died { codec, reason: format!("flow {flow:?}") });
-        }
+        pushed
+            .map(drop)
+            .map_err(|flow| DecodeError::Died { codec: self.kind.codec(), reason: format!("flow {flow:?}") })
+    }
+
+    /// Makes the decoder hand out what it holds back, and forget everything: the next unit must be a key unit.
+    pub fn drain(&mut self) {
+        let reset = self.input.push_event(gst::event::Eos::new())
+            && self.input.push_event(gst::event::FlushStart::new())
+            && self.input.push_event(gst::event::FlushStop::new(true))
+            && self.input.push_event(segment());
         if !reset {
             // Some elements answer EOS without any decoded picture with false: cheap to replace, wrong to trust.
             self.dead = true;
         }
-        if pictures > 1 {
-            metrics::counter!("skyeye_decode_extra_pictures_total").increment(u64::from(pictures) - 1);
-        }
-        match (info, picture) {
-            (Some((info, colour)), Some(picture)) => {
-                self.limits.check(info.width(), info.height())?;
-                let colour = said.map_or(colour, |said| Colour::of(said, &info));
-                planes::frame(picture, &info, colour)
-            }
-            _ => Err(DecodeError::NoPicture { codec, reason: "is damaged" }),
-        }
     }
+
+    /// The newest picture since the last call.
+    pub fn take(&mut self) -> Result<Option<Picture>, DecodeError> {
+        let (info, buffer, pictures, refused) = {
+            let mut c = self.caught.lock();
+            (c.info.clone(), c.picture.take(), std::mem::take(&mut c.pictures), c.refused.take())
+        };
+        self.pictures = pictures;
+        if let Some(refused) = refused {
+            self.dead = true;
+            return Err(refused);
+        }
+        Ok(info.zip(buffer).map(|((info, colour), buffer)| {
+            let mark = buffer.meta::<gst::ReferenceTimestampMeta>().map(|m| m.timestamp().nseconds());
+            Picture { buffer, info, colour, mark }
+        }))
+    }
+
+    /// Pictures that came out before the last `take`.
+    pub fn pictures(&self) -> u32 {
+        self.pictures
+    }
+
+    /// Maps a picture.
+    pub fn frame(&self, picture: Picture, said: Option<StreamColour>) -> Result<Frame, DecodeError> {
+        let Picture { buffer, info, colour, .. } = picture;
+        self.limits.check(info.width(), info.height())?;
+        let colour = said.map_or(colour, |said| Colour::of(said, &info));
+        planes::frame(buffer, &info, colour)
+    }
+}
+
+/// What our marks on buffers are known by.
+fn mark_caps() -> &'static gst::Caps {
+    static CAPS: std::sync::OnceLock<gst::Caps> = std::sync::OnceLock::new();
+    CAPS.get_or_init(|| gst::Caps::new_empty_simple("timestamp/x-skyeye-unit"))
 }
 
 impl Drop for Element {

@@ -4,6 +4,7 @@
 //! bounded first; a camera (or an attacker on its port) that announces 16,384 x 16,384 must cost nothing. Only the
 //! fields up to the size are read, every read is checked, and nothing here may panic or loop without bound.
 
+use super::recovery::Numbers;
 use crate::types::Codec;
 
 /// How the chroma planes relate to luma.
@@ -29,9 +30,10 @@ pub struct Header {
     /// libavcodec's H.264 decoder keeps the range of the last stream that named one, so a full-range channel would
     /// change the contrast of the next channel on the same worker.
     pub colour: Option<StreamColour>,
-    /// For an H.264 unit whose picture is no IDR picture: the length of `frame_num` in bits and whether the colour
-    /// planes are coded apart.
-    pub recovery: Option<(u32, bool)>,
+    /// Nothing that follows it refers to anything before it. False for recovery points and H.265's CRA pictures.
+    pub closed: bool,
+    /// For an H.264 unit whose picture is no IDR picture: how it is numbered.
+    pub recovery: Option<Numbers>,
 }
 
 /// Video usability information, as far as it matters for colours.
@@ -60,7 +62,7 @@ pub fn read(codec: Codec, data: &[u8]) -> Result<Header, &'static str> {
             match a >> 1 {
                 33 => Nal::Size(h265_sps(&unescape(nal.get(2..).unwrap_or_default()))),
                 34 => Nal::Picture,
-                0..=31 => Nal::Slice { idr: true },
+                kind @ 0..=31 => Nal::Slice { idr: (16..=20).contains(&kind) },
                 _ => Nal::Other,
             }
         }),
@@ -111,10 +113,30 @@ fn annex_b(data: &[u8], classify: impl Fn(&[u8]) -> Nal) -> Result<Header, &'sta
         Some(_) if !picture_set => Err("has no picture parameter set before its picture"),
         Some(h) => match slice {
             None => Err("has parameter sets but no picture"),
-            Some(true) => Ok(Header { recovery: None, ..h }),
+            Some(true) => Ok(Header { closed: true, recovery: None, ..h }),
             Some(false) => Ok(h),
         },
     }
+}
+
+/// True if no other picture is predicted from this one, so that a decoder may leave it out. Reads the first slice.
+pub fn is_disposable(codec: Codec, data: &[u8]) -> bool {
+    let mut start = next_start(data, 0);
+    while let Some(begin) = start {
+        let kind = data.get(begin).copied().unwrap_or(0);
+        match codec {
+            Codec::H264 if matches!(kind & 0x1f, 1..=5) => return kind & 0x60 == 0,
+            // Sub-layer non-reference pictures have even types below 16 (ITU-T H.265, table 7-1); of the highest
+            // sub-layer they are needed by nothing, and cameras without sub-layers have only that one.
+            Codec::H265 if kind >> 1 < 32 => {
+                let first_layer = data.get(begin + 1).is_some_and(|b| b & 7 == 1);
+                return kind >> 1 < 16 && (kind >> 1) % 2 == 0 && first_layer;
+            }
+            Codec::Mjpeg => return true,
+            _ => start = next_start(data, begin),
+        }
+    }
+    false
 }
 
 /// The parameter sets that stand before the picture of a key unit, each with its start code; empty if there are none.
@@ -171,10 +193,11 @@ pub(super) struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0 }
+    /// Reading begins at bit `at`.
+    pub(super) fn at(data: &'a [u8], at: usize) -> Self {
+        Self { data, at }
     }
-    /// Bits read so far.
+    /// Bits read so far, with those before the beginning.
     pub(super) fn position(&self) -> usize {
         self.at
     }
@@ -272,7 +295,8 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
         bit_depth,
         chroma: chroma(chroma_idc)?,
         colour,
-        recovery: Some((number_bits, planes)),
+        closed: false,
+        recovery: Some(Numbers { bits: number_bits, planes }),
     })
 }
 
@@ -347,6 +371,7 @@ fn h265_sps(rbsp: &[u8]) -> Option<Header> {
         bit_depth: 8u32.checked_add(luma.max(colour))?,
         chroma: chroma(chroma_idc)?,
         colour: None,
+        closed: false,
         recovery: None,
     })
 }
@@ -401,6 +426,7 @@ fn jpeg_frame(sof: &[u8]) -> Option<Header> {
         bit_depth: depth.into(),
         chroma,
         colour: None,
+        closed: true,
         recovery: None,
     })
 }
@@ -422,7 +448,15 @@ mod tests {
         let h = read(Codec::Mjpeg, &sof([0x21, 0x11, 0x11])).unwrap();
         assert_eq!(
             h,
-            Header { width: 704, height: 288, bit_depth: 8, chroma: Chroma::C422, colour: None, recovery: None }
+            Header {
+                width: 704,
+                height: 288,
+                bit_depth: 8,
+                chroma: Chroma::C422,
+                colour: None,
+                closed: true,
+                recovery: None
+            }
         );
         assert_eq!(read(Codec::Mjpeg, &sof([0x12, 0x11, 0x11])).unwrap().chroma, Chroma::Other);
         assert!(read(Codec::Mjpeg, &sof([0x22, 0x11, 0x11])[..20]).is_err());

@@ -1,11 +1,12 @@
-//! One key access unit in, one frame out, synchronously, on the thread of the caller.
+//! Access units in, the newest frame out, synchronously, on the thread of the caller.
 //!
 //! In: an [`AccessUnit`] that is decodable alone. Out: a [`Frame`] that lends the decoder's planes, or a
 //! [`DecodeError`] that says what was wrong. A [`KeyDecoder`] belongs to one worker thread and serves all its
 //! channels one after the other: nothing of one unit reaches the next (the element is flushed after each, and a unit
-//! without its own parameter sets is refused). The size is read and bounded before a decoder sees the bytes.
+//! without its own parameter sets is refused). A [`StreamDecoder`] belongs to one channel in focus or catch-up and decodes
+//! its units one after the other. The size is read and bounded before a decoder sees the bytes.
 //!
-//! It never starts a thread or a pipeline, never holds more than one element a codec, and no input makes it panic: an
+//! Neither starts a thread or a pipeline or holds more than one element a codec, and no input makes them panic: an
 //! element that fails is thrown away and the next unit gets a new one.
 
 mod element;
@@ -13,6 +14,7 @@ pub mod file;
 mod header;
 mod planes;
 mod recovery;
+mod stream;
 
 use std::sync::OnceLock;
 
@@ -21,7 +23,9 @@ use gstreamer as gst;
 
 use crate::types::{AccessUnit, Codec, Frame};
 use element::Element;
-use header::Chroma;
+use header::{Chroma, Header};
+
+pub use stream::StreamDecoder;
 
 /// Bounds that hold before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,17 +128,8 @@ impl KeyDecoder {
         if !unit.key {
             return Err(DecodeError::NoPicture { codec, reason: "is not a key unit" });
         }
-        let header = header::read(codec, &unit.data).map_err(|reason| DecodeError::NoPicture { codec, reason })?;
-        self.limits.check(header.width, header.height)?;
-        if header.bit_depth > 12 || (codec == Codec::Mjpeg && header.bit_depth != 8) {
-            return Err(DecodeError::Unsupported { what: format!("{} bit", header.bit_depth) });
-        }
-        let kind = match (codec, header.chroma) {
-            (Codec::H264, _) => element::Kind::H264,
-            (Codec::H265, _) => element::Kind::H265,
-            (Codec::Mjpeg, Chroma::Other) => element::Kind::Jpeg,
-            (Codec::Mjpeg, _) => element::Kind::Mjpeg,
-        };
+        let header = self.limits.header(unit)?;
+        let kind = kind(codec, &header);
         let Some(slot) = self.elements.get_mut(kind as usize) else {
             return Err(DecodeError::Died { codec, reason: "no slot for it".into() });
         };
@@ -147,7 +142,7 @@ impl KeyDecoder {
         };
         let data = header
             .recovery
-            .and_then(|(bits, planes)| recovery::renumbered(&unit.data, bits, planes))
+            .and_then(|n| recovery::renumbered(&unit.data, n, recovery::number(&unit.data, n)?))
             .map_or_else(|| unit.data.clone(), Bytes::from);
         let result = element.decode(data, header.colour);
         if element.is_dead() {
@@ -158,7 +153,27 @@ impl KeyDecoder {
     }
 }
 
+fn kind(codec: Codec, header: &Header) -> element::Kind {
+    match (codec, header.chroma) {
+        (Codec::H264, _) => element::Kind::H264,
+        (Codec::H265, _) => element::Kind::H265,
+        (Codec::Mjpeg, Chroma::Other) => element::Kind::Jpeg,
+        (Codec::Mjpeg, _) => element::Kind::Mjpeg,
+    }
+}
+
 impl DecodeLimits {
+    /// What a key unit announces, if it is within the bounds and can be read.
+    fn header(self, unit: &AccessUnit) -> Result<Header, DecodeError> {
+        let codec = unit.codec;
+        let header = header::read(codec, &unit.data).map_err(|reason| DecodeError::NoPicture { codec, reason })?;
+        self.check(header.width, header.height)?;
+        if header.bit_depth > 12 || (codec == Codec::Mjpeg && header.bit_depth != 8) {
+            return Err(DecodeError::Unsupported { what: format!("{} bit", header.bit_depth) });
+        }
+        Ok(header)
+    }
+
     fn check(self, width: u32, height: u32) -> Result<(), DecodeError> {
         if width == 0 || height == 0 {
             return Err(DecodeError::Unsupported { what: "empty".into() });

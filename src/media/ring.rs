@@ -7,6 +7,9 @@ use crate::types::{AccessUnit, ChannelId};
 /// What one unit costs beside its bytes; without it a stream of tiny units would escape the bounds.
 const UNIT_OVERHEAD: u64 = size_of::<AccessUnit>() as u64 + 64;
 
+/// The longest run of units: a minute at 17 pictures a second, and more than a second of decoding.
+pub const MAX_RUN: usize = 1024;
+
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Kept a channel; the present group of pictures is kept even where it is longer.
@@ -154,6 +157,22 @@ impl Rings {
         self.rings.get(channel).map_or_else(Vec::new, |r| r.units.iter().skip(r.last_key).cloned().collect())
     }
 
+    /// See [`super::Media::run`].
+    pub fn run(&self, channel: &ChannelId, after: Option<(i64, u32)>) -> Option<Vec<AccessUnit>> {
+        let ring = self.rings.get(channel).filter(|r| !r.hole)?;
+        let key = ring.units.get(ring.last_key)?;
+        let from = match after {
+            Some((_, session)) if session != key.session => return None,
+            Some((at, _)) if at >= key.timeline_90k => {
+                // The timeline only goes forward, so that the units of a ring are in its order.
+                ring.units.binary_search_by_key(&at, |u| u.timeline_90k).ok()? + 1
+            }
+            _ => ring.last_key,
+        };
+        let run = ring.units.len() - from;
+        (run <= MAX_RUN).then(|| ring.units.range(from..).cloned().collect())
+    }
+
     pub fn preroll(&self, channel: &ChannelId) -> Vec<AccessUnit> {
         self.rings.get(channel).map_or_else(Vec::new, |r| r.units.iter().cloned().collect())
     }
@@ -262,6 +281,46 @@ mod tests {
         assert_eq!(rings.latest_key(&a).unwrap().ingested, Mono(1000));
     }
 
+    #[test]
+    fn a_run_goes_from_what_was_decoded_to_the_present() {
+        let mut rings = Rings::new(WIDE);
+        let a = ChannelId::new("a").unwrap();
+        let times = |run: Option<Vec<AccessUnit>>| -> Option<Vec<i64>> {
+            run.map(|r| r.iter().map(|u| u.timeline_90k / 90).collect())
+        };
+        assert_eq!(times(rings.run(&a, None)), None);
+        rings.push(&unit("a", true, 10, 1000));
+        (1..4).for_each(|i| rings.push(&unit("a", false, 10, 1000 + i * 100)));
+        assert_eq!(times(rings.run(&a, None)), Some(vec![1000, 1100, 1200, 1300]));
+        assert_eq!(times(rings.run(&a, Some((1100 * 90, 1)))), Some(vec![1200, 1300]));
+        assert_eq!(times(rings.run(&a, Some((1300 * 90, 1)))), Some(vec![]));
+        assert_eq!(times(rings.run(&a, Some((1150 * 90, 1)))), None, "not kept");
+        assert_eq!(times(rings.run(&a, Some((1400 * 90, 1)))), None, "not kept");
+        assert_eq!(times(rings.run(&a, Some((1100 * 90, 2)))), None, "another session");
+        // A new group.
+        rings.push(&unit("a", true, 10, 2000));
+        rings.push(&unit("a", false, 10, 2100));
+        assert_eq!(times(rings.run(&a, Some((1200 * 90, 1)))), Some(vec![2000, 2100]));
+        assert_eq!(times(rings.run(&a, Some((1200 * 90, 2)))), None, "another session's");
+        assert_eq!(times(rings.run(&a, Some((2000 * 90, 1)))), Some(vec![2100]));
+    }
+
+    #[test]
+    fn a_run_never_leaps_over_a_hole_and_is_bounded() {
+        let mut rings = Rings::new(Limits { channel_bytes: 2200, ..WIDE });
+        let a = ChannelId::new("a").unwrap();
+        second(&mut rings, "a", 0);
+        assert_eq!(rings.preroll(&a).len(), 1, "what came later did not fit");
+        assert!(rings.run(&a, None).is_none(), "the newest unit cannot be reached");
+        let mut rings = Rings::new(WIDE);
+        rings.push(&unit("a", true, 0, 0));
+        (1..MAX_RUN as u64).for_each(|i| rings.push(&unit("a", false, 0, i)));
+        assert_eq!(rings.run(&a, None).unwrap().len(), MAX_RUN);
+        rings.push(&unit("a", false, 0, MAX_RUN as u64));
+        assert!(rings.run(&a, None).is_none());
+        assert_eq!(rings.run(&a, Some((90, 1))).unwrap().len(), MAX_RUN - 1);
+    }
+
     proptest! {
         #[test]
         fn the_bounds_hold_after_every_push(
@@ -273,7 +332,7 @@ mod tests {
             let mut rings = Rings::new(limits);
             let mut at = 0;
             for (channel, key, bytes, wait) in pushes {
-                at += wait;
+                at += wait + 1;
                 rings.push(&unit(["a", "b", "c", "d"][channel], key, bytes, at));
                 let mut sum = 0;
                 for id in ["a", "b", "c", "d"].map(|c| ChannelId::new(c).unwrap()) {
@@ -285,6 +344,13 @@ mod tests {
                     let gop = rings.present_gop(&id);
                     prop_assert!(gop.iter().skip(1).all(|u| !u.key));
                     prop_assert_eq!(gop.first().map(|u| u.ingested), rings.latest_key(&id).map(|u| u.ingested));
+                    if let Some(run) = rings.run(&id, None) {
+                        prop_assert_eq!(run.len(), gop.len());
+                        for (i, unit) in gop.iter().enumerate() {
+                            let rest = rings.run(&id, Some((unit.timeline_90k, 1))).unwrap();
+                            prop_assert_eq!(rest.len(), gop.len() - i - 1);
+                        }
+                    }
                     // No hole: what is kept of the present group are its first units in order.
                     prop_assert!(gop.windows(2).all(|w| w[0].timeline_90k <= w[1].timeline_90k));
                 }
