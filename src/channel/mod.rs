@@ -16,7 +16,7 @@ use metrics::gauge;
 use parking_lot::Mutex;
 
 use crate::config::{self, Config};
-use crate::types::{AreaId, ChannelHealth, ChannelId, ChannelState, Clock};
+use crate::types::{Activity, AreaId, ChannelHealth, ChannelId, ChannelState, Clock};
 
 /// Rates that differ by less than this share from what was last told are not news.
 const RATE_NEWS: f32 = 0.2;
@@ -115,6 +115,9 @@ fn is_news(told: &ChannelHealth, now: &ChannelHealth) -> bool {
         || moved(told.unit_rate_hz, now.unit_rate_hz)
         || moved(told.key_interval_s, now.key_interval_s)
         || moved(told.look_rate_hz, now.look_rate_hz)
+        || (told.focus_hz > 0.0) != (now.focus_hz > 0.0)
+        // Quiet and active change by the second; that a channel tells nothing is worth saying.
+        || (told.activity == Some(Activity::Mute)) != (now.activity == Some(Activity::Mute))
         || match (told.clock_skew_ms, now.clock_skew_ms) {
             (Some(a), Some(b)) => a.abs_diff(b) > SKEW_NEWS_MS,
             (a, b) => a.is_some() != b.is_some(),

@@ -17,6 +17,13 @@ use crate::{
 };
 use presence::Presence;
 
+/// Looks a second that a channel's rules want in focus; 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Focus {
+    pub always_hz: f32,
+    pub seen_hz: f32,
+}
+
 /// The rules of one channel with their open events.
 #[derive(Debug)]
 pub struct ChannelRules {
@@ -77,6 +84,20 @@ impl ChannelRules {
     /// Events open at present.
     pub fn open(&self) -> usize {
         self.presence.iter().filter(|p| p.is_open()).count()
+    }
+
+    /// True while another look soon is worth more than usual.
+    pub fn in_view(&self) -> bool {
+        self.presence.iter().any(Presence::in_view)
+    }
+
+    /// The most looks a second that a rule wants all the time, and the most that one wants while something is in view.
+    pub fn focus(&self) -> Focus {
+        let most = |when| {
+            let wanted = self.presence.iter().filter_map(Presence::focus).filter(|(_, w)| *w == when);
+            wanted.map(|(hz, _)| hz).fold(0.0, f32::max)
+        };
+        Focus { always_hz: most(config::FocusWhen::Always), seen_hz: most(config::FocusWhen::Seen) }
     }
 
     fn end_all(&mut self, end: EventEnd, now: Now) -> Vec<Event> {

@@ -38,13 +38,15 @@ pub struct Presence {
     polygon: Polygon,
     /// Looks in a row with a sure object.
     streak: u32,
+    /// The latest look found something in the zone, though perhaps not surely enough for a start.
+    near: bool,
     open: Option<Open>,
 }
 
 impl Presence {
     pub fn new(rule: &config::Rule, channel: ChannelId, zone: Option<ZoneId>, polygon: Polygon) -> Self {
         let reference = revision(rule, &polygon);
-        Self { rule: rule.clone(), reference, channel, zone, polygon, streak: 0, open: None }
+        Self { rule: rule.clone(), reference, channel, zone, polygon, streak: 0, near: false, open: None }
     }
 
     pub fn same_as(&self, other: &Presence) -> bool {
@@ -55,12 +57,27 @@ impl Presence {
         self.open.is_some()
     }
 
+    /// True while another look soon is worth more than usual: an event is open, or something may be about to start one.
+    pub fn in_view(&self) -> bool {
+        self.open.is_some() || self.near
+    }
+
+    /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough.
+    pub fn focus(&self) -> Option<(f32, config::FocusWhen)> {
+        (self.rule.focus_hz > 0.0).then_some((self.rule.focus_hz, self.rule.focus_when))
+    }
+
     pub fn look(&mut self, look: &Look, tracks: &[Track], now: Now) -> Option<Event> {
         let floor = if self.open.is_some() { self.rule.keep_score } else { self.rule.min_score };
-        let objects: Vec<Object> = tracks
+        let possible: Vec<&Track> = tracks
             .iter()
             .filter(|t| self.rule.labels.is_empty() || self.rule.labels.iter().any(|l| **l == *t.label))
-            .filter(|t| t.score >= floor && fits(&self.rule, &self.polygon, &t.bbox))
+            .filter(|t| t.score >= self.rule.keep_score && fits(&self.rule, &self.polygon, &t.bbox))
+            .collect();
+        self.near = !possible.is_empty();
+        let objects: Vec<Object> = possible
+            .into_iter()
+            .filter(|t| t.score >= floor)
             .map(|t| Object { track: t.number, label: t.label.to_string(), score: t.score, bbox: t.bbox })
             .collect();
         match (&mut self.open, objects.is_empty()) {
@@ -99,6 +116,7 @@ impl Presence {
     /// Ends the event if one is open. For `Cleared` the times are those of the look that found the zone empty.
     pub fn end(&mut self, end: EventEnd, now: Now) -> Option<Event> {
         self.streak = 0;
+        self.near = false;
         let open = self.open.take()?;
         let mut event = Event { phase: Phase::End, end: Some(end), objects: Vec::new(), ..open.last };
         if end != EventEnd::Cleared {
@@ -225,6 +243,42 @@ mod tests {
         let steps =
             [(0, Some((0.2, 0.4))), (1000, Some((0.2, 0.6))), (2000, Some((0.2, 0.4))), (4500, Some((0.2, 0.35)))];
         assert_eq!(run(&mut rules(CONFIG), &steps), [(1000, Phase::Start)]);
+    }
+
+    #[test]
+    fn something_is_in_view_while_it_may_start_an_event_or_has_started_one() {
+        let mut rules = rules(CONFIG);
+        let mut view = |ms, seen: Option<(f32, f32)>| {
+            run(&mut rules, &[(ms, seen)]);
+            rules.in_view()
+        };
+        assert!(!view(0, None));
+        assert!(!view(1000, Some((0.7, 0.9))), "outside the zone");
+        assert!(view(2000, Some((0.2, 0.4))), "not sure enough for a start, but worth another look");
+        assert!(!view(3000, None));
+        assert!(view(4000, Some((0.2, 0.6))));
+        assert!(view(5000, None), "the event is still open");
+        assert!(view(6000, None));
+        assert!(!view(7500, None), "it has ended");
+    }
+
+    #[test]
+    fn the_most_demanding_rule_says_how_much_focus_is_wanted() {
+        let focus = |extra: &str| rules(&format!("{CONFIG}{extra}")).focus();
+        assert_eq!(focus(""), crate::rule::Focus::default());
+        let more = "focus_hz = 2.0
+        [[rule]]
+        id = \"s\"
+        type = \"presence\"
+        channels = [\"c\"]
+        focus_hz = 5
+        [[rule]]
+        id = \"t\"
+        type = \"presence\"
+        channels = [\"c\"]
+        focus_hz = 1
+        focus_when = \"always\"";
+        assert_eq!(focus(more), crate::rule::Focus { always_hz: 1.0, seen_hz: 5.0 });
     }
 
     #[test]

@@ -29,5 +29,5 @@ pub use id::{
 };
 pub use message::{Message, Scope};
 pub use secret::Secret;
-pub use state::{ChannelHealth, ChannelState};
+pub use state::{Activity, ChannelHealth, ChannelState};
 pub use unit::{AccessUnit, Codec};

@@ -45,6 +45,31 @@ impl ChannelState {
     }
 }
 
+/// What the sizes of a channel's undecoded pictures tell about motion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Too few pictures so far to know what is usual.
+    Learning,
+    /// Nothing moves.
+    Quiet,
+    /// More moves than usual.
+    Active,
+    /// The sizes tell nothing on this channel; it gets plain patrol.
+    Mute,
+}
+
+impl Activity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Activity::Learning => "learning",
+            Activity::Quiet => "quiet",
+            Activity::Active => "active",
+            Activity::Mute => "mute",
+        }
+    }
+}
+
 /// Everything that is said of a channel's health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelHealth {
@@ -64,6 +89,12 @@ pub struct ChannelHealth {
     pub key_interval_s: f32,
     /// Looks a second over the last minute.
     pub look_rate_hz: f32,
+    /// Looks a second granted in focus; 0: the channel is in patrol.
+    #[serde(default)]
+    pub focus_hz: f32,
+    /// What the sizes of its pictures tell; `None` while nothing is read from them.
+    #[serde(default)]
+    pub activity: Option<Activity>,
     /// Camera clock minus ours, milliseconds; `None` until a sender report has come.
     pub clock_skew_ms: Option<i64>,
     /// RTP packets known to be lost since the start of the process.
@@ -85,6 +116,8 @@ impl ChannelHealth {
             unit_rate_hz: 0.0,
             key_interval_s: 0.0,
             look_rate_hz: 0.0,
+            focus_hz: 0.0,
+            activity: None,
             clock_skew_ms: None,
             lost_packets: 0,
             sessions: 0,
