@@ -22,6 +22,8 @@ mod supervise;
 mod task;
 mod window;
 
+use std::sync::Arc;
+
 use url::Url;
 
 pub use camera_clock::skew_ms;
@@ -85,8 +87,14 @@ impl ChannelSpec {
 
 /// Takes what the channels give. Called on the runtime that reads the sockets: it must not block.
 pub trait Sink: Send + Sync + 'static {
-    /// One access unit, in order for its channel, beginning with a key unit.
-    fn unit(&self, unit: AccessUnit);
+    /// Asked once a session: where its units go, so that nothing of the channel is looked up for every unit.
+    fn session(self: Arc<Self>, channel: &ChannelId) -> Box<dyn UnitSink>;
     /// No more pictures for now: the session ended or the stall deadline passed.
     fn down(&self, channel: &ChannelId);
+}
+
+/// Takes the units of one session, thousands a second over all channels.
+pub trait UnitSink: Send {
+    /// One access unit, in order for its channel, beginning with a key unit.
+    fn unit(&mut self, unit: AccessUnit);
 }

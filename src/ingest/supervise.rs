@@ -146,11 +146,17 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::ingest::UnitSink;
     use crate::types::AccessUnit;
 
     struct Nothing;
+    impl UnitSink for Nothing {
+        fn unit(&mut self, _: AccessUnit) {}
+    }
     impl Sink for Nothing {
-        fn unit(&self, _: AccessUnit) {}
+        fn session(self: Arc<Self>, _: &ChannelId) -> Box<dyn UnitSink> {
+            Box::new(Nothing)
+        }
         fn down(&self, _: &ChannelId) {}
     }
 

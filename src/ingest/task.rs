@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::camera_clock::CameraClock;
 use super::reader::Unit;
 use super::window::Window;
-use super::{ChannelSpec, Failure, Governor, Reader, Received, Sink, session};
+use super::{ChannelSpec, Failure, Governor, Reader, Received, Sink, UnitSink, session};
 use crate::channel::Entry;
 use crate::config;
 use crate::media::Timeline;
@@ -103,6 +103,7 @@ impl Counters {
 /// What is known of the session that plays.
 struct Play {
     number: u32,
+    units: Box<dyn UnitSink>,
     codec: Codec,
     camera: CameraClock,
     window: Window,
@@ -189,6 +190,7 @@ impl Task {
         let began = self.clock.mono();
         let mut play = Play {
             number,
+            units: self.sink.clone().session(&self.spec.id),
             codec: reader.video().codec,
             camera: CameraClock::default(),
             window: Window::default(),
@@ -286,7 +288,7 @@ impl Task {
             play.up_since = Some(now.mono);
             self.set_state(ChannelState::Running, "runs");
         }
-        self.sink.unit(unit);
+        play.units.unit(unit);
     }
 
     /// Once a second: deadlines, rates and health.

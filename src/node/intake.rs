@@ -7,9 +7,9 @@ use std::sync::{
 };
 
 use crate::{
-    ingest::Sink,
+    ingest::{Sink, UnitSink},
     media::Media,
-    node::watch::Watches,
+    node::watch::{Watch, Watches},
     sample::Patrol,
     schedule::{Queue, Sample, Tier},
     types::{AccessUnit, ChannelId},
@@ -25,19 +25,38 @@ pub struct Intake {
 }
 
 impl Sink for Intake {
-    fn unit(&self, unit: AccessUnit) {
-        // First: a channel that a reload took away must leave nothing behind.
-        let Some(watch) = self.watches.get(&unit.channel) else { return };
-        self.media.push(&unit);
-        watch.unit_at(unit.ingested);
-        if watch.is_watched() && self.looking.load(Ordering::Relaxed) && self.patrol.consider(&unit) {
-            self.queue.offer(Sample { offered: unit.ingested, unit, tier: Tier::Patrol, active: false });
-        }
+    fn session(self: Arc<Self>, channel: &ChannelId) -> Box<dyn UnitSink> {
+        let (version, watch) = self.watches.versioned(channel);
+        Box::new(Session { intake: self, channel: channel.clone(), version, watch })
     }
 
     fn down(&self, channel: &ChannelId) {
         // What was open ends as `lost` only when the stall deadline has passed without a picture (see `tick`): a
         // camera that is back within a second has lost nothing.
         tracing::debug!(%channel, "no pictures for now");
+    }
+}
+
+/// The way of one session's units: what is known of the channel is looked up again only after a reload.
+struct Session {
+    intake: Arc<Intake>,
+    channel: ChannelId,
+    version: u64,
+    watch: Option<Arc<Watch>>,
+}
+
+impl UnitSink for Session {
+    fn unit(&mut self, unit: AccessUnit) {
+        let intake = &*self.intake;
+        if intake.watches.version() != self.version {
+            (self.version, self.watch) = intake.watches.versioned(&self.channel);
+        }
+        // First: a channel that a reload took away must leave nothing behind.
+        let Some(watch) = &self.watch else { return };
+        intake.media.push(&unit);
+        watch.unit_at(unit.ingested);
+        if watch.is_watched() && intake.looking.load(Ordering::Relaxed) && intake.patrol.consider(&unit) {
+            intake.queue.offer(Sample { offered: unit.ingested, unit, tier: Tier::Patrol, active: false });
+        }
     }
 }

@@ -109,10 +109,11 @@ impl Analysis {
     }
 }
 
-/// All channels under watch. Read for every access unit, written on a reload.
+/// All channels under watch. Written on a reload; whoever holds on to what he found asks `version` whether it still is.
 #[derive(Default)]
 pub struct Watches {
     by_id: RwLock<HashMap<ChannelId, Arc<Watch>>>,
+    version: AtomicU64,
 }
 
 impl Watches {
@@ -120,16 +121,31 @@ impl Watches {
         self.by_id.read().get(id).cloned()
     }
 
+    /// Moves with every change.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// A channel's watch, and the version of which that is true.
+    pub fn versioned(&self, id: &ChannelId) -> (u64, Option<Arc<Watch>>) {
+        let by_id = self.by_id.read();
+        (self.version(), by_id.get(id).cloned())
+    }
+
     pub fn all(&self) -> Vec<Arc<Watch>> {
         self.by_id.read().values().cloned().collect()
     }
 
     pub fn insert(&self, id: ChannelId, watch: Arc<Watch>) {
-        self.by_id.write().insert(id, watch);
+        let mut by_id = self.by_id.write();
+        by_id.insert(id, watch);
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     pub fn remove(&self, id: &ChannelId) -> Option<Arc<Watch>> {
-        self.by_id.write().remove(id)
+        let mut by_id = self.by_id.write();
+        self.version.fetch_add(1, Ordering::Release);
+        by_id.remove(id)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use skyeye::channel::Registry;
 use skyeye::config::{self, Config};
-use skyeye::ingest::{ChannelSpec, Ingest, Sink};
+use skyeye::ingest::{ChannelSpec, Ingest, Sink, UnitSink};
 use skyeye::types::{AccessUnit, ChannelHealth, ChannelId, ChannelState, Clock};
 
 #[derive(Default)]
@@ -21,15 +21,24 @@ pub struct Collected {
 }
 
 impl Sink for Collected {
-    fn unit(&self, unit: AccessUnit) {
-        if self.panics.lock().take_if(|c| *c == unit.channel).is_some() {
-            self.panicked.fetch_add(1, Ordering::SeqCst);
-            panic!("on purpose");
-        }
-        self.units.lock().entry(unit.channel.clone()).or_default().push(unit);
+    fn session(self: Arc<Self>, _: &ChannelId) -> Box<dyn UnitSink> {
+        Box::new(Session(self))
     }
     fn down(&self, channel: &ChannelId) {
         *self.downs.lock().entry(channel.clone()).or_default() += 1;
+    }
+}
+
+struct Session(Arc<Collected>);
+
+impl UnitSink for Session {
+    fn unit(&mut self, unit: AccessUnit) {
+        let all = &self.0;
+        if all.panics.lock().take_if(|c| *c == unit.channel).is_some() {
+            all.panicked.fetch_add(1, Ordering::SeqCst);
+            panic!("on purpose");
+        }
+        all.units.lock().entry(unit.channel.clone()).or_default().push(unit);
     }
 }
 
