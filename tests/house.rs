@@ -205,3 +205,58 @@ fn the_reference_is_a_good_configuration_and_shows_the_defaults() {
         }
     }
 }
+
+/// Names of metrics in a text: every word that begins with `skyeye_` and has a module's name behind it.
+fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    text.match_indices("skyeye_")
+        .filter(|(at, _)| !text[..*at].ends_with(|c: char| is_word(c) || c == '-' || c == '/'))
+        .map(|(at, _)| text[at..].chars().take_while(|c| is_word(*c)).collect::<String>())
+        .filter(|name| name.splitn(3, '_').count() == 3)
+        .collect()
+}
+
+#[test]
+fn every_metric_stands_in_the_table_and_is_counted() {
+    let mut counted = std::collections::BTreeSet::from([skyeye::telemetry::names::SERIES_REFUSED.to_owned()]);
+    for path in sources(&root().join("src"), "rs") {
+        if path.ends_with("telemetry/names.rs") || path.ends_with("telemetry/recorder.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        // Only literals: a name in a comment is not counted.
+        for literal in
+            text.lines().filter(|l| !l.trim_start().starts_with("//")).flat_map(|l| l.split('"').skip(1).step_by(2))
+        {
+            if metric_names(literal).contains(literal) {
+                counted.insert(literal.to_owned());
+            }
+        }
+    }
+    assert!(counted.len() > 50, "the test reads nothing");
+    let table: std::collections::BTreeSet<String> =
+        skyeye::telemetry::names::TABLE.iter().map(|m| m.name.to_owned()).collect();
+    let unknown: Vec<_> = counted.difference(&table).collect();
+    assert!(unknown.is_empty(), "not in src/telemetry/names.rs, put them there with unit and help: {unknown:?}");
+    let silent: Vec<_> = table.difference(&counted).filter(|n| !SOON.contains(&n.as_str())).collect();
+    assert!(silent.is_empty(), "in src/telemetry/names.rs, but counted nowhere: {silent:?}");
+}
+
+/// Named for dashboards, counted as soon as the stage is there.
+const SOON: [&str; 15] = [
+    "skyeye_media_ring_bound_bytes",
+    "skyeye_outbox_bound_bytes",
+    "skyeye_channel_look_rate_hz",
+    "skyeye_channel_activity",
+    "skyeye_schedule_capacity_looks",
+    "skyeye_schedule_utilisation_ratio",
+    "skyeye_schedule_pending_samples",
+    "skyeye_schedule_focus_channels",
+    "skyeye_schedule_focus_wanted_channels",
+    "skyeye_schedule_focus_budget_channels",
+    "skyeye_schedule_floors_kept_channels",
+    "skyeye_schedule_floors_missed_channels",
+    "skyeye_schedule_floor_stretch_ratio",
+    "skyeye_node_machine_busy_ratio",
+    "skyeye_node_workers",
+];

@@ -221,7 +221,7 @@ fn a_hundred_channels() {
     let (units, dropped_units) = (get("skyeye_ingest_units_total"), get("skyeye_ingest_dropped_units_total"));
     let (offered, taken) = (get("skyeye_schedule_offered_samples_total"), get("skyeye_schedule_taken_samples_total"));
     let (dropped, looks) = (get("skyeye_schedule_dropped_samples_total"), get("skyeye_node_looks_total"));
-    let failed = get("skyeye_decode_failed_total") + get("skyeye_infer_failed_total");
+    let failed = get("skyeye_decode_errors_total") + get("skyeye_infer_errors_total");
     let sent = stats["units"].as_f64().unwrap();
     println!(
         "{sent} pictures sent, {units} read, {dropped_units:.0} dropped; {offered} samples, {taken} taken, {dropped} \

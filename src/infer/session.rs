@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::letterbox::{Letterbox, LetterboxError, Placed};
 use super::manifest::{Colour, Layout, ModelInfo, identifying, refusal};
 use super::postprocess::{self, Candidate};
+use crate::telemetry::{Stopwatch, stage};
 use crate::types::{Detection, Frame, ModelRef};
 
 /// More than any detector for an edge box.
@@ -230,7 +231,9 @@ impl Detector {
 
     /// The objects in a frame, the best first.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, InferError> {
+        let mut watch = Stopwatch::start();
         let placed = self.letterbox.fill(frame, &mut self.tensor)?;
+        stage::look().letterbox.record(watch.lap());
         self.look(placed)
     }
 
@@ -242,10 +245,12 @@ impl Detector {
     }
 
     fn look(&mut self, placed: Placed) -> Result<Vec<Detection>, InferError> {
-        self.run().inspect_err(|_| metrics::counter!("skyeye_infer_errors_total").increment(1))?;
+        let mut watch = self.run().inspect_err(|_| metrics::counter!("skyeye_infer_errors_total").increment(1))?;
         metrics::counter!("skyeye_infer_looks_total").increment(1);
         postprocess::suppress(&mut self.found, self.options.nms_iou);
-        Ok(postprocess::name(&self.found, placed, &self.info.labels))
+        let named = postprocess::name(&self.found, placed, &self.info.labels);
+        stage::look().postprocess.record(watch.lap());
+        Ok(named)
     }
 
     /// Runs the session on the tensor as the last look left it and reads nothing of what comes out: the floor that
@@ -259,15 +264,17 @@ impl Detector {
         Ok(())
     }
 
-    /// Runs the session on the tensor and reads its output into `found`.
-    fn run(&mut self) -> Result<(), InferError> {
+    /// Runs the session on the tensor and reads its output into `found`. What it gives measures since the session's end.
+    fn run(&mut self) -> Result<Stopwatch, InferError> {
         let Self { info, options, session, tensor, found, .. } = self;
         let name = info.name.to_string();
         let failed = |e: ort::Error| InferError::Failed { name: name.clone(), reason: e.to_string() };
         let (width, height) = (info.input.width, info.input.height);
         let shape = [1usize, 3, height as usize, width as usize];
         let input = TensorRef::from_array_view((shape, tensor.as_slice())).map_err(failed)?;
+        let mut watch = Stopwatch::start();
         let outputs = session.run(ort::inputs![info.input.name.as_str() => input]).map_err(failed)?;
+        stage::look().run.record(watch.lap());
         let classes = info.labels.len();
         let refuse = |reason: String| InferError::Shape { name: name.clone(), reason };
         let floats = |key: Option<&str>| {
@@ -299,7 +306,7 @@ impl Detector {
                 postprocess::efficientdet(boxes, scores, classes, options.min_score, found);
             }
         }
-        Ok(())
+        Ok(watch)
     }
 }
 

@@ -7,6 +7,7 @@
 //! ledger takes what is under way, the publisher drains, the broker goes. Each step of a stop is bounded in time: a disk
 //! that does not answer or a worker that hangs must not keep the process from ending.
 
+mod ages;
 mod intake;
 mod look;
 mod pictures;
@@ -29,7 +30,6 @@ use std::{
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
 use tokio::{
     sync::{broadcast, mpsc},
@@ -38,6 +38,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    ages::Ages,
     intake::Intake,
     look::Lookers,
     pictures::Pictures,
@@ -90,7 +91,7 @@ pub struct Inner {
     pub files: Arc<Files>,
     pub pictures: Pictures,
     pub states: Arc<States>,
-    pub metrics: PrometheusHandle,
+    pub metrics: telemetry::Metrics,
     /// True between the end of the start and the begin of the stop.
     pub up: AtomicBool,
     /// What does not work, by what it is about.
@@ -169,7 +170,7 @@ impl Node {
     /// password at every start.
     pub async fn start(config: Config, config_path: PathBuf, demo: bool) -> anyhow::Result<Node> {
         crate::publish::tls::install();
-        let metrics = telemetry::init_metrics()?;
+        let metrics = telemetry::init_metrics();
         raise_file_limit(config.channel.len());
         let clock = Clock::start();
         let bound = web::bind(&config.web)?;
@@ -188,7 +189,7 @@ impl Node {
     async fn over(
         ledger: Ledger,
         bound: web::Bound,
-        metrics: PrometheusHandle,
+        metrics: telemetry::Metrics,
         clock: Clock,
         config: Config,
         config_path: PathBuf,
@@ -209,7 +210,8 @@ impl Node {
             clock,
             broker.as_ref().map(|b| b as &dyn Broker),
         )?;
-        let (pump, lanes) = Pump::start(&ledger, &files);
+        let ages = Arc::new(Ages::new(clock));
+        let (pump, lanes) = Pump::start(&ledger, &files, &ages);
         let media = Arc::new(Media::new(&config.media, memory_bytes()));
         let queue = Arc::new(Queue::new(schedule_options(&config), clock));
         let registry = Registry::new(&config, clock);
@@ -253,8 +255,12 @@ impl Node {
         let lookers = Arc::new(Lookers::default());
         lookers.start(&inner, &intake, &config).await;
         let (commands_tx, commands_rx) = mpsc::channel(256);
-        let publisher =
-            Arc::new(Publisher::start(options, Arc::new(LedgerSource(ledger.clone())), states, commands_tx));
+        let publisher = Arc::new(Publisher::start(
+            options,
+            Arc::new(LedgerSource { ledger: ledger.clone(), ages }),
+            states,
+            commands_tx,
+        ));
         let stop_web = CancellationToken::new();
         let web = tokio::spawn({
             let cancel = stop_web.clone();

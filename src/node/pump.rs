@@ -15,6 +15,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     evidence::{Files, Jpeg},
+    node::ages::Ages,
     outbox::{FactIn, Ledger, LedgerError},
     types::{AreaId, ChannelId, Event, EventId, Phase, payload::Media},
 };
@@ -52,11 +53,11 @@ impl Place {
 
 impl Pump {
     /// Starts the lanes; they end when the pump is closed and their queues are empty.
-    pub fn start(ledger: &Ledger, files: &Arc<Files>) -> (Self, Vec<JoinHandle<()>>) {
+    pub fn start(ledger: &Ledger, files: &Arc<Files>, ages: &Arc<Ages>) -> (Self, Vec<JoinHandle<()>>) {
         let (lanes, tasks) = (0..LANES)
             .map(|_| {
                 let (tx, rx) = mpsc::channel(LANE_CAPACITY);
-                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone())))
+                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone(), ages.clone())))
             })
             .unzip();
         (Self { lanes: Arc::new(RwLock::new(lanes)) }, tasks)
@@ -94,7 +95,7 @@ impl Pump {
     }
 }
 
-async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
+async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, ages: Arc<Ages>) {
     // Pictures of the events that are open: their updates and ends name them too. A channel keeps its lane, so an
     // event's start and end meet here; there is one entry an open event.
     let mut open: HashMap<EventId, Vec<Media>> = HashMap::new();
@@ -115,7 +116,7 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>) {
             skew_ms: item.skew_ms,
             media,
         };
-        commit(&ledger, fact).await;
+        commit(&ledger, fact, &ages).await;
     }
 }
 
@@ -132,11 +133,12 @@ async fn keep(files: &Files, item: &Item) -> Vec<Media> {
     }
 }
 
-async fn commit(ledger: &Ledger, fact: FactIn) {
+async fn commit(ledger: &Ledger, fact: FactIn, ages: &Ages) {
     let mut told = false;
     loop {
         match ledger.event(fact.clone()).await {
             Ok(committed) => {
+                ages.committed(committed.cursor, fact.event.at);
                 if fact.event.phase != Phase::Update {
                     tracing::info!(
                         channel = %fact.event.channel, event = %fact.event.id, phase = ?fact.event.phase,

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    node::ages::Ages,
     outbox::{AlertCommand, Ledger, LedgerError},
     publish::{IncomingCommand, Row, Source, SourceError},
     types::{Message, UserId, payload::CommandPayload},
 };
 
 /// The durable queue behind the publisher.
-pub struct LedgerSource(pub Ledger);
+pub struct LedgerSource {
+    pub ledger: Ledger,
+    pub ages: Arc<Ages>,
+}
 
 fn failed(e: LedgerError) -> SourceError {
     SourceError(e.to_string())
@@ -19,7 +23,7 @@ fn failed(e: LedgerError) -> SourceError {
 
 impl Source for LedgerSource {
     async fn pending(&self, after: i64, limit: usize) -> Result<Vec<Row>, SourceError> {
-        let rows = self.0.pending(after, limit).await.map_err(failed)?;
+        let rows = self.ledger.pending(after, limit).await.map_err(failed)?;
         Ok(rows
             .into_iter()
             .map(|r| Row { cursor: r.cursor, topic: r.topic, payload: r.payload, retain: r.retain })
@@ -27,15 +31,16 @@ impl Source for LedgerSource {
     }
 
     async fn acked(&self, cursors: Vec<i64>) -> Result<(), SourceError> {
-        self.0.acked(cursors).await.map_err(failed)
+        self.ages.acked(&cursors);
+        self.ledger.acked(cursors).await.map_err(failed)
     }
 
     fn wake(&self) -> watch::Receiver<i64> {
-        self.0.wake()
+        self.ledger.wake()
     }
 
     async fn open_alerts(&self) -> Result<Vec<Message>, SourceError> {
-        self.0.open_alerts().await.map_err(failed)
+        self.ledger.open_alerts().await.map_err(failed)
     }
 }
 

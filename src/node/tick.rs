@@ -23,7 +23,7 @@ use crate::{
 };
 
 const TICK: Duration = Duration::from_secs(1);
-/// Evidence and metrics are tidied at this pace.
+/// Evidence is tidied at this pace.
 const HOUSEKEEPING_MS: u64 = 60_000;
 /// How often the room on the disk is looked at.
 const DISK: Duration = Duration::from_secs(5);
@@ -149,7 +149,7 @@ pub fn count_states(registry: &Registry) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Evidence beyond quota or retention goes; metrics let go of what they summed up; a disk that fills is told.
+/// Evidence beyond quota or retention goes; a disk that fills is told.
 pub async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(DISK);
     let mut tidy_at = inner.clock.mono();
@@ -160,7 +160,6 @@ pub async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
             continue;
         }
         tidy_at = now.plus_ms(HOUSEKEEPING_MS);
-        inner.metrics.run_upkeep();
         if let Err(e) = inner.files.sweep().await {
             tracing::warn!("evidence could not be tidied: {e}");
         }

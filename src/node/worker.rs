@@ -23,9 +23,12 @@ use crate::{
         watch::{Watch, Watches},
     },
     schedule::{self, Sample, Taken},
-    types::{ChannelId, Clock, Detection, Event, Frame, Look, Mono, Now, Phase},
+    telemetry::{Stopwatch, stage},
+    types::{ChannelId, Clock, Detection, Event, Frame, Look, Mono, Phase},
 };
 
+/// Every look is patrol.
+const TIER: usize = 0;
 /// A worker without work looks up this often.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -141,26 +144,30 @@ impl Worker {
         let unit = &sample.unit;
         let watch = self.shared.watches.get(&unit.channel)?;
         let begun = self.shared.clock.mono();
-        metrics::histogram!("skyeye_schedule_age_seconds").record(begun.since_ms(unit.ingested) as f64 / 1000.0);
+        metrics::histogram!("skyeye_schedule_age_seconds", "tier" => stage::TIERS[TIER])
+            .record(begun.since_ms(unit.ingested) as f64 / 1000.0);
+        let mut watch_decode = Stopwatch::start();
         let frame = match self.decoder.decode(unit) {
             Ok(frame) => frame,
             Err(e) => {
-                metrics::counter!("skyeye_decode_failed_total", "kind" => e.kind()).increment(1);
                 tracing::debug!(channel = %unit.channel, "no picture: {e}");
                 return None;
             }
         };
+        let seconds = |now: Mono| now.since_ms(unit.ingested) as f64 / 1000.0;
+        stage::look().decoded(TIER, unit.codec, watch_decode.lap());
+        stage::look().decode_age.record(TIER, seconds(self.shared.clock.mono()));
         let detections = match self.detector.detect(&frame) {
             Ok(detections) => detections,
             Err(e) => {
-                metrics::counter!("skyeye_infer_failed_total").increment(1);
                 tracing::warn!(channel = %unit.channel, "no detections: {e}");
                 return None;
             }
         };
-        let took_ms = self.shared.clock.mono().since_ms(begun);
-        metrics::counter!("skyeye_node_looks_total").increment(1);
-        metrics::histogram!("skyeye_node_look_seconds").record(took_ms as f64 / 1000.0);
+        let now = self.shared.clock.mono();
+        stage::look().infer_age.record(TIER, seconds(now));
+        stage::look().looked(TIER);
+        stage::look().look.record(TIER, now.since_ms(begun) as f64 / 1000.0);
         Some((watch, frame, detections))
     }
 
@@ -182,23 +189,28 @@ impl Worker {
             model: self.detector.model_ref(),
             rate_hz,
         };
+        let mut stopwatch = Stopwatch::start();
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);
+        stage::look().rule.record(stopwatch.lap());
+        stage::look().rule_age.record(now.mono.since_ms(look.at) as f64 / 1000.0);
         // Handed over under the lock: an end that the ticker finds must not overtake this start.
         for event in events {
-            self.hand_over(watch, event, frame, now);
+            self.hand_over(watch, event, frame);
         }
     }
 
-    fn hand_over(&self, watch: &Arc<Watch>, event: Event, frame: &Frame, now: Now) {
+    fn hand_over(&self, watch: &Arc<Watch>, event: Event, frame: &Frame) {
         let snapshot = if event.phase == Phase::Start {
-            evidence::encode_jpeg(frame, &watch.masks, self.shared.jpeg_quality)
+            let mut stopwatch = Stopwatch::start();
+            let jpeg = evidence::encode_jpeg(frame, &watch.masks, self.shared.jpeg_quality)
                 .inspect_err(|e| tracing::warn!(channel = %event.channel, "no snapshot: {e}"))
-                .ok()
+                .ok();
+            stage::look().jpeg.record(stopwatch.lap());
+            jpeg
         } else {
             None
         };
-        metrics::histogram!("skyeye_rule_age_seconds").record(now.mono.since_ms(event.at) as f64 / 1000.0);
         let item = Item {
             snapshot,
             channel_name: watch.entry.config.display_name().to_owned(),

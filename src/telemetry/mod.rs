@@ -1,17 +1,21 @@
 //! Logs and metrics: set up once by a command, used everywhere through the `tracing` and `metrics` facades.
 //!
-//! Logs go to standard error, so that standard output stays for results. Metric names begin with `skyeye_` and the
-//! module's name; labels are few and bounded, never a channel on a hot counter.
+//! Logs go to standard error, so that standard output stays for results. Every metric stands in the table in `names`;
+//! `recorder` holds their values, renders them for Prometheus and gives them to the console's page of the box. What is
+//! recorded for every look goes through handles made once (`stage`), so that no label is allocated on the way.
 
-use std::io::IsTerminal;
+pub mod names;
+pub mod process;
+mod recorder;
+pub mod stage;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::{io::IsTerminal, sync::OnceLock, time::Instant};
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config;
+pub use recorder::{Counts, Metrics};
 
-/// Upper bounds of the histograms that count seconds.
-const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+use crate::config;
 
 /// Libraries that tell their life story at `info`; what they warn of is still heard. The embedded broker even says
 /// "anonymous authentication enabled" before it gets the gate that refuses the anonymous.
@@ -36,13 +40,33 @@ pub fn init_logs(config: &config::Telemetry) {
     }
 }
 
-/// Installs the metrics recorder; the handle renders what `/metrics` answers.
-pub fn init_metrics() -> Result<PrometheusHandle, BuildError> {
-    let recorder =
-        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?.build_recorder();
-    let handle = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
-        tracing::debug!("another recorder is installed; this handle shows nothing");
+/// Installs the metrics recorder of the process, once; gives what it holds.
+pub fn init_metrics() -> Metrics {
+    static INSTALLED: OnceLock<Metrics> = OnceLock::new();
+    let metrics = INSTALLED.get_or_init(Metrics::new).clone();
+    // A second node in one process, as in tests, counts into the same series.
+    if metrics::set_global_recorder(metrics.clone()).is_err() {
+        tracing::debug!("metrics are counted already");
     }
-    Ok(handle)
+    metrics
+}
+
+/// Measures how long a piece of work took, for a histogram and for nothing else: no decision hangs on it, so stages that
+/// take time as an argument may use it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[allow(clippy::disallowed_methods)] // measures, decides nothing
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Seconds since the start or the last lap.
+    pub fn lap(&mut self) -> f64 {
+        let now = Self::start();
+        let lap = now.0.duration_since(self.0).as_secs_f64();
+        *self = now;
+        lap
+    }
 }
