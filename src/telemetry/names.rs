@@ -128,7 +128,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_outbox_failed_writes_total", "writes", "Commits that failed and were tried again.", &[]),
     counter("skyeye_outbox_lost_total", "messages", "Messages given up because the disk did not take them in time; their events are tried again.", &[]),
     counter("skyeye_outbox_messages_total", "messages", "Messages committed.", &[]),
-    counter("skyeye_outbox_transactions_total", "transactions", "Commits.", &[]),
+    counter("skyeye_outbox_transactions_total", "transactions", "Commits of facts.", &[]),
     counter("skyeye_outbox_dropped_total", "messages", "Messages given up because the outbox was at its cap, by severity.", &[("severity", SEVERITIES)]),
     counter("skyeye_outbox_interrupted_total", "events", "Events ended as interrupted at a start.", &[]),
     counter("skyeye_outbox_pruned_total", "messages", "Acknowledged messages deleted after the time they are kept.", &[]),
