@@ -163,16 +163,44 @@ pub fn parameter_sets(codec: Codec, data: &[u8]) -> Vec<u8> {
     sets
 }
 
-/// The index just after the next `00 00 01` at or after `from`.
-pub(super) fn next_start(data: &[u8], from: usize) -> Option<usize> {
-    data.get(from..)?.windows(3).position(|w| w == [0, 0, 1]).map(|at| from + at + 3)
+/// The index just after the next `00 00 01` at or after `from`. Every byte of every unit goes through here, so it takes
+/// eight at a time: compressed data hold a zero byte only now and then.
+pub(crate) fn next_start(data: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = from;
+    loop {
+        // The `01` of a start code that begins in these eight bytes may stand in the two after them.
+        while let Some(&eight) = data.get(at..)?.first_chunk::<8>() {
+            let word = u64::from_le_bytes(eight);
+            if word.wrapping_sub(ONES) & !word & (ONES << 7) != 0 {
+                break;
+            }
+            at += 8;
+        }
+        let near = data.get(at..)?;
+        let near = near.get(..10).unwrap_or(near);
+        if let Some(found) = near.windows(3).position(|w| w == [0, 0, 1]) {
+            return Some(at + found + 3);
+        }
+        if near.len() < 10 {
+            return None;
+        }
+        at += 8;
+    }
 }
 
 /// Removes the emulation prevention bytes of the first kilobyte; a parameter set's size stands well before that.
-fn unescape(nal: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(nal.len().min(1024));
-    let mut zeros = 0;
-    for &byte in nal.iter().take(1024) {
+pub(crate) fn unescape(nal: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; nal.len().min(1024)];
+    let length = unescape_into(nal, &mut out).len();
+    out.truncate(length);
+    out
+}
+
+/// The same into `out`, up to its length, without allocation. Gives what was written.
+pub(crate) fn unescape_into<'a>(nal: &[u8], out: &'a mut [u8]) -> &'a [u8] {
+    let (mut zeros, mut length) = (0, 0);
+    for &byte in nal.iter().take(out.len()) {
         if zeros >= 2 && byte == 3 {
             zeros = 0;
             continue;
@@ -181,18 +209,24 @@ fn unescape(nal: &[u8]) -> Vec<u8> {
             break; // the next start code
         }
         zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
+        if let Some(slot) = out.get_mut(length) {
+            *slot = byte;
+        }
+        length += 1;
     }
-    out
+    out.get(..length).unwrap_or_default()
 }
 
 /// Bits of a parameter set, most significant first; `None` past the end.
-pub(super) struct Bits<'a> {
+pub(crate) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
 }
 
 impl<'a> Bits<'a> {
+    pub(crate) fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0 }
+    }
     /// Reading begins at bit `at`.
     pub(super) fn at(data: &'a [u8], at: usize) -> Self {
         Self { data, at }
@@ -201,22 +235,22 @@ impl<'a> Bits<'a> {
     pub(super) fn position(&self) -> usize {
         self.at
     }
-    fn bit(&mut self) -> Option<u32> {
+    pub(crate) fn bit(&mut self) -> Option<u32> {
         let byte = *self.data.get(self.at / 8)?;
         let bit = (byte >> (7 - self.at % 8)) & 1;
         self.at += 1;
         Some(u32::from(bit))
     }
     /// At most 32 bits.
-    pub(super) fn u(&mut self, n: u32) -> Option<u32> {
+    pub(crate) fn u(&mut self, n: u32) -> Option<u32> {
         (0..n).try_fold(0u32, |acc, _| Some((acc << 1) | self.bit()?))
     }
-    fn skip(&mut self, n: usize) -> Option<()> {
+    pub(crate) fn skip(&mut self, n: usize) -> Option<()> {
         self.at = self.at.checked_add(n)?;
         (self.at <= self.data.len() * 8).then_some(())
     }
     /// Exp-Golomb, at most 31 leading zeros.
-    pub(super) fn ue(&mut self) -> Option<u32> {
+    pub(crate) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while self.bit()? == 0 {
             zeros += 1;
@@ -227,7 +261,7 @@ impl<'a> Bits<'a> {
         let rest = self.u(zeros)?;
         ((1u64 << zeros) - 1 + u64::from(rest)).try_into().ok()
     }
-    fn se(&mut self) -> Option<i64> {
+    pub(crate) fn se(&mut self) -> Option<i64> {
         let k = i64::from(self.ue()?);
         Some(if k % 2 == 0 { -(k / 2) } else { (k + 1) / 2 })
     }
@@ -243,12 +277,31 @@ fn chroma(idc: u32) -> Option<Chroma> {
     })
 }
 
-/// ITU-T H.264, 7.3.2.1.1, up to the video signal type of E.1.1.
-fn h264_sps(rbsp: &[u8]) -> Option<Header> {
-    let mut b = Bits { data: rbsp, at: 0 };
+/// What an H.264 sequence parameter set says up to the picture's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct H264Sequence {
+    pub id: u32,
+    pub chroma_idc: u32,
+    /// Colour planes are coded apart.
+    pub planes: bool,
+    pub bit_depth: u32,
+    /// Length of `frame_num` in bits.
+    pub number_bits: u32,
+    pub order_type: u32,
+    /// Length of `pic_order_cnt_lsb` in bits (order type 0).
+    pub order_bits: u32,
+    /// `delta_pic_order_always_zero_flag` (order type 1).
+    pub order_fixed: bool,
+    pub width: u32,
+    pub height: u32,
+    pub frames_only: bool,
+}
+
+/// ITU-T H.264, 7.3.2.1.1, up to `frame_mbs_only_flag`.
+pub(crate) fn h264_sequence(b: &mut Bits) -> Option<H264Sequence> {
     let profile = b.u(8)?;
     b.skip(16)?; // constraint flags, level
-    b.ue()?; // id
+    let id = b.ue()?;
     let (mut chroma_idc, mut bit_depth, mut planes) = (1, 8, false);
     if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
         chroma_idc = b.ue()?;
@@ -261,18 +314,17 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
         if b.bit()? == 1 {
             for list in 0..if chroma_idc == 3 { 12 } else { 8 } {
                 if b.bit()? == 1 {
-                    h264_scaling_list(&mut b, if list < 6 { 16 } else { 64 })?;
+                    h264_scaling_list(b, if list < 6 { 16 } else { 64 })?;
                 }
             }
         }
     }
     let number_bits = b.ue()?.checked_add(4).filter(|n| *n <= 16)?;
-    match b.ue()? {
-        0 => {
-            b.ue()?;
-        }
+    let (order_type, mut order_bits, mut order_fixed) = (b.ue()?, 0, false);
+    match order_type {
+        0 => order_bits = b.ue()?.checked_add(4)?,
         1 => {
-            b.skip(1)?;
+            order_fixed = b.bit()? == 1;
             b.se()?;
             b.se()?;
             for _ in 0..b.ue()?.min(256) {
@@ -287,16 +339,35 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
     let map_units = b.ue()?.checked_add(1)?.checked_mul(16)?;
     let frames_only = b.bit()? == 1;
     let height = if frames_only { map_units } else { map_units.checked_mul(2)? };
-    // A cut-off tail tells nothing of colours, but the size stands.
-    let colour = Some(h264_colour(&mut b, frames_only).unwrap_or_default());
-    Some(Header {
+    Some(H264Sequence {
+        id,
+        chroma_idc,
+        planes,
+        bit_depth,
+        number_bits,
+        order_type,
+        order_bits,
+        order_fixed,
         width,
         height,
-        bit_depth,
-        chroma: chroma(chroma_idc)?,
+        frames_only,
+    })
+}
+
+/// The same up to the video signal type of E.1.1.
+fn h264_sps(rbsp: &[u8]) -> Option<Header> {
+    let mut b = Bits { data: rbsp, at: 0 };
+    let s = h264_sequence(&mut b)?;
+    // A cut-off tail tells nothing of colours, but the size stands.
+    let colour = Some(h264_colour(&mut b, s.frames_only).unwrap_or_default());
+    Some(Header {
+        width: s.width,
+        height: s.height,
+        bit_depth: s.bit_depth,
+        chroma: chroma(s.chroma_idc)?,
         colour,
         closed: false,
-        recovery: Some(Numbers { bits: number_bits, planes }),
+        recovery: Some(Numbers { bits: s.number_bits, planes: s.planes }),
     })
 }
 
@@ -339,13 +410,29 @@ fn h264_scaling_list(b: &mut Bits, size: usize) -> Option<()> {
     Some(())
 }
 
+/// What an H.265 sequence parameter set says up to its bit depths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct H265Sequence {
+    pub profile: u32,
+    /// `sps_max_sub_layers_minus1`.
+    pub sub_layers: u32,
+    pub id: u32,
+    pub chroma_idc: u32,
+    /// Colour planes are coded apart.
+    pub planes: bool,
+    pub width: u32,
+    pub height: u32,
+    pub bit_depth: u32,
+}
+
 /// ITU-T H.265, 7.3.2.2.1, up to `bit_depth_chroma_minus8`.
-fn h265_sps(rbsp: &[u8]) -> Option<Header> {
-    let mut b = Bits { data: rbsp, at: 0 };
+pub(crate) fn h265_sequence(b: &mut Bits) -> Option<H265Sequence> {
     b.skip(4)?;
     let sub_layers = b.u(3)?; // sps_max_sub_layers_minus1
     b.skip(1)?;
-    b.skip(88 + 8)?; // general profile and level
+    b.skip(3)?; // profile space, tier
+    let profile = b.u(5)?;
+    b.skip(80 + 8)?; // the rest of the general profile, and the level
     let present = (0..sub_layers).map(|_| Some((b.bit()?, b.bit()?))).collect::<Option<Vec<_>>>()?;
     if sub_layers > 0 {
         b.skip(2 * (8 - sub_layers as usize))?;
@@ -353,11 +440,9 @@ fn h265_sps(rbsp: &[u8]) -> Option<Header> {
     for (profile, level) in present {
         b.skip(if profile == 1 { 88 } else { 0 } + if level == 1 { 8 } else { 0 })?;
     }
-    b.ue()?; // id
+    let id = b.ue()?;
     let chroma_idc = b.ue()?;
-    if chroma_idc == 3 {
-        b.skip(1)?;
-    }
+    let planes = chroma_idc == 3 && b.bit()? == 1;
     let (width, height) = (b.ue()?, b.ue()?);
     if b.bit()? == 1 {
         for _ in 0..4 {
@@ -365,11 +450,17 @@ fn h265_sps(rbsp: &[u8]) -> Option<Header> {
         }
     }
     let (luma, colour) = (b.ue()?, b.ue()?);
+    let bit_depth = 8u32.checked_add(luma.max(colour))?;
+    Some(H265Sequence { profile, sub_layers, id, chroma_idc, planes, width, height, bit_depth })
+}
+
+fn h265_sps(rbsp: &[u8]) -> Option<Header> {
+    let s = h265_sequence(&mut Bits { data: rbsp, at: 0 })?;
     Some(Header {
-        width,
-        height,
-        bit_depth: 8u32.checked_add(luma.max(colour))?,
-        chroma: chroma(chroma_idc)?,
+        width: s.width,
+        height: s.height,
+        bit_depth: s.bit_depth,
+        chroma: chroma(s.chroma_idc)?,
         colour: None,
         closed: false,
         recovery: None,
@@ -477,6 +568,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn start_codes_are_found_where_they_are(data in proptest::collection::vec(0u8..3, 0..64), from in 0..70usize) {
+            let plain = data.get(from..).and_then(|d| d.windows(3).position(|w| w == [0, 0, 1])).map(|at| from + at + 3);
+            prop_assert_eq!(next_start(&data, from), plain);
+        }
+
         #[test]
         fn foreign_bytes_never_panic(mut data in proptest::collection::vec(any::<u8>(), 0..200), kind in 0..3usize) {
             let codec = [Codec::H264, Codec::H265, Codec::Mjpeg][kind];

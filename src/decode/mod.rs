@@ -11,7 +11,7 @@
 
 mod element;
 pub mod file;
-mod header;
+pub(crate) mod header;
 mod planes;
 mod recovery;
 mod stream;

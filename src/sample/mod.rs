@@ -7,6 +7,10 @@
 //!
 //! Pure: time is the unit's own ingest time.
 
+mod slice;
+
+pub use slice::{Headers, Kind, Picture};
+
 use std::collections::HashMap;
 
 use metrics::{Counter, counter};
