@@ -1,23 +1,126 @@
-//! Patrol: which access unit is worth looking at.
+//! Which access unit is worth looking at: patrol, catch-up or focus.
 //!
-//! In goes every access unit of a channel, out comes yes or no. Only key units are ever chosen, because only they can
-//! be decoded alone, and at most one in `patrol_interval_ms`. How many of the chosen are really looked at is the
-//! business of `schedule`. The floor of a channel (a look in at least that time) can be missed for a reason that no
-//! schedule can mend: the camera sends key frames too rarely. `floor_note` says so, and it stands in health.
+//! In goes every access unit of a channel with what the channel is wanted for ([`Demand`]); out comes, for a few of
+//! them, a [`Chosen`]: in which tier to look, and whether activity moves it forward in the queue. Activity is read from
+//! the units themselves, undecoded (`slice`, `activity`); `policy` turns it into looks. How many of the chosen are
+//! really looked at is the business of `schedule`. The floor of a channel (a look in at least that time) can be missed
+//! for a reason that no schedule can mend: the camera sends key frames too rarely. `floor_note` says so, and it stands
+//! in health.
 //!
-//! Pure: time is the unit's own ingest time.
+//! Pure: time is the unit's own ingest time. A unit costs well under a microsecond beside the search for its slices,
+//! and nothing is allocated after a channel's first unit.
 
 mod slice;
 
 pub use slice::{Headers, Kind, Picture};
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use metrics::{Counter, counter};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::config;
+use crate::schedule::{Demand, Tier};
 use crate::types::{AccessUnit, ChannelId, Mono};
+
+/// A unit that is worth a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    pub tier: Tier,
+    /// Something moves: goes before what rests.
+    pub active: bool,
+}
+
+/// What sizes say of a channel, for health and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivityState {
+    /// Not enough was seen yet: plain patrol.
+    Learning,
+    /// Nothing moves.
+    Quiet,
+    /// Something moves.
+    Active,
+    /// The sizes tell nothing: plain patrol.
+    Mute,
+}
+
+impl ActivityState {
+    /// As in health and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Quiet => "quiet",
+            Self::Active => "active",
+            Self::Mute => "mute",
+        }
+    }
+}
+
+/// State and level of one channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActivityReport {
+    pub state: ActivityState,
+    /// Present complexity over that of the channel at rest; 1 is rest.
+    pub level: f32,
+}
+
+impl ActivityReport {
+    /// The sentence for health; none where activity works.
+    pub fn note(&self) -> Option<&'static str> {
+        (self.state == ActivityState::Mute)
+            .then_some("sizes of pictures tell nothing about motion on this channel: plain patrol")
+    }
+}
+
+/// Chooses for all channels. The lock over the map is only read but for a channel's first unit; each channel's state
+/// has its own, which nobody else wants while its one reader task is in it.
+pub struct Sampler {
+    options: config::Sample,
+    channels: RwLock<HashMap<ChannelId, Arc<Mutex<State>>>>,
+    chosen: Counter,
+}
+
+#[derive(Default)]
+struct State {
+    last: Option<Mono>,
+}
+
+impl Sampler {
+    pub fn new(options: &config::Sample) -> Self {
+        Self { options: options.clone(), channels: RwLock::default(), chosen: counter!("skyeye_sample_chosen_total") }
+    }
+
+    /// `None`: not worth a look. Call it with every unit of a channel, in order.
+    pub fn consider(&self, unit: &AccessUnit, demand: &Demand) -> Option<Chosen> {
+        let known = self.channels.read().get(&unit.channel).cloned();
+        let state = known.unwrap_or_else(|| self.channels.write().entry(unit.channel.clone()).or_default().clone());
+        let mut state = state.lock();
+        let since = state.last.map_or(u64::MAX, |at| unit.ingested.since_ms(at));
+        let hz = demand.focus_hz();
+        let chosen = if hz > 0.0 {
+            (since as f32 * hz >= 1000.0).then_some(Chosen { tier: Tier::Focus, active: true })
+        } else {
+            let due = unit.key && since >= u64::from(self.options.patrol_interval_ms);
+            due.then_some(Chosen { tier: Tier::Patrol, active: false })
+        };
+        if chosen.is_some() {
+            state.last = Some(unit.ingested);
+            self.chosen.increment(1);
+        }
+        chosen
+    }
+
+    /// `None` before the channel's first unit.
+    pub fn activity(&self, channel: &ChannelId) -> Option<ActivityReport> {
+        self.channels.read().get(channel)?;
+        Some(ActivityReport { state: ActivityState::Learning, level: 1.0 })
+    }
+
+    /// Frees what is kept of a channel that is no longer configured.
+    pub fn forget(&self, channel: &ChannelId) {
+        self.channels.write().remove(channel);
+    }
+}
 
 /// Which units of which channel were chosen last.
 pub struct Patrol {
