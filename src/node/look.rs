@@ -66,7 +66,10 @@ impl Lookers {
             watches: inner.watches.clone(),
             pump: inner.pump.clone(),
             clock: inner.clock,
+            media: inner.media.clone(),
+            streams: inner.streams.clone(),
             limits: DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) },
+            decoder: config.decode.element,
             jpeg_quality: config.evidence.jpeg_quality,
         });
         let mut pool = self.pool.lock();

@@ -15,6 +15,7 @@ mod ports;
 mod pump;
 mod reload;
 mod source;
+mod stream;
 mod tick;
 mod watch;
 mod worker;
@@ -45,6 +46,7 @@ use self::{
     ports::WebPorts,
     pump::{Item, Pump},
     source::LedgerSource,
+    stream::Streams,
     watch::{Watch, Watches},
 };
 use crate::{
@@ -86,6 +88,8 @@ pub struct Inner {
     pub media: Arc<Media>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
+    /// Decoders kept for catch-up and focus.
+    pub streams: Arc<Streams>,
     pub pump: Pump,
     pub ledger: Ledger,
     pub files: Arc<Files>,
@@ -229,6 +233,7 @@ impl Node {
             media: media.clone(),
             queue: queue.clone(),
             watches: watches.clone(),
+            streams: Arc::default(),
             pump,
             ledger: ledger.clone(),
             files,

@@ -13,7 +13,9 @@ use parking_lot::{Mutex, RwLock};
 use crate::{
     channel,
     config::Config,
+    node::stream::Stream,
     rule::ChannelRules,
+    schedule::Demand,
     track::Tracker,
     types::{ChannelId, Event, Mono, Now, Polygon},
 };
@@ -29,6 +31,10 @@ pub struct Watch {
     pub masks: Vec<Polygon>,
     /// Only one worker at a time looks at a channel; the lock is for the ticker and for reloads.
     pub analysis: Mutex<Analysis>,
+    /// What the channel is wanted for; read for every access unit.
+    pub demand: Arc<Demand>,
+    /// Its decoder while it is in catch-up or focus.
+    pub stream: Mutex<Stream>,
     /// `Mono` of the latest access unit, 0 before the first.
     last_unit: AtomicU64,
     watched: bool,
@@ -48,7 +54,15 @@ impl Watch {
         let rules = ChannelRules::new(config, &entry.config);
         let watched = !rules.is_empty();
         let analysis = Analysis { tracker: Tracker::new(&config.track), rules, looks: VecDeque::new(), since: now };
-        Self { entry, masks, analysis: Mutex::new(analysis), last_unit: AtomicU64::new(0), watched }
+        Self {
+            entry,
+            masks,
+            analysis: Mutex::new(analysis),
+            demand: Arc::default(),
+            stream: Mutex::default(),
+            last_unit: AtomicU64::new(0),
+            watched,
+        }
     }
 
     /// True if a rule watches the channel; otherwise nothing of it need be decoded.
@@ -67,7 +81,9 @@ impl Watch {
         old.rules = ChannelRules::none();
         drop(old);
         self.last_unit.store(running.last_unit.load(Ordering::Relaxed), Ordering::Relaxed);
-        (Watch { analysis: Mutex::new(fresh), ..self }, events)
+        let demand = running.demand.clone();
+        demand.set_in_view(fresh.rules.in_view());
+        (Watch { analysis: Mutex::new(fresh), demand, ..self }, events)
     }
 
     /// Ends everything for good: a look that is under way finds no rules any more.
@@ -81,6 +97,12 @@ impl Watch {
 
     pub fn last_unit(&self) -> Mono {
         Mono(self.last_unit.load(Ordering::Relaxed))
+    }
+
+    /// Pixels of its pictures, 0 until known.
+    pub fn size(&self) -> (u32, u32) {
+        let health = self.entry.health();
+        (health.width, health.height)
     }
 
     /// The camera's clock minus ours, where known.

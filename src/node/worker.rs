@@ -15,20 +15,21 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    decode::{self, DecodeLimits, KeyDecoder},
+    config::DecoderChoice,
+    decode::{self, DecodeError, DecodeLimits, KeyDecoder},
     evidence,
     infer::Detect,
+    media::Media,
     node::{
         pump::{Item, Pump},
+        stream::{Decoding, Streams},
         watch::{Watch, Watches},
     },
-    schedule::{self, Sample, Taken},
+    schedule::{self, Sample, Taken, Tier},
     telemetry::{Stopwatch, stage},
-    types::{ChannelId, Clock, Detection, Event, Frame, Look, Mono, Phase},
+    types::{AccessUnit, ChannelId, Clock, Detection, Event, Frame, Look, Mono, Phase},
 };
 
-/// Every look is patrol.
-const TIER: usize = 0;
 /// A worker without work looks up this often.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -38,7 +39,10 @@ pub struct Shared {
     pub watches: Arc<Watches>,
     pub pump: Pump,
     pub clock: Clock,
+    pub media: Arc<Media>,
+    pub streams: Arc<Streams>,
     pub limits: DecodeLimits,
+    pub decoder: DecoderChoice,
     pub jpeg_quality: u8,
 }
 
@@ -112,8 +116,8 @@ pub fn start(
             match seen {
                 None => worker.decoder = KeyDecoder::new(worker.shared.limits),
                 Some(None) => {}
-                Some(Some((watch, frame, detections))) => {
-                    caught(&channel, || worker.analyse(&watch, sample, &frame, detections));
+                Some(Some(seen)) => {
+                    caught(&channel, || worker.analyse(seen));
                 }
             }
             let busy_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -132,6 +136,15 @@ fn caught<T>(channel: &ChannelId, work: impl FnOnce() -> T) -> Option<T> {
     done
 }
 
+/// What was seen in one picture.
+struct Seen {
+    watch: Arc<Watch>,
+    /// Of the picture.
+    unit: AccessUnit,
+    frame: Frame,
+    detections: Vec<Detection>,
+}
+
 struct Worker {
     shared: Arc<Shared>,
     decoder: KeyDecoder,
@@ -140,39 +153,57 @@ struct Worker {
 
 impl Worker {
     /// The part that calls foreign code.
-    fn see(&mut self, sample: &Sample) -> Option<(Arc<Watch>, Frame, Vec<Detection>)> {
-        let unit = &sample.unit;
-        let watch = self.shared.watches.get(&unit.channel)?;
+    fn see(&mut self, sample: &Sample) -> Option<Seen> {
+        let (channel, tier) = (&sample.unit.channel, sample.tier);
+        let watch = self.shared.watches.get(channel)?;
         let begun = self.shared.clock.mono();
-        metrics::histogram!("skyeye_schedule_age_seconds", "tier" => stage::TIERS[TIER])
-            .record(begun.since_ms(unit.ingested) as f64 / 1000.0);
-        let mut watch_decode = Stopwatch::start();
-        let frame = match self.decoder.decode(unit) {
-            Ok(frame) => frame,
+        let mut stopwatch = Stopwatch::start();
+        let (frame, unit) = match self.picture(&watch, sample) {
+            Ok(Some(found)) => found,
+            Ok(None) => return None,
             Err(e) => {
-                tracing::debug!(channel = %unit.channel, "no picture: {e}");
+                tracing::debug!(%channel, "no picture: {e}");
                 return None;
             }
         };
+        stage::look().decoded(tier as usize, unit.codec, stopwatch.lap());
         let seconds = |now: Mono| now.since_ms(unit.ingested) as f64 / 1000.0;
-        stage::look().decoded(TIER, unit.codec, watch_decode.lap());
-        stage::look().decode_age.record(TIER, seconds(self.shared.clock.mono()));
+        stage::look().decode_age.record(tier as usize, seconds(self.shared.clock.mono()));
         let detections = match self.detector.detect(&frame) {
             Ok(detections) => detections,
             Err(e) => {
-                tracing::warn!(channel = %unit.channel, "no detections: {e}");
+                tracing::warn!(%channel, "no detections: {e}");
                 return None;
             }
         };
         let now = self.shared.clock.mono();
-        stage::look().infer_age.record(TIER, seconds(now));
-        stage::look().looked(TIER);
-        stage::look().look.record(TIER, now.since_ms(begun) as f64 / 1000.0);
-        Some((watch, frame, detections))
+        stage::look().infer_age.record(tier as usize, seconds(now));
+        stage::look().looked(tier as usize);
+        stage::look().look.record(tier as usize, now.since_ms(begun) as f64 / 1000.0);
+        Some(Seen { watch, unit, frame, detections })
     }
 
-    fn analyse(&self, watch: &Arc<Watch>, sample: Sample, frame: &Frame, detections: Vec<Detection>) {
-        let unit = sample.unit;
+    /// The sample's picture, and the unit that it belongs to.
+    fn picture(&mut self, watch: &Watch, sample: &Sample) -> Result<Option<(Frame, AccessUnit)>, DecodeError> {
+        let unit = &sample.unit;
+        if sample.tier == Tier::Patrol {
+            return self.decoder.decode(unit).map(|frame| Some((frame, unit.clone())));
+        }
+        let shared = &*self.shared;
+        // Only one worker at a time is at a channel; if it is held, then by one that hangs and was given up.
+        let Some(mut stream) = watch.stream.try_lock() else { return Ok(None) };
+        let decoding = Decoding {
+            media: &shared.media,
+            streams: &shared.streams,
+            limits: shared.limits,
+            choice: shared.decoder,
+            size: watch.size(),
+        };
+        stream.present(sample.tier, &decoding, &unit.channel, shared.clock.mono())
+    }
+
+    fn analyse(&self, seen: Seen) {
+        let Seen { watch, unit, frame, detections } = seen;
         let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
         let rate_hz = analysis.count_look(now.mono);
@@ -192,11 +223,13 @@ impl Worker {
         let mut stopwatch = Stopwatch::start();
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);
+        watch.demand.looked(look.at);
+        watch.demand.set_in_view(analysis.rules.in_view());
         stage::look().rule.record(stopwatch.lap());
         stage::look().rule_age.record(now.mono.since_ms(look.at) as f64 / 1000.0);
         // Handed over under the lock: an end that the ticker finds must not overtake this start.
         for event in events {
-            self.hand_over(watch, event, frame);
+            self.hand_over(&watch, event, &frame);
         }
     }
 

@@ -1,0 +1,172 @@
+//! The decoder that a channel owns while it is in catch-up or focus, and how far it has come.
+//!
+//! Goes from the key unit of the present group of pictures to the newest unit, and on from there as units come, as long
+//! as the pre-roll ring holds them without a hole; else it begins again at the key unit. It keeps no units of its own.
+//! A decoder that is not used for a while is let go: it holds reference pictures, a few MiB a channel. How many exist at
+//! one time is bounded; a channel beyond the bound begins at its key unit each time.
+//!
+//! A run is cut so that it holds its worker for some hundred milliseconds at most: what is left is decoded with the
+//! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::{
+    config::DecoderChoice,
+    decode::{DecodeError, DecodeLimits, StreamDecoder},
+    media::Media,
+    schedule::Tier,
+    types::{AccessUnit, ChannelId, Frame, Mono},
+};
+
+/// Pixels that are decoded in one go: 100 to 200 ms of one core.
+const RUN_PIXELS: u64 = 48 << 20;
+/// Decoders kept between looks, over all channels.
+const KEPT: usize = 256;
+/// A decoder that is not used for this long is let go.
+const IDLE_MS: u64 = 2_500;
+
+/// One channel's place for a decoder.
+#[derive(Default)]
+pub struct Stream {
+    open: Option<Open>,
+}
+
+struct Open {
+    decoder: StreamDecoder,
+    /// The latest unit that it was given: its place on the timeline, its session.
+    at: Option<(i64, u32)>,
+    used: Mono,
+    /// Counts it among those that are kept.
+    _kept: Option<Kept>,
+}
+
+/// Counts the decoders that are kept.
+#[derive(Default)]
+pub struct Streams {
+    kept: Arc<AtomicUsize>,
+}
+
+struct Kept(Arc<AtomicUsize>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Streams {
+    /// Decoders kept at present.
+    pub fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    fn keep(&self) -> Option<Kept> {
+        let taken = self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < KEPT).then_some(n + 1));
+        taken.ok().map(|_| Kept(self.kept.clone()))
+    }
+}
+
+/// What decoding to the present needs beside the channel's own decoder.
+pub struct Decoding<'a> {
+    pub media: &'a Media,
+    pub streams: &'a Streams,
+    pub limits: DecodeLimits,
+    pub choice: DecoderChoice,
+    /// Of the channel's pictures, in pixels; 0 where it is not known.
+    pub size: (u32, u32),
+}
+
+impl Stream {
+    /// Decodes to the present. `None`: no picture this time, because nothing new came or the way is not done yet.
+    pub fn present(
+        &mut self,
+        tier: Tier,
+        decoding: &Decoding<'_>,
+        channel: &ChannelId,
+        now: Mono,
+    ) -> Result<Option<(Frame, AccessUnit)>, DecodeError> {
+        let going = self.open.take().filter(|o| o.decoder.goes_on());
+        let after = going.as_ref().and_then(|o| o.at);
+        let (going, mut units) = match after.and_then(|at| decoding.media.run(channel, Some(at))) {
+            Some(units) => (going, units),
+            None => (None, decoding.media.run(channel, None).unwrap_or_default()),
+        };
+        let most = most_units(decoding.size);
+        let cut = units.len() > most;
+        units.truncate(most);
+        let Some(last) = units.last() else {
+            self.open = going;
+            return Ok(None);
+        };
+        let mut open = going.unwrap_or_else(|| Open {
+            decoder: StreamDecoder::new(decoding.limits, decoding.choice),
+            at: None,
+            used: now,
+            _kept: None,
+        });
+        open.at = Some((last.timeline_90k, last.session));
+        open.used = now;
+        // A catch-up wants the very newest picture even where the decoder holds pictures back for their order; focus
+        // would have to begin at the key unit again after that, and waits those few pictures instead.
+        let frame = match tier {
+            Tier::Focus => open.decoder.run(&units)?,
+            _ if cut => open.decoder.run(&units)?,
+            _ => open.decoder.run_to_present(&units)?,
+        };
+        let shown = open.decoder.shown();
+        if open._kept.is_none() {
+            open._kept = decoding.streams.keep();
+        }
+        if open._kept.is_some() {
+            self.open = Some(open);
+        }
+        if cut {
+            metrics::counter!("skyeye_node_runs_cut_total").increment(1);
+            return Ok(None);
+        }
+        let unit = units.iter().rfind(|u| shown.is_none_or(|at| u.timeline_90k == at)).unwrap_or(last).clone();
+        Ok(frame.map(|frame| (frame, unit)))
+    }
+
+    /// Lets the decoder go if it has not been used for a while.
+    pub fn tidy(&mut self, now: Mono) {
+        if self.open.as_ref().is_some_and(|o| now.since_ms(o.used) >= IDLE_MS) {
+            self.open = None;
+        }
+    }
+}
+
+/// How many units of a size are decoded in one go; an unknown size counts as 1080p.
+fn most_units((width, height): (u32, u32)) -> usize {
+    let pixels = match u64::from(width) * u64::from(height) {
+        0 => 1920 * 1080,
+        pixels => pixels,
+    };
+    usize::try_from(RUN_PIXELS / pixels).unwrap_or(usize::MAX).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_bounded_by_its_pixels() {
+        assert_eq!(most_units((704, 576)), 124, "eight seconds of D1");
+        assert_eq!(most_units((1920, 1080)), 24);
+        assert_eq!(most_units((3840, 2160)), 6);
+        assert_eq!(most_units((0, 0)), most_units((1920, 1080)));
+        assert_eq!(most_units((8192, 4320)), 2, "always forward");
+    }
+
+    #[test]
+    fn decoders_kept_are_counted_and_bounded() {
+        let streams = Streams::default();
+        let kept: Vec<_> = (0..KEPT + 3).map(|_| streams.keep()).collect();
+        assert_eq!(kept.iter().flatten().count(), KEPT);
+        drop(kept);
+        assert_eq!(streams.kept(), 0);
+    }
+}
