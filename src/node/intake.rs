@@ -10,14 +10,14 @@ use crate::{
     ingest::{Sink, UnitSink},
     media::Media,
     node::watch::{Watch, Watches},
-    sample::Patrol,
-    schedule::{Queue, Sample, Tier},
+    sample::{Chosen, Sampler},
+    schedule::{Queue, Sample},
     types::{AccessUnit, ChannelId},
 };
 
 pub struct Intake {
     pub media: Arc<Media>,
-    pub patrol: Patrol,
+    pub sampler: Arc<Sampler>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
     /// False until a detector is loaded: then pictures are kept, and nothing is queued for nobody.
@@ -55,8 +55,11 @@ impl UnitSink for Session {
         let Some(watch) = &self.watch else { return };
         intake.media.push(&unit);
         watch.unit_at(unit.ingested);
-        if watch.is_watched() && intake.looking.load(Ordering::Relaxed) && intake.patrol.consider(&unit) {
-            intake.queue.offer(Sample { offered: unit.ingested, unit, tier: Tier::Patrol, active: false });
+        if !watch.is_watched() || !intake.looking.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(Chosen { tier, active }) = intake.sampler.consider(&unit, &watch.demand) {
+            intake.queue.offer(Sample { offered: unit.ingested, unit, tier, active });
         }
     }
 }

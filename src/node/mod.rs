@@ -63,7 +63,7 @@ use crate::{
         broker::{Broker, EmbeddedBroker},
         topic::Topics,
     },
-    sample::Patrol,
+    sample::Sampler,
     schedule::{self, Queue},
     store::users::Users,
     telemetry,
@@ -88,6 +88,7 @@ pub struct Inner {
     pub media: Arc<Media>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
+    pub sampler: Arc<Sampler>,
     /// Decoders kept for catch-up and focus.
     pub streams: Arc<Streams>,
     pub pump: Pump,
@@ -233,6 +234,7 @@ impl Node {
             media: media.clone(),
             queue: queue.clone(),
             watches: watches.clone(),
+            sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
             pump,
             ledger: ledger.clone(),
@@ -252,7 +254,7 @@ impl Node {
         }
         let intake = Arc::new(Intake {
             media,
-            patrol: Patrol::new(&config.sample),
+            sampler: inner.sampler.clone(),
             queue,
             watches,
             looking: AtomicBool::new(false),

@@ -70,7 +70,7 @@ impl Node {
             // After the sessions have been told to end: nothing fills this again.
             inner.media.forget(id);
             inner.pictures.forget(id);
-            self.intake.patrol.forget(id);
+            inner.sampler.forget(id);
         }
         inner.config.store(Arc::new(new.clone()));
         if self.lookers.is_empty() {

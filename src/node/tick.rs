@@ -73,7 +73,7 @@ pub async fn workers(inner: Arc<Inner>, lookers: Arc<Lookers>, stop: Cancellatio
     }
 }
 
-/// Writes the look rates into the channels' health and tells health that is news.
+/// Writes look rates and activity into the channels' health, tells health that is news, and lets idle decoders go.
 pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: CancellationToken) {
     let mut told: HashMap<ChannelId, u64> = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
@@ -87,10 +87,18 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
 
 fn look_rates(inner: &Inner, now: Mono) {
     for watch in inner.watches.all() {
+        if let Some(mut stream) = watch.stream.try_lock() {
+            stream.tidy(now);
+        }
+        let activity = inner.sampler.activity(&watch.entry.config.id).map(|report| report.state);
         if let Some(mut analysis) = watch.analysis.try_lock() {
             let rate = analysis.rate_hz(now);
             drop(analysis);
-            watch.entry.update(|h| h.look_rate_hz = rate);
+            watch.entry.update(|h| {
+                h.look_rate_hz = rate;
+                h.focus_hz = watch.demand.focus_hz();
+                h.activity = activity;
+            });
         }
     }
 }

@@ -12,6 +12,7 @@
 
 mod slice;
 
+pub use crate::types::Activity as ActivityState;
 pub use slice::{Headers, Kind, Picture};
 
 use std::{collections::HashMap, sync::Arc};
@@ -29,31 +30,6 @@ pub struct Chosen {
     pub tier: Tier,
     /// Something moves: goes before what rests.
     pub active: bool,
-}
-
-/// What sizes say of a channel, for health and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActivityState {
-    /// Not enough was seen yet: plain patrol.
-    Learning,
-    /// Nothing moves.
-    Quiet,
-    /// Something moves.
-    Active,
-    /// The sizes tell nothing: plain patrol.
-    Mute,
-}
-
-impl ActivityState {
-    /// As in health and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Learning => "learning",
-            Self::Quiet => "quiet",
-            Self::Active => "active",
-            Self::Mute => "mute",
-        }
-    }
 }
 
 /// State and level of one channel.
