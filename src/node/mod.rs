@@ -14,7 +14,7 @@ mod pictures;
 mod ports;
 mod pump;
 mod reload;
-mod source;
+pub mod source;
 mod stream;
 mod tick;
 mod watch;
@@ -322,6 +322,11 @@ impl Node {
     /// Where the embedded broker listens, if there is one.
     pub fn broker_addr(&self) -> Option<std::net::SocketAddr> {
         self.broker.as_ref().map(Broker::addr)
+    }
+
+    /// Where access units enter, and the clock that stamps them: for a source that is no camera.
+    pub fn entrance(&self) -> (Arc<dyn crate::ingest::Sink>, Clock) {
+        (self.intake.clone(), self.inner.clock)
     }
 
     /// Takes everything down in order.

@@ -62,6 +62,14 @@ impl Child {
         self.process.id()
     }
 
+    /// An error if it has ended.
+    pub fn alive(&mut self) -> anyhow::Result<()> {
+        match self.process.try_wait()? {
+            Some(status) => bail!("{} ended early: {status}", self.what),
+            None => Ok(()),
+        }
+    }
+
     /// The next line that it says.
     pub fn line(&mut self, within: Duration) -> anyhow::Result<String> {
         match self.lines.recv_timeout(within) {
@@ -238,6 +246,13 @@ impl Scratch {
     pub fn new(name: &str) -> anyhow::Result<Self> {
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let path = std::env::temp_dir().join(format!("skyeye-bench-{name}-{unique}"));
+        std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+    /// On the disk of the working directory, beside the cache: a temporary folder may be memory, which syncs for nothing.
+    pub fn on_disk(name: &str) -> anyhow::Result<Self> {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let path = std::path::absolute(super::clip::CACHE)?.join(format!("scratch-{name}-{unique}"));
         std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self(path))
     }

@@ -18,7 +18,7 @@ use crate::{
 
 /// What `make demo` fetched.
 const FETCHED: &str = ".cache/footage/vtest.h264.mp4";
-const CACHE: &str = ".cache/bench";
+pub const CACHE: &str = ".cache/bench";
 
 /// How a camera encodes.
 #[derive(Debug, Clone)]

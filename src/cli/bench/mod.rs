@@ -22,6 +22,7 @@ mod latency;
 pub mod measure;
 mod overload;
 mod patrol;
+pub mod subscriber;
 mod whole;
 
 use std::path::{Path, PathBuf};
@@ -120,6 +121,8 @@ pub struct Setting {
     pub json: bool,
     /// `[infer]` counts, and what a bench says that it takes "as shipped".
     pub config: Config,
+    /// Where that was read; the defaults where it is not there.
+    path: PathBuf,
 }
 
 /// Runs a bench. `path` is the configuration file: its `[infer]` says where runtime and models lie.
@@ -132,12 +135,12 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
             Err(exit) => return Ok(exit),
         }
     };
-    let ctx = Setting { common: args.common, json, config };
+    let ctx = Setting { common: args.common, json, config, path: path.to_owned() };
     let report = match args.bench {
         Bench::Subject(subject) => {
             child::end_with_parent();
             match subject {
-                Subject::Fed(args) => gateway::subject(&ctx, &args)?,
+                Subject::Fed(args) => gateway::subject(&ctx, &args, path)?,
                 Subject::Looks(args) => patrol::subject(&ctx, &args)?,
                 Subject::Events(args) => events::subject(&ctx, &args)?,
             }
@@ -212,6 +215,18 @@ impl Setting {
             self.config.infer.min_score,
             self.config.infer.nms_iou,
         ))
+    }
+
+    /// The first words of a subject: `[--config FILE] bench --clip FILE --model FILE subject`.
+    pub fn subject(&self, name: &str) -> anyhow::Result<Vec<String>> {
+        let mut words = Vec::new();
+        if self.path.exists() {
+            words.extend(["--config".to_owned(), self.path.display().to_string()]);
+        }
+        words.extend(["bench".to_owned(), "--clip".into(), self.clip()?.display().to_string()]);
+        words.extend(["--model".to_owned(), self.model()?.path.display().to_string()]);
+        words.extend(["subject".to_owned(), name.to_owned()]);
+        Ok(words)
     }
 
     /// One line for a person while it runs; with `--json` on standard error.
