@@ -7,7 +7,7 @@
 //! ledger takes what is under way, the publisher drains, the broker goes. Each step of a stop is bounded in time: a disk
 //! that does not answer or a worker that hangs must not keep the process from ending.
 
-mod ages;
+pub mod ages;
 mod intake;
 mod look;
 mod pictures;

@@ -35,7 +35,7 @@ use super::{
 use crate::{
     alert::AlertBook,
     config::{self, Config},
-    node::source::LedgerSource,
+    node::{ages::Ages, source::LedgerSource},
     outbox::{FactIn, Ledger, LedgerOptions},
     publish::{
         PublishOptions, Publisher, States,
@@ -257,7 +257,8 @@ async fn serve(args: &SubjectArgs) -> anyhow::Result<()> {
         Some(&broker as &dyn Broker),
     )?;
     let (commands, _kept) = mpsc::channel(1);
-    let publisher = Publisher::start(options, Arc::new(LedgerSource(ledger.clone())), States::new(clock), commands);
+    let source = LedgerSource { ledger: ledger.clone(), ages: Arc::new(Ages::new(clock)) };
+    let publisher = Publisher::start(options, Arc::new(source), States::new(clock), commands);
     // To the bench that started us, by the pipe between us; the password ends with this process.
     let (user, password) = broker.login();
     println!("{}", json!({ "broker": broker.addr().to_string(), "user": user, "password": password.expose() }));

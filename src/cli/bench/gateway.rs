@@ -23,8 +23,9 @@ use super::{
     subscriber::{PASSWORD, SITE, USER},
 };
 use crate::{
+    ingest::UnitSink,
     node::Node,
-    types::{AccessUnit, ChannelId},
+    types::{AccessUnit, ChannelId, Clock},
 };
 
 /// How long a gateway may take to be up.
@@ -186,11 +187,18 @@ pub fn subject(setting: &Setting, args: &FedArgs, path: &Path) -> anyhow::Result
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let node = runtime.block_on(Node::start(setting.config.clone(), PathBuf::from(path), false))?;
     let units = telling(setting)?;
-    println!("{}", json!({ "units": units.len() }));
-    let mut next = 0usize;
+    let feed_units = units.len();
+    println!("{}", json!({ "units": feed_units }));
+    let (sink, clock) = node.entrance();
+    let mut feed = Feed {
+        sessions: channels.iter().map(|id| (id.clone(), sink.clone().session(id))).collect(),
+        units,
+        clock,
+        next: 0,
+    };
     for line in std::io::stdin().lines() {
         let order: Order = serde_json::from_str(&line?).context("what the bench asked for")?;
-        let late_ms = feed(&node, &channels, &units, &mut next, &order)?;
+        let late_ms = feed.run(&order)?;
         println!(
             "{}",
             json!({ "offered": late_ms.len(), "late_p99_ms": measure::quantile(&mut late_ms.clone(), 0.99) })
@@ -218,37 +226,41 @@ fn telling(setting: &Setting) -> anyhow::Result<Vec<AccessUnit>> {
     Ok(telling)
 }
 
-/// Offers units to the node, channel by channel in turn, and gives by how much each was late against its plan.
-fn feed(
-    node: &Node,
-    channels: &[ChannelId],
-    units: &[AccessUnit],
-    next: &mut usize,
-    order: &Order,
-) -> anyhow::Result<Vec<f64>> {
-    let (sink, clock) = node.entrance();
-    let mut chance = Chance::new(order.seed);
-    let (began, mut at_s, mut late_ms) = (Instant::now(), 0.0, Vec::new());
-    loop {
-        at_s += if order.poisson { chance.wait_s(order.rate_hz) } else { 1.0 / order.rate_hz };
-        if at_s >= order.seconds {
-            return Ok(late_ms);
+/// Offers units to the node, channel by channel in turn.
+struct Feed {
+    sessions: Vec<(ChannelId, Box<dyn UnitSink>)>,
+    units: Vec<AccessUnit>,
+    clock: Clock,
+    next: usize,
+}
+
+impl Feed {
+    /// Gives by how many milliseconds each was late against its plan.
+    fn run(&mut self, order: &Order) -> anyhow::Result<Vec<f64>> {
+        let mut chance = Chance::new(order.seed);
+        let (began, mut at_s, mut late_ms) = (Instant::now(), 0.0, Vec::new());
+        loop {
+            at_s += if order.poisson { chance.wait_s(order.rate_hz) } else { 1.0 / order.rate_hz };
+            if at_s >= order.seconds {
+                return Ok(late_ms);
+            }
+            let due = began + Duration::from_secs_f64(at_s);
+            measure::sleep_until(due);
+            // Each channel goes through the film by itself.
+            let (at, turn) = (self.next % self.sessions.len(), self.next / self.sessions.len());
+            let unit = self.units.get((turn + at) % self.units.len()).context("nothing to feed")?.clone();
+            let (channel, session) = self.sessions.get_mut(at).context("no channel")?;
+            let now = self.clock.now();
+            late_ms.push(due.elapsed().as_secs_f64() * 1000.0);
+            session.unit(AccessUnit {
+                channel: channel.clone(),
+                timeline_90k: i64::try_from(now.mono.0).unwrap_or(0) * 90,
+                ingested: now.mono,
+                ingested_wall: now.wall,
+                seen: now.wall,
+                ..unit
+            });
+            self.next += 1;
         }
-        let due = began + Duration::from_secs_f64(at_s);
-        measure::sleep_until(due);
-        // Each channel goes through the film by itself.
-        let (channel, turn) = (*next % channels.len(), *next / channels.len());
-        let unit = units.get((turn + channel) % units.len()).context("nothing to feed")?;
-        let now = clock.now();
-        late_ms.push(due.elapsed().as_secs_f64() * 1000.0);
-        sink.unit(AccessUnit {
-            channel: channels.get(channel).context("no channel")?.clone(),
-            timeline_90k: i64::try_from(now.mono.0).unwrap_or(0) * 90,
-            ingested: now.mono,
-            ingested_wall: now.wall,
-            seen: now.wall,
-            ..unit.clone()
-        });
-        *next += 1;
     }
 }
