@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::Exit;
+use super::{Exit, capacity::Capacity};
 use crate::{config, infer, publish};
 
 #[derive(Debug, Args)]
@@ -33,7 +33,9 @@ fn check(path: &Path, json: bool) -> Exit {
             return Exit::Usage;
         }
     };
-    let warnings = warnings(&config);
+    let mut warnings = warnings(&config);
+    let capacity = Capacity::measure(&config);
+    warnings.extend(capacity.iter().flat_map(|c| c.warnings(&config)));
     for w in &warnings {
         eprintln!("{}: warning: {w}", path.display());
     }
@@ -43,6 +45,7 @@ fn check(path: &Path, json: bool) -> Exit {
             json!({
                 "ok": true, "file": path.display().to_string(), "problems": [], "warnings": warnings,
                 "channels": config.channel.len(), "areas": config.area.len(), "rules": config.rule.len(),
+                "capacity": capacity,
             })
         );
     } else {
@@ -53,6 +56,12 @@ fn check(path: &Path, json: bool) -> Exit {
             config.area.len(),
             config.rule.len()
         );
+        if let Some(c) = &capacity {
+            println!(
+                "this box: about {:.0} looks a second ({} workers, {:.1} ms a look without decoding); the floors need {:.1}",
+                c.looks_hz, c.workers, c.look_ms, c.floors_hz
+            );
+        }
     }
     Exit::Good
 }

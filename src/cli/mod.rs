@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that speaks to a terminal
 
 pub mod bench;
+mod capacity;
 mod check;
 mod demo;
 pub mod models;

@@ -252,13 +252,8 @@ impl Node {
         for entry in registry.channels().into_iter().filter(|e| e.config.enabled) {
             watch(&inner, &config, entry);
         }
-        let intake = Arc::new(Intake {
-            media,
-            sampler: inner.sampler.clone(),
-            queue,
-            watches,
-            looking: AtomicBool::new(false),
-        });
+        let intake =
+            Arc::new(Intake { media, sampler: inner.sampler.clone(), queue, watches, looking: AtomicBool::new(false) });
         let lookers = Arc::new(Lookers::default());
         lookers.start(&inner, &intake, &config).await;
         let (commands_tx, commands_rx) = mpsc::channel(256);
