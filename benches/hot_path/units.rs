@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
-use skyeye::media::{Limits, Rings, Timeline};
+use skyeye::media::{Limits, Media, Timeline};
 use skyeye::types::{ChannelId, Mono};
 
 use crate::pictures;
@@ -48,7 +48,7 @@ pub fn preroll(c: &mut Criterion) {
     ] {
         let units = group_of(pictures);
         let limits = Limits { preroll_ms: 3_000, channel_bytes: 8 << 20, total_bytes };
-        let mut rings = Rings::new(limits);
+        let rings = Media::with(limits);
         let mut n = 0usize;
         let mut next = || {
             let (channel, round) = (n % CHANNELS, n / CHANNELS);

@@ -5,8 +5,10 @@
 //! EfficientDet with the mean, 127). Up to a factor of two down it is bilinear, as the models' own preprocessing is;
 //! beyond that every source pixel counts by its area, since skipping pixels makes small people vanish between rows.
 //!
-//! Rows are summed first, in 16 bit and a whole row at a time, so that the compiler uses vector instructions; columns
-//! follow from a table. Tables and rows are kept for the sizes seen last: nothing is allocated a call. Pure: no I/O.
+//! Rows are summed first, in 16 bit and a whole row at a time, so that the compiler uses vector instructions. Which
+//! columns are summed differs from output to output, which vectors are bad at: so eight rows go through it together,
+//! one in each lane of a vector, turned before and after. Tables and rows are kept for the sizes seen last: nothing is
+//! allocated a call. Pure: no I/O.
 
 use super::Colour;
 use crate::types::{Frame, PixelFormat};
@@ -31,18 +33,21 @@ pub struct Placed {
 struct Axis {
     taps: usize,
     start: Vec<usize>,
-    /// In 1/256, `taps` an output, each group summing to 256: a sum of bytes by these fits 16 bit exactly.
-    fixed: Vec<u16>,
-    /// The same, unrounded and divided by 256.
-    float: Vec<f32>,
+    /// `taps` an output, each group summing to `total`.
+    weights: Vec<u16>,
 }
+
+/// Weights down the rows: a sum of bytes by these fits 16 bit exactly.
+const DOWN: u32 = 1 << 8;
+/// Weights along a row: the upper half of a 16 by 16 bit product is what vectors have an instruction for.
+const ALONG: u32 = 1 << 16;
 
 impl Axis {
     /// `scale` source samples an output; `source` samples are there.
-    fn new(source: usize, outputs: usize, scale: f64) -> Self {
+    fn new(source: usize, outputs: usize, scale: f64, total: u32) -> Self {
         let bilinear = scale < 2.0;
         let taps = if bilinear { 2 } else { scale.ceil() as usize + 1 }.min(source);
-        let mut axis = Axis { taps, start: Vec::new(), fixed: Vec::new(), float: Vec::new() };
+        let mut axis = Axis { taps, start: Vec::new(), weights: Vec::new() };
         for i in 0..outputs {
             let (from, to) = if bilinear {
                 // A window of one source sample round the centre: its overlaps are the bilinear weights.
@@ -60,23 +65,24 @@ impl Axis {
             };
             axis.start.push(start);
             let weights: Vec<f64> = (0..taps).map(|k| share(k + 1) - share(k)).collect();
-            axis.float.extend(weights.iter().map(|w| *w as f32 / 256.0));
-            axis.fixed.extend(in_256ths(&weights));
+            axis.weights.extend(whole(&weights, total));
         }
         axis
     }
 }
 
-/// Weights that sum to 1 as whole 256ths that sum to 256: rounded down, and what is missing goes to those that lost most.
-fn in_256ths(weights: &[f64]) -> Vec<u16> {
-    let mut fixed: Vec<u16> = weights.iter().map(|w| (w * 256.0) as u16).collect();
+/// Weights that sum to 1 as whole numbers that sum to `total`: rounded down, and what is missing goes to those that
+/// lost most. A single weight of 65,536 becomes 65,535.
+fn whole(weights: &[f64], total: u32) -> Vec<u16> {
+    let scaled = |w: &f64| w * f64::from(total);
+    let mut fixed: Vec<u32> = weights.iter().map(|w| scaled(w) as u32).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|a, b| (weights[*b] * 256.0).fract().total_cmp(&(weights[*a] * 256.0).fract()));
-    let missing = 256u16.saturating_sub(fixed.iter().sum());
-    for at in order.into_iter().cycle().take(usize::from(missing)) {
+    order.sort_by(|a, b| scaled(&weights[*b]).fract().total_cmp(&scaled(&weights[*a]).fract()));
+    let missing = total.saturating_sub(fixed.iter().sum());
+    for at in order.into_iter().cycle().take(missing as usize) {
         fixed[at] += 1;
     }
-    fixed
+    fixed.into_iter().map(|w| u16::try_from(w).unwrap_or(u16::MAX)).collect()
 }
 
 /// The tables for one size and chroma layout.
@@ -98,18 +104,31 @@ pub struct Letterbox {
     fill: f32,
     /// The most recently used first.
     plans: Vec<Plan>,
-    sum: Vec<u16>,
-    y: Vec<f32>,
-    u: Vec<f32>,
-    v: Vec<f32>,
+    scratch: Scratch,
+}
+
+/// As many rows go through the columns at once.
+const LANES: usize = 8;
+type Lanes = [u16; LANES];
+
+#[derive(Default)]
+struct Scratch {
+    /// Eight summed source rows.
+    rows: Vec<u16>,
+    /// Half turned.
+    pairs: Vec<u16>,
+    /// Turned: one sample of each row beside the others.
+    turned: Vec<u16>,
+    /// Eight rows of output, turned: Y, U, V in 256ths, and the colours in the tensor's order.
+    yuv: [Vec<Lanes>; 3],
+    rgb: [Vec<[f32; LANES]>; 3],
 }
 
 impl Letterbox {
     /// For tensors of `width` x `height`; `fill` is the value beside the picture.
     pub fn new(width: u32, height: u32, colour: Colour, fill: f32) -> Self {
         let (width, height) = (width as usize, height as usize);
-        let row = vec![0.0; width];
-        Self { width, height, colour, fill, plans: Vec::new(), sum: Vec::new(), y: row.clone(), u: row.clone(), v: row }
+        Self { width, height, colour, fill, plans: Vec::new(), scratch: Scratch::default() }
     }
 
     /// Floats of the tensor.
@@ -141,46 +160,32 @@ impl Letterbox {
         let (source_w, chroma_w) = (frame.width as usize, (frame.width as usize).div_ceil(sub_x));
 
         let area = self.width * self.height;
-        let (first, rest) = tensor.split_at_mut(area);
-        let (green, third) = rest.split_at_mut(area);
-        let (red, blue) = match self.colour {
-            Colour::Rgb => (first, third),
-            Colour::Bgr => (third, first),
-        };
         let matrix = Matrix::of(frame);
         let short = || refuse("a plane is shorter than its rows");
-        self.sum.resize(source_w.max(2 * chroma_w), 0);
-        for row in 0..h {
-            let at = row * self.width..row * self.width + w;
-            let (r, g, b) = (&mut red[at.clone()], &mut green[at.clone()], &mut blue[at]);
-            let (y, u, v) = (&mut self.y[..w], &mut self.u[..w], &mut self.v[..w]);
-
-            let sum = &mut self.sum[..source_w];
-            rows(frame, 0, &plan.luma.1, row, sum).ok_or_else(short)?;
-            columns(&plan.luma.0, sum, 1, y);
+        let scratch = &mut self.scratch;
+        scratch.resize(w);
+        for group in (0..h).step_by(LANES) {
+            let group = group..(group + LANES).min(h);
+            scratch.rows(frame, 0, &plan.luma.1, group.clone(), source_w).ok_or_else(short)?;
+            scratch.columns(&plan.luma.0, 1, 0, 0);
             match frame.format {
-                PixelFormat::Gray8 => {
-                    for (((r, g), b), y) in r.iter_mut().zip(g).zip(b).zip(&*y) {
-                        let value = ((y - matrix.black) * matrix.gain).clamp(0.0, 255.0);
-                        (*r, *g, *b) = (value, value, value);
-                    }
-                    continue;
-                }
+                PixelFormat::Gray8 => {}
                 PixelFormat::Nv12 => {
-                    let sum = &mut self.sum[..2 * chroma_w];
-                    rows(frame, 1, &plan.chroma.1, row, sum).ok_or_else(short)?;
-                    columns(&plan.chroma.0, sum, 2, u);
-                    columns(&plan.chroma.0, &sum[1..], 2, v);
+                    scratch.rows(frame, 1, &plan.chroma.1, group.clone(), 2 * chroma_w).ok_or_else(short)?;
+                    scratch.columns(&plan.chroma.0, 2, 0, 1);
+                    scratch.columns(&plan.chroma.0, 2, 1, 2);
                 }
                 _ => {
-                    let sum = &mut self.sum[..chroma_w];
-                    rows(frame, 1, &plan.chroma.1, row, sum).ok_or_else(short)?;
-                    columns(&plan.chroma.0, sum, 1, u);
-                    rows(frame, 2, &plan.chroma.1, row, sum).ok_or_else(short)?;
-                    columns(&plan.chroma.0, sum, 1, v);
+                    for plane in [1, 2] {
+                        scratch.rows(frame, plane, &plan.chroma.1, group.clone(), chroma_w).ok_or_else(short)?;
+                        scratch.columns(&plan.chroma.0, 1, 0, plane);
+                    }
                 }
             }
-            matrix.convert(y, u, v, r, g, b);
+            scratch.colours(&matrix, frame.format == PixelFormat::Gray8, self.colour);
+            for (plane, turned) in tensor.chunks_exact_mut(area).zip(&scratch.rgb) {
+                turn_back(turned, &mut plane[group.start * self.width..group.end * self.width], self.width, w);
+            }
         }
         for plane in tensor.chunks_exact_mut(area) {
             for row in plane.chunks_exact_mut(self.width).take(h) {
@@ -202,8 +207,8 @@ impl Letterbox {
         let ratio = (self.width as f64 / sw as f64).min(self.height as f64 / sh as f64);
         let side = |source: usize, limit: usize| ((source as f64 * ratio) as usize).clamp(1, limit);
         let (w, h) = (side(sw, self.width), side(sh, self.height));
-        let axis = |source: usize, outputs: usize, sub: usize| {
-            Axis::new(source.div_ceil(sub), outputs, source as f64 / sub as f64 / outputs as f64)
+        let axis = |source: usize, outputs: usize, sub: usize, total: u32| {
+            Axis::new(source.div_ceil(sub), outputs, source as f64 / sub as f64 / outputs as f64, total)
         };
         self.plans.truncate(PLANS - 1);
         self.plans.insert(
@@ -211,18 +216,113 @@ impl Letterbox {
             Plan {
                 key,
                 placed: (w, h),
-                luma: (axis(sw, w, 1), axis(sh, h, 1)),
-                chroma: (axis(sw, w, sub_x), axis(sh, h, sub_y)),
+                luma: (axis(sw, w, 1, ALONG), axis(sh, h, 1, DOWN)),
+                chroma: (axis(sw, w, sub_x, ALONG), axis(sh, h, sub_y, DOWN)),
             },
         );
     }
 }
 
+impl Scratch {
+    /// Makes room for outputs of this width.
+    fn resize(&mut self, width: usize) {
+        self.yuv.iter_mut().for_each(|plane| plane.resize(width, [0; LANES]));
+        self.rgb.iter_mut().for_each(|plane| plane.resize(width, [0.0; LANES]));
+    }
+
+    /// Sums source rows into up to eight output rows of `length` samples and turns them; `None` if the plane ends before.
+    fn rows(
+        &mut self,
+        frame: &Frame,
+        plane: usize,
+        axis: &Axis,
+        group: std::ops::Range<usize>,
+        length: usize,
+    ) -> Option<()> {
+        for buffer in [&mut self.rows, &mut self.pairs, &mut self.turned] {
+            buffer.resize(LANES * length, 0);
+        }
+        let (data, stride) = frame.planes.plane(plane);
+        for (sum, row) in self.rows.chunks_exact_mut(length).zip(group) {
+            sum_rows(data, stride, axis, row, sum)?;
+        }
+        // Halves are interleaved three times: rows 0 and 4, then 0, 2, 4 and 6, then all of them.
+        interleave(&self.rows, &mut self.turned, length);
+        interleave(&self.turned, &mut self.pairs, 2 * length);
+        interleave(&self.pairs, &mut self.turned, 4 * length);
+        Some(())
+    }
+
+    /// The weighted sums of the columns as plane `out`; `step` is 2 and `offset` 1 for the second plane of an
+    /// interleaved one.
+    fn columns(&mut self, axis: &Axis, step: usize, offset: usize, out: usize) {
+        let turned = self.turned.as_chunks::<LANES>().0;
+        // Each product is cut off below, by a half on average.
+        let round = u16::try_from(axis.taps / 2).unwrap_or(255).min(255);
+        if axis.taps == 2 {
+            let taps = axis.start.iter().zip(axis.weights.as_chunks::<2>().0);
+            for (out, (&start, &[w0, w1])) in self.yuv[out].iter_mut().zip(taps) {
+                let at = start * step + offset;
+                let (a, b) = (&turned[at], &turned[at + step]);
+                *out = std::array::from_fn(|l| upper(a[l], w0) + upper(b[l], w1) + round);
+            }
+            return;
+        }
+        let taps = axis.start.iter().zip(axis.weights.chunks_exact(axis.taps));
+        for (out, (&start, weights)) in self.yuv[out].iter_mut().zip(taps) {
+            let mut sum = [round; LANES];
+            for (source, &weight) in turned[start * step + offset..].iter().step_by(step).zip(weights) {
+                sum = std::array::from_fn(|l| sum[l] + upper(source[l], weight));
+            }
+            *out = sum;
+        }
+    }
+
+    fn colours(&mut self, matrix: &Matrix, grey: bool, order: Colour) {
+        let [y, u, v] = self.yuv.each_ref().map(|p| p.as_flattened());
+        let [first, green, third] = self.rgb.each_mut().map(|p| p.as_flattened_mut());
+        let (red, blue) = match order {
+            Colour::Rgb => (first, third),
+            Colour::Bgr => (third, first),
+        };
+        if grey {
+            matrix.grey(y, red, green, blue);
+        } else {
+            matrix.convert(y, u, v, red, green, blue);
+        }
+    }
+}
+
+/// `to[2k]`, `to[2k + 1]` are the k-th of the `length` of each pair of rows: row n and row n + half.
+fn interleave(from: &[u16], to: &mut [u16], length: usize) {
+    let (first, second) = from.split_at(from.len() / 2);
+    for ((a, b), to) in first.chunks_exact(length).zip(second.chunks_exact(length)).zip(to.chunks_exact_mut(2 * length))
+    {
+        for ((a, b), to) in a.iter().zip(b).zip(to.as_chunks_mut::<2>().0) {
+            *to = [*a, *b];
+        }
+    }
+}
+
+fn upper(a: u16, b: u16) -> u16 {
+    ((u32::from(a) * u32::from(b)) >> 16) as u16
+}
+
 /// The weighted sum of the source rows of output row `row`, times 256; `None` if the plane ends before.
-fn rows(frame: &Frame, plane: usize, axis: &Axis, row: usize, sum: &mut [u16]) -> Option<()> {
-    let (data, stride) = frame.planes.plane(plane);
+fn sum_rows(data: &[u8], stride: usize, axis: &Axis, row: usize, sum: &mut [u16]) -> Option<()> {
     let start = *axis.start.get(row)?;
-    let weights = axis.fixed.get(row * axis.taps..(row + 1) * axis.taps)?;
+    let weights = axis.weights.get(row * axis.taps..(row + 1) * axis.taps)?;
+    let source = |k: usize| {
+        let from = (start + k).checked_mul(stride)?;
+        data.get(from..from.checked_add(sum.len())?)
+    };
+    if let &[a, b] = weights {
+        let (first, second) = (source(0)?, source(1)?);
+        for ((sum, &x), &y) in sum.iter_mut().zip(first).zip(second) {
+            *sum = a * u16::from(x) + b * u16::from(y);
+        }
+        return Some(());
+    }
     for (k, &weight) in weights.iter().enumerate() {
         let from = (start + k).checked_mul(stride)?;
         let source = data.get(from..from.checked_add(sum.len())?)?;
@@ -239,17 +339,32 @@ fn rows(frame: &Frame, plane: usize, axis: &Axis, row: usize, sum: &mut [u16]) -
     Some(())
 }
 
-/// The weighted sums of the columns; `step` is 2 in an interleaved plane.
-fn columns(axis: &Axis, sum: &[u16], step: usize, out: &mut [f32]) {
-    if axis.taps == 2 && step == 1 {
-        for ((out, &start), w) in out.iter_mut().zip(&axis.start).zip(axis.float.as_chunks::<2>().0) {
-            *out = w[0] * f32::from(sum[start]) + w[1] * f32::from(sum[start + 1]);
+/// Lanes as up to eight rows of `width`, of which the first `filled` are written.
+fn turn_back(turned: &[[f32; LANES]], rows: &mut [f32], width: usize, filled: usize) {
+    const SIDE: usize = 4;
+    let (blocks, rest) = turned.as_chunks::<SIDE>();
+    for (half, rows) in rows.chunks_mut(SIDE * width).enumerate() {
+        let lanes = half * SIDE..half * SIDE + rows.len() / width;
+        if lanes.len() == SIDE {
+            let (a, others) = rows.split_at_mut(width);
+            let (b, others) = others.split_at_mut(width);
+            let (c, d) = others.split_at_mut(width);
+            let outs = [a, b, c, d].map(|row| row.as_chunks_mut::<SIDE>().0);
+            let [a, b, c, d] = outs;
+            for ((((m, a), b), c), d) in blocks.iter().zip(a).zip(b).zip(c).zip(d) {
+                let l = lanes.start;
+                *a = [m[0][l], m[1][l], m[2][l], m[3][l]];
+                *b = [m[0][l + 1], m[1][l + 1], m[2][l + 1], m[3][l + 1]];
+                *c = [m[0][l + 2], m[1][l + 2], m[2][l + 2], m[3][l + 2]];
+                *d = [m[0][l + 3], m[1][l + 3], m[2][l + 3], m[3][l + 3]];
+            }
         }
-        return;
-    }
-    for ((out, &start), weights) in out.iter_mut().zip(&axis.start).zip(axis.float.chunks_exact(axis.taps)) {
-        let source = sum[start * step..].iter().step_by(step);
-        *out = source.zip(weights).map(|(&s, &w)| w * f32::from(s)).sum();
+        let done = if lanes.len() == SIDE { filled - rest.len() } else { 0 };
+        for (row, lane) in rows.chunks_exact_mut(width).zip(lanes) {
+            for (out, m) in row[done..].iter_mut().zip(&turned[done..]) {
+                *out = m[lane];
+            }
+        }
     }
 }
 
@@ -273,12 +388,21 @@ impl Matrix {
         Self { black, gain, red_v: red, green_u: -blue * kb / kg, green_v: -red * kr / kg, blue_u: blue }
     }
 
-    fn convert(&self, y: &[f32], u: &[f32], v: &[f32], r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
+    fn grey(&self, y: &[u16], r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
+        for (((r, g), b), y) in r.iter_mut().zip(g).zip(b).zip(y) {
+            let value = ((f32::from(*y) / 256.0 - self.black) * self.gain).clamp(0.0, 255.0);
+            (*r, *g, *b) = (value, value, value);
+        }
+    }
+
+    /// From samples in 256ths.
+    fn convert(&self, y: &[u16], u: &[u16], v: &[u16], r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
         // One length for all lets the compiler drop the bounds checks and use vectors.
         let n = y.len();
         let (u, v, r, g, b) = (&u[..n], &v[..n], &mut r[..n], &mut g[..n], &mut b[..n]);
         for i in 0..n {
-            let (y, u, v) = ((y[i] - self.black) * self.gain, u[i] - 128.0, v[i] - 128.0);
+            let [y, u, v] = [y[i], u[i], v[i]].map(|s| f32::from(s) / 256.0);
+            let (y, u, v) = ((y - self.black) * self.gain, u - 128.0, v - 128.0);
             r[i] = (y + self.red_v * v).clamp(0.0, 255.0);
             g[i] = (y + self.green_u * u + self.green_v * v).clamp(0.0, 255.0);
             b[i] = (y + self.blue_u * u).clamp(0.0, 255.0);

@@ -77,8 +77,8 @@ pub fn efficientdet(boxes: &[f32], scores: &[f32], classes: usize, min_score: f3
         return;
     }
     for (corners, scores) in boxes.as_chunks::<4>().0.iter().zip(scores.chunks_exact(classes)) {
-        // A plain maximum is vectorised; which class it is matters for the few that pass.
-        if scores.iter().fold(0.0f32, |a, &b| a.max(b)) < min_score {
+        // Comparing all without a branch is vectorised; which class it is matters for the few that pass.
+        if !scores.iter().fold(false, |any, &s| any | (s >= min_score)) {
             continue;
         }
         let Some((class, best)) = best(scores) else { continue };
