@@ -58,6 +58,7 @@ impl Media {
     }
 
     pub fn with(limits: Limits) -> Self {
+        gauge!("skyeye_media_ring_bound_bytes").set(limits.total_bytes as f64);
         Self {
             limits,
             rings: RwLock::default(),
