@@ -377,7 +377,12 @@ fn item(watch: &Watch, event: crate::types::Event) -> Item {
 fn schedule_options(config: &Config) -> schedule::Options {
     let schedule = &config.schedule;
     // The workers are counted when they have started.
-    schedule::Options { deadline_ms: schedule.deadline_ms.into(), focus_share: schedule.focus_share, workers: 1 }
+    schedule::Options {
+        deadline_ms: schedule.deadline_ms.into(),
+        focus_share: schedule.focus_share,
+        recall: config.sample.catch_up,
+        ..schedule::Options::default()
+    }
 }
 
 /// The time within which each channel shall be looked at.

@@ -1,72 +1,90 @@
-//! The pure schedule.
+//! The pure schedule: which sample is next, and what the workers can do. Time is an argument, nothing is random, and
+//! no call costs more than a few steps in ordered sets, whatever the number of channels (`floors` aside).
 //!
-//! Why this structure: the order of weight x age changes with time as soon as weights differ, so no one heap can keep
-//! it. Among channels of one weight it never changes: the one looked at longest ago stays first. So channels are
-//! sorted into classes of (nearly) equal weight, each an ordered set by time of the last look, and a decision compares
-//! only the heads of the classes. Weights are rounded to an eighth of an octave (at most 4.5 % off), which makes at
-//! most 108 classes of the allowed 0.01 to 100; usual configurations have one to five. A decision is thus the scan of
-//! a handful of heads and one removal in a B-tree, whatever the number of channels.
+//! Every channel that waits stands in patrol's `Order`, whatever the tier of its sample, and those of catch-up and
+//! focus in the `Lanes` as well. So a channel whose catch-up never gets its turn in a crowded lane is still looked at
+//! when it is the oldest, and nobody starves.
+//!
+//! The deadline has a hard case: after a power cut all cameras of a street send their key frames in the same 200 ms,
+//! and with a deadline of 300 ms the workers would rest for three quarters of the time while most channels wait. To
+//! look at samples past their deadline would break the promise that a look is never late. With `recall` the workers
+//! use the time in another way: when nothing fresh waits, the channel that was looked at longest ago among those whose
+//! sample grew too old is handed out as a catch-up, to be decoded from its key frame to the present.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Capacity, Drops, FloorState, Floors, Options, Sample};
+use bytes::Bytes;
+
+use super::{
+    Capacity, Drops, FloorState, Floors, Late, Options, Sample, Tier,
+    floors::{self, Need},
+    lanes::{FOCUS_PART, Lanes},
+    looks::Looks,
+    meter::Meter,
+    order::{Classes, Key, Order, weight_within},
+};
 use crate::types::{ChannelId, Mono};
 
-/// Classes an octave of weight.
-const STEPS: f32 = 8.0;
-const MIN_WEIGHT: f32 = 0.01;
-const MAX_WEIGHT: f32 = 100.0;
-/// Looks are counted in buckets of this length.
-const BUCKET_MS: u64 = 10_000;
-const BUCKETS: u64 = 6;
-
-/// The place of a channel in its class: time of the last look, then the order of arrival.
-type Key = (Mono, u64, usize);
+/// So often the floors are compared with what the workers can do.
+const COMPARE_MS: u64 = 1000;
+/// A catch-up decodes all since the key frame: after so long another channel is the better use of the time.
+const RECALL_MS: u64 = 2500;
+/// A look that takes so many times the usual, and at least so long, has a worker that stalls.
+const STALLS: f64 = 8.0;
+const STALLS_MS: f64 = 1000.0;
+/// A stretched floor is what can be done on average; so much is left for the moment at which a key frame comes.
+const LEEWAY: f64 = 1.1;
+/// How many late channels are named.
+const NAMED: usize = 100;
 
 #[derive(Debug)]
 struct Slot {
-    class: usize,
+    classes: Classes,
+    weight: f32,
+    floor_ms: u64,
     pending: Option<Sample>,
     in_flight: bool,
     /// When the last look began; the time of registration before the first.
     last: Mono,
-    /// Its key in the class while it is ready, else `None`.
-    ready: Option<Key>,
+    /// When the last sample was offered; the time of registration before the first.
+    offered: Mono,
+    /// Since when a sample of catch-up or focus waits without a look: its place in the lane.
+    waits: Option<Mono>,
+    place: Place,
     looks: Looks,
 }
 
-/// Looks over the last minute.
-#[derive(Debug, Default)]
-struct Looks {
-    /// Number of the bucket, and looks in it; at most `BUCKETS` + 1.
-    buckets: VecDeque<(u64, u32)>,
-    since: Option<Mono>,
+/// Where a channel stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// It has no sample, or is in flight.
+    None,
+    /// In the order's class, and by the second key in the lane of its tier.
+    Waits { class: usize, key: Key, lane: Option<(Tier, Key)> },
+    /// Its sample is past its deadline and may be recalled.
+    Stale(Key),
 }
 
-impl Looks {
-    fn add(&mut self, now: Mono) {
-        let bucket = now.0 / BUCKET_MS;
-        self.since.get_or_insert(now);
-        match self.buckets.back_mut() {
-            Some((number, count)) if *number == bucket => *count += 1,
-            _ => self.buckets.push_back((bucket, 1)),
-        }
-        while self.buckets.front().is_some_and(|(number, _)| *number + BUCKETS < bucket) {
-            self.buckets.pop_front();
-        }
-    }
+/// A look that has not ended.
+#[derive(Debug)]
+struct Flight {
+    index: usize,
+    tier: Tier,
+    began: Mono,
+    /// What was charged for it: to the lane's bucket, and to its tier.
+    paid_us: f64,
+    lane: Lane,
+}
 
-    fn rate_hz(&self, now: Mono) -> f32 {
-        let Some(since) = self.since else { return 0.0 };
-        // From the beginning of the oldest bucket that still counts, or from the first look.
-        let first = (now.0 / BUCKET_MS).saturating_sub(BUCKETS);
-        let window_ms = now.since_ms(Mono((first * BUCKET_MS).max(since.0)));
-        let looks: u64 = self.buckets.iter().filter(|(n, _)| *n >= first).map(|(_, c)| u64::from(*c)).sum();
-        if window_ms < 1000 {
-            return 0.0;
-        }
-        looks as f32 * 1000.0 / window_ms as f32
-    }
+/// Through which door a look went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Lane {
+    /// In patrol's order, or recalled.
+    Patrol,
+    /// Before patrol, and paid for.
+    Paid,
+    /// In time that patrol did not need.
+    Free,
 }
 
 /// Pending samples of all channels, and who is next.
@@ -76,17 +94,22 @@ pub struct Schedule {
     index: HashMap<ChannelId, usize>,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    classes: Vec<Class>,
+    order: Order,
+    lanes: Lanes,
+    /// Channels whose sample may be recalled, oldest look first.
+    stale: BTreeSet<Key>,
+    /// Waiting patrol samples that may be fresh.
+    patrol_ready: usize,
+    flights: Vec<Flight>,
+    meter: Meter,
     sequence: u64,
     pending: usize,
-    drops: Drops,
-}
-
-#[derive(Debug)]
-struct Class {
-    weight: f64,
-    step: i32,
-    ready: BTreeSet<Key>,
+    drops: [Drops; 3],
+    /// What the floors need, lightest channels first; built anew when a channel came, went or changed.
+    needs: Vec<Need>,
+    needs_changed: bool,
+    stretch: f64,
+    compared: Option<Mono>,
 }
 
 impl Schedule {
@@ -96,10 +119,19 @@ impl Schedule {
             index: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            classes: Vec::new(),
+            order: Order::default(),
+            lanes: Lanes::default(),
+            stale: BTreeSet::new(),
+            patrol_ready: 0,
+            flights: Vec::new(),
+            meter: Meter::default(),
             sequence: 0,
             pending: 0,
-            drops: Drops::default(),
+            drops: [Drops::default(); 3],
+            needs: Vec::new(),
+            needs_changed: false,
+            stretch: 0.0,
+            compared: None,
         }
     }
 
@@ -108,34 +140,35 @@ impl Schedule {
         self.options.workers = workers;
     }
 
-    /// What the workers can do.
-    pub fn capacity(&mut self, _now: Mono) -> Capacity {
-        Capacity { workers: self.options.workers, ..Capacity::default() }
-    }
-
-    /// Whether the floors are kept.
-    pub fn floors(&mut self, _now: Mono) -> Floors {
-        Floors { stretch: 1.0, ..Floors::default() }
-    }
-
-    /// A channel's own floor; `None` if it is unknown or has none.
-    pub fn floor(&self, _id: &ChannelId, _now: Mono) -> Option<FloorState> {
-        None
-    }
-
     /// Makes a channel known, or changes its weight and its floor (a look in at least that time; 0: none). Samples of
     /// unknown channels are dropped.
-    pub fn register(&mut self, id: &ChannelId, weight: f32, _floor_ms: u64, now: Mono) {
-        let class = self.class_of(weight);
+    pub fn register(&mut self, id: &ChannelId, weight: f32, floor_ms: u64, now: Mono) {
+        let weight = weight_within(weight);
+        let classes = self.order.classes(weight, floor_ms, self.stretch);
+        self.needs_changed = true;
         if let Some(index) = self.index.get(id).copied() {
-            self.unready(index);
-            if let Some(slot) = self.slot(index) {
-                slot.class = class;
+            let stale = self.slot(index).is_some_and(|s| matches!(s.place, Place::Stale(_)));
+            if !stale {
+                self.displace(index);
             }
-            self.make_ready(index);
+            if let Some(slot) = self.slot(index) {
+                (slot.classes, slot.weight, slot.floor_ms) = (classes, weight, floor_ms);
+            }
+            self.place(index);
             return;
         }
-        let slot = Slot { class, pending: None, in_flight: false, last: now, ready: None, looks: Looks::default() };
+        let slot = Slot {
+            classes,
+            weight,
+            floor_ms,
+            pending: None,
+            in_flight: false,
+            last: now,
+            offered: now,
+            waits: None,
+            place: Place::None,
+            looks: Looks::default(),
+        };
         let index = match self.free.pop() {
             Some(index) => {
                 if let Some(free) = self.slots.get_mut(index) {
@@ -154,68 +187,105 @@ impl Schedule {
     /// Forgets a channel and its pending sample. A look in flight may still end with `done`.
     pub fn remove(&mut self, id: &ChannelId) {
         let Some(index) = self.index.remove(id) else { return };
-        self.unready(index);
+        self.displace(index);
+        self.needs_changed = true;
+        self.flights.retain(|f| f.index != index);
         if let Some(slot) = self.slots.get_mut(index).and_then(Option::take) {
             self.free.push(index);
-            if slot.pending.is_some() {
+            if let Some(sample) = slot.pending {
                 self.pending -= 1;
-                self.drops.unknown += 1;
+                self.drops[sample.tier as usize].unknown += 1;
             }
         }
     }
 
     /// Puts a sample in its channel's place; an older one there is replaced. False if the channel is unknown.
     pub fn offer(&mut self, sample: Sample) -> bool {
-        let Some(index) = self.index.get(&sample.unit.channel).copied() else {
-            self.drops.unknown += 1;
+        let (tier, active) = (sample.tier, sample.active);
+        let index = self.index.get(&sample.unit.channel).copied();
+        let Some((index, slot)) = index.and_then(|i| self.slots.get_mut(i)?.as_mut().map(|s| (i, s))) else {
+            self.drops[tier as usize].unknown += 1;
             return false;
         };
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return false };
-        if slot.pending.replace(sample).is_some() {
-            self.drops.replaced += 1;
-            return true;
+        slot.offered = sample.offered;
+        if tier != Tier::Patrol {
+            slot.waits.get_or_insert(sample.offered);
         }
-        self.pending += 1;
-        self.make_ready(index);
+        let old = slot.pending.replace(sample);
+        let stale = matches!(slot.place, Place::Stale(_));
+        match old {
+            None => self.pending += 1,
+            Some(old) => {
+                let drops = &mut self.drops[old.tier as usize];
+                if stale {
+                    drops.expired += 1;
+                } else {
+                    drops.replaced += 1;
+                }
+                if !stale && (old.tier, old.active) == (tier, active) {
+                    return true;
+                }
+                self.displace(index);
+            }
+        }
+        self.place(index);
         true
     }
 
     /// The sample whose turn it is. Its channel is in flight until `done`.
     pub fn take(&mut self, now: Mono) -> Option<Sample> {
+        self.meter.start(now);
+        self.compare(now);
+        self.lanes.fill(self.lane_per_s(), now);
         loop {
-            let (_, _, index) = self.head(now)?;
-            self.unready(index);
-            let deadline_ms = self.options.deadline_ms;
+            let lane_first = self.lanes.len() > 0 && (self.patrol_ready == 0 || self.lanes.has_time());
+            let head = if lane_first { self.lanes.head() } else { self.order.head(now) };
+            let Some((_, _, index)) = head else { return self.recall(now) };
+            self.displace(index);
+            let (deadline_ms, recall) = (self.options.deadline_ms, self.options.recall);
             let slot = self.slot(index)?;
+            let expired = slot.pending.as_ref().is_some_and(|s| now.since_ms(s.offered) > deadline_ms);
+            if expired && recall && slot.pending.as_ref().is_some_and(|s| s.tier == Tier::Patrol) {
+                self.set_aside(index);
+                continue;
+            }
             let Some(sample) = slot.pending.take() else { continue };
-            let expired = now.since_ms(sample.offered) > deadline_ms;
-            if !expired {
-                slot.in_flight = true;
-                slot.last = now;
-                slot.looks.add(now);
-            }
             self.pending -= 1;
-            if !expired {
-                return Some(sample);
+            if expired {
+                // Its age stays, and its place in the lane, so the channel's next sample comes first.
+                self.drops[sample.tier as usize].expired += 1;
+                continue;
             }
-            // Its age stays, so the channel's next sample comes first.
-            self.drops.expired += 1;
+            let lane = match (lane_first, self.patrol_ready) {
+                (false, _) => Lane::Patrol,
+                (true, 0) => Lane::Free,
+                (true, _) => Lane::Paid,
+            };
+            self.depart(index, sample.tier, lane, now);
+            return Some(sample);
         }
     }
 
     /// Ends the look at a channel, whatever came of it; it took `busy_us` of a worker's time.
-    pub fn done(&mut self, id: &ChannelId, _busy_us: u64, _now: Mono) {
+    pub fn done(&mut self, id: &ChannelId, busy_us: u64, now: Mono) {
         let Some(index) = self.index.get(id).copied() else { return };
+        let Some(flight) = self.flights.iter().position(|f| f.index == index) else { return };
+        let flight = self.flights.swap_remove(flight);
         if let Some(slot) = self.slot(index) {
             slot.in_flight = false;
         }
-        self.make_ready(index);
+        let more = busy_us as f64 - flight.paid_us;
+        self.lanes.count(flight.tier, more);
+        if flight.lane == Lane::Paid {
+            self.lanes.charge(more);
+        }
+        self.meter.add(flight.tier, flight.lane != Lane::Patrol, busy_us, now);
+        self.place(index);
     }
 
     /// Looks a second over the last minute.
     pub fn rate_hz(&self, id: &ChannelId, now: Mono) -> f32 {
-        let slot = self.index.get(id).and_then(|i| self.slots.get(*i)).and_then(Option::as_ref);
-        slot.map_or(0.0, |s| s.looks.rate_hz(now))
+        self.known(id).map_or(0.0, |s| s.looks.rate_hz(now))
     }
 
     /// Samples that wait, those of channels in flight included.
@@ -225,348 +295,227 @@ impl Schedule {
 
     /// True if `take` has something to look through.
     pub fn is_ready(&self) -> bool {
-        self.classes.iter().any(|c| !c.ready.is_empty())
+        self.order.len() > 0 || !self.stale.is_empty()
     }
 
+    /// What was given up since the start, all tiers.
     pub fn drops(&self) -> Drops {
-        self.drops
+        self.drops.into_iter().fold(Drops::default(), Drops::plus)
+    }
+
+    /// What was given up of one tier.
+    pub fn drops_of(&self, tier: Tier) -> Drops {
+        self.drops[tier as usize]
+    }
+
+    /// What the workers can do. A worker whose look takes far longer than usual does not count.
+    pub fn capacity(&self, now: Mono) -> Capacity {
+        let workers = self.options.workers;
+        let service = Tier::ALL.map(|t| self.meter.service_us(t, now));
+        let usual_ms = |tier: Tier| self.meter.expected_us(tier) * STALLS / 1000.0;
+        let ages = self.flights.iter().map(|f| (f, now.since_ms(f.began) as f64));
+        let stalled = ages.clone().filter(|(f, ms)| *ms > usual_ms(f.tier).max(STALLS_MS)).count().min(workers);
+        let window = self.meter.window(now);
+        let per_worker_us = (window.length_ms.max(1) * 1000) as f64;
+        // What the looks in flight have cost so far is not in the window yet.
+        let flying_us: f64 = ages.take(workers).map(|(_, ms)| (ms * 1000.0).min(per_worker_us)).sum();
+        let share = |us: f64| (us / (per_worker_us * workers.max(1) as f64)).min(1.0) as f32;
+        Capacity {
+            workers,
+            stalled,
+            looks_hz: service[0].map_or(0.0, |us| ((workers - stalled) as f64 * 1e6 / us.max(1.0)) as f32),
+            service_us: service.map(|s| s.unwrap_or(0.0) as f32),
+            utilisation: share(window.busy_us + flying_us),
+            focus_utilisation: share(window.lane_us),
+            finished_hz: (window.looks as f64 * 1000.0 / window.length_ms.max(1000) as f64) as f32,
+        }
+    }
+
+    /// Worker time in microseconds a second that focus may count on; what catch-up may take is left out.
+    pub fn focus_budget_us(&self) -> f64 {
+        self.lane_per_s() * FOCUS_PART
+    }
+
+    /// Whether the floors are kept. One pass over all channels.
+    pub fn floors(&mut self, now: Mono) -> Floors {
+        self.gather();
+        let available_hz = self.available_hz(now);
+        let k = available_hz.map_or(0.0, |hz| floors::stretch(&self.needs, hz));
+        let mut told = Floors {
+            needed_hz: self.needs.iter().map(|n| n.hz).sum::<f64>() as f32,
+            available_hz: available_hz.unwrap_or(0.0) as f32,
+            stretch: self.needs.first().map_or(1.0, |n| floors::factor(k, n.weight)) as f32,
+            ..Floors::default()
+        };
+        let mut late: Vec<(u64, usize)> = Vec::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(state) = slot.as_ref().and_then(|s| s.floor(self.stretch, now)) else { continue };
+            told.channels += 1;
+            told.missed += usize::from(state.age_ms > state.floor_ms);
+            told.silent += usize::from(state.is_silent());
+            if state.is_late() {
+                late.push((state.age_ms, index));
+            }
+        }
+        told.late = late.len();
+        late.sort_unstable_by_key(|(age_ms, index)| (std::cmp::Reverse(*age_ms), *index));
+        late.truncate(NAMED);
+        if !late.is_empty() {
+            let mut named: Vec<Late> = self.index.iter().filter_map(|(id, i)| self.late(id, *i, &late, now)).collect();
+            named.sort_by(|a, b| b.age_ms.cmp(&a.age_ms).then_with(|| a.channel.cmp(&b.channel)));
+            told.latest = named;
+        }
+        told
+    }
+
+    /// A channel's own floor; `None` if it is unknown or has none.
+    pub fn floor(&self, id: &ChannelId, now: Mono) -> Option<FloorState> {
+        self.known(id)?.floor(self.stretch, now)
+    }
+
+    fn late(&self, id: &ChannelId, index: usize, among: &[(u64, usize)], now: Mono) -> Option<Late> {
+        let state = self.slots.get(index)?.as_ref()?.floor(self.stretch, now)?;
+        among.binary_search_by(|(age_ms, i)| state.age_ms.cmp(age_ms).then(i.cmp(&index))).ok()?;
+        let FloorState { floor_ms, stretched_ms, age_ms, .. } = state;
+        Some(Late { channel: id.clone(), age_ms, floor_ms, stretched_ms })
+    }
+
+    /// Compares floors and capacity, now and then.
+    fn compare(&mut self, now: Mono) {
+        if self.compared.is_some_and(|at| now.since_ms(at) < COMPARE_MS) {
+            return;
+        }
+        self.compared = Some(now);
+        self.gather();
+        self.stretch = self.available_hz(now).map_or(0.0, |hz| floors::stretch(&self.needs, hz));
+        self.order.stretch(self.stretch);
+    }
+
+    /// Sums up what the floors need, if that has changed.
+    fn gather(&mut self) {
+        if std::mem::take(&mut self.needs_changed) {
+            let floors = self.slots.iter().flatten().filter(|s| s.floor_ms > 0);
+            self.needs = floors::gather(floors.map(|s| (s.weight, s.floor_ms)));
+        }
+    }
+
+    /// Looks a second that are left for patrol; `None` before any was measured.
+    fn available_hz(&self, now: Mono) -> Option<f64> {
+        let capacity = self.capacity(now);
+        let focus = capacity.focus_utilisation.min(self.options.focus_share);
+        (capacity.service_us[0] > 0.0).then(|| f64::from(capacity.looks_hz * (1.0 - focus)))
+    }
+
+    fn lane_per_s(&self) -> f64 {
+        self.options.workers as f64 * f64::from(self.options.focus_share) * 1e6
+    }
+
+    fn depart(&mut self, index: usize, tier: Tier, lane: Lane, now: Mono) {
+        let paid_us = self.meter.expected_us(tier);
+        self.lanes.count(tier, paid_us);
+        if lane == Lane::Paid {
+            self.lanes.charge(paid_us);
+        }
+        self.flights.push(Flight { index, tier, began: now, paid_us, lane });
+        if let Some(slot) = self.slot(index) {
+            slot.in_flight = true;
+            slot.last = now;
+            slot.waits = None;
+            slot.looks.add(now);
+        }
+    }
+
+    /// Keeps what is left of a sample past its deadline: whose it is.
+    fn set_aside(&mut self, index: usize) {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        if let Some(sample) = slot.pending.as_mut() {
+            // Ten thousand key frames would be a gigabyte; a catch-up takes its units from the pre-roll.
+            sample.unit.data = Bytes::new();
+        }
+        let key = (slot.last, sequence, index);
+        slot.place = Place::Stale(key);
+        self.stale.insert(key);
+    }
+
+    /// The channel looked at longest ago whose sample grew too old, to be looked at as it is now.
+    fn recall(&mut self, now: Mono) -> Option<Sample> {
+        loop {
+            let (_, _, index) = self.stale.first().copied()?;
+            self.displace(index);
+            let Some(mut sample) = self.slot(index).and_then(|s| s.pending.take()) else { continue };
+            self.pending -= 1;
+            if now.since_ms(sample.offered) > RECALL_MS {
+                self.drops[sample.tier as usize].expired += 1;
+                continue;
+            }
+            (sample.tier, sample.offered) = (Tier::CatchUp, now);
+            self.depart(index, Tier::CatchUp, Lane::Patrol, now);
+            return Some(sample);
+        }
     }
 
     fn slot(&mut self, index: usize) -> Option<&mut Slot> {
         self.slots.get_mut(index).and_then(Option::as_mut)
     }
 
-    fn class_of(&mut self, weight: f32) -> usize {
-        let weight = if weight.is_finite() { weight.clamp(MIN_WEIGHT, MAX_WEIGHT) } else { 1.0 };
-        let step = (weight.log2() * STEPS).round() as i32;
-        if let Some(class) = self.classes.iter().position(|c| c.step == step) {
-            return class;
-        }
-        let weight = f64::from(step as f32 / STEPS).exp2();
-        self.classes.push(Class { weight, step, ready: BTreeSet::new() });
-        self.classes.len() - 1
+    fn known(&self, id: &ChannelId) -> Option<&Slot> {
+        self.index.get(id).and_then(|i| self.slots.get(*i)).and_then(Option::as_ref)
     }
 
-    /// The first of the class whose first has the greatest weighted age; ties go to the one that was ready first.
-    fn head(&self, now: Mono) -> Option<Key> {
-        let mut best: Option<(f64, Key)> = None;
-        for class in &self.classes {
-            let Some(key) = class.ready.first() else { continue };
-            let age = class.weight * now.since_ms(key.0) as f64;
-            if best.is_none_or(|(most, first)| age > most || (age == most && key.1 < first.1)) {
-                best = Some((age, *key));
-            }
-        }
-        best.map(|(_, key)| key)
-    }
-
-    fn make_ready(&mut self, index: usize) {
-        self.sequence += 1;
-        let sequence = self.sequence;
+    /// Gives a channel that waits and has no place its place.
+    fn place(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        if slot.in_flight || slot.pending.is_none() || slot.ready.is_some() {
+        let Some(sample) = slot.pending.as_ref().filter(|_| !slot.in_flight && slot.place == Place::None) else {
             return;
+        };
+        self.sequence += 1;
+        let (tier, key) = (sample.tier, (slot.last, self.sequence, index));
+        // In patrol's order a catch-up has no more than its channel's weight: its own lane goes first anyway.
+        let class = slot.classes.of(sample.active && tier == Tier::Patrol);
+        self.order.insert(class, key);
+        let mut lane = None;
+        if tier == Tier::Patrol {
+            self.patrol_ready += 1;
+        } else {
+            let key = (slot.waits.unwrap_or(sample.offered), self.sequence, index);
+            self.lanes.insert(tier, key);
+            lane = Some((tier, key));
         }
-        let key = (slot.last, sequence, index);
-        if let Some(class) = self.classes.get_mut(slot.class) {
-            class.ready.insert(key);
-            slot.ready = Some(key);
-        }
+        slot.place = Place::Waits { class, key, lane };
     }
 
-    fn unready(&mut self, index: usize) {
+    fn displace(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        if let (Some(key), Some(class)) = (slot.ready.take(), self.classes.get_mut(slot.class)) {
-            class.ready.remove(&key);
+        match std::mem::replace(&mut slot.place, Place::None) {
+            Place::None => {}
+            Place::Waits { class, key, lane } => {
+                self.order.remove(class, &key);
+                match lane {
+                    Some((tier, key)) => self.lanes.remove(tier, &key),
+                    None => self.patrol_ready -= 1,
+                }
+            }
+            Place::Stale(key) => {
+                self.stale.remove(&key);
+            }
         }
     }
+}
 
-    /// For tests: what must hold after every call.
-    #[cfg(test)]
-    fn check(&self) {
-        let mut ready = 0;
-        let mut pending = 0;
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
-            assert_eq!(self.index.values().filter(|i| **i == index).count(), 1);
-            assert_eq!(slot.ready.is_some(), slot.pending.is_some() && !slot.in_flight);
-            if let Some(key) = slot.ready {
-                assert!(self.classes[slot.class].ready.contains(&key));
-                ready += 1;
-            }
-            pending += usize::from(slot.pending.is_some());
-            assert!(slot.looks.buckets.len() <= BUCKETS as usize + 2);
-        }
-        assert_eq!(ready, self.classes.iter().map(|c| c.ready.len()).sum::<usize>());
-        assert_eq!(pending, self.pending);
+impl Slot {
+    fn floor(&self, stretch: f64, now: Mono) -> Option<FloorState> {
+        let factor = floors::factor(stretch, f64::from(self.weight));
+        let stretched = if factor > 1.0 { self.floor_ms as f64 * factor * LEEWAY } else { self.floor_ms as f64 };
+        (self.floor_ms > 0).then(|| FloorState {
+            floor_ms: self.floor_ms,
+            stretched_ms: stretched as u64,
+            age_ms: now.since_ms(self.last),
+            offered_ms: now.since_ms(self.offered),
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use bytes::Bytes;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::schedule::Tier;
-    use crate::types::{AccessUnit, Codec, Wall};
-
-    fn id(n: usize) -> ChannelId {
-        ChannelId::new(&format!("c{n}")).unwrap()
-    }
-
-    fn sample(n: usize, at: u64) -> Sample {
-        let unit = AccessUnit {
-            channel: id(n),
-            codec: Codec::H264,
-            key: true,
-            data: Bytes::new(),
-            timeline_90k: at as i64,
-            ingested: Mono(at),
-            ingested_wall: Wall(0),
-            seen: Wall(0),
-            camera_clock: false,
-            session: 1,
-        };
-        Sample { unit, offered: Mono(at), tier: Tier::Patrol, active: false }
-    }
-
-    fn schedule(weights: &[f32], deadline_ms: u64) -> Schedule {
-        let mut s = Schedule::new(Options { deadline_ms, ..Options::default() });
-        for (n, w) in weights.iter().enumerate() {
-            s.register(&id(n), *w, 0, Mono(0));
-        }
-        s
-    }
-
-    #[test]
-    fn the_newest_replaces_the_older() {
-        let mut s = schedule(&[1.0], 2000);
-        s.offer(sample(0, 10));
-        s.offer(sample(0, 20));
-        assert_eq!(s.take(Mono(30)).unwrap().offered, Mono(20));
-        assert!(s.take(Mono(30)).is_none());
-        assert_eq!(s.drops(), Drops { replaced: 1, ..Drops::default() });
-    }
-
-    #[test]
-    fn one_in_flight_a_channel() {
-        let mut s = schedule(&[1.0], 2000);
-        s.offer(sample(0, 10));
-        assert!(s.take(Mono(10)).is_some());
-        s.offer(sample(0, 20));
-        assert!(s.take(Mono(20)).is_none());
-        s.done(&id(0), 1000, Mono(20));
-        assert!(s.take(Mono(20)).is_some());
-    }
-
-    #[test]
-    fn a_sample_past_its_deadline_is_dropped_and_its_channel_comes_first_next() {
-        let mut s = schedule(&[1.0, 1.0], 2000);
-        s.offer(sample(0, 0));
-        assert!(s.take(Mono(2001)).is_none());
-        assert_eq!(s.drops().expired, 1);
-        s.offer(sample(1, 2001));
-        assert_eq!(s.take(Mono(2001)).unwrap().unit.channel, id(1));
-        s.done(&id(1), 1000, Mono(2001));
-        s.offer(sample(1, 3000));
-        s.offer(sample(0, 3000));
-        assert_eq!(s.take(Mono(3000)).unwrap().unit.channel, id(0));
-    }
-
-    #[test]
-    fn a_removed_channel_leaves_nothing() {
-        let mut s = schedule(&[1.0, 1.0], 2000);
-        s.offer(sample(0, 0));
-        s.remove(&id(0));
-        s.check();
-        assert!(s.take(Mono(1)).is_none());
-        assert!(!s.offer(sample(0, 1)));
-        assert_eq!(s.drops().unknown, 2);
-    }
-
-    #[test]
-    fn the_rate_is_that_of_the_last_minute() {
-        let mut s = schedule(&[1.0], 2000);
-        for at in (0..120_000).step_by(500) {
-            s.offer(sample(0, at));
-            s.take(Mono(at)).unwrap();
-            s.done(&id(0), 1000, Mono(at));
-        }
-        let rate = s.rate_hz(&id(0), Mono(120_000));
-        assert!((rate - 2.0).abs() < 0.1, "{rate}");
-        assert_eq!(s.rate_hz(&id(0), Mono(200_000)), 0.0);
-    }
-
-    /// Offers every `offer_ms` on every channel and takes one sample every `take_ms`; gives the looks of each channel.
-    fn overload(weights: &[f32], offer_ms: u64, take_ms: u64, until_ms: u64) -> (Vec<u64>, u64) {
-        let mut s = schedule(weights, 2000);
-        let mut looks = vec![0; weights.len()];
-        let mut last = vec![0u64; weights.len()];
-        let mut worst_gap = 0;
-        for at in 0..until_ms {
-            if at % offer_ms == 0 {
-                (0..weights.len()).for_each(|n| assert!(s.offer(sample(n, at))));
-            }
-            if at % take_ms == 0
-                && let Some(taken) = s.take(Mono(at))
-            {
-                assert!(at - taken.offered.0 <= 2000, "latency stays under overload");
-                let n: usize = taken.unit.channel.as_str()[1..].parse().unwrap();
-                looks[n] += 1;
-                worst_gap = worst_gap.max(at - last[n]);
-                last[n] = at;
-                s.done(&id(n), 1000, Mono(at));
-            }
-        }
-        (looks, worst_gap)
-    }
-
-    #[test]
-    fn under_overload_shares_follow_the_weights() {
-        let (looks, _) = overload(&[1.0, 1.0, 2.0, 4.0], 100, 50, 100_000);
-        let unit = looks.iter().sum::<u64>() as f64 / 8.0;
-        for (n, share) in [1.0, 1.0, 2.0, 4.0].into_iter().enumerate() {
-            let got = looks[n] as f64 / unit;
-            assert!((got / share - 1.0).abs() < 0.1, "channel {n}: {got} of {share}");
-        }
-    }
-
-    #[test]
-    fn nobody_starves_beside_a_hundred_times_the_weight() {
-        // 20 channels of weight 100 and one of 1, a look each 10 ms: the light one's bound is the sum of weights
-        // over its own times the length of a look.
-        let mut weights = vec![100.0; 20];
-        weights.push(1.0);
-        let (looks, worst) = overload(&weights, 20, 10, 200_000);
-        assert!(looks[20] >= 8, "{looks:?}");
-        assert!(worst <= 2001 * 10 * 11 / 10, "{worst}");
-    }
-
-    #[test]
-    fn equal_weights_are_round_robin() {
-        let mut s = schedule(&[1.0; 50], 60_000);
-        for round in 0..4 {
-            (0..50).for_each(|n| assert!(s.offer(sample(n, round * 100))));
-            let order: HashSet<_> = (0..50)
-                .map(|i| {
-                    let taken = s.take(Mono(round * 100 + i)).unwrap().unit.channel;
-                    s.done(&taken, 1000, Mono(round * 100 + i));
-                    taken
-                })
-                .collect();
-            assert_eq!(order.len(), 50);
-        }
-    }
-
-    /// Not a benchmark, a guard: ten thousand channels must not make a decision slow. Target in release: under 2 us.
-    #[test]
-    #[allow(clippy::print_stdout)]
-    fn ten_thousand_channels_are_no_slower() {
-        let clock = crate::types::Clock::start();
-        let weights: Vec<f32> = (0..10_000).map(|n| 0.01 + (n % 997) as f32 / 10.0).collect();
-        let mut s = schedule(&weights, 60_000);
-        let samples: Vec<_> = (0..10_000).map(|n| sample(n, 0)).collect();
-        let begin = clock.mono();
-        for round in 1..6 {
-            for sample in &samples {
-                s.offer(sample.clone());
-            }
-            for i in 0..10_000 {
-                let taken = s.take(Mono(round * 10_000 + i)).unwrap().unit.channel;
-                s.done(&taken, 1000, Mono(round * 10_000 + i));
-            }
-        }
-        let us = clock.mono().since_ms(begin) as f64 * 1000.0 / 50_000.0;
-        assert!(us < 200.0, "{us:.2} us a decision (offer, take, done), {} classes", s.classes.len());
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Offer(usize),
-        Take,
-        Done(usize),
-        Wait(u64),
-        Remove(usize),
-        Register(usize, f32),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            6 => (0usize..8).prop_map(Step::Offer),
-            4 => Just(Step::Take),
-            4 => (0usize..8).prop_map(Step::Done),
-            2 => (0u64..1500).prop_map(Step::Wait),
-            1 => (0usize..8).prop_map(Step::Remove),
-            1 => (0usize..8, 0.0f32..200.0).prop_map(|(n, w)| Step::Register(n, w)),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn one_pending_one_in_flight_and_nothing_late(steps in prop::collection::vec(step(), 1..300)) {
-            let mut s = schedule(&[1.0, 1.0, 0.5, 2.0], 2000);
-            let mut known: HashSet<usize> = (0..4).collect();
-            let mut flying = HashSet::new();
-            let mut newest = std::collections::HashMap::new();
-            let (mut offered, mut taken_count) = (0u64, 0u64);
-            let mut at = 0;
-            for step in steps {
-                match step {
-                    Step::Offer(n) => {
-                        prop_assert_eq!(s.offer(sample(n, at)), known.contains(&n));
-                        offered += 1;
-                        newest.insert(n, at);
-                    }
-                    Step::Take => {
-                        if let Some(taken) = s.take(Mono(at)) {
-                            taken_count += 1;
-                            let n: usize = taken.unit.channel.as_str()[1..].parse().unwrap();
-                            prop_assert!(flying.insert(n), "two of one channel in flight");
-                            prop_assert!(at - taken.offered.0 <= 2000);
-                            prop_assert_eq!(newest[&n], taken.offered.0, "the newest");
-                        }
-                    }
-                    Step::Done(n) => {
-                        flying.remove(&n);
-                        s.done(&id(n), 1000, Mono(at));
-                    }
-                    Step::Wait(ms) => at += ms,
-                    Step::Remove(n) => {
-                        known.remove(&n);
-                        flying.remove(&n);
-                        s.remove(&id(n));
-                    }
-                    Step::Register(n, w) => {
-                        known.insert(n);
-                        s.register(&id(n), w, 0, Mono(at));
-                    }
-                }
-                s.check();
-                let d = s.drops();
-                prop_assert_eq!(offered, taken_count + s.pending() as u64 + d.replaced + d.expired + d.unknown);
-            }
-        }
-
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))] // a minute of simulated time each
-
-        #[test]
-        fn every_channel_is_served_within_its_bound(
-            weights in prop::collection::vec(0.1f32..10.0, 2..20),
-            take_ms in 5u64..40,
-        ) {
-            let (looks, worst) = overload(&weights, 20, take_ms, 60_000);
-            let sum: f32 = weights.iter().sum();
-            let least = weights.iter().copied().fold(f32::MAX, f32::min);
-            // Rounded weights, and the moment between a look and the next offer.
-            let bound = (sum / least * 1.2 + 2.0) as u64 * take_ms + weights.len() as u64 * take_ms + 40;
-            prop_assert!(worst <= bound, "{} > {}", worst, bound);
-            prop_assert!(looks.iter().all(|l| *l > 0) || bound > 60_000);
-        }
-    }
-}
+mod tests;

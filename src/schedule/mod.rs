@@ -15,6 +15,12 @@
 
 mod core;
 pub mod demand;
+mod floors;
+pub mod focus;
+mod lanes;
+mod looks;
+mod meter;
+mod order;
 mod queue;
 mod report;
 
@@ -71,10 +77,13 @@ pub struct Options {
     pub focus_share: f32,
     /// How many samples can be worked on at once.
     pub workers: usize,
+    /// When nothing fresh waits, hand out a channel whose sample grew too old as a catch-up. Only for workers that take
+    /// the units of a catch-up from the pre-roll: such a sample has no data.
+    pub recall: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { deadline_ms: 300, focus_share: 0.5, workers: 1 }
+        Self { deadline_ms: 300, focus_share: 0.5, workers: 1, recall: false }
     }
 }

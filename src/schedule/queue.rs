@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, counter};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::{Condvar, Mutex};
 
-use super::{Capacity, Drops, FloorState, Floors, Options, Sample, Schedule};
+use super::{Capacity, Drops, FloorState, Floors, Options, Sample, Schedule, Tier};
 use crate::types::{ChannelId, Clock, Mono};
 
 /// What a worker got.
@@ -18,6 +18,9 @@ pub enum Taken {
     Closed,
 }
 
+/// So often the gauges are set.
+const TELL_MS: u64 = 1000;
+
 /// Shared by the tasks that offer and the threads that take. Never blocks those who offer for longer than a decision.
 pub struct Queue {
     clock: Clock,
@@ -25,29 +28,53 @@ pub struct Queue {
     ready: Condvar,
     offered: Counter,
     taken: Counter,
-    replaced: Counter,
-    expired: Counter,
-    unknown: Counter,
+    /// By tier.
+    dropped: [Dropped; 3],
+    age: [Histogram; 3],
+    capacity: Gauge,
+    utilisation: Gauge,
+    waiting: Gauge,
 }
 
 struct State {
     schedule: Schedule,
     closed: bool,
-    told: Drops,
+    told: [Drops; 3],
+    told_at: Option<Mono>,
+}
+
+/// What was given up of one tier.
+struct Dropped {
+    replaced: Counter,
+    expired: Counter,
+    unknown: Counter,
+}
+
+impl Dropped {
+    fn new(tier: Tier) -> Self {
+        let by = |reason: &'static str| counter!("skyeye_schedule_dropped_samples_total", "tier" => tier.as_str(), "reason" => reason);
+        Self { replaced: by("replaced"), expired: by("expired"), unknown: by("unknown_channel") }
+    }
 }
 
 impl Queue {
     pub fn new(options: Options, clock: Clock) -> Self {
-        let dropped = |reason| counter!("skyeye_schedule_dropped_samples_total", "reason" => reason);
         Self {
             clock,
-            state: Mutex::new(State { schedule: Schedule::new(options), closed: false, told: Drops::default() }),
+            state: Mutex::new(State {
+                schedule: Schedule::new(options),
+                closed: false,
+                told: [Drops::default(); 3],
+                told_at: None,
+            }),
             ready: Condvar::new(),
             offered: counter!("skyeye_schedule_offered_samples_total"),
             taken: counter!("skyeye_schedule_taken_samples_total"),
-            replaced: dropped("replaced"),
-            expired: dropped("expired"),
-            unknown: dropped("unknown_channel"),
+            dropped: Tier::ALL.map(Dropped::new),
+            age: Tier::ALL.map(|tier| histogram!("skyeye_schedule_age_seconds", "tier" => tier.as_str())),
+            capacity: gauge!("skyeye_schedule_capacity_looks"),
+            utilisation: gauge!("skyeye_schedule_utilisation_ratio"),
+            waiting: gauge!("skyeye_schedule_pending_samples"),
         }
     }
 
@@ -62,10 +89,19 @@ impl Queue {
         self.state.lock().schedule.capacity(now)
     }
 
-    /// Whether the floors are kept. Goes over all channels; meant for once a second.
+    /// Whether the floors are kept; sets their gauges too. Goes over all channels; meant for once a second.
     pub fn floors(&self) -> Floors {
         let now = self.clock.mono();
-        self.state.lock().schedule.floors(now)
+        let told = self.state.lock().schedule.floors(now);
+        gauge!("skyeye_schedule_floors_kept_channels").set((told.channels - told.missed) as f64);
+        gauge!("skyeye_schedule_floors_missed_channels").set(told.missed as f64);
+        gauge!("skyeye_schedule_floor_stretch_ratio").set(f64::from(told.stretch));
+        told
+    }
+
+    /// Worker time in microseconds a second that focus may count on.
+    pub fn focus_budget_us(&self) -> f64 {
+        self.state.lock().schedule.focus_budget_us()
     }
 
     /// A channel's own floor; `None` if it is unknown or has none.
@@ -112,8 +148,11 @@ impl Queue {
             let now = self.clock.mono();
             let sample = state.schedule.take(now);
             self.count(&mut state);
+            self.tell(&mut state, now);
             if let Some(sample) = sample {
+                drop(state);
                 self.taken.increment(1);
+                self.age[sample.tier as usize].record(now.since_ms(sample.offered) as f64 / 1000.0);
                 return Taken::Sample(sample);
             }
             if now >= end {
@@ -159,17 +198,35 @@ impl Queue {
     }
 
     fn count(&self, state: &mut State) {
-        let now = state.schedule.drops();
-        let told = std::mem::replace(&mut state.told, now);
-        for (counter, by) in [
-            (&self.replaced, now.replaced - told.replaced),
-            (&self.expired, now.expired - told.expired),
-            (&self.unknown, now.unknown - told.unknown),
-        ] {
-            if by > 0 {
-                counter.increment(by);
+        for tier in Tier::ALL {
+            let (now, i) = (state.schedule.drops_of(tier), tier as usize);
+            let told = std::mem::replace(&mut state.told[i], now);
+            if told == now {
+                continue;
+            }
+            let dropped = &self.dropped[i];
+            for (counter, by) in [
+                (&dropped.replaced, now.replaced - told.replaced),
+                (&dropped.expired, now.expired - told.expired),
+                (&dropped.unknown, now.unknown - told.unknown),
+            ] {
+                if by > 0 {
+                    counter.increment(by);
+                }
             }
         }
+    }
+
+    /// Sets the gauges, now and then; called by whoever takes, so that it is no task of its own.
+    fn tell(&self, state: &mut State, now: Mono) {
+        if state.told_at.is_some_and(|at| now.since_ms(at) < TELL_MS) {
+            return;
+        }
+        state.told_at = Some(now);
+        let capacity = state.schedule.capacity(now);
+        self.capacity.set(f64::from(capacity.looks_hz));
+        self.utilisation.set(f64::from(capacity.utilisation));
+        self.waiting.set(state.schedule.pending() as f64);
     }
 }
 
@@ -180,7 +237,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::schedule::Tier;
     use crate::types::{AccessUnit, Codec, Wall};
 
     fn options(deadline_ms: u64) -> Options {

@@ -14,10 +14,22 @@ pub struct Drops {
     pub unknown: u64,
 }
 
+impl Drops {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            replaced: self.replaced + other.replaced,
+            expired: self.expired + other.expired,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+}
+
 /// What the workers can do, measured from what they did.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Capacity {
     pub workers: usize,
+    /// Workers that do not come back from a look, by far longer than usual; not in `looks_hz`.
+    pub stalled: usize,
     /// Patrol looks a second that all workers together could make at the present time of service; 0: not yet measured.
     pub looks_hz: f32,
     /// Worker time of one look in microseconds, by tier (index `Tier as usize`); 0: not yet measured.
@@ -37,8 +49,12 @@ pub struct Floors {
     pub needed_hz: f32,
     /// Looks a second that are there for patrol: capacity less what focus and catch-up use; 0: not yet measured.
     pub available_hz: f32,
-    /// 1: the floors fit. Else a channel's floor is stretched by `max(1, stretch / weight)`.
+    /// By how much the floor of the lightest channels is longer than it should be; 1: all floors fit. Heavier channels
+    /// stretch less, in proportion to weight; each one's own is in `Schedule::floor`.
     pub stretch: f32,
+    /// Channels with a floor, and those of them whose last look is longer ago than it, whatever the reason.
+    pub channels: usize,
+    pub missed: usize,
     /// Channels with a floor that were not looked at within their (stretched) floor although they offered samples.
     pub late: usize,
     /// Channels with a floor that offered no sample within it: offline, or their key frames come too rarely.
@@ -61,7 +77,7 @@ pub struct Late {
     /// Since the last look, or since it was registered.
     pub age_ms: u64,
     pub floor_ms: u64,
-    /// What is promised at present instead of the floor.
+    /// What can be promised at present instead of the floor.
     pub stretched_ms: u64,
 }
 

@@ -1,0 +1,169 @@
+//! Patrol's order: who among those that wait has the greatest weighted age, and whose floor is in danger.
+//!
+//! Why this structure: the order of weight x age changes with time as soon as weights differ, so no one heap can keep
+//! it. Among channels of one weight it never changes: the one looked at longest ago stays first. So channels are
+//! sorted into classes of (nearly) equal weight and equal floor, each an ordered set by time of the last look, and a
+//! decision compares only the heads of the classes. Weights are rounded to an eighth of an octave (at most 4.5 % off).
+//! A channel where something moves waits in its class's twin of eight times the weight, three octaves up. A decision
+//! is thus the scan of a handful of heads and one removal in a B-tree, whatever the number of channels.
+//!
+//! A channel that has waited for three quarters of its (stretched) floor goes before all that have not, those by their
+//! share of it: whatever moves elsewhere, floors that fit are kept, since a look at the last quarter is soon enough.
+
+use std::collections::BTreeSet;
+
+use crate::types::Mono;
+
+/// Classes an octave of weight.
+const STEPS: f32 = 8.0;
+const MIN_WEIGHT: f32 = 0.01;
+const MAX_WEIGHT: f32 = 100.0;
+/// An active channel counts as one of eight times the weight.
+const ACTIVE_STEPS: i32 = 3 * STEPS as i32;
+/// Share of the floor after which a channel goes before those that are not so near to it.
+const URGENT: f64 = 0.75;
+/// Added to the score of the urgent: more than any weight x age.
+const BEFORE_ALL: f64 = 1e15;
+/// More floors than these are rounded down to half octaves, so that the classes stay few.
+const FLOORS: usize = 16;
+
+/// The place of a channel in its class: time of the last look, then the order of arrival.
+pub(super) type Key = (Mono, u64, usize);
+
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    classes: Vec<Class>,
+    floors: Vec<u64>,
+    /// Channels in classes of patrol samples, those of catch-up and focus left out.
+    ready: usize,
+}
+
+#[derive(Debug)]
+struct Class {
+    step: i32,
+    floor_ms: u64,
+    /// With activity's factor.
+    weight: f64,
+    /// Without.
+    base_weight: f64,
+    /// Age from which it is urgent, and one over the stretched floor; infinite and 0 without a floor.
+    urgent_ms: f64,
+    per_floor: f64,
+    ready: BTreeSet<Key>,
+}
+
+/// A channel's classes: at rest, and while something moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Classes {
+    rest: usize,
+    active: usize,
+}
+
+impl Classes {
+    pub fn of(self, active: bool) -> usize {
+        if active { self.active } else { self.rest }
+    }
+}
+
+impl Order {
+    pub fn classes(&mut self, weight: f32, floor_ms: u64, stretch: f64) -> Classes {
+        let step = (weight.log2() * STEPS).round() as i32;
+        let floor_ms = self.floor(floor_ms);
+        Classes {
+            rest: self.class(step, step, floor_ms, stretch),
+            active: self.class(step + ACTIVE_STEPS, step, floor_ms, stretch),
+        }
+    }
+
+    fn floor(&mut self, floor_ms: u64) -> u64 {
+        if floor_ms == 0 || self.floors.contains(&floor_ms) {
+            return floor_ms;
+        }
+        if self.floors.len() < FLOORS {
+            self.floors.push(floor_ms);
+            return floor_ms;
+        }
+        let octaves = ((floor_ms as f64).log2() * 2.0).floor() / 2.0;
+        octaves.exp2() as u64
+    }
+
+    fn class(&mut self, step: i32, base: i32, floor_ms: u64, stretch: f64) -> usize {
+        let base_weight = octaves(base);
+        let known = |c: &Class| c.step == step && c.floor_ms == floor_ms && c.base_weight == base_weight;
+        if let Some(class) = self.classes.iter().position(known) {
+            return class;
+        }
+        let mut class = Class {
+            step,
+            floor_ms,
+            weight: octaves(step),
+            base_weight,
+            urgent_ms: f64::INFINITY,
+            per_floor: 0.0,
+            ready: BTreeSet::new(),
+        };
+        class.stretch(stretch);
+        self.classes.push(class);
+        self.classes.len() - 1
+    }
+
+    /// Floors count `max(1, stretch / weight)` times from now on.
+    pub fn stretch(&mut self, stretch: f64) {
+        self.classes.iter_mut().for_each(|c| c.stretch(stretch));
+    }
+
+    /// The first of the class whose first has the greatest weighted age; ties go to the one that was ready first.
+    pub fn head(&self, now: Mono) -> Option<Key> {
+        let mut best: Option<(f64, Key)> = None;
+        for class in &self.classes {
+            let Some(key) = class.ready.first() else { continue };
+            let age = now.since_ms(key.0) as f64;
+            let score =
+                if age >= class.urgent_ms { BEFORE_ALL + age * class.per_floor * 1e6 } else { class.weight * age };
+            if best.is_none_or(|(most, first)| score > most || (score == most && key.1 < first.1)) {
+                best = Some((score, *key));
+            }
+        }
+        best.map(|(_, key)| key)
+    }
+
+    pub fn insert(&mut self, class: usize, key: Key) {
+        if let Some(class) = self.classes.get_mut(class) {
+            self.ready += usize::from(class.ready.insert(key));
+        }
+    }
+
+    pub fn remove(&mut self, class: usize, key: &Key) {
+        if let Some(class) = self.classes.get_mut(class) {
+            self.ready -= usize::from(class.ready.remove(key));
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ready
+    }
+
+    #[cfg(test)]
+    pub fn contains(&self, class: usize, key: &Key) -> bool {
+        self.classes[class].ready.contains(key)
+    }
+}
+
+impl Class {
+    fn stretch(&mut self, stretch: f64) {
+        if self.floor_ms > 0 {
+            let floor = self.floor_ms as f64 * (stretch / self.base_weight).max(1.0);
+            self.urgent_ms = URGENT * floor;
+            self.per_floor = 1.0 / floor;
+        }
+    }
+}
+
+/// A weight within what is allowed.
+pub(super) fn weight_within(weight: f32) -> f32 {
+    if weight.is_finite() { weight.clamp(MIN_WEIGHT, MAX_WEIGHT) } else { 1.0 }
+}
+
+fn octaves(step: i32) -> f64 {
+    f64::from(step as f32 / STEPS).exp2()
+}
