@@ -162,6 +162,11 @@ impl Media {
         self.account(before, 0);
     }
 
+    /// What all channels together may hold at most.
+    pub fn bound_bytes(&self) -> u64 {
+        self.limits.total_bytes
+    }
+
     /// Bytes held over all channels.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)

@@ -8,6 +8,7 @@
 //! that does not answer or a worker that hangs must not keep the process from ending.
 
 pub mod ages;
+mod breath;
 mod intake;
 mod look;
 mod pictures;
@@ -97,6 +98,8 @@ pub struct Inner {
     pub pictures: Pictures,
     pub states: Arc<States>,
     pub metrics: telemetry::Metrics,
+    /// The overview for the console, made once a second.
+    pub breath: ArcSwap<web::boxview::BoxView>,
     /// True between the end of the start and the begin of the stop.
     pub up: AtomicBool,
     /// What does not work, by what it is about.
@@ -242,6 +245,7 @@ impl Node {
             pictures,
             states: states.clone(),
             metrics,
+            breath: ArcSwap::default(),
             up: AtomicBool::new(false),
             degraded: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
@@ -278,6 +282,7 @@ impl Node {
             tokio::spawn(tick::workers(inner.clone(), lookers.clone(), stop_ticks.clone())),
             tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
+            tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
             tokio::spawn(source::commands(ledger, commands_rx)),
         ];
 

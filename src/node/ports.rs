@@ -17,6 +17,7 @@ use crate::{
     },
     web::{
         auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof},
+        boxview::BoxView,
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
             Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Snapshots,
@@ -204,6 +205,10 @@ impl NodeInfo for WebPorts {
             if self.0.up.load(Ordering::Relaxed) { Vec::new() } else { vec!["the node is starting or stopping".into()] }
         }
         .boxed()
+    }
+
+    fn overview(&self) -> Arc<BoxView> {
+        self.0.breath.load_full()
     }
 
     fn metrics(&self) -> String {

@@ -195,7 +195,8 @@ async fn disk(inner: &Inner) {
     );
 }
 
-async fn next(tick: &mut tokio::time::Interval, stop: &CancellationToken) -> bool {
+/// Waits for the next tick; false when it is time to stop.
+pub async fn next(tick: &mut tokio::time::Interval, stop: &CancellationToken) -> bool {
     tokio::select! {
         _ = tick.tick() => true,
         () = stop.cancelled() => false,

@@ -184,6 +184,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_schedule_focus_budget_channels", "channels", "Channels that may be decoded continuously at the same time.", &[]),
     gauge("skyeye_schedule_floors_kept_channels", "channels", "Channels looked at as often as their floor asks.", &[]),
     gauge("skyeye_schedule_floors_missed_channels", "channels", "Channels looked at less often than their floor asks.", &[]),
+    gauge("skyeye_schedule_floors_silent_channels", "channels", "Channels that offered nothing to look at within their floor: offline, or their key frames are too rare.", &[]),
     gauge("skyeye_schedule_floor_stretch_ratio", "ratio", "By how much the floors are stretched because the box cannot keep them all; 1 where they are kept.", &[]),
     gauge("skyeye_channel_activity", "channels", "Watched channels by what their picture sizes tell: learning, quiet, active, or mute where they tell nothing.", &[("state", ACTIVITY)]),
     counter("skyeye_node_cpu_ms_total", "milliseconds", "CPU time of the process, all cores together.", &[]),

@@ -9,6 +9,7 @@
 mod api;
 mod assets;
 pub mod auth;
+pub mod boxview;
 mod error;
 mod guard;
 mod mqtt;
@@ -193,6 +194,7 @@ fn all_routes() -> Routes {
             .routes(routes!(api::channels::get))
             .routes(routes!(api::channels::picture))
             .routes(routes!(api::node::node))
+            .routes(routes!(api::node::overview))
             .routes(routes!(openapi::document))
             .routes(routes!(mqtt::upgrade)),
     }

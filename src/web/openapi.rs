@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::{alerts, channels, login, node},
+    boxview,
     error::ErrorBody,
     ports,
 };
@@ -96,6 +97,7 @@ fn schemas() -> Map<String, Value> {
     add::<ports::AlertDetail>(&mut generator);
     add::<ports::ChannelView>(&mut generator);
     add::<ports::NodeView>(&mut generator);
+    add::<boxview::BoxView>(&mut generator);
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
     add::<channels::ChannelList>(&mut generator);

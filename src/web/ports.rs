@@ -5,7 +5,7 @@
 //! proofs. An implementation therefore never has to think about rights, and a handler that forgot to ask cannot be
 //! written. Implementations must be bounded in time and must not block the runtime.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
+use super::boxview::BoxView;
 use crate::{
     config,
     types::{
@@ -279,6 +280,8 @@ pub trait NodeInfo: Send + Sync {
     fn view(&self) -> BoxFuture<'_, NodeView>;
     /// What keeps the node from being ready, one sentence each; empty is ready.
     fn not_ready(&self) -> BoxFuture<'_, Vec<String>>;
+    /// The box as it breathes, as it was at most a second ago. The caller takes out what the login may not see.
+    fn overview(&self) -> Arc<BoxView>;
     /// Prometheus text.
     fn metrics(&self) -> String;
 }

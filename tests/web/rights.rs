@@ -56,6 +56,19 @@ async fn what_a_list_hides_no_id_opens() {
 }
 
 #[tokio::test]
+async fn the_box_names_late_channels_only_to_those_who_may_see_them() {
+    let (g, nina) = north_only().await;
+    let alice = g.alice().await;
+    let named = |answer: serde_json::Value| -> (u64, Vec<String>) {
+        let late = answer["floors"]["latest"].as_array().unwrap();
+        let names = late.iter().map(|l| l["channel"].as_str().unwrap().to_owned()).collect();
+        (answer["floors"]["late"].as_u64().unwrap(), names)
+    };
+    assert_eq!(named(g.get(&nina, "/api/v1/box").await.json()), (2, vec!["gate".to_owned()]));
+    assert_eq!(named(g.get(&alice, "/api/v1/box").await.json()), (2, vec!["gate".to_owned(), "yard".to_owned()]));
+}
+
+#[tokio::test]
 async fn changes_hold_only_what_may_be_seen_and_the_cursor_goes_on() {
     let (g, nina) = north_only().await;
     let north = g.world.open_alert("gate");

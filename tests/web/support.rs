@@ -28,6 +28,7 @@ use skyeye::{
     web::{
         AppState, Ports,
         auth::{ActProof, AlertProof, Areas, ListProof, MediaProof, SnapshotProof},
+        boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
             Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Snapshots,
@@ -318,6 +319,19 @@ impl NodeInfo for World {
     }
     fn not_ready(&self) -> BoxFuture<'_, Vec<String>> {
         Box::pin(async move { self.not_ready.lock().unwrap().clone() })
+    }
+    fn overview(&self) -> Arc<BoxView> {
+        let late = |channel: &str, area: &str| LateView {
+            channel: ChannelId::new(channel).unwrap(),
+            name: channel.into(),
+            area: vec![AreaId::new("city").unwrap(), AreaId::new(area).unwrap()],
+            age_s: 500.0,
+            floor_s: 120.0,
+            stretched_s: 240.0,
+        };
+        let floors =
+            FloorsView { late: 2, latest: vec![late("gate", "north"), late("yard", "south")], ..FloorsView::default() };
+        Arc::new(BoxView { floors, ..BoxView::default() })
     }
     fn metrics(&self) -> String {
         "skyeye_channels 2\n".into()

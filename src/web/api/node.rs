@@ -9,13 +9,24 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::web::{AppState, ports::NodeView};
+use crate::web::{AppState, boxview::BoxView, ports::NodeView, session::Me};
 
 /// Status, counts and rates.
 #[utoipa::path(get, path = "/api/v1/node", tag = "node",
     responses((status = 200, description = "The node", body = ref("#/components/schemas/NodeView"))))]
 pub async fn node(State(state): State<AppState>) -> Json<NodeView> {
     Json(state.ports().node.view().await)
+}
+
+/// The box as it breathes: load, rates, ages, drops and budgets of the last minute, and their history. Made once a second.
+#[utoipa::path(get, path = "/api/v1/box", operation_id = "get_box", tag = "node",
+    responses((status = 200, description = "The box", body = ref("#/components/schemas/BoxView"))))]
+pub async fn overview(State(state): State<AppState>, Me(login): Me) -> Json<BoxView> {
+    let proof = login.lists();
+    let mut view = state.ports().node.overview().as_ref().clone();
+    // How many are late is everybody's business; which ones only of those who may see them.
+    view.floors.latest.retain(|late| proof.covers(&late.area));
+    Json(view)
 }
 
 #[derive(Serialize, JsonSchema)]
