@@ -304,6 +304,7 @@ async function allPages() {
     ['alert', chosen ? `/alerts/${chosen}` : null, '[data-testid=alert-state]'],
     ['channels', '/channels', '[data-testid=channel-card]'],
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
+    ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],
   ].filter(([, path]) => path !== null);

@@ -16,6 +16,7 @@ import { Guard, Loading } from './ui/parts';
 
 const ChannelsPage = lazy(() => import('./pages/channels'));
 const ChannelPage = lazy(() => import('./pages/channel'));
+const BoxPage = lazy(() => import('./pages/box'));
 const SystemPage = lazy(() => import('./pages/system'));
 const DocsPage = lazy(() => import('./pages/docs'));
 const NotFoundPage = lazy(() => import('./pages/notfound'));
@@ -62,6 +63,7 @@ function Pages() {
             <Route path="/alerts/:id" element={<AlertsPage />} />
             <Route path="/channels" element={<ChannelsPage />} />
             <Route path="/channels/:id" element={<ChannelPage />} />
+            <Route path="/box" element={<BoxPage />} />
             <Route path="/system" element={<SystemPage />} />
             <Route path="/api-docs" element={<DocsPage />} />
             <Route path="*" element={<NotFoundPage />} />

@@ -10,6 +10,7 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/alerts.css';
 import './styles/pages.css';
+import './styles/box.css';
 
 startTheme();
 startLanguage();

@@ -229,6 +229,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <nav className="rail" aria-label={t('nav.label')}>
         <NavItem to="/" icon="alerts" text={t('nav.alerts')} count={count} testid="nav-alerts" />
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
+        <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
         <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />
       </nav>

@@ -4,6 +4,7 @@
  * and the difference between the gateway's clock and the browser's, and tells the session store when a login has ended.
  * It never retries: who asks knows whether asking again is right.
  */
+import { readBox, type Box } from './box';
 import {
   readAlert,
   readAlertDetail,
@@ -139,6 +140,7 @@ export const api = {
   channel: (id: string): Promise<Channel> => json(readChannel, 'GET', `/api/v1/channels/${seg(id)}`),
   changes: (after: number, limit = 500): Promise<ChangePage> =>
     json(readChangePage, 'GET', `/api/v1/changes${query({ after, limit })}`),
+  box: (): Promise<Box> => json(readBox, 'GET', '/api/v1/box'),
   node: (): Promise<NodeInfo> => json(readNodeInfo, 'GET', '/api/v1/node'),
   openapi: async (): Promise<unknown> => (await send('GET', '/api/v1/openapi.json')).json(),
   /** The latest key frame as a picture and how old it was when the gateway answered. */

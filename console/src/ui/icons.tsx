@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 const PATHS = {
   alerts: <path d="M10 2.5v2M3.5 9a6.5 6.5 0 0 1 13 0v4l1.5 2.500h-16L3.5 13zM8 17.500h4" />,
   channels: <path d="M2.5 5h10v10h-10zM12.5 9l5-3v8l-5-3" />,
+  pulse: <path d="M2 10.500h4l2.5-6 3.5 11 2.5-7 1 2H18" />,
   system: <path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.500h.01M6 13.500h.01M14 6.500h-4M14 13.500h-4" />,
   docs: <path d="M7 6l-4 4 4 4M13 6l4 4-4 4M11.5 4l-3 12" />,
   sun: <path d="M10 6.500a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM10 1.500v2M10 16.500v2M1.5 10h2M16.5 10h2M4 4l1.4 1.400M14.6 14.6 16 16M4 16l1.4-1.400M14.6 5.4 16 4" />,
