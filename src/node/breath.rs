@@ -261,7 +261,7 @@ pub async fn breathe(inner: Arc<Inner>, stop: CancellationToken) {
             rates_at = now;
         }
         let view = view(&inner, &memory, &reading, record);
-        gauges(&inner, &view);
+        gauges(&view);
         inner.breath.store(Arc::new(view));
     }
 }
@@ -376,7 +376,7 @@ fn view(inner: &Inner, memory: &Memory, now: &Reading, record: bool) -> BoxView 
 }
 
 /// Gauges that only this overview knows.
-fn gauges(inner: &Inner, view: &BoxView) {
+fn gauges(view: &BoxView) {
     let bound = |name| view.budgets.iter().find(|b| b.name == name).map_or(0.0, |b| b.bound);
     gauge!("skyeye_outbox_bound_bytes").set(bound("outbox"));
     gauge!("skyeye_schedule_floors_silent_channels").set(view.floors.silent);

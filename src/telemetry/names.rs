@@ -109,6 +109,7 @@ pub const TABLE: &[Metric] = &[
     histogram("skyeye_node_look_seconds", "seconds", "Time of a worker for a whole look, from the sample to its events.", &[("tier", TIERS)]),
     counter("skyeye_node_looks_total", "looks", "Looks finished.", &[("tier", TIERS)]),
     counter("skyeye_node_workers_given_up_total", "workers", "Workers given up because they hung at one picture.", &[]),
+    counter("skyeye_node_runs_cut_total", "looks", "Looks in catch-up or focus whose run of units was too long and was cut to begin later.", &[]),
     gauge("skyeye_node_workers_hanging", "workers", "Workers that hang in decoding or inference now.", &[]),
     counter("skyeye_node_worker_panics_total", "panics", "Looks that panicked.", &[]),
     counter("skyeye_node_commands_failed_total", "commands", "Commands from the broker that have no result.", &[]),
