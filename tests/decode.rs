@@ -431,3 +431,39 @@ fn decoders_come_and_go_without_threads_or_memory_left_behind() {
         assert!(status("Threads:") <= 4, "{}", status("Threads:"));
     }
 }
+
+/// A worker that met one 4K channel must not hold its pictures for good.
+#[test]
+fn what_a_large_picture_took_goes_with_the_next_small_one() {
+    init().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clip = |name, size, args| Clip {
+        name,
+        size,
+        codec: Codec::H264,
+        format: PixelFormat::I420,
+        full_range: false,
+        pix_fmt: "yuv420p",
+        args,
+    };
+    let args = &["-c:v", "libx264", "-g", "5", "-pix_fmt", "yuv420p"];
+    let large = make(&clip("large.mp4", (3840, 2160), args), dir.path()).0;
+    let small = make(&clip("small.mp4", (704, 576), args), dir.path()).0;
+    let resident = || -> u64 {
+        let text = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let mut decoders: Vec<_> = (0..4).map(|_| KeyDecoder::new(DecodeLimits::default())).collect();
+    let mut round = |keys: &[Bytes]| {
+        for decoder in &mut decoders {
+            decoder.decode(&unit(Codec::H264, keys[0].clone())).unwrap();
+        }
+        resident()
+    };
+    let before = round(&small);
+    let with_large = round(&large).saturating_sub(before) / 4;
+    let after = round(&small).saturating_sub(before) / 4;
+    println!("{with_large} KiB a decoder at 4K, {after} KiB more than before at 704x576 again");
+    assert!(after < 6 * 1024, "{after} KiB");
+}

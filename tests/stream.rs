@@ -249,6 +249,41 @@ fn mjpeg_decodes_the_newest_alone() {
     assert_eq!((frame.width, decoder.shown()), (320, Some(4)));
 }
 
+fn resident_kib() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_channel_in_focus_keeps_a_few_pictures_and_gives_them_back() {
+    init().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let films = [
+        make("plain.mp4", "704x576", &["-bf", "0", "-refs", "1"], dir.path()),
+        make("refs.mp4", "704x576", &["-bf", "3", "-refs", "4"], dir.path()),
+        make("h265.mp4", "704x576", FILMS.iter().find(|f| f.0 == "hevc.mp4").unwrap().2, dir.path()),
+    ];
+    for film in &films {
+        let decode = |decoder: &mut StreamDecoder| {
+            film.units[..45].chunks(3).for_each(|run| {
+                decoder.run(run).unwrap();
+            });
+        };
+        // What the process takes once is not a decoder's.
+        decode(&mut decoder());
+        let before = resident_kib();
+        let mut decoders: Vec<_> = (0..20).map(|_| decoder()).collect();
+        decoders.iter_mut().for_each(decode);
+        let each = resident_kib().saturating_sub(before) / 20;
+        drop(decoders);
+        let left = resident_kib().saturating_sub(before) / 20;
+        println!("{}: {each} KiB a decoder, {left} KiB after it is gone", film.name);
+        assert!(each < 7 * 1024, "{}: {each} KiB", film.name);
+        assert!(left < each / 2, "{}: {left} KiB stay of {each}", film.name);
+    }
+}
+
 /// Bits flipped, units cut, left out, doubled and replaced by noise.
 #[test]
 fn damage_never_panics_and_the_next_group_is_whole() {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Exit, capacity::Capacity};
-use crate::{config, infer, publish};
+use crate::{config, decode, infer, publish};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -36,6 +36,14 @@ fn check(path: &Path, json: bool) -> Exit {
     let mut warnings = warnings(&config);
     let capacity = Capacity::measure(&config);
     warnings.extend(capacity.iter().flat_map(|c| c.warnings(&config)));
+    let decoders = decode::decoders(config.decode.element);
+    match &decoders {
+        Err(e) => warnings.push(format!("decode: {e}")),
+        Ok(decoders) => {
+            let asked = !matches!(config.decode.element, config::DecoderChoice::Auto | config::DecoderChoice::Software);
+            warnings.extend(decoders.iter().filter(|d| asked && !d.hardware).map(|d| format!("decode.element: {d}")));
+        }
+    }
     for w in &warnings {
         eprintln!("{}: warning: {w}", path.display());
     }
@@ -45,6 +53,7 @@ fn check(path: &Path, json: bool) -> Exit {
             json!({
                 "ok": true, "file": path.display().to_string(), "problems": [], "warnings": warnings,
                 "channels": config.channel.len(), "areas": config.area.len(), "rules": config.rule.len(),
+                "decoders": decoders.as_ref().map(|d| d.as_slice()).unwrap_or_default(),
                 "capacity": capacity,
             })
         );
@@ -56,6 +65,9 @@ fn check(path: &Path, json: bool) -> Exit {
             config.area.len(),
             config.rule.len()
         );
+        for decoder in decoders.iter().flat_map(|d| d.iter()) {
+            println!("decode: {decoder}");
+        }
         if let Some(c) = &capacity {
             println!(
                 "this box: about {:.0} looks a second ({} workers, {:.1} ms a look without decoding); the floors need {:.1}",

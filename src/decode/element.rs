@@ -32,12 +32,13 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 4] = [Kind::H264, Kind::H265, Kind::Mjpeg, Kind::Jpeg];
 
-    fn element(self) -> (&'static str, &'static str) {
+    /// The element that decodes on the processor; always there.
+    pub fn software(self) -> &'static str {
         match self {
-            Kind::H264 => ("avdec_h264", "gstreamer1.0-libav"),
-            Kind::H265 => ("avdec_h265", "gstreamer1.0-libav"),
-            Kind::Mjpeg => ("avdec_mjpeg", "gstreamer1.0-libav"),
-            Kind::Jpeg => ("jpegdec", "gstreamer1.0-plugins-good"),
+            Kind::H264 => "avdec_h264",
+            Kind::H265 => "avdec_h265",
+            Kind::Mjpeg => "avdec_mjpeg",
+            Kind::Jpeg => "jpegdec",
         }
     }
     pub fn codec(self) -> Codec {
@@ -57,9 +58,10 @@ impl Kind {
             Kind::Mjpeg | Kind::Jpeg => gst::Caps::builder("image/jpeg").field("parsed", true).build(),
         }
     }
-    pub fn factory(self) -> Result<gst::ElementFactory, DecodeError> {
-        let (name, package) = self.element();
-        gst::ElementFactory::find(name).ok_or_else(|| DecodeError::MissingElement { element: name.into(), package })
+    pub fn factory(element: &str) -> Result<gst::ElementFactory, DecodeError> {
+        let package = if element == "jpegdec" { "gstreamer1.0-plugins-good" } else { "gstreamer1.0-libav" };
+        gst::ElementFactory::find(element)
+            .ok_or_else(|| DecodeError::MissingElement { element: element.into(), package })
     }
 }
 
@@ -83,6 +85,7 @@ pub struct Picture {
 
 pub struct Element {
     kind: Kind,
+    hardware: bool,
     limits: DecodeLimits,
     element: gst::Element,
     input: gst::Pad,
@@ -93,9 +96,11 @@ pub struct Element {
 }
 
 impl Element {
-    pub fn new(kind: Kind, limits: DecodeLimits) -> Result<Self, DecodeError> {
+    /// `name` is the GStreamer element.
+    pub fn new(kind: Kind, name: &'static str, limits: DecodeLimits) -> Result<Self, DecodeError> {
         let died = |what: &str| DecodeError::Died { codec: kind.codec(), reason: what.to_owned() };
-        let factory = kind.factory()?;
+        let hardware = name != kind.software();
+        let factory = Kind::factory(name)?;
         let element = factory.create().build().map_err(|_| died("it cannot be made"))?;
         if element.has_property("max-threads") {
             // One thread a worker: the pool is the parallelism, and frame threads would hold the picture back.
@@ -112,7 +117,7 @@ impl Element {
 
         let caught = Arc::new(Mutex::new(Caught::default()));
         let input = gst::Pad::new(gst::PadDirection::Src);
-        let output = sink_pad(&caught, limits).ok_or_else(|| died("its pad cannot be made"))?;
+        let output = sink_pad(&caught, limits, hardware).ok_or_else(|| died("its pad cannot be made"))?;
         let (Some(sink), Some(src)) = (element.static_pad("sink"), element.static_pad("src")) else {
             return Err(died("it has no pads"));
         };
@@ -120,12 +125,17 @@ impl Element {
         output.set_active(true).map_err(|_| died("its output cannot be activated"))?;
         input.link(&sink).map_err(|_| died("its input cannot be linked"))?;
         src.link(&output).map_err(|_| died("its output cannot be linked"))?;
-        let this = Self { kind, limits, element, input, _output: output, caught, pictures: 0, dead: false };
+        let this = Self { kind, hardware, limits, element, input, _output: output, caught, pictures: 0, dead: false };
         this.element.set_state(gst::State::Playing).map_err(|_| died("it cannot be started"))?;
         let started = this.input.push_event(gst::event::StreamStart::new("key-units"))
             && this.input.push_event(gst::event::Caps::new(&kind.caps()))
             && this.input.push_event(segment());
         if started { Ok(this) } else { Err(died("it refuses its input format")) }
+    }
+
+    /// True if it decodes on a device, which may fail where software does not.
+    pub fn is_hardware(&self) -> bool {
+        self.hardware
     }
 
     /// True once the element must be replaced.
@@ -245,9 +255,14 @@ fn segment() -> gst::Event {
 }
 
 /// The pad that catches pictures. It holds the caught data, never the element, so that nothing refers in a circle.
-fn sink_pad(caught: &Arc<Mutex<Caught>>, limits: DecodeLimits) -> Option<gst::Pad> {
-    let template =
-        gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &gst::Caps::new_any()).ok()?;
+///
+/// From a device it takes plain memory only, so that the element itself copies its picture there.
+fn sink_pad(caught: &Arc<Mutex<Caught>>, limits: DecodeLimits, hardware: bool) -> Option<gst::Pad> {
+    let caps = match hardware {
+        true => gst::Caps::builder("video/x-raw").field("format", gst::List::new(["NV12", "I420"])).build(),
+        false => gst::Caps::new_any(),
+    };
+    let template = gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &caps).ok()?;
     let (on_buffer, on_event) = (caught.clone(), caught.clone());
     let pad = gst::Pad::builder_from_template(&template)
         .chain_function(move |_, _, buffer| {

@@ -9,6 +9,8 @@
 //! Neither starts a thread or a pipeline or holds more than one element a codec, and no input makes them panic: an
 //! element that fails is thrown away and the next unit gets a new one.
 
+mod allocator;
+pub mod choice;
 mod element;
 pub mod file;
 pub(crate) mod header;
@@ -21,10 +23,12 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use gstreamer as gst;
 
+use crate::config::DecoderChoice;
 use crate::types::{AccessUnit, Codec, Frame};
 use element::Element;
 use header::{Chroma, Header};
 
+pub use choice::{Decoder, Decoders, decoders};
 pub use stream::StreamDecoder;
 
 /// Bounds that hold before anything is allocated.
@@ -86,13 +90,17 @@ pub struct InitError(String);
 /// Starts GStreamer once for the process; every entry of this module calls it.
 pub fn start() -> Result<(), InitError> {
     static START: OnceLock<Result<(), InitError>> = OnceLock::new();
-    START.get_or_init(|| gst::init().map_err(|e| InitError(e.to_string()))).clone()
+    START
+        .get_or_init(|| {
+            allocator::give_pictures_back();
+            gst::init().map_err(|e| InitError(e.to_string()))
+        })
+        .clone()
 }
 
-/// Starts GStreamer and checks that every decoder is there; what the gateway calls before its first channel.
+/// Starts GStreamer and checks that every software decoder is there.
 pub fn init() -> Result<(), DecodeError> {
-    start()?;
-    element::Kind::ALL.into_iter().try_for_each(|kind| kind.factory().map(drop))
+    decoders(DecoderChoice::Software).map(drop)
 }
 
 /// Lowers the calling thread's priority, so that the threads that read sockets come first on a full machine.
@@ -105,12 +113,19 @@ pub fn lower_thread_priority() -> bool {
 /// Decodes key units; one a worker thread. An element a codec is made when first needed and then kept.
 pub struct KeyDecoder {
     limits: DecodeLimits,
+    choice: DecoderChoice,
     elements: [Option<Element>; element::Kind::ALL.len()],
 }
 
 impl KeyDecoder {
+    /// On the processor.
     pub fn new(limits: DecodeLimits) -> Self {
-        Self { limits, elements: [const { None }; element::Kind::ALL.len()] }
+        Self::with(limits, DecoderChoice::Software)
+    }
+
+    /// By what was chosen. A device that fails at a unit that software can decode is not asked again.
+    pub fn with(limits: DecodeLimits, choice: DecoderChoice) -> Self {
+        Self { limits, choice, elements: [const { None }; element::Kind::ALL.len()] }
     }
 
     /// The picture of a key unit.
@@ -130,27 +145,56 @@ impl KeyDecoder {
         }
         let header = self.limits.header(unit)?;
         let kind = kind(codec, &header);
+        let data = header
+            .recovery
+            .and_then(|n| recovery::renumbered(&unit.data, n, recovery::number(&unit.data, n)?))
+            .map_or_else(|| unit.data.clone(), Bytes::from);
+        let (result, hardware) = self.with_element(kind, data.clone(), header.colour)?;
+        if result.is_ok() || !hardware {
+            return result;
+        }
+        let choice = std::mem::replace(&mut self.choice, DecoderChoice::Software);
+        if let Some(slot) = self.elements.get_mut(kind as usize) {
+            *slot = None;
+        }
+        let (again, _) = self.with_element(kind, data, header.colour)?;
+        match &result {
+            Err(e) if again.is_ok() => given_up(codec, e),
+            // The unit is at fault.
+            _ => self.choice = choice,
+        }
+        again
+    }
+
+    /// Decodes with the kept element, made if need be; true if that is a device.
+    fn with_element(
+        &mut self,
+        kind: element::Kind,
+        data: Bytes,
+        colour: Option<header::StreamColour>,
+    ) -> Result<(Result<Frame, DecodeError>, bool), DecodeError> {
         let Some(slot) = self.elements.get_mut(kind as usize) else {
-            return Err(DecodeError::Died { codec, reason: "no slot for it".into() });
+            return Err(DecodeError::Died { codec: kind.codec(), reason: "no slot for it".into() });
         };
         let element = match slot {
             Some(element) => element,
             None => {
                 start()?;
-                slot.insert(Element::new(kind, self.limits)?)
+                slot.insert(Element::new(kind, choice::element(self.choice, kind)?, self.limits)?)
             }
         };
-        let data = header
-            .recovery
-            .and_then(|n| recovery::renumbered(&unit.data, n, recovery::number(&unit.data, n)?))
-            .map_or_else(|| unit.data.clone(), Bytes::from);
-        let result = element.decode(data, header.colour);
+        let (result, hardware) = (element.decode(data, colour), element.is_hardware());
         if element.is_dead() {
             *slot = None;
             metrics::counter!("skyeye_decode_replaced_total").increment(1);
         }
-        result
+        Ok((result, hardware))
     }
+}
+
+fn given_up(codec: Codec, error: &DecodeError) {
+    metrics::counter!("skyeye_decode_hardware_given_up_total").increment(1);
+    tracing::warn!(codec = codec.as_str(), "a hardware decoder fails where software does not, which goes on: {error}");
 }
 
 fn kind(codec: Codec, header: &Header) -> element::Kind {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::element::{Element, Kind, Picture};
 use super::header::{self, StreamColour};
 use super::recovery::{self, Numbers};
-use super::{DecodeError, DecodeLimits, KeyDecoder, kind, start};
+use super::{DecodeError, DecodeLimits, KeyDecoder, choice, given_up, kind, start};
 use crate::config::DecoderChoice;
 use crate::types::{AccessUnit, Codec, Frame};
 
@@ -26,6 +26,7 @@ const MOST_MARKS: usize = 64;
 /// Decodes one channel.
 pub struct StreamDecoder {
     limits: DecodeLimits,
+    choice: DecoderChoice,
     state: Option<State>,
     /// MJPEG units stand alone.
     alone: Option<KeyDecoder>,
@@ -49,8 +50,9 @@ struct State {
 }
 
 impl StreamDecoder {
-    pub fn new(limits: DecodeLimits, _choice: DecoderChoice) -> Self {
-        Self { limits, state: None, alone: None, shown: None }
+    /// By what was chosen. A device that fails is not asked again by this decoder.
+    pub fn new(limits: DecodeLimits, choice: DecoderChoice) -> Self {
+        Self { limits, choice, state: None, alone: None, shown: None }
     }
 
     /// Decodes units in order and gives the newest picture that came out; `None` where none did, since pictures that
@@ -85,7 +87,15 @@ impl StreamDecoder {
             Ok(Some(_)) => metrics::counter!("skyeye_decode_frames_total").increment(1),
             Ok(None) => {}
             Err(e) => {
-                self.state = None;
+                if let Some(state) = self.state.take() {
+                    if state.element.is_dead() {
+                        metrics::counter!("skyeye_decode_replaced_total").increment(1);
+                    }
+                    if state.element.is_hardware() && matches!(e, DecodeError::Died { .. }) {
+                        self.choice = DecoderChoice::Software;
+                        given_up(state.kind.codec(), e);
+                    }
+                }
                 metrics::counter!("skyeye_decode_errors_total", "kind" => e.kind()).increment(1);
             }
         }
@@ -95,7 +105,7 @@ impl StreamDecoder {
         self.shown = None;
         let Some(newest) = units.last() else { return Ok(None) };
         if newest.codec == Codec::Mjpeg {
-            let alone = self.alone.get_or_insert_with(|| KeyDecoder::new(self.limits));
+            let alone = self.alone.get_or_insert_with(|| KeyDecoder::with(self.limits, self.choice));
             self.shown = Some(newest.timeline_90k);
             return alone.decode_inner(newest).map(Some);
         }
@@ -162,7 +172,7 @@ impl StreamDecoder {
         let state = match &mut self.state {
             Some(state) => state,
             None => self.state.insert(State {
-                element: Element::new(kind, self.limits)?,
+                element: Element::new(kind, choice::element(self.choice, kind)?, self.limits)?,
                 kind,
                 session: unit.session,
                 colour: None,

@@ -180,12 +180,15 @@ fn detectors(config: &Config) -> anyhow::Result<Vec<Box<dyn Detect>>> {
         n => n as usize,
     };
     let open = opener(config)?;
+    for decoder in decode::decoders(config.decode.element)?.iter() {
+        tracing::info!("decode: {decoder}");
+    }
     (0..workers).map(|_| open()).collect()
 }
 
 /// Opens the configured model as often as wanted.
 fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Box<dyn Detect>>> {
-    decode::init()?;
+    decode::decoders(config.decode.element)?;
     let manifest = Manifest::load(&config.infer.models_dir, None)?;
     let model = manifest.get(config.infer.model.as_str())?.clone();
     let runtime = Runtime::load(&config.infer.runtime)?;

@@ -99,7 +99,7 @@ pub fn start(
         if !decode::lower_thread_priority() {
             tracing::debug!("worker {number} keeps the usual priority");
         }
-        let mut worker = Worker { decoder: KeyDecoder::new(shared.limits), detector, shared };
+        let mut worker = Worker { decoder: KeyDecoder::with(shared.limits, shared.decoder), detector, shared };
         loop {
             let sample = match worker.shared.queue.take_blocking(WAIT) {
                 Taken::Sample(sample) => sample,
@@ -114,7 +114,7 @@ pub fn start(
                 return tracing::warn!(%channel, "a worker that was given up came back and ends");
             }
             match seen {
-                None => worker.decoder = KeyDecoder::new(worker.shared.limits),
+                None => worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder),
                 Some(None) => {}
                 Some(Some(seen)) => {
                     caught(&channel, || worker.analyse(seen));

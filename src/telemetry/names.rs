@@ -104,6 +104,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_decode_errors_total", "units", "Access units that gave no picture, by kind.", &[("kind", ANY)]),
     counter("skyeye_decode_extra_pictures_total", "frames", "Pictures that a decoder gave beyond the one asked for.", &[]),
     counter("skyeye_decode_replaced_total", "decoders", "Decoders that failed and were replaced.", &[]),
+    counter("skyeye_decode_hardware_given_up_total", "decoders", "Hardware decoders that failed where software did not, which went on.", &[]),
     counter("skyeye_infer_looks_total", "looks", "Runs of the model.", &[]),
     counter("skyeye_infer_errors_total", "looks", "Runs of the model that failed.", &[]),
     histogram("skyeye_node_look_seconds", "seconds", "Time of a worker for a whole look, from the sample to its events.", &[("tier", TIERS)]),
