@@ -9,6 +9,7 @@
 
 pub mod ages;
 mod breath;
+mod focus;
 mod intake;
 mod look;
 mod pictures;
@@ -239,6 +240,7 @@ impl Node {
             watches: watches.clone(),
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
+
             pump,
             ledger: ledger.clone(),
             files,
@@ -281,6 +283,7 @@ impl Node {
             tokio::spawn(tick::lost(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::workers(inner.clone(), lookers.clone(), stop_ticks.clone())),
             tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
+            tokio::spawn(focus::deal(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
             tokio::spawn(source::commands(ledger, commands_rx)),

@@ -14,7 +14,7 @@ use crate::{
     channel,
     config::Config,
     node::stream::Stream,
-    rule::ChannelRules,
+    rule::{ChannelRules, Focus},
     schedule::Demand,
     track::Tracker,
     types::{ChannelId, Event, Mono, Now, Polygon},
@@ -31,6 +31,8 @@ pub struct Watch {
     pub masks: Vec<Polygon>,
     /// Only one worker at a time looks at a channel; the lock is for the ticker and for reloads.
     pub analysis: Mutex<Analysis>,
+    /// What its rules want of focus.
+    pub focus: Focus,
     /// What the channel is wanted for; read for every access unit.
     pub demand: Arc<Demand>,
     /// Its decoder while it is in catch-up or focus.
@@ -52,12 +54,13 @@ impl Watch {
     pub fn new(config: &Config, entry: Arc<channel::Entry>, now: Mono) -> Self {
         let masks = entry.config.mask.iter().map(|m| Polygon(m.polygon.clone())).collect();
         let rules = ChannelRules::new(config, &entry.config);
-        let watched = !rules.is_empty();
+        let (watched, focus) = (!rules.is_empty(), rules.focus());
         let analysis = Analysis { tracker: Tracker::new(&config.track), rules, looks: VecDeque::new(), since: now };
         Self {
             entry,
             masks,
             analysis: Mutex::new(analysis),
+            focus,
             demand: Arc::default(),
             stream: Mutex::default(),
             last_unit: AtomicU64::new(0),
