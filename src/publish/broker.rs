@@ -97,6 +97,12 @@ impl EmbeddedBroker {
                 .await
                 .map_err(|e| BrokerError::Start { dir: node.data_dir.join("broker"), reason: e.to_string() })?
         };
+        // What an earlier version or the library's last will left there; all that counts is published anew.
+        if let Err(e) = tokio::fs::remove_dir_all(dir.join("retained")).await
+            && e.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!("the broker's old retained messages cannot be removed: {e}");
+        }
         made.map_err(|source| BrokerError::Directory { dir: dir.clone(), source })?;
         let password = secret_file::random_password();
         let users = users?.into_iter().chain([(GATEWAY.to_owned(), password.clone())]);

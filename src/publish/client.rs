@@ -81,7 +81,7 @@ impl Publisher {
             commands,
             link: link_tx,
             stop: stop_rx,
-            republish: false,
+            republish: options.embedded,
             to_ack: Vec::new(),
             acking: None,
         };

@@ -22,8 +22,8 @@ use std::{
 use mqtt5::{
     QoS,
     broker::{
-        AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, DynamicStorage, PublishAction,
-        StorageBackend,
+        AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientSubscribeEvent, DynamicStorage,
+        PublishAction, StorageBackend, SubAckReasonCode,
         router::MessageRouter,
         storage::{ClientSession, QueuedMessage},
     },
@@ -35,7 +35,10 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::topic::{PrivateKind, Topics};
+use super::{
+    retained::Retained,
+    topic::{PrivateKind, Topics},
+};
 use crate::types::{Buckets, Clock, Mono, Secret};
 
 /// The gateway's own login; configured users cannot have a name that begins like this.
@@ -55,6 +58,7 @@ pub(super) struct Gate {
     by_name: Mutex<Buckets<(IpAddr, String)>>,
     by_address: Mutex<Buckets<IpAddr>>,
     commands: Mutex<Buckets<String>>,
+    retained: Retained,
     /// Weak, because the broker owns this; empty until it is built.
     inside: OnceLock<(Weak<MessageRouter>, Weak<DynamicStorage>)>,
 }
@@ -72,6 +76,7 @@ impl Gate {
             by_name: Mutex::new(Buckets::new(5, 0.2, 4096)),
             by_address: Mutex::new(Buckets::new(50, 1.0, 4096)),
             commands: Mutex::new(Buckets::new(100, 20.0, 1024)),
+            retained: Retained::default(),
             inside: OnceLock::new(),
         }
     }
@@ -245,7 +250,40 @@ impl BrokerEventHandler for Gate {
                 return PublishAction::Handled;
             }
             // Others than the gateway were refused by `authorize_publish`; this holds should that ever change.
-            if event.user_id.as_deref() == Some(GATEWAY) { PublishAction::Continue } else { PublishAction::Handled }
+            if event.user_id.as_deref() != Some(GATEWAY) {
+                return PublishAction::Handled;
+            }
+            if !event.retain || self.topics.is_node(&event.topic) {
+                return PublishAction::Continue;
+            }
+            self.retained.set(&event.topic, &event.payload);
+            let mut packet = PublishPacket::new(event.topic.to_string(), event.payload, event.qos);
+            packet.packet_id = event.packet_id;
+            PublishAction::Transform(packet)
+        })
+    }
+
+    /// What is retained here goes to a new subscription, behind what waits for its client already.
+    fn on_client_subscribe<'a>(&'a self, event: ClientSubscribeEvent) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let Some(storage) = self.inside.get().and_then(|(_, storage)| storage.upgrade()) else { return };
+            let queue = storage.queue_handle(&event.client_id);
+            let epoch = queue.epoch();
+            for subscription in event.subscriptions {
+                let qos = match subscription.result {
+                    SubAckReasonCode::GrantedQoS0 => QoS::AtMostOnce,
+                    SubAckReasonCode::GrantedQoS1 | SubAckReasonCode::GrantedQoS2 => QoS::AtLeastOnce,
+                    _ => continue,
+                };
+                self.retained.matching(&subscription.topic_filter, |topic, payload| {
+                    let packet = PublishPacket::new(topic, payload.clone(), qos).with_retain(true);
+                    // `None`: the session is gone, and nobody is owed anything.
+                    drop(
+                        queue.push_in_epoch(QueuedMessage::new(packet, event.client_id.to_string(), qos, None), epoch),
+                    );
+                });
+            }
+            queue.notify();
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct PublishOptions {
     pub program: String,
     pub clock: Clock,
     pub keepalive: Duration,
+    /// A broker that ends with this process keeps no retained message: the first connect publishes all open alerts.
+    pub(super) embedded: bool,
     pub(super) host: String,
     pub(super) port: u16,
     /// Trusted roots, PEM, where TLS is spoken.
@@ -73,6 +75,7 @@ impl PublishOptions {
             program: program.to_owned(),
             clock,
             keepalive: Duration::from_secs(u64::from(publish.keepalive_s.max(5))),
+            embedded: publish.broker == BrokerKind::Embedded,
             host: String::new(),
             port: 1883,
             roots: None,

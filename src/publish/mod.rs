@@ -14,6 +14,7 @@ mod backoff;
 mod command;
 mod gate;
 mod link;
+mod retained;
 pub mod schema;
 mod source;
 mod states;

@@ -70,6 +70,10 @@ impl Topics {
         let request = request_id(levels.next()?)?;
         levels.next().is_none().then_some(Private { kind, user, request })
     }
+    /// Whether a topic is about a node itself.
+    pub fn is_node(&self, topic: &str) -> bool {
+        self.within(topic).is_some_and(|rest| rest.starts_with("node/"))
+    }
     /// Whether a topic lies in the two private subtrees, well formed or not.
     pub fn is_private(&self, topic: &str) -> bool {
         self.within(topic).is_some_and(|rest| matches!(rest.split('/').next(), Some("command" | "result")))

@@ -141,6 +141,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_store_quarantined_total", "databases", "Damaged databases moved aside at a start.", &[]),
     gauge("skyeye_publish_connected", "boolean", "1 while connected to the broker.", &[]),
     gauge("skyeye_publish_inflight", "messages", "Messages sent and not yet acknowledged.", &[]),
+    gauge("skyeye_publish_retained", "messages", "Retained messages that the embedded broker keeps: states and open alerts.", &[]),
     counter("skyeye_publish_published_total", "messages", "Messages sent to the broker, by kind.", &[("kind", &["fact", "state", "again"])]),
     counter("skyeye_publish_acked_total", "messages", "Messages acknowledged by the broker, by kind.", &[("kind", &["fact", "state", "again"])]),
     counter("skyeye_publish_reconnects_total", "connections", "Connections to the broker that ended or failed.", &[]),

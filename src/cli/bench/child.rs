@@ -172,7 +172,7 @@ pub fn thread_cpu_s() -> f64 {
 /// The cameras: our own farm as a process of its own, or somebody else's.
 pub struct Cameras {
     farm: Option<Child>,
-    control: Option<SocketAddr>,
+    pub control: Option<SocketAddr>,
     /// `rtsp://HOST:PORT/PATH/{n}`
     template: String,
     /// Of our farm only; addresses of several hosts follow no template.

@@ -197,7 +197,8 @@ async fn bare(
         if measure::since(began) > seconds {
             break;
         }
-        client.publish(&got.topic, QoS::AtLeastOnce, false, got.payload.clone()).await?;
+        let retain = got.topic.contains("/alert/");
+        client.publish(&got.topic, QoS::AtLeastOnce, retain, got.payload.clone()).await?;
         sent += 1;
         of_events += u64::from(got.topic.contains("/event/"));
     }

@@ -38,7 +38,7 @@ pub struct LatencyArgs {
 
 /// Channels of the farm that the fed gateway reads beside its work, without a rule on them.
 const READ: u32 = 50;
-/// Before it counts: caches, pools and the events of all channels are begun.
+/// Before it counts, at most: caches, pools and the events of all channels are begun.
 const WARM_S: f64 = 4.0;
 /// Between two looks at a channel at full load; more than a second, the least between two updates of an event.
 const APART_S: f64 = 3.0;
@@ -70,7 +70,8 @@ impl Bed {
         let key_s = length_s / units.len().max(1) as f64;
         let farm = Cameras::start(setting.common.url.as_deref(), &path, 4000, &[])?;
         let mut words = setting.subject("looks")?;
-        words.extend(["--seconds".to_owned(), "5".into()]);
+        let seconds = (setting.seconds(30) / 5.0).clamp(1.0, 6.0);
+        words.extend(["--seconds".to_owned(), format!("{seconds:.0}")]);
         let alone = Child::start("the workers", &words)?.object(Duration::from_secs(120))?;
         let full_hz = alone["samples_s"].as_f64().filter(|hz| *hz > 0.0).context("the workers look at nothing")?;
         let mut look = Look::new(setting, units)?;
@@ -118,7 +119,7 @@ impl Bed {
         seconds: f64,
         seed: u64,
     ) -> anyhow::Result<Run> {
-        gateway.feed(rate_hz, WARM_S, seed, true)?;
+        gateway.feed(rate_hz, WARM_S.min(seconds), seed, true)?;
         let before = gateway.metrics()?;
         let (from_ms, used) = (wall_ms(), gateway.usage()?);
         let fed = gateway.feed(rate_hz, seconds, seed.wrapping_add(1), true)?;
@@ -251,7 +252,7 @@ fn real(setting: &Setting, bed: &Bed, rate_hz: f64, seconds: f64) -> anyhow::Res
     let gateway = Gateway::start(setting, scratch, configuration)?;
     let hand = bed.subscribe(&gateway)?;
     // Every channel is up and its event has begun.
-    std::thread::sleep(Duration::from_secs_f64(WARM_S + bed.key_s));
+    std::thread::sleep(Duration::from_secs_f64(WARM_S.min(seconds) + bed.key_s));
     let before = gateway.metrics()?;
     let (from_ms, used) = (wall_ms(), gateway.usage()?);
     hand.take()?;

@@ -61,6 +61,11 @@ impl Look {
         Ok(self.detector.run_alone()?)
     }
 
+    /// The session alone.
+    pub fn run_alone(&mut self) -> anyhow::Result<()> {
+        Ok(self.detector.run_alone()?)
+    }
+
     /// Median milliseconds of one bare decode and run.
     pub fn bare_ms(&mut self, times: usize) -> anyhow::Result<f64> {
         let mut samples = Vec::with_capacity(times);
