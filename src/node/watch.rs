@@ -85,7 +85,8 @@ impl Watch {
         drop(old);
         self.last_unit.store(running.last_unit.load(Ordering::Relaxed), Ordering::Relaxed);
         let demand = running.demand.clone();
-        demand.set_in_view(fresh.rules.in_view());
+        demand.set_in_view(fresh.rules.found());
+        demand.set_event_open(fresh.rules.open() > 0);
         (Watch { analysis: Mutex::new(fresh), demand, ..self }, events)
     }
 

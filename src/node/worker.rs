@@ -223,8 +223,9 @@ impl Worker {
         let mut stopwatch = Stopwatch::start();
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);
+        watch.demand.set_in_view(analysis.rules.found());
+        watch.demand.set_event_open(analysis.rules.open() > 0);
         watch.demand.looked(look.at);
-        watch.demand.set_in_view(analysis.rules.in_view());
         stage::look().rule.record(stopwatch.lap());
         stage::look().rule_age.record(now.mono.since_ms(look.at) as f64 / 1000.0);
         // Handed over under the lock: an end that the ticker finds must not overtake this start.

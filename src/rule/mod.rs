@@ -91,6 +91,11 @@ impl ChannelRules {
         self.presence.iter().any(Presence::in_view)
     }
 
+    /// True if the latest look found what an open event is about.
+    pub fn found(&self) -> bool {
+        self.presence.iter().any(Presence::found)
+    }
+
     /// The most looks a second that a rule wants all the time, and the most that one wants while something is in view.
     pub fn focus(&self) -> Focus {
         let most = |when| {

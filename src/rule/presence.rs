@@ -62,6 +62,11 @@ impl Presence {
         self.open.is_some() || self.near
     }
 
+    /// True if the latest look found what the open event is about.
+    pub fn found(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.empty == 0)
+    }
+
     /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough.
     pub fn focus(&self) -> Option<(f32, config::FocusWhen)> {
         (self.rule.focus_hz > 0.0).then_some((self.rule.focus_hz, self.rule.focus_when))

@@ -10,6 +10,8 @@
 //! Pure: time is the unit's own ingest time. A unit costs well under a microsecond beside the search for its slices,
 //! and nothing is allocated after a channel's first unit.
 
+mod activity;
+mod policy;
 mod slice;
 
 pub use crate::types::Activity as ActivityState;
@@ -22,7 +24,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config;
 use crate::schedule::{Demand, Tier};
-use crate::types::{AccessUnit, ChannelId, Mono};
+use crate::types::{AccessUnit, ChannelId};
+use policy::Policy;
 
 /// A unit that is worth a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,94 +51,66 @@ impl ActivityReport {
     }
 }
 
-/// Chooses for all channels. The lock over the map is only read but for a channel's first unit; each channel's state
+/// Chooses for all channels. The lock over the map is only read but for a channel's first unit; each channel's memory
 /// has its own, which nobody else wants while its one reader task is in it.
 pub struct Sampler {
-    options: config::Sample,
-    channels: RwLock<HashMap<ChannelId, Arc<Mutex<State>>>>,
-    chosen: Counter,
-}
-
-#[derive(Default)]
-struct State {
-    last: Option<Mono>,
+    options: policy::Options,
+    channels: RwLock<HashMap<ChannelId, Arc<Mutex<Policy>>>>,
+    /// By [`Tier`].
+    chosen: [Counter; Tier::ALL.len()],
 }
 
 impl Sampler {
     pub fn new(options: &config::Sample) -> Self {
-        Self { options: options.clone(), channels: RwLock::default(), chosen: counter!("skyeye_sample_chosen_total") }
+        Self {
+            options: policy::Options {
+                patrol_ms: u64::from(options.patrol_interval_ms),
+                rest_ms: u64::from(options.rest_interval_ms),
+                activity: options.activity,
+                catch_up: options.catch_up,
+            },
+            channels: RwLock::default(),
+            chosen: Tier::ALL.map(|tier| counter!("skyeye_sample_chosen_total", "tier" => tier.as_str())),
+        }
     }
 
-    /// `None`: not worth a look. Call it with every unit of a channel, in order.
+    /// `None`: not worth a look. Call it with every unit of a channel, in order. `demand` also tells what looks found:
+    /// `looked` must be called after each look of any tier, and what it found be set before that.
     pub fn consider(&self, unit: &AccessUnit, demand: &Demand) -> Option<Chosen> {
         let known = self.channels.read().get(&unit.channel).cloned();
-        let state = known.unwrap_or_else(|| self.channels.write().entry(unit.channel.clone()).or_default().clone());
-        let mut state = state.lock();
-        let since = state.last.map_or(u64::MAX, |at| unit.ingested.since_ms(at));
-        let hz = demand.focus_hz();
-        let chosen = if hz > 0.0 {
-            (since as f32 * hz >= 1000.0).then_some(Chosen { tier: Tier::Focus, active: true })
-        } else {
-            let due = unit.key && since >= u64::from(self.options.patrol_interval_ms);
-            due.then_some(Chosen { tier: Tier::Patrol, active: false })
+        let policy = known.unwrap_or_else(|| self.channels.write().entry(unit.channel.clone()).or_default().clone());
+        // The time first: what is in view is then no older than the look that it is taken for.
+        let last_look = demand.last_look();
+        let wish = policy::Wish {
+            focus_hz: demand.focus_hz(),
+            in_view: demand.in_view(),
+            event_open: demand.event_open(),
+            last_look,
         };
-        if chosen.is_some() {
-            state.last = Some(unit.ingested);
-            self.chosen.increment(1);
+        let unit = policy::Unit {
+            codec: unit.codec,
+            key: unit.key,
+            session: unit.session,
+            at: unit.ingested,
+            data: &unit.data,
+        };
+        let chosen = policy.lock().unit(unit, wish, &self.options)?;
+        if let Some(counter) = self.chosen.get(chosen.tier as usize) {
+            counter.increment(1);
         }
-        chosen
+        Some(chosen)
     }
 
-    /// `None` before the channel's first unit.
+    /// `None` before the channel's first unit, or if activity is switched off.
     pub fn activity(&self, channel: &ChannelId) -> Option<ActivityReport> {
-        self.channels.read().get(channel)?;
-        Some(ActivityReport { state: ActivityState::Learning, level: 1.0 })
+        let policy = self.channels.read().get(channel).filter(|_| self.options.activity).cloned()?;
+        let policy = policy.lock();
+        Some(ActivityReport { state: policy.activity.state(), level: policy.activity.level() })
     }
 
     /// Frees what is kept of a channel that is no longer configured.
     pub fn forget(&self, channel: &ChannelId) {
         self.channels.write().remove(channel);
-    }
-}
-
-/// Which units of which channel were chosen last.
-pub struct Patrol {
-    interval_ms: u64,
-    last: Mutex<HashMap<ChannelId, Mono>>,
-    chosen: Counter,
-}
-
-impl Patrol {
-    pub fn new(options: &config::Sample) -> Self {
-        Self {
-            interval_ms: u64::from(options.patrol_interval_ms),
-            last: Mutex::new(HashMap::new()),
-            chosen: counter!("skyeye_sample_chosen_total"),
-        }
-    }
-
-    /// True if the unit should be offered to the schedule.
-    pub fn consider(&self, unit: &AccessUnit) -> bool {
-        if !unit.key {
-            return false;
-        }
-        if self.interval_ms > 0 {
-            let mut last = self.last.lock();
-            match last.get_mut(&unit.channel) {
-                Some(at) if unit.ingested.since_ms(*at) < self.interval_ms => return false,
-                Some(at) => *at = unit.ingested,
-                None => {
-                    last.insert(unit.channel.clone(), unit.ingested);
-                }
-            }
-        }
-        self.chosen.increment(1);
-        true
-    }
-
-    /// Frees what is kept of a channel that is no longer configured.
-    pub fn forget(&self, channel: &ChannelId) {
-        self.last.lock().remove(channel);
     }
 }
 
@@ -154,7 +129,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::types::{Codec, Wall};
+    use crate::types::{Codec, Mono, Wall};
 
     fn unit(channel: &str, key: bool, at_ms: u64) -> AccessUnit {
         AccessUnit {
@@ -171,20 +146,41 @@ mod tests {
         }
     }
 
-    fn chosen(interval_ms: u32, units: &[(&str, bool, u64)]) -> Vec<u64> {
-        let patrol = Patrol::new(&config::Sample { patrol_interval_ms: interval_ms, ..Default::default() });
-        units.iter().filter(|(c, k, at)| patrol.consider(&unit(c, *k, *at))).map(|u| u.2).collect()
+    /// When samples were chosen; every look finds nothing.
+    fn chosen(options: config::Sample, units: &[(&str, bool, u64)]) -> Vec<u64> {
+        let sampler = Sampler::new(&options);
+        let demand = Demand::default();
+        units.iter().filter(|(c, k, at)| sampler.consider(&unit(c, *k, *at), &demand).is_some()).map(|u| u.2).collect()
     }
 
     #[test]
-    fn only_key_units() {
-        assert_eq!(chosen(0, &[("a", false, 0), ("a", true, 1), ("a", false, 2), ("a", true, 3)]), [1, 3]);
+    fn what_tells_nothing_is_patrolled_at_every_key_unit() {
+        let options = config::Sample { patrol_interval_ms: 0, ..Default::default() };
+        assert_eq!(chosen(options, &[("a", false, 0), ("a", true, 1), ("a", false, 2), ("a", true, 3)]), [1, 3]);
     }
 
     #[test]
-    fn at_most_one_an_interval_and_channel() {
+    fn at_most_one_patrol_an_interval_and_channel() {
+        let options = config::Sample { patrol_interval_ms: 4000, ..Default::default() };
         let units = [("a", true, 0), ("b", true, 500), ("a", true, 2000), ("a", true, 4000), ("a", true, 6000)];
-        assert_eq!(chosen(4000, &units), [0, 500, 4000]);
+        assert_eq!(chosen(options, &units), [0, 500, 4000]);
+    }
+
+    #[test]
+    fn focus_comes_at_the_granted_rate_and_ends_with_it() {
+        let sampler = Sampler::new(&config::Sample::default());
+        let demand = Demand::default();
+        demand.set_focus_hz(5.0);
+        let tiers: Vec<_> =
+            (0..30).map(|i| sampler.consider(&unit("a", i % 15 == 0, i * 67), &demand).map(|c| c.tier)).collect();
+        assert_eq!(tiers.iter().flatten().count(), 10, "every third of 15 a second: {tiers:?}");
+        assert!(tiers.iter().flatten().all(|t| *t == Tier::Focus));
+        demand.set_focus_hz(0.0);
+        assert_eq!(sampler.consider(&unit("a", false, 2100), &demand), None);
+        let channel = ChannelId::new("a").unwrap();
+        assert_eq!(sampler.activity(&channel).map(|a| a.state), Some(ActivityState::Learning));
+        sampler.forget(&channel);
+        assert_eq!(sampler.activity(&channel), None);
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! `sample` for every access unit, so it is a handful of atomics and never waits. Values of different fields belong to
 //! different moments: each says only the newest it knows.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use crate::types::Mono;
 
@@ -14,6 +17,7 @@ pub struct Demand {
     /// Bits of an `f32`.
     focus_hz: AtomicU32,
     in_view: AtomicBool,
+    event_open: AtomicBool,
     last_look: AtomicU64,
 }
 
@@ -38,14 +42,23 @@ impl Demand {
         self.in_view.store(in_view, Relaxed);
     }
 
-    /// When the channel was last looked at; `Mono(0)` before the first look.
-    pub fn last_look(&self) -> Mono {
-        Mono(self.last_look.load(Relaxed))
+    /// True while an event of the channel is open: looks that find nothing decide about its end.
+    pub fn event_open(&self) -> bool {
+        self.event_open.load(Relaxed)
     }
 
-    /// A look that ends late does not take the time back.
+    pub fn set_event_open(&self, open: bool) {
+        self.event_open.store(open, Relaxed);
+    }
+
+    /// When the channel was last looked at; `Mono(0)` before the first look.
+    pub fn last_look(&self) -> Mono {
+        Mono(self.last_look.load(Acquire))
+    }
+
+    /// Tell it after what the look found. A look that ends late does not take the time back.
     pub fn looked(&self, at: Mono) {
-        self.last_look.fetch_max(at.0, Relaxed);
+        self.last_look.fetch_max(at.0, Release);
     }
 }
 

@@ -93,7 +93,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_media_ring_bytes", "bytes", "Pre-roll held in memory, over all channels.", &[]),
     gauge("skyeye_media_ring_bound_bytes", "bytes", "What the pre-roll of all channels may hold at most.", &[]),
     counter("skyeye_media_shrunk_units_total", "units", "Access units that left the pre-roll early because the bound over all channels was reached.", &[]),
-    counter("skyeye_sample_chosen_total", "samples", "Access units chosen to be looked at.", &[]),
+    counter("skyeye_sample_chosen_total", "samples", "Access units chosen to be looked at.", &[("tier", TIERS)]),
     gauge("skyeye_channel_state", "channels", "Channels by state.", &[("state", CHANNEL_STATES)]),
     histogram("skyeye_channel_look_rate_hz", "hertz", "Looks a second of a channel over its last minute, each watched channel recorded every ten seconds: its distribution over channels.", &[]),
     histogram("skyeye_schedule_age_seconds", "seconds", "Age of a sample when a worker takes it, since the last byte of its access unit was read.", &[("tier", TIERS)]),
