@@ -352,7 +352,8 @@ async fn loss_over_udp_is_counted_and_no_torn_picture_is_given_on() {
     .await;
     let pull = Pull::start("", &channel("a", &format!("rtsp://127.0.0.1:{port}/"), "transport = \"udp\""));
     let missing = tokio::time::timeout(Duration::from_secs(30), sent).await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Health tells within 5 s.
+    tokio::time::sleep(Duration::from_millis(4500)).await;
     let health = pull.health("a");
     println!("{missing} of the packets missing, {} told, {} units of 200", health.lost_packets, pull.units("a").len());
     assert!(missing > 20);

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Exit, capacity::Capacity};
-use crate::{config, decode, infer, publish};
+use crate::{config, decode, infer, ingest::descriptors, publish};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -107,6 +107,9 @@ fn warnings(config: &config::Config) -> Vec<String> {
     let idle: Vec<_> = config.channel.iter().filter(|c| c.enabled && !watched(c)).map(|c| c.id.as_str()).collect();
     if !idle.is_empty() {
         warnings.push(format!("no rule watches {} channel(s): {}", idle.len(), shorten(&idle)));
+    }
+    if let Err(sentence) = descriptors::check(descriptors::needed(config)) {
+        warnings.push(sentence);
     }
     for (i, credential) in config.credential.iter().enumerate() {
         if credential.password.is_some() {

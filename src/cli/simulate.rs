@@ -5,27 +5,17 @@
 #![allow(clippy::print_stdout)]
 
 use anyhow::Context as _;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::ingest::descriptors;
 use crate::simulate::{self, FarmOptions};
-
-/// A session is a socket, and the usual limit of 1,024 would end a large farm.
-fn raise_file_limit(channels: u32) {
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = u64::from(channels) * 2 + 1_024;
-    if limit.current.is_none_or(|now| now >= wanted) {
-        return;
-    }
-    limit.current = Some(limit.maximum.map_or(wanted, |max| wanted.min(max)));
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files stays as it is; a large farm may refuse sessions");
-    }
-}
 
 /// Runs a farm in the foreground.
 pub async fn run(options: FarmOptions, json: bool) -> anyhow::Result<()> {
-    raise_file_limit(options.channels);
+    // A session is a socket or three; the farm goes on with what it gets.
+    if let Err(sentence) = descriptors::raise(u64::from(options.channels) * 2 + 1_024) {
+        tracing::warn!("{sentence}");
+    }
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let farm = simulate::start(options).await?;
     let (first, last) = (farm.url(1), farm.url(farm.channels()));

@@ -11,8 +11,10 @@
 //!
 //! It never writes to a disk, never decodes, and never lets a password into a log, a reason or a URL.
 
+mod alarm;
 mod backoff;
 mod camera_clock;
+pub mod descriptors;
 mod failure;
 mod governor;
 mod picture;

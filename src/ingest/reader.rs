@@ -2,6 +2,8 @@
 //!
 //! A unit owns exactly its bytes. What is not a whole picture is told as damage, never as a unit.
 
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use retina::codec::{CodecItem, VideoFrame};
 use retina::rtcp::TypedPacketRef;
@@ -60,7 +62,16 @@ impl Reader {
 
     /// Waits for the next item. May be dropped between items without losing one.
     pub async fn next(&mut self) -> Received {
-        match self.playing.next().await {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The same for a task that waits for something else beside it.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+        self.playing.poll_next(cx).map(|item| self.received(item))
+    }
+
+    fn received(&mut self, item: Option<Result<CodecItem, retina::Error>>) -> Received {
+        match item {
             None => Received::Ended(Failure::closed()),
             Some(Ok(CodecItem::VideoFrame(frame))) => self.unit(frame),
             Some(Ok(CodecItem::Rtcp(packets))) => {

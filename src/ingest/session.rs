@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
 use retina::client::{
@@ -42,8 +43,8 @@ pub struct Playing {
 
 impl Playing {
     /// What comes next; `None` once the camera closed the session.
-    pub(super) async fn next(&mut self) -> Option<Result<CodecItem, retina::Error>> {
-        self.demuxed.next().await
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<CodecItem, retina::Error>>> {
+        self.demuxed.poll_next_unpin(cx)
     }
 
     fn parameters(&self) -> Option<&VideoParameters> {

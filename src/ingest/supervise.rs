@@ -116,8 +116,21 @@ async fn supervise(
     let mut wait = RESTART_MIN;
     while !cancel.is_cancelled() {
         let Common { governor, options, clock, sink, .. } = common.clone();
-        let run = run_channel(spec.clone(), entry.clone(), governor, options, clock, sink.clone(), cancel.clone());
-        let Err(error) = tokio::spawn(run).await else { return };
+        let run = run_channel(spec.clone(), entry.clone(), governor, options, clock, sink.clone());
+        let mut run = tokio::spawn(run);
+        // Whoever is cancelled drops its session where it stands: asking a token at every wake-up would cost a
+        // twentieth of all reading.
+        let ended = tokio::select! {
+            ended = &mut run => ended,
+            () = cancel.cancelled() => {
+                run.abort();
+                run.await
+            }
+        };
+        let error = match ended {
+            Err(error) if error.is_panic() => error,
+            _ => return,
+        };
         counter!("skyeye_ingest_task_panics_total").increment(1);
         tracing::error!(channel = %spec.id, %error, "the channel's task panicked and is begun anew");
         let wall = common.clock.wall();

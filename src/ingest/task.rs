@@ -4,13 +4,13 @@
 //! so that an operator sees `unreachable`, not a flicker of `connecting`.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use metrics::{Counter, counter};
 use retina::client::SessionGroup;
-use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 
+use super::alarm::Alarm;
 use super::backoff::Backoff;
 use super::camera_clock::CameraClock;
 use super::reader::Unit;
@@ -32,10 +32,15 @@ const GARBAGE_OVER_MS: u64 = 2_000;
 const NO_KEY_MS: u64 = 60_000;
 /// Four waits of this length are ten minutes: five tries, which no camera takes for an attack.
 const AUTH_WAIT: Duration = Duration::from_secs(151);
+/// Deadlines, rates and health are looked at once in this time. Between two units it needs no timer: a timer that goes
+/// off each second and channel would be a tenth of all wake-ups.
+const SECOND_MS: u64 = 1000;
+/// The timer's pace while units come.
+const FLOWING_MS: u64 = 3000;
 /// A camera without a free session is not asked more often.
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
 
-/// Pulls a channel until `cancel`; never returns otherwise.
+/// Pulls a channel until it is dropped; never returns.
 pub async fn run_channel(
     spec: ChannelSpec,
     entry: Arc<Entry>,
@@ -43,7 +48,6 @@ pub async fn run_channel(
     options: config::Ingest,
     clock: Clock,
     sink: Arc<dyn Sink>,
-    cancel: CancellationToken,
 ) {
     let mut task = Task {
         backoff: Backoff::new(options.backoff_min_s, options.backoff_max_s),
@@ -57,11 +61,7 @@ pub async fn run_channel(
         clock,
         sink,
     };
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => {}
-        () = task.run() => {}
-    }
+    task.run().await;
 }
 
 struct Task {
@@ -121,6 +121,11 @@ struct Play {
     key_interval_s: f32,
     lost: u64,
     new_parameters: bool,
+    /// Up to when `second` has looked.
+    second: Mono,
+    /// Not yet told to the counters.
+    units_read: u64,
+    bytes_read: u64,
 }
 
 impl Task {
@@ -204,9 +209,13 @@ impl Task {
             key_interval_s: 0.0,
             lost: 0,
             new_parameters: true,
+            second: began,
+            units_read: 0,
+            bytes_read: 0,
         };
         let failure = self.play(&mut reader, &mut play).await;
         self.tell_lost(&mut play);
+        self.tell_read(&mut play);
         if let Some(up) = play.up_since {
             if self.clock.mono().since_ms(up) >= GOOD_RUN_MS {
                 self.backoff.reset();
@@ -217,38 +226,52 @@ impl Task {
     }
 
     async fn play(&mut self, reader: &mut Reader, play: &mut Play) -> Failure {
-        let mut tick = tokio::time::interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.tick().await; // the first comes at once
+        let flowing_ms = FLOWING_MS.min(u64::from(self.options.stall_deadline_s) * 1000).max(SECOND_MS);
+        let mut alarm = Alarm::new(Duration::from_millis(SECOND_MS));
         loop {
-            tokio::select! {
-                biased;
-                _ = tick.tick() => {
-                    if let Some(failure) = self.second(reader, play) {
-                        return failure;
-                    }
+            let received = std::future::poll_fn(|cx| match reader.poll_next(cx) {
+                Poll::Ready(received) => Poll::Ready(Some(received)),
+                Poll::Pending => alarm.poll(cx).map(|()| None),
+            });
+            let at = match received.await {
+                Some(Received::Unit(unit)) => self.unit(unit, play),
+                Some(Received::Report { rtp_90k, ntp }) => {
+                    let now = self.clock.now();
+                    play.camera.report(rtp_90k, ntp, now.wall);
+                    now.mono
                 }
-                received = reader.next() => match received {
-                    Received::Unit(unit) => self.unit(unit, play),
-                    Received::Report { rtp_90k, ntp } => play.camera.report(rtp_90k, ntp, self.clock.wall()),
-                    Received::Damaged { reason, lost } => {
-                        play.lost += lost;
-                        if reason == "garbage" {
-                            let now = self.clock.mono();
-                            play.garbage.get_or_insert((now, now)).1 = now;
-                        }
-                        // What follows refers to what is missing.
-                        play.in_sync = false;
-                        self.counters.dropped(reason);
+                Some(Received::Damaged { reason, lost }) => {
+                    let now = self.clock.mono();
+                    play.lost += lost;
+                    if reason == "garbage" {
+                        play.garbage.get_or_insert((now, now)).1 = now;
                     }
-                    Received::Other => {}
-                    Received::Ended(failure) => return failure,
-                },
+                    // What follows refers to what is missing.
+                    play.in_sync = false;
+                    self.counters.dropped(reason);
+                    now
+                }
+                Some(Received::Other) => self.clock.mono(),
+                Some(Received::Ended(failure)) => return failure,
+                None => {
+                    let now = self.clock.mono();
+                    let flows = now.since_ms(play.last_whole) < SECOND_MS;
+                    alarm.set(Duration::from_millis(if flows { flowing_ms } else { SECOND_MS }));
+                    now
+                }
+            };
+            let seconds = at.since_ms(play.second) / SECOND_MS;
+            if seconds > 0 {
+                play.second = play.second.plus_ms(seconds * SECOND_MS);
+                if let Some(failure) = self.second(reader, play, seconds) {
+                    return failure;
+                }
             }
         }
     }
 
-    fn unit(&mut self, unit: Unit, play: &mut Play) {
+    /// Gives the time at which the unit came.
+    fn unit(&mut self, unit: Unit, play: &mut Play) -> Mono {
         let now = self.clock.now();
         play.lost += unit.lost;
         play.last_whole = now.mono;
@@ -263,14 +286,14 @@ impl Task {
             play.in_sync &= unit.lost == 0;
             if !play.in_sync {
                 self.counters.dropped("before_key");
-                return;
+                return now.mono;
             }
         }
         play.last_unit = now.mono;
         play.garbage = None;
         play.window.add(unit.data.len());
-        self.counters.units.increment(1);
-        self.counters.bytes.increment(unit.data.len() as u64);
+        play.units_read += 1;
+        play.bytes_read += unit.data.len() as u64;
         let seen = play.camera.seen(unit.rtp_90k);
         let unit = AccessUnit {
             channel: self.spec.id.clone(),
@@ -289,12 +312,16 @@ impl Task {
             self.set_state(ChannelState::Running, "runs");
         }
         play.units.unit(unit);
+        now.mono
     }
 
-    /// Once a second: deadlines, rates and health.
-    fn second(&mut self, reader: &Reader, play: &mut Play) -> Option<Failure> {
+    /// Once a second: deadlines, rates and health. `seconds` have passed since the last time.
+    fn second(&mut self, reader: &Reader, play: &mut Play, seconds: u64) -> Option<Failure> {
         let now = self.clock.mono();
-        play.window.tick();
+        for _ in 0..seconds.min(60) {
+            play.window.tick();
+        }
+        self.tell_read(play);
         play.garbage = play.garbage.filter(|(_, latest)| now.since_ms(*latest) < GARBAGE_OVER_MS);
         if play.garbage.is_some_and(|(first, _)| now.since_ms(first) >= GARBAGE_MS) {
             return Some(Failure::garbage());
@@ -329,6 +356,12 @@ impl Task {
             }
         });
         None
+    }
+
+    /// The counters are shared by all channels and all threads: told once a second, not for every unit.
+    fn tell_read(&self, play: &mut Play) {
+        self.counters.units.increment(std::mem::take(&mut play.units_read));
+        self.counters.bytes.increment(std::mem::take(&mut play.bytes_read));
     }
 
     fn tell_lost(&self, play: &mut Play) {

@@ -57,7 +57,7 @@ use crate::{
     config::{BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
-    ingest::{ChannelSpec, Ingest},
+    ingest::{ChannelSpec, Ingest, descriptors},
     media::Media,
     outbox::{Ledger, LedgerOptions},
     publish::{
@@ -180,7 +180,9 @@ impl Node {
     pub async fn start(config: Config, config_path: PathBuf, demo: bool) -> anyhow::Result<Node> {
         crate::publish::tls::install();
         let metrics = telemetry::init_metrics();
-        raise_file_limit(config.channel.len());
+        if let Err(sentence) = descriptors::raise(descriptors::needed(&config)) {
+            tracing::warn!("{sentence}");
+        }
         let clock = Clock::start();
         let bound = web::bind(&config.web)?;
         private_dir(&config.node.data_dir)?;
@@ -330,6 +332,22 @@ impl Node {
     /// Where access units enter, and the clock that stamps them: for a source that is no camera.
     pub fn entrance(&self) -> (Arc<dyn crate::ingest::Sink>, Clock) {
         (self.intake.clone(), self.inner.clock)
+    }
+
+    /// The channels, each with its health.
+    pub fn channels(&self) -> Vec<Arc<Entry>> {
+        self.inner.registry.channels()
+    }
+
+    /// Everything counted so far, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.inner.metrics.render()
+    }
+
+    /// How long ago each watched channel was last looked at, milliseconds.
+    pub fn look_ages_ms(&self) -> Vec<u64> {
+        let watched = self.inner.watches.all().into_iter().filter(|w| w.is_watched());
+        watched.filter_map(|w| Some(self.inner.queue.floor(&w.entry.config.id)?.age_ms)).collect()
     }
 
     /// Takes everything down in order.
@@ -497,25 +515,4 @@ fn memory_bytes() -> u64 {
         .find_map(|l| l.strip_prefix("MemTotal:"))
         .and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.map_or(4 << 30, |k| k * 1024)
-}
-
-/// A channel needs a socket or three; the usual limit of 1,024 would end a district.
-fn raise_file_limit(channels: usize) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = channels as u64 * 3 + 2048;
-    if limit.current.is_none_or(|now| now >= wanted) {
-        return;
-    }
-    limit.current = Some(limit.maximum.map_or(wanted, |max| wanted.min(max)));
-    match setrlimit(Resource::Nofile, limit) {
-        Ok(()) if limit.current < Some(wanted) => {
-            tracing::warn!(
-                "{channels} channels want {wanted} open files; the limit is {:?}: raise LimitNOFILE",
-                limit.current
-            );
-        }
-        Ok(()) => {}
-        Err(e) => tracing::warn!("the limit of open files stays as it is: {e}"),
-    }
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::fault::Fault;
 use super::server::Core;
 
-const USAGE: &str = "stats | position N | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
+const USAGE: &str = "stats | calm | position N | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
                      [payload|ssrc|channel|raw] | refuse CODE H | drop N | resume [N | host H] | quit";
 const MAX_LINE_BYTES: u64 = 1_024;
 
@@ -37,6 +37,11 @@ async fn obey(core: &Arc<Core>, line: &str) -> Result<String, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match *words.as_slice() {
         ["stats"] => serde_json::to_string(&core.stats()).map_err(|e| e.to_string()),
+        // Lateness counts from here: what happened while everybody connected is told apart.
+        ["calm"] => {
+            core.counters.lateness.reset();
+            Ok(String::new())
+        }
         ["quit"] => {
             core.quit.cancel();
             Ok(String::new())

@@ -33,7 +33,8 @@ use self::auth::Gate;
 use self::clip::Clip;
 pub use self::clip::ClipError;
 pub use self::options::{ClipArg, FarmOptions, Phase, Transports};
-use self::server::{Channel, Core, Host, host_ip};
+pub use self::server::host_ip;
+use self::server::{Channel, Core, Host};
 pub use self::stats::{HostStats, Stats};
 use crate::types::Clock;
 

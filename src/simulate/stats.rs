@@ -78,6 +78,13 @@ impl Lateness {
         }
     }
 
+    /// Begins anew.
+    pub fn reset(&self) {
+        self.buckets.iter().for_each(|b| b.store(0, Relaxed));
+        self.worst_us.store(0, Relaxed);
+        self.late.store(0, Relaxed);
+    }
+
     /// An upper bound of the given quantile, in microseconds.
     fn quantile(&self, q: f64) -> u64 {
         let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Relaxed)).collect();

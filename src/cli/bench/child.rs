@@ -16,6 +16,8 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use serde_json::Value;
 
+use crate::simulate::host_ip;
+
 /// Lines of a child that wait to be read.
 const LINES: usize = 100_000;
 /// USER_HZ is 100 on every Linux that this runs on.
@@ -176,7 +178,10 @@ pub struct Cameras {
     /// `rtsp://HOST:PORT/PATH/{n}`
     template: String,
     /// Of our farm only; addresses of several hosts follow no template.
+    /// Of our own farm only.
     pub channels: u32,
+    /// Addresses over which our own farm spreads them.
+    hosts: u32,
 }
 
 impl Cameras {
@@ -186,7 +191,7 @@ impl Cameras {
             if !template.contains("{n}") {
                 bail!("--url wants rtsp://HOST:PORT/PATH/{{n}}, with {{n}} where the camera's number stands");
             }
-            return Ok(Self { farm: None, control: None, template: template.to_owned(), channels });
+            return Ok(Self { farm: None, control: None, template: template.to_owned(), channels, hosts: 1 });
         }
         let mut args: Vec<String> = ["simulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--json"]
             .iter()
@@ -196,15 +201,20 @@ impl Cameras {
         args.extend(["--channels".to_owned(), channels.to_string(), "--clip".to_owned(), clip.display().to_string()]);
         let mut farm = Child::start("the camera farm", &args)?;
         let line = farm.line(Duration::from_secs(30))?;
-        let (first, control) =
+        let (first, control, hosts) =
             farm_line(&line).with_context(|| format!("what the camera farm said is not understood: {line}"))?;
         let template = first.strip_suffix("/1").map(|f| format!("{f}/{{n}}")).context("the first camera is not 1")?;
-        Ok(Self { farm: Some(farm), control, template, channels })
+        Ok(Self { farm: Some(farm), control, template, channels, hosts })
     }
 
     /// Address of camera `n`, from 1.
     pub fn url(&self, n: u32) -> String {
-        self.template.replace("{n}", &n.to_string())
+        let url = self.template.replace("{n}", &n.to_string());
+        if self.hosts < 2 {
+            return url;
+        }
+        let host = n.saturating_sub(1) / self.channels.div_ceil(self.hosts).max(1);
+        url.replacen(&host_ip(0).to_string(), &host_ip(host).to_string(), 1)
     }
 
     pub fn usage(&self) -> Option<Usage> {
@@ -227,11 +237,12 @@ impl Cameras {
     }
 }
 
-/// First address and control address of the farm's line.
-fn farm_line(line: &str) -> Option<(String, Option<SocketAddr>)> {
+/// First address, control address and number of hosts of the farm's line.
+fn farm_line(line: &str) -> Option<(String, Option<SocketAddr>, u32)> {
     let first = line.split_whitespace().find(|w| w.starts_with("rtsp://"))?;
     let control = line.rsplit_once("commands on ").and_then(|(_, a)| a.trim().parse().ok());
-    Some((first.to_owned(), control))
+    let hosts = line.split_once(" on ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+    Some((first.to_owned(), control, hosts.unwrap_or(1)))
 }
 
 /// Loopback ports that are free now.
@@ -274,8 +285,8 @@ mod tests {
     #[test]
     fn the_farms_line_is_understood() {
         let line = "40 channels on 1 host: rtsp://127.0.0.1:41234/cam/1 to rtsp://127.0.0.1:41234/cam/40; commands on 127.0.0.1:8600";
-        let (first, control) = farm_line(line).unwrap();
-        assert_eq!((first.as_str(), control.unwrap().port()), ("rtsp://127.0.0.1:41234/cam/1", 8600));
+        let (first, control, hosts) = farm_line(line).unwrap();
+        assert_eq!((first.as_str(), control.unwrap().port(), hosts), ("rtsp://127.0.0.1:41234/cam/1", 8600, 1));
     }
 
     #[test]

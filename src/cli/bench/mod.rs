@@ -22,6 +22,7 @@ mod latency;
 pub mod measure;
 mod overload;
 mod patrol;
+mod readers;
 pub mod subscriber;
 mod whole;
 
@@ -109,6 +110,8 @@ enum Bench {
 pub enum Subject {
     /// A gateway that is fed with access units by the clock instead of by cameras
     Fed(gateway::FedArgs),
+    /// Sessions that are read: bare, by retina, or by the gateway
+    Read(readers::ReadArgs),
     /// Workers' looks without a gateway
     Looks(patrol::LooksArgs),
     /// Events into outbox and broker
@@ -141,6 +144,7 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
             child::end_with_parent();
             match subject {
                 Subject::Fed(args) => gateway::subject(&ctx, &args, path)?,
+                Subject::Read(args) => readers::subject(&ctx, &args)?,
                 Subject::Looks(args) => patrol::subject(&ctx, &args)?,
                 Subject::Events(args) => events::subject(&ctx, &args)?,
             }
