@@ -5,6 +5,8 @@
 
 #[path = "long/farm.rs"]
 mod farm_run;
+#[path = "support/district.rs"]
+mod district;
 mod support;
 #[path = "support/gateway.rs"]
 mod gateway;
@@ -242,4 +244,53 @@ fn a_hundred_channels() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn farm() {
     farm_run::run(is_long()).await;
+}
+
+/// A day of 6,314 channels before the schedule, in simulated time: bursts and hanging workers every hour, a power cut
+/// at four, and ten minutes of a model that takes a second at noon. tests/simulation.rs has ten minutes of the same.
+#[test]
+fn schedule_day() {
+    const HOUR: u64 = 3600;
+    if skipped() {
+        return;
+    }
+    let script = district::Script {
+        channels: 6314,
+        workers: 4,
+        seed: 24,
+        rare: 30,
+        never: 6,
+        large: 60,
+        focus: 60,
+        bursts: (0..24).map(|h| h * HOUR + 600).collect(),
+        stalls: (0..24).flat_map(|h| [h * HOUR + 1800, h * HOUR + 1802]).collect(),
+        power_cut: Some(4 * HOUR),
+        slow: Some((12 * HOUR, 12 * HOUR + 600)),
+        ..district::Script::default()
+    };
+    let mut d = district::District::new(script);
+    for hour in 0..24 {
+        let (mut missed, mut stretch) = (0, 1.0f32);
+        d.run((hour + 1) * HOUR, |d, s, told| {
+            let late = d.cameras.iter().filter(|c| s * 1000 - c.last > district::FLOOR_MS).count();
+            assert_eq!(told.missed, late, "health says what is, at {s} s");
+            // The first minute: nobody was looked at yet. Those without key frames are always missed.
+            let troubled = (12 * HOUR..12 * HOUR + 720).contains(&s);
+            assert!(troubled || told.late == 0 && told.missed <= 6, "at {s} s: {told:?}");
+            (missed, stretch) = (missed.max(told.missed), stretch.max(told.stretch));
+        });
+        let seen = d.measure();
+        println!(
+            "hour {hour:2}: {:.1} looks/s, workers used {:.3}, latest sample {} ms, oldest age {} ms, at most {missed} \
+             channels beyond their floor, floors stretched {stretch:.1}x at most",
+            seen.rate_hz(),
+            seen.utilisation(4),
+            seen.latest_ms,
+            seen.oldest_ms
+        );
+        assert!(seen.latest_ms <= 300 && seen.utilisation(4) >= 0.95, "{seen:?}");
+    }
+    let (drops, pending) = (d.schedule.drops(), d.schedule.pending() as u64);
+    assert_eq!(d.offered, d.taken + pending + drops.replaced + drops.expired + drops.unknown);
+    println!("{} offered, {} looks, {drops:?}, digest {:016x}", d.offered, d.taken, d.digest);
 }

@@ -8,8 +8,9 @@
 //! The deadline has a hard case: after a power cut all cameras of a street send their key frames in the same 200 ms,
 //! and with a deadline of 300 ms the workers would rest for three quarters of the time while most channels wait. To
 //! look at samples past their deadline would break the promise that a look is never late. With `recall` the workers
-//! use the time in another way: when nothing fresh waits, the channel that was looked at longest ago among those whose
-//! sample grew too old is handed out as a catch-up, to be decoded from its key frame to the present.
+//! use the time in another way: when nothing fresh waits, or only what was looked at far more lately, the channel that was
+//! looked at longest ago among those whose sample grew too old is handed out as a catch-up, to be decoded from its key
+//! frame to the present. Without misfortune that never happens: whoever is the oldest is taken as soon as it offers.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,7 +22,7 @@ use super::{
     lanes::{FOCUS_PART, Lanes},
     looks::Looks,
     meter::Meter,
-    order::{Classes, Key, Order, weight_within},
+    order::{Classes, Key, Order, Score, weight_within},
 };
 use crate::types::{ChannelId, Mono};
 
@@ -239,16 +240,28 @@ impl Schedule {
         self.lanes.fill(self.lane_per_s(), now);
         loop {
             let lane_first = self.lanes.len() > 0 && (self.patrol_ready == 0 || self.lanes.has_time());
-            let head = if lane_first { self.lanes.head() } else { self.order.head(now) };
-            let Some((_, _, index)) = head else { return self.recall(now) };
-            self.displace(index);
+            let head = match lane_first {
+                true => self.lanes.head().map(|key| (None, key)),
+                false => self.order.head(now).map(|(score, key)| (Some(score), key)),
+            };
+            let Some((score, (_, _, index))) = head else { return self.recall(None, now) };
             let (deadline_ms, recall) = (self.options.deadline_ms, self.options.recall);
-            let slot = self.slot(index)?;
-            let expired = slot.pending.as_ref().is_some_and(|s| now.since_ms(s.offered) > deadline_ms);
-            if expired && recall && slot.pending.as_ref().is_some_and(|s| s.tier == Tier::Patrol) {
+            let pending = self.slot(index).and_then(|s| s.pending.as_ref());
+            let expired = pending.is_some_and(|s| now.since_ms(s.offered) > deadline_ms);
+            let set_aside = expired && recall && pending.is_some_and(|s| s.tier == Tier::Patrol);
+            if !expired
+                && score.is_some()
+                && !self.stale.is_empty()
+                && let Some(recalled) = self.recall(score, now)
+            {
+                return Some(recalled);
+            }
+            self.displace(index);
+            if set_aside {
                 self.set_aside(index);
                 continue;
             }
+            let slot = self.slot(index)?;
             let Some(sample) = slot.pending.take() else { continue };
             self.pending -= 1;
             if expired {
@@ -439,14 +452,21 @@ impl Schedule {
         self.stale.insert(key);
     }
 
-    /// The channel looked at longest ago whose sample grew too old, to be looked at as it is now.
-    fn recall(&mut self, now: Mono) -> Option<Sample> {
+    /// The channel looked at longest ago whose sample grew too old, to be looked at as it is now; with `than` only if
+    /// it is far before that.
+    fn recall(&mut self, than: Option<Score>, now: Mono) -> Option<Sample> {
         loop {
-            let (_, _, index) = self.stale.first().copied()?;
+            let (last, _, index) = self.stale.first().copied()?;
+            let slot = self.slots.get(index)?.as_ref()?;
+            let outdated = slot.pending.as_ref().is_none_or(|s| now.since_ms(s.offered) > RECALL_MS);
+            let score = self.order.score(slot.classes.of(false), last, now);
+            if !outdated && than.is_some_and(|than| !score.is_far_above(than)) {
+                return None;
+            }
             self.displace(index);
             let Some(mut sample) = self.slot(index).and_then(|s| s.pending.take()) else { continue };
             self.pending -= 1;
-            if now.since_ms(sample.offered) > RECALL_MS {
+            if outdated {
                 self.drops[sample.tier as usize].expired += 1;
                 continue;
             }

@@ -77,7 +77,7 @@ pub struct Options {
     pub focus_share: f32,
     /// How many samples can be worked on at once.
     pub workers: usize,
-    /// When nothing fresh waits, hand out a channel whose sample grew too old as a catch-up. Only for workers that take
+    /// When nothing fresh waits, or only what was looked at far more lately, hand out a channel whose sample grew too old as a catch-up. Only for workers that take
     /// the units of a catch-up from the pre-roll: such a sample has no data.
     pub recall: bool,
 }

@@ -30,6 +30,19 @@ const FLOORS: usize = 16;
 /// The place of a channel in its class: time of the last look, then the order of arrival.
 pub(super) type Key = (Mono, u64, usize);
 
+/// Weight x age, or, once its floor is in danger, the share of the floor that has passed, before all others.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Score(f64);
+
+impl Score {
+    /// Greater by more than half.
+    pub fn is_far_above(self, other: Score) -> bool {
+        let above = |score: f64| if score >= BEFORE_ALL { score - BEFORE_ALL } else { score };
+        let same = (self.0 >= BEFORE_ALL) == (other.0 >= BEFORE_ALL);
+        if same { above(self.0) > 1.5 * above(other.0) } else { self.0 > other.0 }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Order {
     classes: Vec<Class>,
@@ -112,19 +125,22 @@ impl Order {
         self.classes.iter_mut().for_each(|c| c.stretch(stretch));
     }
 
-    /// The first of the class whose first has the greatest weighted age; ties go to the one that was ready first.
-    pub fn head(&self, now: Mono) -> Option<Key> {
-        let mut best: Option<(f64, Key)> = None;
+    /// The first of the class whose first has the greatest score; ties go to the one that was ready first.
+    pub fn head(&self, now: Mono) -> Option<(Score, Key)> {
+        let mut best: Option<(Score, Key)> = None;
         for class in &self.classes {
             let Some(key) = class.ready.first() else { continue };
-            let age = now.since_ms(key.0) as f64;
-            let score =
-                if age >= class.urgent_ms { BEFORE_ALL + age * class.per_floor * 1e6 } else { class.weight * age };
+            let score = class.score(key.0, now);
             if best.is_none_or(|(most, first)| score > most || (score == most && key.1 < first.1)) {
                 best = Some((score, *key));
             }
         }
-        best.map(|(_, key)| key)
+        best
+    }
+
+    /// What a channel of this class would have that was last looked at then.
+    pub fn score(&self, class: usize, last: Mono, now: Mono) -> Score {
+        self.classes.get(class).map_or(Score(0.0), |c| c.score(last, now))
     }
 
     pub fn insert(&mut self, class: usize, key: Key) {
@@ -150,6 +166,11 @@ impl Order {
 }
 
 impl Class {
+    fn score(&self, last: Mono, now: Mono) -> Score {
+        let age = now.since_ms(last) as f64;
+        Score(if age >= self.urgent_ms { BEFORE_ALL + age * self.per_floor * 1e6 } else { self.weight * age })
+    }
+
     fn stretch(&mut self, stretch: f64) {
         if self.floor_ms > 0 {
             let floor = self.floor_ms as f64 * (stretch / self.base_weight).max(1.0);
