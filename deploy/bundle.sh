@@ -78,7 +78,7 @@ main() {
     cp -a "$(readlink -f "$CACHE/onnxruntime/libonnxruntime.so")" "$TREE/lib/"
     cp "$CACHE"/models/*.onnx models/README.md "$TREE/models/"
     [[ ! -d config ]] || cp -r config/. "$TREE/config/"
-    cp deploy/{install.sh,skyeye.service,skyeye.toml,prometheus.yml,README.md} LICENSE "$TREE/"
+    cp deploy/{install.sh,skyeye.service,skyeye.toml,prometheus.yml,prometheus-alerts.yml,grafana-dashboard.json,README.md} LICENSE "$TREE/"
     if [[ ${BUNDLE_FOOTAGE:-0} == 1 ]]; then
         mkdir -p "$TREE/footage"
         cp "$CACHE"/footage/*.* "$TREE/footage/"

@@ -109,7 +109,9 @@ install_files() {
     # The manifest is inside the program; models of the site's own stand in models/local.toml, which nobody touches here.
     place 0644 "$LICENCE" "$DOCUMENTS/LICENSE"
     place 0644 "$FILES/README.md" "$DOCUMENTS/README.md"
-    place 0644 "$FILES/prometheus.yml" "$DOCUMENTS/prometheus.yml"
+    for f in prometheus.yml prometheus-alerts.yml grafana-dashboard.json; do
+        place 0644 "$FILES/$f" "$DOCUMENTS/$f"
+    done
     [[ ! -f $REFERENCE/skyeye.toml ]] || place 0644 "$REFERENCE/skyeye.toml" "$DOCUMENTS/skyeye.toml"
     if [[ ! -f $CONFIG/skyeye.toml ]]; then
         install -m 0640 -g skyeye "$FILES/skyeye.toml" "$CONFIG/skyeye.toml"

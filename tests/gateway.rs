@@ -23,6 +23,7 @@ use mqtt::Subscriber;
 use scenario::{desk, everything, farm, until, wait_for};
 use serde_json::Value;
 use skyeye::simulate::AuthScheme;
+use skyeye::telemetry::names::{Kind, TABLE};
 use skyeye::types::Secret;
 use support::gst_server::{Clips, GstServer};
 
@@ -284,6 +285,105 @@ async fn sigterm_ends_everything_in_order() {
     let ends: BTreeSet<_> = stories.values().flat_map(|s| s.ends.clone()).collect();
     assert!(ends.contains("reconfigured") && !ends.contains("interrupted"), "{ends:?}");
     println!("stopped in {took:?}; {} events, ends {ends:?}", stories.len());
+    drop(gateway);
+    farm.shutdown().await;
+}
+
+/// Series of `/metrics` with these words in their line, as (line, value).
+fn series<'a>(text: &'a str, name: &str) -> Vec<(&'a str, f64)> {
+    text.lines()
+        .filter(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with([' ', '{'])))
+        .map(|l| (l, l.rsplit(' ').next().unwrap().parse().unwrap()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_the_box_tells_of_itself_is_named_and_true() {
+    let Some((infer, farm, rest)) = two_cameras().await else { return };
+    let mut gateway = start(&infer, &rest);
+    let first = tokio::task::block_in_place(|| gateway.scrape());
+    let published = || tokio::task::block_in_place(|| gateway.scrape());
+    until("an event that the broker has", 60, || {
+        series(&published(), "skyeye_publish_age_seconds_count").iter().any(|(_, n)| *n >= 1.0)
+    })
+    .await;
+    let text = published();
+
+    // Everything that can be there is there from the first moment, with kind and help, and nothing without them.
+    for (scrape, when) in [(&first, "at the start"), (&text, "after some looks")] {
+        for metric in TABLE.iter().filter(|m| m.is_always_there()) {
+            let head = format!("# HELP {0} {1}\n# TYPE {0} {2}\n", metric.name, metric.help, metric.kind.as_str());
+            assert!(scrape.contains(&head), "{when}: no\n{head}");
+            let sample =
+                if metric.kind == Kind::Histogram { format!("{}_count", metric.name) } else { metric.name.into() };
+            assert!(!series(scrape, &sample).is_empty(), "{when}: {sample} has no series");
+        }
+    }
+    for line in text.lines().filter(|l| l.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(TABLE.iter().any(|m| m.name == name), "{name} is not in the table");
+    }
+
+    // Each stage has measured what went by; buckets rise to the count.
+    for stage in ["schedule_age", "decode_age", "infer_age", "rule_age", "outbox_age", "publish_age"]
+        .into_iter()
+        .chain([
+            "decode",
+            "infer_letterbox",
+            "infer_run",
+            "infer_postprocess",
+            "rule",
+            "evidence_jpeg",
+            "outbox_commit",
+        ])
+        .chain(["node_look"])
+    {
+        let name = format!("skyeye_{stage}_seconds");
+        let counted: f64 = series(&text, &format!("{name}_count")).iter().map(|(_, n)| n).sum();
+        assert!(counted >= 1.0, "{name} has counted nothing");
+        let buckets = series(&text, &format!("{name}_bucket"));
+        let top: f64 = buckets.iter().filter(|(l, _)| l.contains("le=\"+Inf\"")).map(|(_, n)| n).sum();
+        assert_eq!(top, counted, "{name}");
+        for pair in buckets.windows(2).filter(|p| !p[0].0.contains("+Inf")) {
+            assert!(pair[0].1 <= pair[1].1, "{} falls to {}", pair[0].0, pair[1].0);
+        }
+    }
+    for (name, least) in [
+        ("skyeye_publish_connected", 1.0),
+        ("skyeye_node_workers", 1.0),
+        ("skyeye_node_memory_bytes", 1e6),
+        ("skyeye_node_files", 10.0),
+        ("skyeye_media_ring_bytes", 1.0),
+        ("skyeye_media_ring_bound_bytes", 1e6),
+        ("skyeye_outbox_bound_bytes", 1e6),
+    ] {
+        let value = series(&text, name)[0].1;
+        assert!(value >= least, "{name} is {value}");
+    }
+
+    // The console's overview says the same.
+    let shown = wait_for("an overview with looks in it", 40, || {
+        let shown = tokio::task::block_in_place(|| gateway.get("/api/v1/box"));
+        (shown["look_interval_s"].is_number() && shown["history"]["patrol"].as_array().is_some_and(|h| h.len() >= 2))
+            .then_some(shown)
+    })
+    .await;
+    assert_eq!(
+        (&shown["watched"], &shown["looked_at"], &shown["channels"]["running"]),
+        (&2.into(), &2.into(), &2.into())
+    );
+    let stages: Vec<_> = shown["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["schedule", "decode", "infer", "rule", "outbox", "publish"]);
+    for stage in shown["stages"].as_array().unwrap() {
+        assert!(stage["age_p50_ms"].as_f64() <= stage["age_p99_ms"].as_f64(), "{stage}");
+    }
+    assert!(shown["stages"][2]["age_p99_ms"].is_number() && shown["stages"][2]["service_ms"].is_number(), "{shown}");
+    assert_eq!(shown["broker"]["connected"], true);
+    assert!(shown["engine"]["decoders"]["h264"].is_string(), "{}", shown["engine"]);
+    let history = shown["history"].as_object().unwrap();
+    let lengths: BTreeSet<_> = history.values().filter_map(|c| c.as_array().map(Vec::len)).collect();
+    assert_eq!(lengths.len(), 1, "all curves are of one length: {history:?}");
+    println!("{} series, {} lines; {}", TABLE.len(), text.lines().count(), shown["stages"]);
     drop(gateway);
     farm.shutdown().await;
 }

@@ -49,7 +49,9 @@ fn read(expr: &str) -> Result<Vec<&'static Metric>, String> {
                 '[' => {
                     let range = &rest[1..rest.find(end(c)).unwrap()];
                     let good = range == "$__rate_interval"
-                        || (range.len() > 1 && range[..range.len() - 1].parse::<u32>().is_ok() && range.ends_with(['s', 'm', 'h']));
+                        || (range.len() > 1
+                            && range[..range.len() - 1].parse::<u32>().is_ok()
+                            && range.ends_with(['s', 'm', 'h']));
                     if !good {
                         return Err(format!("the range [{range}] is none"));
                     }
@@ -186,13 +188,18 @@ fn the_dashboard_shows_metrics_that_exist() {
             }
             let legend = target["legendFormat"].as_str().unwrap();
             for label in legend.split("{{").skip(1).map(|l| l.split("}}").next().unwrap()) {
-                assert!(expr.contains(&format!("by ({label}")) || expr.contains(&format!(", {label}")), "{title}: {legend}");
+                assert!(
+                    expr.contains(&format!("by ({label}")) || expr.contains(&format!(", {label}")),
+                    "{title}: {legend}"
+                );
             }
             shown.extend(metrics.iter().map(|m| m.name));
         }
     }
     // What the box is judged by must not fall off the page.
-    for name in ["age_seconds", "skyeye_schedule_dropped", "skyeye_schedule_floors", "skyeye_outbox_bytes", "skyeye_node_cpu"] {
+    for name in
+        ["age_seconds", "skyeye_schedule_dropped", "skyeye_schedule_floors", "skyeye_outbox_bytes", "skyeye_node_cpu"]
+    {
         assert!(shown.iter().any(|m| m.contains(name)), "nothing shows {name}");
     }
 }
@@ -214,19 +221,31 @@ fn every_alert_rule_is_whole_and_asks_for_metrics_that_exist() {
         };
         let expr = field("        expr");
         // Not quoted, so it must not hold what YAML would take for something else.
-        assert!(!expr.contains(": ") && !expr.contains(" #") && !expr.starts_with(['"', '{', '[', '&', '*']), "{name}: {expr}");
+        assert!(
+            !expr.contains(": ") && !expr.contains(" #") && !expr.starts_with(['"', '{', '[', '&', '*']),
+            "{name}: {expr}"
+        );
         let metrics = read(&expr).unwrap_or_else(|e| panic!("{name}: {e}: {expr}"));
         assert!(!metrics.is_empty() || expr.starts_with("up{"), "{name}");
         assert!(["critical", "warning", "info"].contains(&field("          severity").as_str()), "{name}");
         for key in ["          summary", "          description"] {
             let value = field(key);
-            let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or_else(|| panic!("{name}: {value}"));
-            assert!(!inner.contains('"') && inner.matches("{{").count() == inner.matches("}}").count(), "{name}: {value}");
+            let inner =
+                value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or_else(|| panic!("{name}: {value}"));
+            assert!(
+                !inner.contains('"') && inner.matches("{{").count() == inner.matches("}}").count(),
+                "{name}: {value}"
+            );
             for label in inner.split("$labels.").skip(1) {
                 let label: String = label.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 // An aggregation keeps only what it groups by.
-                let kept = !expr.contains("sum") || expr.contains(&format!("({label}")) || expr.contains(&format!(", {label}"));
-                assert!(kept && (label == "instance" || metrics.iter().all(|m| label_names(m).contains(label.as_str()))), "{name}: {label}");
+                let kept = !expr.contains("sum")
+                    || expr.contains(&format!("({label}"))
+                    || expr.contains(&format!(", {label}"));
+                assert!(
+                    kept && (label == "instance" || metrics.iter().all(|m| label_names(m).contains(label.as_str()))),
+                    "{name}: {label}"
+                );
             }
         }
         for line in rule.lines().skip(1).filter(|l| !l.is_empty()) {

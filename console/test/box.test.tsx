@@ -33,8 +33,7 @@ function boxJson(part: Record<string, unknown> = {}): Record<string, unknown> {
       count: 100,
       age_p50_ms: 10 + 10 * i,
       age_p99_ms: 60 + 10 * i,
-      service_p50_ms: i,
-      service_p99_ms: i,
+      service_ms: i,
     })),
     drops: [],
     channels: { running: 312 },
@@ -84,7 +83,7 @@ describe('the answer', () => {
       degraded: [7, '', 'x'.repeat(900)],
     });
     expect([b.load.cores, b.load.workersBusy, b.load.looksPerS]).toEqual([1, 0, 0]);
-    expect(b.stages).toEqual([{ stage: 'infer', count: 0, ageP50: null, ageP99: null, serviceP50: null, serviceP99: null }]);
+    expect(b.stages).toEqual([{ stage: 'infer', count: 0, ageP50: null, ageP99: null, serviceMs: null }]);
     expect(b.budgets).toEqual([{ name: 'disk', unit: 'ratio', used: 0, bound: 0 }]);
     expect([b.floors.latest.map((l) => l.name), b.floors.stretch]).toEqual([['c1'], 1]);
     expect(b.channels).toEqual({ running: 1 });
@@ -112,6 +111,7 @@ describe('the sentence on top', () => {
     ['busy', 'late', { floors: { late: 0, stretch: 2.4 } }],
     ['busy', 'expired', { drops: [{ stage: 'schedule', reason: 'expired', last_minute: 2, total: 9 }] }],
     ['busy', 'old', { stages: [{ stage: 'infer', count: 9, age_p99_ms: 900 }] }],
+    ['busy', 'crowded', { load: { ...(boxJson().load as object), machine_busy: 0.99, process_cores: 0.4 } }],
     ['busy', 'focus', { focus: { in_use: 1, wanted: 3 } }],
     ['busy', 'away', { channels: { running: 3, offline: 1 } }],
   ] as const)('is %s and says %s', (mood, point, part) => {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::BrokerKind,
+    decode,
     node::{Inner, tick},
     telemetry::{Counts, Metrics, process::Usage, stage::TIERS},
     types::{ChannelState, Mono},
@@ -37,11 +38,15 @@ const NAMED: usize = 20;
 /// How far back "now" reaches.
 const NOW_MS: u64 = 10_000;
 
-/// Stages, their histogram of ages and those of their own time.
+/// Stages, their histogram of ages, and those of the parts of their own time.
 const STAGES: [(&str, &str, &[&str]); 6] = [
     ("schedule", "skyeye_schedule_age_seconds", &[]),
     ("decode", "skyeye_decode_age_seconds", &["skyeye_decode_seconds"]),
-    ("infer", "skyeye_infer_age_seconds", &["skyeye_infer_run_seconds"]),
+    (
+        "infer",
+        "skyeye_infer_age_seconds",
+        &["skyeye_infer_run_seconds", "skyeye_infer_letterbox_seconds", "skyeye_infer_postprocess_seconds"],
+    ),
     ("rule", "skyeye_rule_age_seconds", &["skyeye_rule_seconds"]),
     ("outbox", "skyeye_outbox_age_seconds", &["skyeye_outbox_commit_seconds"]),
     ("publish", "skyeye_publish_age_seconds", &[]),
@@ -71,7 +76,7 @@ const DROPS: [(&str, &str, Result<&str, &str>); 15] = [
 struct Reading {
     at: Mono,
     ages: Vec<Counts>,
-    services: Vec<Counts>,
+    services: Vec<Vec<Counts>>,
     looks: [u64; 3],
     look_seconds: [f64; 3],
     drops: BTreeMap<(&'static str, String), u64>,
@@ -95,15 +100,11 @@ impl Reading {
                 }
             }
         }
-        let summed = |names: &[&str]| {
-            let mut sum = Counts::default();
-            names.iter().for_each(|n| sum.add(&metrics.histogram(n, &[])));
-            sum
-        };
+        let parts = |names: &[&str]| names.iter().map(|n| metrics.histogram(n, &[])).collect();
         Self {
             at,
             ages: STAGES.iter().map(|(_, age, _)| metrics.histogram(age, &[])).collect(),
-            services: STAGES.iter().map(|(_, _, services)| summed(services)).collect(),
+            services: STAGES.iter().map(|(_, _, services)| parts(services)).collect(),
             looks: TIERS.map(|tier| metrics.count("skyeye_node_looks_total", &[("tier", tier)])),
             look_seconds: TIERS.map(|tier| metrics.histogram("skyeye_node_look_seconds", &[("tier", tier)]).sum),
             drops,
@@ -177,21 +178,22 @@ impl Memory {
 
     fn stages(&self, now: &Reading) -> Vec<StageView> {
         let before = self.readings.front().unwrap_or(now);
-        let pairs = |of: fn(&Reading) -> &Vec<Counts>, n: usize| {
-            of(now).get(n).zip(of(before).get(n)).map(|(a, b)| a.since(b)).unwrap_or_default()
-        };
+        let since = |a: Option<&Counts>, b: Option<&Counts>| a.zip(b).map(|(a, b)| a.since(b)).unwrap_or_default();
         STAGES
             .iter()
             .enumerate()
-            .map(|(n, (stage, _, _))| {
-                let (age, service) = (pairs(|r| &r.ages, n), pairs(|r| &r.services, n));
+            .map(|(n, (stage, _, parts))| {
+                let age = since(now.ages.get(n), before.ages.get(n));
+                let part = |r: &'_ Reading, at: usize| r.services.get(n).and_then(|s| s.get(at)).cloned();
+                let means = (0..parts.len())
+                    .filter_map(|at| since(part(now, at).as_ref(), part(before, at).as_ref()).mean())
+                    .reduce(|a, b| a + b);
                 StageView {
                     stage,
                     count: age.count(),
                     age_p50_ms: ms(age.quantile(0.5)),
                     age_p99_ms: ms(age.quantile(0.99)),
-                    service_p50_ms: ms(service.quantile(0.5)),
-                    service_p99_ms: ms(service.quantile(0.99)),
+                    service_ms: ms(means),
                 }
             })
             .collect()
@@ -244,6 +246,7 @@ fn rounded(value: f32) -> f32 {
 pub async fn breathe(inner: Arc<Inner>, stop: CancellationToken) {
     let mut memory = Memory::default();
     let mut usage = Usage::default();
+    let mut decoders = BTreeMap::new();
     let (mut read_at, mut rates_at) = (None::<Mono>, inner.clock.mono());
     let mut tick = tokio::time::interval(TICK);
     while tick::next(&mut tick, &stop).await {
@@ -253,6 +256,14 @@ pub async fn breathe(inner: Arc<Inner>, stop: CancellationToken) {
             usage = tokio::task::spawn_blocking(Usage::read).await.unwrap_or(usage);
             usage.tell();
             read_at = Some(now);
+            if decoders.is_empty() {
+                // The first to ask has the elements probed.
+                let choice = inner.config.load().decode.element;
+                let asked = tokio::task::spawn_blocking(move || decode::decoders(choice)).await;
+                if let Ok(Ok(found)) = asked {
+                    decoders = found.iter().map(|d| (d.codec.as_str().to_owned(), d.element.to_owned())).collect();
+                }
+            }
         }
         let reading = Reading::of(&inner.metrics, inner.queue.capacity().utilisation, usage, now);
         memory.take(&reading);
@@ -260,14 +271,14 @@ pub async fn breathe(inner: Arc<Inner>, stop: CancellationToken) {
         if record {
             rates_at = now;
         }
-        let view = view(&inner, &memory, &reading, record);
+        let view = view(&inner, &memory, &reading, &decoders, record);
         gauges(&view);
         inner.breath.store(Arc::new(view));
     }
 }
 
 /// Puts it all together. `record`: also record the channels' rates.
-fn view(inner: &Inner, memory: &Memory, now: &Reading, record: bool) -> BoxView {
+fn view(inner: &Inner, memory: &Memory, now: &Reading, decoders: &BTreeMap<String, String>, record: bool) -> BoxView {
     let config = inner.config.load();
     let metrics = &inner.metrics;
     let recent = memory.before(now.at, NOW_MS).unwrap_or(now);
@@ -340,6 +351,7 @@ fn view(inner: &Inner, memory: &Memory, now: &Reading, record: bool) -> BoxView 
         focus: FocusView {
             in_use: metrics.gauge("skyeye_schedule_focus_channels", &[]) as u32,
             wanted: metrics.gauge("skyeye_schedule_focus_wanted_channels", &[]) as u32,
+            budget: metrics.gauge("skyeye_schedule_focus_budget_channels", &[]) as u32,
             share: rounded(capacity.focus_utilisation),
             share_bound: config.schedule.focus_share,
         },
@@ -368,7 +380,7 @@ fn view(inner: &Inner, memory: &Memory, now: &Reading, record: bool) -> BoxView 
         engine: EngineView {
             model: config.infer.model.to_string(),
             provider: format!("{:?}", config.infer.provider).to_ascii_lowercase(),
-            decoders: BTreeMap::new(),
+            decoders: decoders.clone(),
         },
         degraded: inner.node_payload().degraded,
         history: memory.history.clone(),
@@ -409,6 +421,8 @@ mod tests {
                     metrics::histogram!("skyeye_node_look_seconds", "tier" => "patrol").record(0.05);
                     let age = if s < 60 { 2.0 } else { 0.06 };
                     metrics::histogram!("skyeye_infer_age_seconds", "tier" => "patrol").record(age);
+                    metrics::histogram!("skyeye_infer_run_seconds").record(0.03);
+                    metrics::histogram!("skyeye_infer_letterbox_seconds").record(0.01);
                 }
                 metrics::counter!("skyeye_schedule_dropped_samples_total", "tier" => "patrol", "reason" => "expired")
                     .increment(1);
@@ -424,7 +438,8 @@ mod tests {
         let stages = memory.stages(&now);
         assert_eq!(stages[2].stage, "infer");
         assert!(stages[2].age_p99_ms.is_some_and(|ms| (50.0..=75.0).contains(&ms)), "the last minute only: {stages:?}");
-        assert_eq!(stages[5].age_p99_ms, None);
+        assert!(stages[2].service_ms.is_some_and(|ms| (ms - 40.0).abs() < 0.1), "the parts together: {stages:?}");
+        assert_eq!((stages[5].age_p99_ms, stages[5].service_ms), (None, None));
         let drops = memory.drops(&now);
         assert_eq!((drops.len(), drops[0].stage, drops[0].reason.as_str()), (1, "schedule", "expired"));
         assert_eq!(drops[0].total, 1200);

@@ -35,8 +35,7 @@ pub async fn deal(inner: Arc<Inner>, stop: CancellationToken) {
         let budget_us = capacity.workers as f64 * f64::from(config.schedule.focus_share) * 1e6;
         let look_us = f64::from(capacity.service_us[Tier::Focus as usize]);
         let report = dealer.deal(&inner.watches.all(), budget_us, look_us, inner.clock.mono());
-        metrics::gauge!("skyeye_schedule_focus_channels").set(report.granted as f64);
-        metrics::gauge!("skyeye_schedule_focus_wanted_channels").set(report.wanting as f64);
+        report.record();
         inner.set_degraded("focus", dealer.sentence(&report, inner.clock.mono()));
         metrics::gauge!("skyeye_node_kept_decoders").set(inner.streams.kept() as f64);
     }

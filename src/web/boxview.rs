@@ -81,8 +81,8 @@ pub struct StageView {
     pub count: u64,
     pub age_p50_ms: Option<f32>,
     pub age_p99_ms: Option<f32>,
-    pub service_p50_ms: Option<f32>,
-    pub service_p99_ms: Option<f32>,
+    /// Mean of the stage's own time, all its parts together.
+    pub service_ms: Option<f32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -126,6 +126,8 @@ pub struct LateView {
 pub struct FocusView {
     pub in_use: u32,
     pub wanted: u32,
+    /// How many the box can carry at the rates that are wanted; 0 while none is wanted.
+    pub budget: u32,
     /// Share of the workers' time that focus and catch-up take, and may take, 0 to 1.
     pub share: f32,
     pub share_bound: f32,

@@ -367,8 +367,8 @@ impl Gateway {
         self.get(&format!("/api/v1/channels/{channel}"))["health"].clone()
     }
 
-    /// Sum of a counter or gauge of `/metrics` over its labels; those with `part` in the line.
-    pub fn metric(&self, name: &str, part: &str) -> f64 {
+    /// What Prometheus gets.
+    pub fn scrape(&self) -> String {
         let token = std::fs::read_to_string(self.path("data/metrics-token")).unwrap();
         let mut response = agent()
             .get(self.url("/metrics"))
@@ -377,7 +377,13 @@ impl Gateway {
             .unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         assert_eq!(response.status(), 200, "{text}");
-        text.lines()
+        text
+    }
+
+    /// Sum of a counter or gauge of `/metrics` over its labels; those with `part` in the line.
+    pub fn metric(&self, name: &str, part: &str) -> f64 {
+        self.scrape()
+            .lines()
             .filter(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with([' ', '{'])) && l.contains(part))
             .map(|l| l.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
             .fold(0.0, |sum, value| sum + value)

@@ -34,8 +34,7 @@ export interface BoxStage {
   count: number;
   ageP50: number | null;
   ageP99: number | null;
-  serviceP50: number | null;
-  serviceP99: number | null;
+  serviceMs: number | null;
 }
 export interface BoxDrop {
   stage: string;
@@ -78,7 +77,7 @@ export interface Box {
   channels: Partial<Record<ChannelState, number>>;
   activity: Partial<Record<ActivityState, number>>;
   floors: { needed: number; available: number; stretch: number; late: number; silent: number; latest: LateChannel[] };
-  focus: { inUse: number; wanted: number; share: number; shareBound: number };
+  focus: { inUse: number; wanted: number; budget: number; share: number; shareBound: number };
   budgets: BoxBudget[];
   broker: { kind: string; connected: boolean; inflight: number; waiting: number };
   engine: { model: string; provider: string; decoders: [string, string][] };
@@ -150,8 +149,7 @@ export function readBox(v: unknown): Box | null {
           count: num(s.count),
           ageP50: opt(s.age_p50_ms),
           ageP99: opt(s.age_p99_ms),
-          serviceP50: opt(s.service_p50_ms),
-          serviceP99: opt(s.service_p99_ms),
+          serviceMs: opt(s.service_ms),
         }
       );
     }),
@@ -185,6 +183,7 @@ export function readBox(v: unknown): Box | null {
     focus: {
       inUse: num(focus.in_use),
       wanted: num(focus.wanted),
+      budget: num(focus.budget),
       share: num(focus.share),
       shareBound: num(focus.share_bound),
     },

@@ -28,6 +28,7 @@ export type Point =
   | 'late'
   | 'expired'
   | 'old'
+  | 'crowded'
   | 'files'
   | 'focus'
   | 'away';
@@ -60,6 +61,7 @@ export function verdict(box: Box): Verdict {
   say(box.floors.late > 0 || box.floors.stretch > 1.05, 'late');
   say(lost(box, 'schedule', 'expired') > 0, 'expired');
   say((lookAge(box) ?? 0) > LATE_MS, 'old');
+  say(box.load.machineBusy >= 0.95 && box.load.processCores < box.load.cores / 2, 'crowded');
   say(box.focus.wanted > box.focus.inUse, 'focus');
   say(away(box) > 0, 'away');
   return { mood: bad > 0 ? 'bad' : points.length > 0 ? 'busy' : 'good', points };

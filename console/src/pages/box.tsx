@@ -234,7 +234,7 @@ function Ages({ box }: { box: Box }) {
                 </td>
                 <td className="right num">{msText(t, s.ageP50)}</td>
                 <td className="right num">{msText(t, s.ageP99)}</td>
-                <td className="right num dim">{msText(t, s.serviceP50)}</td>
+                <td className="right num dim">{msText(t, s.serviceMs)}</td>
               </tr>
             ))}
           </tbody>
@@ -275,7 +275,7 @@ function Tiers({ box }: { box: Box }) {
         </tbody>
       </table>
       <p className="dim num">
-        {t('box.focusUse', { inUse: focus.inUse, wanted: focus.wanted, share: percent(focus.share), bound: percent(focus.shareBound) })}
+        {t('box.focusUse', { inUse: focus.inUse, wanted: focus.wanted, budget: focus.budget, share: percent(focus.share), bound: percent(focus.shareBound) })}
       </p>
     </section>
   );
