@@ -6,8 +6,12 @@ mod support;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use skyeye::config::Provider;
 use skyeye::decode::{self, DecodeLimits, KeyDecoder, file};
-use skyeye::infer::{Detector, DetectorOptions, InferError, Manifest, ModelInfo, Runtime};
+use skyeye::infer::{
+    BatchOptions, Batcher, Detect, Detector, DetectorOptions, InferError, Manifest, ModelInfo, OrtDevice, Runtime,
+    batch,
+};
 use skyeye::types::{AccessUnit, BBox, ChannelId, Detection, Frame, Mono, Wall};
 
 /// One key frame each so many frames: 16 frames of the 795.
@@ -144,6 +148,81 @@ fn efficientdet_finds_the_pedestrians() {
     let Some(model) = cached("efficientdet-lite0") else { return };
     let (recall, precision) = persons(&model, &runtime, &frames, &truth);
     assert!(recall >= 0.80 && precision >= 0.85, "recall {recall:.3}, precision {precision:.3}");
+}
+
+#[test]
+fn int8_finds_the_pedestrians_as_float_does() {
+    let (Some(runtime), Some(frames), Some(truth)) = (runtime(), pedestrians(), ground_truth()) else { return };
+    let (Some(float), Some(int8)) = (cached("efficientdet-lite0"), cached("efficientdet-lite0-int8")) else { return };
+    let (recall, precision) = persons(&int8, &runtime, &frames, &truth);
+    let (float_recall, float_precision) = persons(&float, &runtime, &frames, &truth);
+    // Sixteen pictures: one box more or less is a hundredth. `skyeye bench accuracy` judges by all of the film.
+    assert!((recall - float_recall).abs() < 0.04, "recall {recall:.3} for {float_recall:.3}");
+    assert!((precision - float_precision).abs() < 0.04, "precision {precision:.3} for {float_precision:.3}");
+}
+
+#[test]
+fn a_shared_device_finds_what_a_detector_of_ones_own_finds() {
+    let (Some(runtime), Some(model), Some(frames)) = (runtime(), yolox(), pedestrians()) else { return };
+    let options = DetectorOptions::default();
+    let mut own = Detector::open(&runtime, &model, &options).unwrap();
+    let wanted: Vec<Vec<Detection>> = frames.iter().map(|(_, f)| own.detect(f).unwrap()).collect();
+    let of = model.clone();
+    // The processor as the device; the model takes one picture at a time, the batches are the batcher's.
+    let device = move || Ok(Box::new(OrtDevice::open(&runtime, &of, &options, 4)?) as Box<dyn batch::Device>);
+    let batcher = Batcher::start("yolox-nano", BatchOptions::default(), Box::new(device)).unwrap();
+    let mut parts: [Vec<_>; 3] = Default::default();
+    for (at, ((_, frame), wanted)) in frames.into_iter().zip(wanted).enumerate() {
+        parts[at % 3].push((frame, wanted));
+    }
+    std::thread::scope(|scope| {
+        for part in parts {
+            let mut client = batcher.client(&model, &options);
+            scope.spawn(move || {
+                for (frame, wanted) in part {
+                    assert_eq!(client.detect(&frame).unwrap(), wanted);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_provider_or_another_library_is_refused_with_what_to_do() {
+    let (Some(library), Some(runtime)) = (support::onnxruntime(), runtime()) else { return };
+    assert!(Runtime::load(&library).is_ok(), "the same once more");
+    // Only the processor's build is fetched by default.
+    for provider in [Provider::Openvino, Provider::Cuda, Provider::Tensorrt] {
+        let error = runtime.clone().on(provider).err().unwrap().to_string();
+        assert!(
+            error.contains("provider = ") && error.contains("not there") && error.contains("[infer] runtime"),
+            "{error}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("libonnxruntime.so");
+    std::fs::copy(&library, &other).unwrap();
+    let error = Runtime::load(&other).err().unwrap().to_string();
+    assert!(error.contains("next start"), "{error}");
+}
+
+/// With OpenVINO's build in SKYEYE_OPENVINO (a libonnxruntime.so that `deploy/setup.sh openvino` brought).
+#[test]
+fn openvino_finds_the_pedestrians() {
+    let library = std::env::var_os("SKYEYE_OPENVINO")
+        .map_or_else(|| support::root().join(".cache/onnxruntime-openvino/libonnxruntime.so"), PathBuf::from);
+    if !library.exists() {
+        return println!("skipped: {} is not there", library.display());
+    }
+    let (Some(model), Some(frames), Some(truth)) = (yolox(), pedestrians(), ground_truth()) else { return };
+    let runtime = match Runtime::load(&library) {
+        Ok(runtime) => runtime.on(Provider::Openvino).unwrap(),
+        // A process can load one library, and another test of this process was first.
+        Err(InferError::OtherRuntime { .. }) => return println!("skipped: the other library is loaded; run it alone"),
+        Err(e) => panic!("{e}"),
+    };
+    let (recall, precision) = persons(&model, &runtime, &frames, &truth);
+    assert!(recall >= 0.87 && precision >= 0.75, "recall {recall:.3}, precision {precision:.3}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn models(paths: &ModelPaths, args: &[&str]) -> u8 {
 
 fn paths(dir: &Path) -> ModelPaths {
     let runtime = support::onnxruntime().unwrap_or_else(|| PathBuf::from("/nonexistent/libonnxruntime.so"));
-    ModelPaths { models_dir: dir.join("models"), manifest: None, runtime }
+    ModelPaths { models_dir: dir.join("models"), manifest: None, runtime, provider: Default::default() }
 }
 
 fn names(dir: &Path) -> Vec<String> {

@@ -103,6 +103,14 @@ fn warnings(config: &config::Config) -> Vec<String> {
             config.infer.runtime.display()
         ));
     }
+    if let Some(reason) = infer::provider::missing(config.infer.provider, &config.infer.runtime) {
+        warnings.push(format!("infer.provider: nothing will be detected: {reason}"));
+    } else if infer::provider::batches(config.infer.provider) {
+        warnings.push(format!(
+            "infer.provider: \"{}\" is untested; `skyeye models check` says whether it works here",
+            infer::provider::name(config.infer.provider)
+        ));
+    }
     let watched = |c: &config::Channel| config.rules_of(c).next().is_some();
     let idle: Vec<_> = config.channel.iter().filter(|c| c.enabled && !watched(c)).map(|c| c.id.as_str()).collect();
     if !idle.is_empty() {

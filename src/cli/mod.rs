@@ -181,7 +181,8 @@ fn load(path: &Path) -> Result<Config, Exit> {
 /// Where models lie. Without a configuration file the defaults hold: models are set up before anything else.
 fn model_paths(path: &Path) -> Result<models::ModelPaths, Exit> {
     let config = if !path.exists() && path == Path::new(DEFAULT_CONFIG) { Config::default() } else { load(path)? };
-    Ok(models::ModelPaths { models_dir: config.infer.models_dir, manifest: None, runtime: config.infer.runtime })
+    let config::Infer { models_dir, runtime, provider, .. } = config.infer;
+    Ok(models::ModelPaths { models_dir, manifest: None, runtime, provider })
 }
 
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Exit;
+use crate::config::Provider;
 use crate::infer::{Detector, DetectorOptions, InferError, Layout, Manifest, ManifestError, ModelInfo, Runtime};
 use crate::types::Clock;
 
@@ -27,6 +28,8 @@ pub struct ModelPaths {
     pub manifest: Option<PathBuf>,
     /// The ONNX Runtime library.
     pub runtime: PathBuf,
+    /// What models run on.
+    pub provider: Provider,
 }
 
 #[derive(Debug, Args)]
@@ -208,7 +211,7 @@ fn check(names: &[String], paths: &ModelPaths) -> Result<Report, ModelsError> {
             paths.models_dir.display()
         )));
     }
-    let runtime = Runtime::load(&paths.runtime)?;
+    let runtime = Runtime::load(&paths.runtime)?.on(paths.provider)?;
     let (mut lines, mut models, mut failed) = (Vec::new(), Vec::new(), false);
     for model in chosen {
         match time(&runtime, model) {

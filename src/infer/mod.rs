@@ -7,10 +7,13 @@
 //!
 //! It never trusts a number that comes out of a model: every length, every float and every box is checked.
 
+pub mod batch;
 pub mod letterbox;
 pub mod manifest;
 pub mod postprocess;
+pub mod provider;
 pub mod session;
 
+pub use batch::{BatchOptions, Batcher};
 pub use manifest::{Colour, Input, Layout, Manifest, ManifestError, ModelInfo};
-pub use session::{Detect, Detector, DetectorOptions, InferError, Runtime};
+pub use session::{Detect, Detector, DetectorOptions, InferError, OrtDevice, Runtime};

@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ort::environment::Environment;
-use ort::session::{Session, builder::GraphOptimizationLevel};
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionOutputs};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
+use super::batch::Device;
 use super::letterbox::{Letterbox, LetterboxError, Placed};
 use super::manifest::{Colour, Layout, ModelInfo, identifying, refusal};
 use super::postprocess::{self, Candidate};
+use super::provider;
+use crate::config::Provider;
 use crate::telemetry::{Stopwatch, stage};
 use crate::types::{Detection, Frame, ModelRef};
 
@@ -32,6 +36,12 @@ pub enum InferError {
          [infer] runtime"
     )]
     Runtime { path: PathBuf, reason: String },
+    #[error(
+        "the ONNX Runtime library {loaded} is loaded, and a process can have one: {wanted} takes effect at the next start"
+    )]
+    OtherRuntime { loaded: PathBuf, wanted: PathBuf },
+    #[error("[infer] provider = \"{provider}\" cannot be had from {runtime}: {reason}")]
+    Provider { provider: &'static str, runtime: PathBuf, reason: String },
     #[error("model '{name}': {path} is not there; run `skyeye models fetch {name}` (or deploy/setup.sh)")]
     Missing { name: String, path: PathBuf },
     #[error("model '{name}': {path} cannot be read: {reason}")]
@@ -53,56 +63,93 @@ pub enum InferError {
     Frame(#[from] LetterboxError),
 }
 
-/// The loaded library. Cheap to clone; the environment lives as long as the process.
+/// The loaded library and what models run on. Cheap to clone; the environment lives as long as the process.
 #[derive(Clone)]
 pub struct Runtime {
     environment: Environment,
+    path: Arc<Path>,
+    provider: Provider,
 }
 
 impl Runtime {
-    /// Loads the library, once a process: a later call gives the one that is loaded, whatever its path.
+    /// Loads the library, once a process: a later call gives the one that is loaded, and refuses another path. Models
+    /// run on the processor.
     pub fn load(path: &Path) -> Result<Runtime, InferError> {
-        static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
+        static LOADED: Mutex<Option<(Environment, Arc<Path>)>> = Mutex::new(None);
         let mut loaded = LOADED.lock();
-        if let Some(environment) = &*loaded {
-            return Ok(Runtime { environment: environment.clone() });
-        }
         let refuse = |reason: String| InferError::Runtime { path: path.to_owned(), reason };
         if !path.is_file() {
             return Err(refuse("there is no such file".into()));
         }
-        // The loader looks up a relative path beside the executable, people mean the working directory.
-        let absolute = std::path::absolute(path).map_err(|e| refuse(e.to_string()))?;
-        let environment = ort::init_from(&absolute)
+        // The loader looks up a relative path beside the executable, people mean the working directory; and links that
+        // lead to one file are one library.
+        let real = std::fs::canonicalize(path).map_err(|e| refuse(e.to_string()))?;
+        if let Some((environment, path)) = &*loaded {
+            if **path != *real {
+                return Err(InferError::OtherRuntime { loaded: path.to_path_buf(), wanted: real });
+            }
+            let (environment, path) = (environment.clone(), path.clone());
+            return Ok(Runtime { environment, path, provider: Provider::Cpu });
+        }
+        let environment = ort::init_from(&real)
             .map_err(|e| refuse(e.to_string()))?
             .with_name("skyeye")
             .with_telemetry(false)
             .build()
             .map_err(|e| refuse(e.to_string()))?;
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        *loaded = Some(environment.clone());
-        Ok(Runtime { environment })
+        let path: Arc<Path> = real.into();
+        *loaded = Some((environment.clone(), path.clone()));
+        Ok(Runtime { environment, path, provider: Provider::Cpu })
     }
 
-    fn session(&self, weights: &[u8], threads: usize) -> Result<Session, String> {
-        let build = || -> Result<Session, ort::Error> {
-            Session::builder(&self.environment)?
-                .with_intra_threads(threads.max(1))?
+    /// The same library, with models on `provider`; refused if it is not there.
+    pub fn on(mut self, provider: Provider) -> Result<Runtime, InferError> {
+        provider::check(provider, &self.path).map_err(|reason| self.refuse(provider, reason))?;
+        self.provider = provider;
+        Ok(self)
+    }
+
+    /// As `[infer] runtime` and `provider` say.
+    pub fn configured(config: &crate::config::Infer) -> Result<Runtime, InferError> {
+        Self::load(&config.runtime)?.on(config.provider)
+    }
+
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    fn refuse(&self, provider: Provider, reason: String) -> InferError {
+        InferError::Provider { provider: provider::name(provider), runtime: self.path.to_path_buf(), reason }
+    }
+
+    fn session(&self, name: &str, weights: &[u8], threads: usize) -> Result<Session, InferError> {
+        let threads = threads.max(1);
+        let unusable = |e: String| InferError::Unusable {
+            name: name.to_owned(),
+            reason: e.trim_end_matches(['\n', '.']).to_owned(),
+        };
+        let prepare = || -> Result<SessionBuilder, ort::Error> {
+            let builder = Session::builder(&self.environment)?
+                .with_intra_threads(threads)?
                 .with_inter_threads(1)?
                 // Spinning threads steal the cores that read sockets.
                 .with_intra_op_spinning(false)?
                 .with_optimization_level(GraphOptimizationLevel::Level3)?
-                .with_log_level(ort::logging::LogLevel::Warning)?
-                .commit_from_memory(weights)
+                .with_log_level(ort::logging::LogLevel::Warning)?;
+            Ok(builder)
         };
-        build().map_err(|e| e.to_string())
+        let builder = prepare().map_err(|e| unusable(e.to_string()))?;
+        let mut builder =
+            provider::register(self.provider, builder, threads).map_err(|reason| self.refuse(self.provider, reason))?;
+        builder.commit_from_memory(weights).map_err(|e| unusable(e.to_string()))
     }
 
     /// What a file's tensors are, for `skyeye models add`.
     pub fn inspect(&self, path: &Path) -> Result<Inspected, InferError> {
         let name = path.display().to_string();
         let weights = read_weights(&name, path)?;
-        let session = self.session(&weights, 1).map_err(|reason| InferError::Unusable { name, reason })?;
+        let session = self.session(&name, &weights, 1)?;
         let describe = |o: &ort::value::Outlet| TensorInfo { name: o.name().to_owned(), shape: shape(o.dtype()) };
         Ok(Inspected {
             sha256: hex::encode(Sha256::digest(&weights)),
@@ -197,23 +244,8 @@ pub struct Detector {
 impl Detector {
     /// Checks the weights against the manifest and makes them ready.
     pub fn open(runtime: &Runtime, model: &ModelInfo, options: &DetectorOptions) -> Result<Self, InferError> {
-        let name = model.name.to_string();
-        let weights = read_weights(&name, &model.path)?;
-        let found = hex::encode(Sha256::digest(&weights));
-        if found != *model.sha256 {
-            let wanted = model.sha256.to_string();
-            return Err(InferError::Sha256 { name, path: model.path.clone(), found, wanted });
-        }
-        let session = runtime
-            .session(&weights, options.intra_threads)
-            .map_err(|reason| InferError::Unusable { name: name.clone(), reason })?;
-        drop(weights);
-        check_tensors(model, &session)?;
-        // Beside the picture: what each family was trained with.
-        let fill = match model.layout {
-            Layout::Yolox => 114.0,
-            Layout::EfficientDet => 127.0,
-        };
+        let session = open(runtime, model, options)?;
+        let fill = fill_beside(model.layout);
         let letterbox = Letterbox::new(model.input.width, model.input.height, model.input.colour, fill);
         let tensor = vec![fill; letterbox.len()];
         let mut this = Self { info: model.clone(), options: *options, session, letterbox, tensor, found: Vec::new() };
@@ -267,46 +299,138 @@ impl Detector {
     /// Runs the session on the tensor and reads its output into `found`. What it gives measures since the session's end.
     fn run(&mut self) -> Result<Stopwatch, InferError> {
         let Self { info, options, session, tensor, found, .. } = self;
-        let name = info.name.to_string();
-        let failed = |e: ort::Error| InferError::Failed { name: name.clone(), reason: e.to_string() };
-        let (width, height) = (info.input.width, info.input.height);
-        let shape = [1usize, 3, height as usize, width as usize];
-        let input = TensorRef::from_array_view((shape, tensor.as_slice())).map_err(failed)?;
         let mut watch = Stopwatch::start();
-        let outputs = session.run(ort::inputs![info.input.name.as_str() => input]).map_err(failed)?;
+        let outputs = run(session, info, tensor, 1)?;
         stage::look().run.record(watch.lap());
-        let classes = info.labels.len();
-        let refuse = |reason: String| InferError::Shape { name: name.clone(), reason };
-        let floats = |key: Option<&str>| {
-            let value = match key {
-                Some(key) => outputs.get(key),
-                None => outputs.values().next().map(|_| &outputs[0]),
-            };
-            let value = value.ok_or_else(|| refuse(format!("it gave no output '{}'", key.unwrap_or("0"))))?;
-            value.try_extract_tensor::<f32>().map(|(shape, data)| (shape.to_vec(), data)).map_err(failed)
+        read(&outputs, info, options.min_score, std::slice::from_mut(found))?;
+        Ok(watch)
+    }
+}
+
+/// The value beside the picture: what each family was trained with.
+pub(super) fn fill_beside(layout: Layout) -> f32 {
+    match layout {
+        Layout::Yolox => 114.0,
+        Layout::EfficientDet => 127.0,
+    }
+}
+
+/// A session of weights that are what the manifest says.
+fn open(runtime: &Runtime, model: &ModelInfo, options: &DetectorOptions) -> Result<Session, InferError> {
+    let name = model.name.to_string();
+    let weights = read_weights(&name, &model.path)?;
+    let found = hex::encode(Sha256::digest(&weights));
+    if found != *model.sha256 {
+        let wanted = model.sha256.to_string();
+        return Err(InferError::Sha256 { name, path: model.path.clone(), found, wanted });
+    }
+    let session = runtime.session(&name, &weights, options.intra_threads)?;
+    check_tensors(model, &session)?;
+    Ok(session)
+}
+
+/// Runs a session on `count` pictures.
+fn run<'s>(
+    session: &'s mut Session,
+    info: &ModelInfo,
+    tensors: &[f32],
+    count: usize,
+) -> Result<SessionOutputs<'s>, InferError> {
+    let failed = |e: ort::Error| InferError::Failed { name: info.name.to_string(), reason: e.to_string() };
+    let shape = [count, 3, info.input.height as usize, info.input.width as usize];
+    let input = TensorRef::from_array_view((shape, tensors)).map_err(failed)?;
+    session.run(ort::inputs![info.input.name.as_str() => input]).map_err(failed)
+}
+
+/// Reads the output for as many pictures as `found` has room for.
+fn read(
+    outputs: &SessionOutputs<'_>,
+    info: &ModelInfo,
+    min_score: f32,
+    found: &mut [Vec<Candidate>],
+) -> Result<(), InferError> {
+    let name = info.name.to_string();
+    let (width, height) = (info.input.width, info.input.height);
+    let (count, classes) = (found.len(), info.labels.len());
+    let refuse = |reason: String| InferError::Shape { name: name.clone(), reason };
+    let floats = |key: Option<&str>| {
+        let value = match key {
+            Some(key) => outputs.get(key),
+            None => outputs.values().next().map(|_| &outputs[0]),
         };
-        match info.layout {
-            Layout::Yolox => {
-                let (shape, data) = floats(None)?;
-                let wanted = [1, postprocess::yolox_entries(width, height) as i64, 5 + classes as i64];
-                if shape != wanted {
-                    return Err(refuse(format!("its output has the shape {shape:?}, yolox wants {wanted:?}")));
-                }
-                postprocess::yolox(data, classes, width, height, options.min_score, found);
+        let value = value.ok_or_else(|| refuse(format!("it gave no output '{}'", key.unwrap_or("0"))))?;
+        value
+            .try_extract_tensor::<f32>()
+            .map(|(shape, data)| (shape.to_vec(), data))
+            .map_err(|e| InferError::Failed { name: name.clone(), reason: e.to_string() })
+    };
+    match info.layout {
+        Layout::Yolox => {
+            let (shape, data) = floats(None)?;
+            let entries = postprocess::yolox_entries(width, height);
+            let wanted = [count as i64, entries as i64, 5 + classes as i64];
+            if shape != wanted {
+                return Err(refuse(format!("its output has the shape {shape:?}, yolox wants {wanted:?}")));
             }
-            Layout::EfficientDet => {
-                let ((boxes_shape, boxes), (scores_shape, scores)) = (floats(Some("boxes"))?, floats(Some("scores"))?);
-                let entries = boxes_shape.get(1).copied().unwrap_or(0);
-                if boxes_shape != [1, entries, 4] || scores_shape != [1, entries, classes as i64] {
-                    return Err(refuse(format!(
-                        "its outputs have the shapes {boxes_shape:?} and {scores_shape:?}, efficientdet wants [1, N, 4] \
-                         and [1, N, {classes}]"
-                    )));
-                }
-                postprocess::efficientdet(boxes, scores, classes, options.min_score, found);
+            for (data, found) in data.chunks_exact((entries * (5 + classes)).max(1)).zip(found) {
+                postprocess::yolox(data, classes, width, height, min_score, found);
             }
         }
-        Ok(watch)
+        Layout::EfficientDet => {
+            let ((boxes_shape, boxes), (scores_shape, scores)) = (floats(Some("boxes"))?, floats(Some("scores"))?);
+            let entries = boxes_shape.get(1).copied().unwrap_or(0);
+            if boxes_shape != [count as i64, entries, 4] || scores_shape != [count as i64, entries, classes as i64] {
+                return Err(refuse(format!(
+                    "its outputs have the shapes {boxes_shape:?} and {scores_shape:?}, efficientdet wants \
+                     [{count}, N, 4] and [{count}, N, {classes}]"
+                )));
+            }
+            let entries = entries.max(1) as usize;
+            let both = boxes.chunks_exact(entries * 4).zip(scores.chunks_exact((entries * classes).max(1)));
+            for ((boxes, scores), found) in both.zip(found) {
+                postprocess::efficientdet(boxes, scores, classes, min_score, found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A session on an accelerator, for the batcher.
+pub struct OrtDevice {
+    info: ModelInfo,
+    min_score: f32,
+    session: Session,
+    batch_max: usize,
+}
+
+impl OrtDevice {
+    /// As [`Detector::open`]; pictures go in batches of up to `batch_max` where the model leaves their number open.
+    pub fn open(
+        runtime: &Runtime,
+        model: &ModelInfo,
+        options: &DetectorOptions,
+        batch_max: usize,
+    ) -> Result<Self, InferError> {
+        let session = open(runtime, model, options)?;
+        let open_number = session.inputs().first().is_some_and(|i| shape(i.dtype()).first() == Some(&-1));
+        let batch_max = if open_number { batch_max.max(1) } else { 1 };
+        let mut this = Self { info: model.clone(), min_score: options.min_score, session, batch_max };
+        // The largest batch once: what it needs of the device's memory is there, or the model is refused now.
+        let one = 3 * (model.input.width * model.input.height) as usize;
+        let blank = vec![fill_beside(model.layout); one * batch_max];
+        this.run(&blank, &mut vec![Vec::new(); batch_max])?;
+        Ok(this)
+    }
+}
+
+impl Device for OrtDevice {
+    fn batch_max(&self) -> usize {
+        self.batch_max
+    }
+
+    fn run(&mut self, tensors: &[f32], found: &mut [Vec<Candidate>]) -> Result<(), InferError> {
+        let outputs = run(&mut self.session, &self.info, tensors, found.len())?;
+        read(&outputs, &self.info, self.min_score, found)
     }
 }
 

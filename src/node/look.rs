@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     config::Config,
     decode::{self, DecodeLimits},
-    infer::{Detect, Detector, DetectorOptions, Manifest, Runtime},
+    infer::{BatchOptions, Batcher, Detect, Detector, DetectorOptions, Manifest, OrtDevice, Runtime, batch, provider},
     node::{
         Inner,
         intake::Intake,
@@ -40,8 +40,11 @@ struct Pool {
     hanging: Vec<JoinHandle<()>>,
     size: usize,
     /// What a further worker needs.
-    with: Option<(Arc<Shared>, Config)>,
+    with: Option<(Arc<Shared>, Arc<Opener>)>,
 }
+
+/// Gives another worker something to look with.
+type Opener = dyn Fn() -> anyhow::Result<Box<dyn Detect>> + Send + Sync;
 
 struct Looker {
     number: usize,
@@ -54,8 +57,8 @@ impl Lookers {
     pub async fn start(&self, inner: &Inner, intake: &Intake, config: &Config) {
         let wanted = config.clone();
         let loaded = tokio::task::spawn_blocking(move || detectors(&wanted)).await;
-        let detectors = match loaded.map_err(anyhow::Error::from).and_then(|r| r) {
-            Ok(detectors) => detectors,
+        let (detectors, opener) = match loaded.map_err(anyhow::Error::from).and_then(|r| r) {
+            Ok(both) => both,
             Err(e) => {
                 inner.set_degraded("look", Some(format!("nothing is detected: {e:#}")));
                 return;
@@ -74,7 +77,7 @@ impl Lookers {
         });
         let mut pool = self.pool.lock();
         pool.size = detectors.len();
-        pool.with = Some((shared.clone(), config.clone()));
+        pool.with = Some((shared.clone(), opener));
         for (number, detector) in detectors.into_iter().enumerate() {
             pool.add(number, &shared, detector);
         }
@@ -99,8 +102,8 @@ impl Lookers {
         let missing = self.give_up(inner);
         for number in missing {
             let with = self.pool.lock().with.clone();
-            let Some((shared, config)) = with else { return };
-            let opened = tokio::task::spawn_blocking(move || opener(&config)?()).await;
+            let Some((shared, open)) = with else { return };
+            let opened = tokio::task::spawn_blocking(move || open()).await;
             match opened.map_err(anyhow::Error::from).and_then(|r| r) {
                 Ok(detector) => self.pool.lock().add(number, &shared, detector),
                 Err(e) => tracing::error!("worker {number} has no successor: {e:#}"),
@@ -173,29 +176,44 @@ impl Pool {
     }
 }
 
-/// One detector a worker.
-fn detectors(config: &Config) -> anyhow::Result<Vec<Box<dyn Detect>>> {
+/// Workers a core where a device does the inference: they wait for it most of the time.
+const WORKERS_PER_CORE_WITH_DEVICE: usize = 2;
+
+/// What each worker looks with, and how to make another.
+fn detectors(config: &Config) -> anyhow::Result<(Vec<Box<dyn Detect>>, Arc<Opener>)> {
     let workers = match config.decode.workers {
-        0 => std::thread::available_parallelism().context("the number of cores is unknown; set decode.workers")?.get(),
+        0 => {
+            let cores = std::thread::available_parallelism();
+            let cores = cores.context("the number of cores is unknown; set decode.workers")?.get();
+            cores * if provider::batches(config.infer.provider) { WORKERS_PER_CORE_WITH_DEVICE } else { 1 }
+        }
         n => n as usize,
     };
     let open = opener(config)?;
     for decoder in decode::decoders(config.decode.element)?.iter() {
         tracing::info!("decode: {decoder}");
     }
-    (0..workers).map(|_| open()).collect()
+    Ok(((0..workers).map(|_| open()).collect::<Result<_, _>>()?, open))
 }
 
-/// Opens the configured model as often as wanted.
-fn opener(config: &Config) -> anyhow::Result<impl Fn() -> anyhow::Result<Box<dyn Detect>>> {
+/// Opens the configured model as often as wanted; on an accelerator once, with a way to it for each worker.
+fn opener(config: &Config) -> anyhow::Result<Arc<Opener>> {
     decode::decoders(config.decode.element)?;
     let manifest = Manifest::load(&config.infer.models_dir, None)?;
     let model = manifest.get(config.infer.model.as_str())?.clone();
-    let runtime = Runtime::load(&config.infer.runtime)?;
+    let runtime = Runtime::configured(&config.infer)?;
     let options = DetectorOptions {
         min_score: config.infer.min_score,
         nms_iou: config.infer.nms_iou,
         ..DetectorOptions::default()
     };
-    Ok(move || Ok(Box::new(Detector::open(&runtime, &model, &options)?) as Box<dyn Detect>))
+    if !provider::batches(config.infer.provider) {
+        return Ok(Arc::new(move || Ok(Box::new(Detector::open(&runtime, &model, &options)?) as Box<dyn Detect>)));
+    }
+    let max = config.infer.batch_max as usize;
+    let batching = BatchOptions { max, wait_ms: u64::from(config.infer.batch_wait_ms), ..BatchOptions::default() };
+    let of = model.clone();
+    let device = move || Ok(Box::new(OrtDevice::open(&runtime, &of, &options, max)?) as Box<dyn batch::Device>);
+    let batcher = Batcher::start(model.name.as_str(), batching, Box::new(device))?;
+    Ok(Arc::new(move || Ok(Box::new(batcher.client(&model, &options)) as Box<dyn Detect>)))
 }

@@ -56,33 +56,48 @@ pub fn visits(spec: &Spec) -> anyhow::Result<PathBuf> {
 }
 
 /// A film encoded as a camera would, from the cache where it is there.
-#[allow(clippy::disallowed_methods)] // a bench, not the gateway; the arguments are ours
 pub fn encoded(source: &Path, spec: &Spec) -> anyhow::Result<PathBuf> {
-    let of = std::fs::metadata(source).with_context(|| format!("{} is not there", source.display()))?;
     let Spec { width, height, fps, kbit_s, key_s, crop, more } = spec;
-    let mark = hex::encode(&Sha256::digest(format!("{} {} {crop:?} {more:?}", source.display(), of.len()))[..4]);
+    let group = (fps * key_s).to_string();
+    let rate = format!("{kbit_s}k");
+    let crop_first = crop.map_or(String::new(), |c| format!("{c},"));
+    let filter = format!("{crop_first}scale={width}:{height},fps={fps},setsar=1");
+    let burst = format!("{}k", kbit_s * 2);
+    let mut arguments = vec!["-vf", &filter, "-pix_fmt", "yuv420p"];
+    arguments.extend(["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-threads", "1"]);
+    arguments.extend(["-g", &group, "-keyint_min", &group, "-sc_threshold", "0"]);
+    arguments.extend(["-b:v", &rate, "-maxrate", &rate, "-bufsize", &burst]);
+    arguments.extend(more.iter().map(String::as_str));
+    made(source, &format!("{width}x{height}-{fps}fps-{kbit_s}k-{key_s}s"), &format!("{crop:?} {more:?}"), &arguments)
+}
+
+/// A film with nothing but key frames, nearly without loss: all of its pictures, in their order, for judging models.
+pub fn key_frames_only(source: &Path) -> anyhow::Result<PathBuf> {
+    let arguments = ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "10", "-g", "1"];
+    let all = ["-fps_mode", "passthrough", "-threads", "1"];
+    made(source, "key-frames", "", &[&arguments[..], &all[..]].concat())
+}
+
+/// What ffmpeg makes of a film, from the cache where it is there.
+#[allow(clippy::disallowed_methods)] // a bench, not the gateway; the arguments are ours
+fn made(source: &Path, how: &str, more: &str, arguments: &[&str]) -> anyhow::Result<PathBuf> {
+    let of = std::fs::metadata(source).with_context(|| format!("{} is not there", source.display()))?;
+    let mark = hex::encode(&Sha256::digest(format!("{} {} {more}", source.display(), of.len()))[..4]);
     let stem = source.file_stem().unwrap_or_default().to_string_lossy();
     let stem = stem.split('.').next().unwrap_or("clip");
     let cache = Path::new(CACHE);
-    let path = cache.join(format!("{stem}-{width}x{height}-{fps}fps-{kbit_s}k-{key_s}s-{mark}.mp4"));
+    let path = cache.join(format!("{stem}-{how}-{mark}.mp4"));
     if path.is_file() {
         return Ok(path);
     }
     std::fs::create_dir_all(cache).with_context(|| format!("{CACHE} cannot be made"))?;
     // Under another name until it is whole.
     let part = path.with_extension(format!("{}.mp4", std::process::id()));
-    let group = (fps * key_s).to_string();
-    let rate = format!("{kbit_s}k");
-    let crop = crop.map_or(String::new(), |c| format!("{c},"));
-    let filter = format!("{crop}scale={width}:{height},fps={fps},setsar=1");
     let status = Command::new("ffmpeg")
         .args(["-nostdin", "-loglevel", "error", "-y", "-i"])
         .arg(source)
-        .args(["-an", "-vf", &filter, "-pix_fmt", "yuv420p"])
-        .args(["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-threads", "1"])
-        .args(["-g", &group, "-keyint_min", &group, "-sc_threshold", "0"])
-        .args(["-b:v", &rate, "-maxrate", &rate, "-bufsize", &format!("{}k", kbit_s * 2)])
-        .args(more)
+        .arg("-an")
+        .args(arguments)
         .arg(&part)
         .stdout(Stdio::null())
         .status()

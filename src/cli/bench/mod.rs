@@ -9,6 +9,7 @@
 //! It asserts nothing: a figure is told, whoever reads it judges. It never writes outside a temporary folder and the
 //! cache of encoded clips, and it ends every process that it started.
 
+mod accuracy;
 mod activity;
 mod appear;
 pub mod child;
@@ -96,6 +97,8 @@ enum Bench {
     Appear(appear::AppearArgs),
     /// Looks, visits found and delay with activity, beside full patrol
     Activity(activity::ActivityArgs),
+    /// Precision, recall and time of a model beside another one's, against a ground truth
+    Accuracy(accuracy::AccuracyArgs),
     /// Time until a district's channels are all up
     Connect(connect::ConnectArgs),
     /// A district's channels for minutes: gaps, lateness, looks a second left over
@@ -158,6 +161,7 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
         Bench::Whole(args) => whole::run(&ctx, &args)?,
         Bench::Appear(args) => appear::run(&ctx, &args)?,
         Bench::Activity(args) => activity::run(&ctx, &args)?,
+        Bench::Accuracy(args) => accuracy::run(&ctx, &args)?,
         Bench::Connect(args) => connect::run(&ctx, &args)?,
         Bench::District(args) => district::run(&ctx, &args)?,
     };
@@ -181,7 +185,11 @@ impl Setting {
 
     /// The detector's entry in the manifest.
     pub fn model(&self) -> anyhow::Result<ModelInfo> {
-        let named = self.common.model.as_deref().unwrap_or_else(|| self.config.infer.model.as_str());
+        self.named(self.common.model.as_deref().unwrap_or_else(|| self.config.infer.model.as_str()))
+    }
+
+    /// The entry of a model by its name in the manifest or by its file.
+    pub fn named(&self, named: &str) -> anyhow::Result<ModelInfo> {
         let file = Path::new(named);
         if let (true, Some(folder)) = (file.is_file(), file.parent()) {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -197,7 +205,7 @@ impl Setting {
     /// A detector as the gateway's workers have it.
     pub fn detector(&self) -> anyhow::Result<Detector> {
         crate::decode::init()?;
-        let runtime = Runtime::load(&self.config.infer.runtime)?;
+        let runtime = Runtime::configured(&self.config.infer)?;
         let options = DetectorOptions {
             min_score: self.config.infer.min_score,
             nms_iou: self.config.infer.nms_iou,
