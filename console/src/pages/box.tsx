@@ -247,6 +247,7 @@ function Ages({ box }: { box: Box }) {
 function Tiers({ box }: { box: Box }) {
   const { t } = useTranslation();
   const { focus } = box;
+  const shares = { share: percent(focus.share), bound: percent(focus.shareBound) };
   return (
     <section className="card half">
       <h2>{t('box.tiers')}</h2>
@@ -275,7 +276,9 @@ function Tiers({ box }: { box: Box }) {
         </tbody>
       </table>
       <p className="dim num">
-        {t('box.focusUse', { inUse: focus.inUse, wanted: focus.wanted, budget: focus.budget, share: percent(focus.share), bound: percent(focus.shareBound) })}
+        {focus.wanted === 0
+          ? t('box.focusNone', shares)
+          : t('box.focusUse', { inUse: focus.inUse, wanted: focus.wanted, budget: focus.budget, ...shares })}
       </p>
     </section>
   );
