@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput};
-use skyeye::decode::{DecodeLimits, KeyDecoder};
+use skyeye::config::DecoderChoice;
+use skyeye::decode::{DecodeLimits, KeyDecoder, StreamDecoder};
 use skyeye::infer::Colour;
 use skyeye::infer::letterbox::{Letterbox, Placed};
 use skyeye::infer::postprocess;
@@ -23,6 +24,23 @@ pub fn decode(c: &mut Criterion) {
     let mut next = keys.iter().cycle();
     c.bench_function(&format!("decode/h264 key {}x{}", film.width, film.height), |b| {
         b.iter(|| black_box(decoder.decode(next.next().unwrap()).unwrap()));
+    });
+}
+
+/// The film's units one after the other, as a channel in focus is decoded; every picture is taken.
+pub fn stream(c: &mut Criterion) {
+    let Some(film) = pictures::film() else { return };
+    let channel = ChannelId::new("bench").unwrap();
+    let units: Vec<_> = film
+        .units
+        .iter()
+        .enumerate()
+        .map(|(n, u)| pictures::unit(&channel, u.key, u.data.clone(), n as u64 * 100))
+        .collect();
+    let mut decoder = StreamDecoder::new(DecodeLimits::default(), DecoderChoice::Software);
+    let mut next = units.iter().cycle();
+    c.bench_function(&format!("decode/h264 unit in a stream {}x{}", film.width, film.height), |b| {
+        b.iter(|| black_box(decoder.run(std::slice::from_ref(next.next().unwrap())).unwrap()));
     });
 }
 
