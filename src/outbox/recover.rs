@@ -54,6 +54,7 @@ pub(super) async fn open(
         owed: Vec::new(),
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
+        company: 0,
     };
     match first(&mut writer).await {
         Ok(()) => {}

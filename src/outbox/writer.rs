@@ -31,6 +31,9 @@ use crate::{
 const BATCH: usize = 512;
 /// Confirmations alone are in no hurry: they wait this long for facts to go along with.
 const ACKS_WAIT: Duration = Duration::from_millis(50);
+/// Facts in a batch from which on the next batch waits for company. Below, each commit takes along what came during the
+/// one before, and waiting would only make every fact late.
+const COMPANY: usize = 4;
 /// How often the writer wakes without a job while rows are held, and otherwise.
 const HELD_TICK: Duration = Duration::from_secs(1);
 const IDLE_TICK: Duration = Duration::from_secs(30);
@@ -145,6 +148,8 @@ pub(super) struct Writer {
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
+    /// Facts in the last batch.
+    pub company: usize,
 }
 
 impl Writer {
@@ -185,9 +190,11 @@ impl Writer {
         }
     }
 
-    /// Company for the first job: all that arrives within the group commit's time.
+    /// Company for the first job: all that is there, and in busy times what arrives within the group commit's time.
     async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<Reply<()>>) {
-        let group = Duration::from_millis(self.group_commit_ms);
+        let busy = self.company >= COMPANY;
+        let group = if busy { Duration::from_millis(self.group_commit_ms) } else { Duration::ZERO };
+        self.company = 0;
         let mut until = Instant::now() + ACKS_WAIT.max(group);
         let mut jobs = Vec::new();
         let mut next = Some(first);
@@ -195,7 +202,10 @@ impl Writer {
             match job {
                 Job::Close(reply) => return (jobs, Some(reply)),
                 Job::Acked(_) => {}
-                _ => until = until.min(Instant::now() + group),
+                _ => {
+                    self.company += 1;
+                    until = until.min(Instant::now() + group);
+                }
             }
             jobs.push(job);
             if jobs.len() >= BATCH {
@@ -420,15 +430,9 @@ impl Writer {
             }
             written.waiting = Some(messages::waiting(&mut tx).await?);
         }
-        for (row, opened_cursor) in &batch.alerts {
-            alerts::put(&mut tx, row, *opened_cursor).await?;
-        }
-        for (alert, line) in &batch.history {
-            alerts::add_history(&mut tx, *alert, line).await?;
-        }
-        for row in &batch.events {
-            events::put(&mut tx, row).await?;
-        }
+        alerts::put(&mut tx, &batch.alerts).await?;
+        alerts::add_history(&mut tx, &batch.history).await?;
+        events::put(&mut tx, &batch.events).await?;
         messages::add(&mut tx, &batch.messages).await?;
         for (user, request, outcome) in &batch.commands {
             commands::put(&mut tx, user, request, outcome, batch.at).await?;

@@ -1,9 +1,11 @@
 //! Alerts: one row each with its latest payload, and the lines of its history.
 
-use bytes::Bytes;
-use sqlx::SqliteConnection;
+use std::sync::LazyLock;
 
-use super::{StoreError, id_of, severity_number};
+use bytes::Bytes;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{StoreError, id_of, rows::Many, severity_number};
 use crate::types::{
     AlertId, ChannelId, Severity, UserId, Wall,
     alert::{Alert, AlertHistory},
@@ -18,31 +20,33 @@ pub struct AlertRow {
     pub payload: Bytes,
 }
 
-/// Writes an alert; the first time its cursor becomes its place in lists.
-pub async fn put(conn: &mut SqliteConnection, row: &AlertRow, opened_cursor: i64) -> sqlx::Result<()> {
-    let a = &row.alert;
-    sqlx::query(
+static ALERT: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
         "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
-                            limited, payload)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
+                            limited, payload) VALUES",
+        12,
+        "ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
              active = excluded.active, severity = excluded.severity, updated_ms = excluded.updated_ms,
              last_end_ms = excluded.last_end_ms, limited = excluded.limited, payload = excluded.payload",
     )
-    .bind(&a.id.0.as_bytes()[..])
-    .bind(opened_cursor)
-    .bind(row.cursor)
-    .bind(signed(a.rev))
-    .bind(a.state.as_str())
-    .bind(a.active())
-    .bind(severity_number(a.severity))
-    .bind(a.channel.as_str())
-    .bind(a.updated.0)
-    .bind(a.last_end.map(|e| e.0))
-    .bind(signed(a.limited))
-    .bind(&row.payload[..])
-    .execute(conn)
-    .await?;
+});
+static CHANGE: LazyLock<Many> = LazyLock::new(|| {
+    Many::new("INSERT INTO alert_change (alert, rev, at_ms, author, action, from_state, to_state, note) VALUES", 8, "")
+});
+
+/// Writes alerts, each at most once; the first time its cursor becomes its place in lists.
+pub async fn put(conn: &mut SqliteConnection, rows: &[(AlertRow, i64)]) -> sqlx::Result<()> {
+    for (text, group) in ALERT.groups(rows) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (row, opened_cursor) in group {
+            let a = &row.alert;
+            query = query.bind(&a.id.0.as_bytes()[..]).bind(opened_cursor).bind(row.cursor).bind(signed(a.rev));
+            query = query.bind(a.state.as_str()).bind(a.active()).bind(severity_number(a.severity));
+            query = query.bind(a.channel.as_str()).bind(a.updated.0).bind(a.last_end.map(|e| e.0));
+            query = query.bind(signed(a.limited)).bind(&row.payload[..]);
+        }
+        query.execute(&mut *conn).await?;
+    }
     Ok(())
 }
 
@@ -50,21 +54,17 @@ fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-pub async fn add_history(conn: &mut SqliteConnection, alert: AlertId, line: &AlertHistory) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO alert_change (alert, rev, at_ms, author, action, from_state, to_state, note)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(&alert.0.as_bytes()[..])
-    .bind(signed(line.rev))
-    .bind(line.at.0)
-    .bind(line.author.as_ref().map(UserId::as_str))
-    .bind(&line.action)
-    .bind(line.from.map(AlertState::as_str))
-    .bind(line.to.as_str())
-    .bind(&line.note)
-    .execute(conn)
-    .await?;
+/// Adds lines to the histories of alerts.
+pub async fn add_history(conn: &mut SqliteConnection, lines: &[(AlertId, AlertHistory)]) -> sqlx::Result<()> {
+    for (text, group) in CHANGE.groups(lines) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (alert, line) in group {
+            query = query.bind(&alert.0.as_bytes()[..]).bind(signed(line.rev)).bind(line.at.0);
+            query = query.bind(line.author.as_ref().map(UserId::as_str)).bind(&line.action);
+            query = query.bind(line.from.map(AlertState::as_str)).bind(line.to.as_str()).bind(&line.note);
+        }
+        query.execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! Events: one row each, with its latest payload. It starts once and ends once; the tables refuse anything else.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::LazyLock};
 
 use bytes::Bytes;
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{StoreError, id_of, ids};
+use super::{StoreError, id_of, ids, rows::Many};
 use crate::types::{AlertId, EventEnd, EventId, payload::EventPayload};
 
 /// An event after the transaction.
@@ -32,35 +32,53 @@ pub fn end_name(end: EventEnd) -> &'static str {
     }
 }
 
-pub async fn put(conn: &mut SqliteConnection, row: &EventRow) -> sqlx::Result<()> {
-    let (ended_cursor, ended) = row.ended.map_or((None, None), |(c, e)| (Some(c), Some(end_name(e))));
-    if row.new {
-        sqlx::query(
-            "INSERT INTO event (id, channel, alert, started_cursor, ended_cursor, ended, cursor, payload)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&row.id.0.as_bytes()[..])
-        .bind(&row.channel)
-        .bind(&row.alert.0.as_bytes()[..])
-        .bind(row.started_cursor)
-        .bind(ended_cursor)
-        .bind(ended)
-        .bind(row.cursor)
-        .bind(&row.payload[..])
-        .execute(conn)
-        .await?;
-        return Ok(());
+static START: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
+        "INSERT INTO event (id, channel, alert, started_cursor, ended_cursor, ended, cursor, payload) VALUES",
+        8,
+        "",
+    )
+});
+static CHANGE: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
+        "UPDATE event SET ended_cursor = v.column2, ended = v.column3, cursor = v.column4, payload = v.column5
+         FROM (VALUES",
+        5,
+        ") AS v WHERE event.id = v.column1",
+    )
+});
+
+/// Writes events, each at most once.
+pub async fn put(conn: &mut SqliteConnection, rows: &[EventRow]) -> sqlx::Result<()> {
+    let (new, known): (Vec<&EventRow>, Vec<&EventRow>) = rows.iter().partition(|row| row.new);
+    for (text, group) in START.groups(&new) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for row in group {
+            let (ended_cursor, ended) = ended(row);
+            query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.channel).bind(&row.alert.0.as_bytes()[..]);
+            query = query.bind(row.started_cursor).bind(ended_cursor).bind(ended);
+            query = query.bind(row.cursor).bind(&row.payload[..]);
+        }
+        query.execute(&mut *conn).await?;
     }
-    let done = sqlx::query("UPDATE event SET ended_cursor = ?, ended = ?, cursor = ?, payload = ? WHERE id = ?")
-        .bind(ended_cursor)
-        .bind(ended)
-        .bind(row.cursor)
-        .bind(&row.payload[..])
-        .bind(&row.id.0.as_bytes()[..])
-        .execute(conn)
-        .await?;
-    // The ledger knows of an open event that the file does not: what is in memory is not what is on disk.
-    if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+    for (text, group) in CHANGE.groups(&known) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for row in group {
+            let (ended_cursor, ended) = ended(row);
+            query = query.bind(&row.id.0.as_bytes()[..]).bind(ended_cursor).bind(ended);
+            query = query.bind(row.cursor).bind(&row.payload[..]);
+        }
+        let done = query.execute(&mut *conn).await?;
+        // The ledger knows of an open event that the file does not: what is in memory is not what is on disk.
+        if done.rows_affected() != group.len() as u64 {
+            return Err(sqlx::Error::RowNotFound);
+        }
+    }
+    Ok(())
+}
+
+fn ended(row: &EventRow) -> (Option<i64>, Option<&'static str>) {
+    row.ended.map_or((None, None), |(cursor, end)| (Some(cursor), Some(end_name(end))))
 }
 
 /// Which of these events are known, open or ended.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{StoreError, severity_number, severity_of};
+use super::{StoreError, rows::Many, severity_number, severity_of};
 use crate::types::{AreaId, ChannelId, Message, Scope, Severity, UserId, Wall};
 
 /// A message as it goes into the transaction.
@@ -26,32 +26,16 @@ pub fn weight(message: &Message) -> i64 {
     i64::try_from(message.topic.len() + message.payload.len()).unwrap_or(i64::MAX / 2) + 64
 }
 
-/// Rows in one statement; the remainder goes one by one. One statement costs a hop to SQLite's thread and back.
-const CHUNK: usize = 16;
-
-/// `INSERT INTO ... VALUES (?, ..), (?, ..)` for a fixed number of rows. Only constants go into the text.
-fn insert(head: &'static str, columns: usize, rows: usize) -> Arc<str> {
-    let one = format!("({})", vec!["?"; columns].join(", "));
-    format!("{head} VALUES {}", vec![one; rows].join(", ")).into()
-}
-
-const MESSAGE: &str = "INSERT INTO message (cursor, at_ms, topic, retain, channel, area, user, payload)";
-const OUTBOX: &str = "INSERT INTO outbox (cursor, rank, severity, bytes)";
-static MESSAGE_MANY: LazyLock<Arc<str>> = LazyLock::new(|| insert(MESSAGE, 8, CHUNK));
-static MESSAGE_ONE: LazyLock<Arc<str>> = LazyLock::new(|| insert(MESSAGE, 8, 1));
-static OUTBOX_MANY: LazyLock<Arc<str>> = LazyLock::new(|| insert(OUTBOX, 4, CHUNK));
-static OUTBOX_ONE: LazyLock<Arc<str>> = LazyLock::new(|| insert(OUTBOX, 4, 1));
+static MESSAGE: LazyLock<Many> = LazyLock::new(|| {
+    Many::new("INSERT INTO message (cursor, at_ms, topic, retain, channel, area, user, payload) VALUES", 8, "")
+});
+static OUTBOX: LazyLock<Many> =
+    LazyLock::new(|| Many::new("INSERT INTO outbox (cursor, rank, severity, bytes) VALUES", 4, ""));
 
 /// Adds messages and their outbox rows.
 pub async fn add(conn: &mut SqliteConnection, rows: &[NewMessage]) -> sqlx::Result<()> {
-    let whole = rows.len() - rows.len() % CHUNK;
-    let (many, rest) = rows.split_at(whole);
-    for (group, message, outbox) in many
-        .chunks(CHUNK)
-        .map(|g| (g, &*MESSAGE_MANY, &*OUTBOX_MANY))
-        .chain(rest.chunks(1).map(|g| (g, &*MESSAGE_ONE, &*OUTBOX_ONE)))
-    {
-        let mut query = sqlx::query(AssertSqlSafe(message.clone()));
+    for (text, group) in MESSAGE.groups(rows) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
         for row in group {
             let m = &row.message;
             let (channel, area, user) = match &m.scope {
@@ -63,7 +47,9 @@ pub async fn add(conn: &mut SqliteConnection, rows: &[NewMessage]) -> sqlx::Resu
             query = query.bind(channel).bind(area).bind(user).bind(&m.payload[..]);
         }
         query.execute(&mut *conn).await?;
-        let mut query = sqlx::query(AssertSqlSafe(outbox.clone()));
+    }
+    for (text, group) in OUTBOX.groups(rows) {
+        let mut query = sqlx::query(AssertSqlSafe(text));
         for row in group {
             query = query.bind(row.message.cursor).bind(row.rank).bind(severity_number(row.severity));
             query = query.bind(weight(&row.message));

@@ -17,6 +17,7 @@ pub mod history;
 pub mod messages;
 pub mod meta;
 mod open;
+mod rows;
 pub mod users;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -23,7 +23,7 @@ use crate::types::payload::EventPayload;
 /// Site, user and password of every bench; broker and gateway are on loopback and end with the bench.
 pub const SITE: &str = "bench";
 pub const USER: &str = "bench";
-pub const PASSWORD: &str = "bench-password";
+pub const PASSWORD: &str = "password-of-one-bench";
 
 /// A message and when it was in our hand.
 #[derive(Debug, Clone)]
