@@ -1,4 +1,4 @@
-//! Whose turn it is among ten thousand channels that all wait.
+//! Whose turn it is among ten thousand channels that all wait: in patrol alone, and with activity, focus and catch-up.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -50,5 +50,30 @@ pub fn decisions(c: &mut Criterion) {
             );
         });
     }
+    // What a district does: three weights, a sixth of the channels moves, a few are in focus and some begin to.
+    let kind = |n: usize| match n % 60 {
+        0 => (Tier::Focus, false),
+        1 => (Tier::CatchUp, true),
+        k => (Tier::Patrol, k < 12),
+    };
+    let options = Options { deadline_ms: u64::MAX, workers: 4, ..Options::default() };
+    let mut schedule = Schedule::new(options);
+    for (n, id) in ids.iter().enumerate() {
+        schedule.register(id, [0.5, 1.0, 2.0][n % 3], 120_000, Mono(0));
+        let (tier, active) = kind(n);
+        schedule.offer(Sample { tier, active, ..sample(id, 0) });
+    }
+    let (mut steps, mut at) = (0u64, 0);
+    group.bench_function(format!("take, done, offer at {CHANNELS} channels, both lanes"), |b| {
+        b.iter(|| {
+            steps += 1;
+            at = steps / 4;
+            let taken = schedule.take(Mono(at)).unwrap();
+            schedule.done(&taken.unit.channel, 10_000, Mono(at));
+            assert!(schedule.offer(Sample { offered: Mono(at), ..taken }));
+        });
+    });
+    assert_eq!(schedule.pending(), CHANNELS);
+    group.bench_function(format!("floors of {CHANNELS} channels"), |b| b.iter(|| black_box(schedule.floors(Mono(at)))));
     group.finish();
 }
