@@ -392,6 +392,7 @@ fn gauges(view: &BoxView) {
     let bound = |name| view.budgets.iter().find(|b| b.name == name).map_or(0.0, |b| b.bound);
     gauge!("skyeye_outbox_bound_bytes").set(bound("outbox"));
     gauge!("skyeye_schedule_floors_silent_channels").set(view.floors.silent);
+    gauge!("skyeye_schedule_focus_share_ratio").set(view.focus.share);
     gauge!("skyeye_node_machine_busy_ratio").set(view.load.machine_busy);
     gauge!("skyeye_node_workers").set(view.load.workers);
     for state in ["learning", "quiet", "active", "mute"] {

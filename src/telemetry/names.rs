@@ -186,6 +186,7 @@ pub const TABLE: &[Metric] = &[
     histogram("skyeye_evidence_jpeg_seconds", "seconds", "Time to draw the masks and encode a snapshot.", &[]),
     gauge("skyeye_schedule_capacity_looks", "looks per second", "Looks a second that the workers can do, as measured; 0 until known.", &[]),
     gauge("skyeye_schedule_utilisation_ratio", "ratio", "Share of the workers' time that is used, 0 to 1.", &[]),
+    gauge("skyeye_schedule_focus_share_ratio", "ratio", "Share of the workers' time that focus and catch-up take, 0 to 1.", &[]),
     gauge("skyeye_schedule_pending_samples", "samples", "Samples that wait for a worker.", &[]),
     gauge("skyeye_schedule_focus_channels", "channels", "Channels decoded continuously.", &[]),
     gauge("skyeye_schedule_focus_wanted_channels", "channels", "Channels whose rules want to be decoded continuously.", &[]),
