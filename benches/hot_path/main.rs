@@ -18,6 +18,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = hot_path;
     config = quick();
-    targets = look::decode, look::stream, look::letterbox, look::postprocess, schedule::decisions, units::timeline, units::preroll
+    targets = look::decode, look::stream, look::letterbox, look::postprocess, schedule::decisions, units::timeline, units::sample, units::preroll
 }
 criterion_main!(hot_path);

@@ -1,11 +1,14 @@
 //! What every access unit of every channel costs before anybody looks at it: its place in time and in the pre-roll.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
+use skyeye::config;
 use skyeye::media::{Limits, Media, Timeline};
+use skyeye::sample::Sampler;
+use skyeye::schedule::demand::Demand;
 use skyeye::types::{ChannelId, Mono};
 
 use crate::pictures;
@@ -35,6 +38,36 @@ fn group_of(pictures: usize) -> Vec<Bytes> {
         None => (0..pictures).map(|n| if n == 0 { 30_000 } else { 3_300 }).collect(),
     };
     sizes.into_iter().map(|bytes| Bytes::from(vec![0; bytes])).collect()
+}
+
+/// Reading a unit's slice header and deciding whether it is worth a look: once for every unit of every channel.
+pub fn sample(c: &mut Criterion) {
+    let Some(film) = pictures::film() else {
+        println!("sample: left out, its units are the film's");
+        return;
+    };
+    let ids: Vec<_> = (0..CHANNELS).map(|n| ChannelId::new(&format!("c{n}")).unwrap()).collect();
+    let demands: Vec<Demand> = (0..CHANNELS).map(|_| Demand::default()).collect();
+    let sampler = Sampler::new(&config::Sample::default());
+    let mut n = 0usize;
+    let mut next = || {
+        let (channel, round) = (n % CHANNELS, n / CHANNELS);
+        n += 1;
+        let place = (round + channel) % film.units.len();
+        let picture = &film.units[place];
+        (channel, pictures::unit(&ids[channel], picture.key, picture.data.clone(), round as u64 * STEP_MS))
+    };
+    for _ in 0..CHANNELS * 30 {
+        let (channel, unit) = next();
+        sampler.consider(&unit, &demands[channel]);
+    }
+    c.bench_function(&format!("sample/a unit read and considered, {CHANNELS} channels"), |b| {
+        b.iter_batched(
+            &mut next,
+            |(channel, unit)| black_box(sampler.consider(&unit, &demands[channel])),
+            BatchSize::SmallInput,
+        );
+    });
 }
 
 pub fn preroll(c: &mut Criterion) {

@@ -1,9 +1,9 @@
 //! The embedded MQTT broker, behind a trait as thin as what the gateway needs of it: an address and an end.
 //!
-//! Everything of the library `mqtt5` stays in this file and in `gate`: it has few authors, and an external broker is a
-//! configuration change away. Sessions, queues and retained messages lie in `{data_dir}/broker` and come back after
-//! kill -9; the library may hold a queued row for 250 ms before it is on disk, which is why the outbox sends rows again
-//! that were acknowledged shortly before an unclean stop.
+//! Everything of the library `mqtt5` stays in this file, in `gate` and in `retained`: it has few authors, and an external
+//! broker is a configuration change away. Sessions and queues lie in `{data_dir}/broker` and come back after kill -9;
+//! retained messages are in memory and published anew at the first connect. The library may hold a queued row for 250 ms
+//! before it is on disk, which is why the outbox sends rows again that were acknowledged shortly before an unclean stop.
 
 use std::{
     io,
