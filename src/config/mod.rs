@@ -103,7 +103,7 @@ impl Default for Ingest {
             backoff_min_s: 1,
             backoff_max_s: 60,
             connects_per_host: 4,
-            connects_per_host_per_s: 8,
+            connects_per_host_per_s: 10,
             allow_loopback: false,
             max_unit_bytes: 4 << 20,
         }

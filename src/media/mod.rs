@@ -31,6 +31,9 @@ use crate::types::{AccessUnit, ChannelId};
 
 type Shared = Arc<Mutex<Ring>>;
 
+/// See [`Media::hold`].
+pub struct Hold(Shared);
+
 /// The rings of all channels.
 pub struct Media {
     limits: Limits,
@@ -71,15 +74,22 @@ impl Media {
     /// Keeps a unit for as long as the bounds allow. The total is exceeded at most by what other threads push while one
     /// of them makes room.
     pub fn push(&self, unit: &AccessUnit) {
-        let ring = match self.ring(&unit.channel) {
-            Some(ring) => ring,
-            None => {
-                let new = || Arc::new(Mutex::new(Ring::new(unit.channel.clone())));
-                self.rings.write().entry(unit.channel.clone()).or_insert_with(new).clone()
-            }
-        };
+        self.push_to(&self.hold(&unit.channel), unit.clone());
+    }
+
+    /// A channel's ring in hand: whoever pushes thousands of units looks it up once. After `forget` it takes nothing.
+    pub fn hold(&self, channel: &ChannelId) -> Hold {
+        Hold(self.ring(channel).unwrap_or_else(|| {
+            let new = || Arc::new(Mutex::new(Ring::new(channel.clone())));
+            self.rings.write().entry(channel.clone()).or_insert_with(new).clone()
+        }))
+    }
+
+    /// `push` for who has the ring in hand and is done with the unit.
+    pub fn push_to(&self, ring: &Hold, unit: AccessUnit) {
+        let key = unit.key;
         let (before, after) = {
-            let mut ring = ring.lock();
+            let mut ring = ring.0.lock();
             let before = ring.bytes();
             ring.push(unit, &self.limits);
             (before, ring.bytes())
@@ -88,7 +98,7 @@ impl Media {
         if bytes > self.limits.total_bytes {
             self.shrink();
         }
-        if unit.key {
+        if key {
             gauge!("skyeye_media_ring_bytes").set(self.bytes() as f64);
         }
     }

@@ -138,7 +138,7 @@ impl Ring {
         self.closed = true;
     }
 
-    pub fn push(&mut self, unit: &AccessUnit, limits: &Limits) {
+    pub fn push(&mut self, unit: AccessUnit, limits: &Limits) {
         if self.closed {
             return;
         }
@@ -153,7 +153,7 @@ impl Ring {
             self.units.reserve_exact(self.units.len() / 4 + 8);
         }
         let kept = Kept {
-            data: unit.data.clone(),
+            data: unit.data,
             timeline_90k: unit.timeline_90k,
             ingested: unit.ingested,
             ingested_wall: unit.ingested_wall,

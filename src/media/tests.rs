@@ -175,7 +175,7 @@ fn a_forgotten_channel_leaves_nothing_behind_even_in_the_middle_of_a_push() {
     // What a push holds that lost the race.
     let ring = media.ring(&a).unwrap();
     media.forget(&a);
-    ring.lock().push(&unit("a", true, 1000, 1000), &WIDE);
+    ring.lock().push(unit("a", true, 1000, 1000), &WIDE);
     assert_eq!((media.bytes(), ring.lock().bytes()), (0, 0));
     second(&media, "a", 2000);
     assert_eq!(media.present_gop(&a).len(), 10, "it may come back");

@@ -8,9 +8,9 @@ use std::sync::{
 
 use crate::{
     ingest::{Sink, UnitSink},
-    media::Media,
+    media::{self, Media},
     node::watch::{Watch, Watches},
-    sample::{Chosen, Sampler},
+    sample::{self, Chosen, Sampler},
     schedule::{Queue, Sample},
     types::{AccessUnit, ChannelId},
 };
@@ -26,8 +26,9 @@ pub struct Intake {
 
 impl Sink for Intake {
     fn session(self: Arc<Self>, channel: &ChannelId) -> Box<dyn UnitSink> {
-        let (version, watch) = self.watches.versioned(channel);
-        Box::new(Session { intake: self, channel: channel.clone(), version, watch })
+        let mut session = Session { intake: self, channel: channel.clone(), version: 0, way: None };
+        session.look_up();
+        Box::new(session)
     }
 
     fn down(&self, channel: &ChannelId) {
@@ -42,24 +43,48 @@ struct Session {
     intake: Arc<Intake>,
     channel: ChannelId,
     version: u64,
-    watch: Option<Arc<Watch>>,
+    /// None where a reload took the channel away.
+    way: Option<Way>,
+}
+
+struct Way {
+    watch: Arc<Watch>,
+    ring: media::Hold,
+    sampler: sample::Hold,
+}
+
+impl Session {
+    fn look_up(&mut self) {
+        let intake = &*self.intake;
+        let (version, watch) = intake.watches.versioned(&self.channel);
+        self.version = version;
+        self.way = watch.map(|watch| Way {
+            watch,
+            ring: intake.media.hold(&self.channel),
+            sampler: intake.sampler.hold(&self.channel),
+        });
+    }
 }
 
 impl UnitSink for Session {
     fn unit(&mut self, unit: AccessUnit) {
+        if self.intake.watches.version() != self.version {
+            self.look_up();
+        }
         let intake = &*self.intake;
-        if intake.watches.version() != self.version {
-            (self.version, self.watch) = intake.watches.versioned(&self.channel);
-        }
         // First: a channel that a reload took away must leave nothing behind.
-        let Some(watch) = &self.watch else { return };
-        intake.media.push(&unit);
+        let Some(Way { watch, ring, sampler }) = &self.way else { return };
         watch.unit_at(unit.ingested);
-        if !watch.is_watched() || !intake.looking.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Some(Chosen { tier, active }) = intake.sampler.consider(&unit, &watch.demand) {
-            intake.queue.offer(Sample { offered: unit.ingested, unit, tier, active });
-        }
+        // Activity is read before there is a detector, too: then it is known when one comes.
+        let chosen = match watch.is_watched() {
+            true => intake.sampler.consider_held(sampler, &unit, &watch.demand),
+            false => None,
+        };
+        let Some(Chosen { tier, active }) = chosen.filter(|_| intake.looking.load(Ordering::Relaxed)) else {
+            return intake.media.push_to(ring, unit);
+        };
+        // Before it is offered: a worker takes the run of units to the newest one from there.
+        intake.media.push_to(ring, unit.clone());
+        intake.queue.offer(Sample { offered: unit.ingested, unit, tier, active });
     }
 }

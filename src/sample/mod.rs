@@ -51,6 +51,9 @@ impl ActivityReport {
     }
 }
 
+/// See [`Sampler::hold`].
+pub struct Hold(Arc<Mutex<Policy>>);
+
 /// Chooses for all channels. The lock over the map is only read but for a channel's first unit; each channel's memory
 /// has its own, which nobody else wants while its one reader task is in it.
 pub struct Sampler {
@@ -77,8 +80,17 @@ impl Sampler {
     /// `None`: not worth a look. Call it with every unit of a channel, in order. `demand` also tells what looks found:
     /// `looked` must be called after each look of any tier, and what it found be set before that.
     pub fn consider(&self, unit: &AccessUnit, demand: &Demand) -> Option<Chosen> {
-        let known = self.channels.read().get(&unit.channel).cloned();
-        let policy = known.unwrap_or_else(|| self.channels.write().entry(unit.channel.clone()).or_default().clone());
+        self.consider_held(&self.hold(&unit.channel), unit, demand)
+    }
+
+    /// A channel's memory in hand: whoever asks thousands of times looks it up once. After `forget` it is nobody's.
+    pub fn hold(&self, channel: &ChannelId) -> Hold {
+        let known = self.channels.read().get(channel).cloned();
+        Hold(known.unwrap_or_else(|| self.channels.write().entry(channel.clone()).or_default().clone()))
+    }
+
+    /// `consider` for who has the channel's memory in hand.
+    pub fn consider_held(&self, held: &Hold, unit: &AccessUnit, demand: &Demand) -> Option<Chosen> {
         // The time first: what is in view is then no older than the look that it is taken for.
         let last_look = demand.last_look();
         let wish = policy::Wish {
@@ -94,7 +106,7 @@ impl Sampler {
             at: unit.ingested,
             data: &unit.data,
         };
-        let chosen = policy.lock().unit(unit, wish, &self.options)?;
+        let chosen = held.0.lock().unit(unit, wish, &self.options)?;
         if let Some(counter) = self.chosen.get(chosen.tier as usize) {
             counter.increment(1);
         }

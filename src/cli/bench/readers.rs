@@ -38,6 +38,8 @@ use crate::{config, ingest::descriptors, node::Node, types::ChannelState};
 
 /// Sessions of the two simple readers that are set up at one time.
 const AT_ONCE: usize = 32;
+/// A session that is not set up within this time is tried again.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A camera ends a session whose client has said nothing for a minute.
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
 /// Read at once by the bare reader: what a key frame of a sub stream needs.
@@ -271,22 +273,18 @@ async fn retina(url: &str, counts: &Counts, slots: &Semaphore) -> anyhow::Result
 }
 
 async fn bare(url: &str, counts: &Counts, slots: &Semaphore) -> anyhow::Result<()> {
-    let slot = slots.acquire().await?;
-    let at: url::Url = url.parse()?;
-    let host = at.host_str().context("no host")?;
-    let mut socket = TcpStream::connect((host, at.port().unwrap_or(554))).await?;
-    let mut dialogue = Dialogue { socket: &mut socket, held: Vec::new(), number: 0 };
-    let (head, sdp) = dialogue.ask("DESCRIBE", url, "Accept: application/sdp\r\n").await?;
-    let base = header(&head, "content-base").unwrap_or(url).trim_end_matches('/').to_owned();
-    let video = sdp.split("m=video").nth(1).context("no video")?;
-    let control = video.lines().find_map(|l| l.strip_prefix("a=control:")).unwrap_or("").trim();
-    let track = if control.contains("://") { control.to_owned() } else { format!("{base}/{control}") };
-    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
-    let (head, _) = dialogue.ask("SETUP", &track, transport).await?;
-    let session = header(&head, "session").context("no session")?.split(';').next().unwrap_or("").trim().to_owned();
-    let session = format!("Session: {session}\r\n");
-    dialogue.ask("PLAY", &base, &session).await?;
-    drop(slot);
+    let (base, session, socket) = {
+        let _slot = slots.acquire().await?;
+        let mut tries = 0;
+        loop {
+            // A farm that starts thousands of sessions may be late; one that hangs must not hold a place for ever.
+            match tokio::time::timeout(HANDSHAKE, handshake(url)).await {
+                Ok(done) => break done?,
+                Err(_) if tries < 3 => tries += 1,
+                Err(_) => bail!("no session within {} s", HANDSHAKE.as_secs()),
+            }
+        }
+    };
     counts.up.fetch_add(1, Relaxed);
     let (mut read, mut write) = socket.into_split();
     let keep = format!("OPTIONS {base} RTSP/1.0\r\nCSeq: 99\r\n{session}\r\n");
@@ -310,6 +308,26 @@ async fn bare(url: &str, counts: &Counts, slots: &Semaphore) -> anyhow::Result<(
             }
         }
     }
+}
+
+/// Address and session header for later requests, and the socket once it plays.
+async fn handshake(url: &str) -> anyhow::Result<(String, String, TcpStream)> {
+    let at: url::Url = url.parse()?;
+    let host = at.host_str().context("no host")?;
+    let mut socket = TcpStream::connect((host, at.port().unwrap_or(554))).await?;
+    socket.set_nodelay(true)?;
+    let mut dialogue = Dialogue { socket: &mut socket, held: Vec::new(), number: 0 };
+    let (head, sdp) = dialogue.ask("DESCRIBE", url, "Accept: application/sdp\r\n").await?;
+    let base = header(&head, "content-base").unwrap_or(url).trim_end_matches('/').to_owned();
+    let video = sdp.split("m=video").nth(1).context("no video")?;
+    let control = video.lines().find_map(|l| l.strip_prefix("a=control:")).unwrap_or("").trim();
+    let track = if control.contains("://") { control.to_owned() } else { format!("{base}/{control}") };
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let (head, _) = dialogue.ask("SETUP", &track, transport).await?;
+    let session = header(&head, "session").context("no session")?.split(';').next().unwrap_or("").trim().to_owned();
+    let session = format!("Session: {session}\r\n");
+    dialogue.ask("PLAY", &base, &session).await?;
+    Ok((base, session, socket))
 }
 
 /// Requests and answers before the pictures come.
