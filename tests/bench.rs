@@ -162,6 +162,30 @@ fn a_visit_is_told() {
     assert!(shown >= 1.0 && told + number(&report, "visits_missed") == shown, "{report}");
 }
 
+/// Counted, not timed: the film's own time is the clock.
+#[test]
+fn activity_saves_half_the_looks_and_no_visit() {
+    let (Some(place), Some(film)) = (Place::make(), support::shared("footage/one-by-one-person.mp4")) else { return };
+    let report = place.bench(&["activity", "--clip", text(&film)]);
+    for (encoding, most) in [("constant_quality", 0.5), ("capped", 0.5), ("strict_cbr", 0.75)] {
+        let of = |what: &str| number(&report, &format!("{encoding}_{what}"));
+        assert!(of("visits") >= 6.0, "{encoding}: {report}");
+        assert_eq!(of("visits_found"), of("visits"), "{encoding}: {report}");
+        assert!(of("looks_share") <= most, "{encoding}: {report}");
+        assert!(of("catch_up_looks") > 0.0, "{encoding}: {report}");
+    }
+}
+
+#[test]
+fn where_it_is_never_empty_no_track_is_lost() {
+    let (Some(place), Some(truth)) = (Place::make(), support::shared("gt/PETS09-S2L1.txt")) else { return };
+    let report = place.bench(&["activity", "--truth", text(&truth)]);
+    for encoding in ["constant_quality", "capped", "strict_cbr"] {
+        let of = |what: &str| number(&report, &format!("{encoding}_{what}"));
+        assert_eq!((of("tracks_found"), of("tracks")), (19.0, 19.0), "{encoding}: {report}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said() {
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_skyeye")).args(args).output().unwrap();
