@@ -315,11 +315,6 @@ fn rounded(number: f64) -> f64 {
     (number * scale).round() / scale
 }
 
-/// For a bench that is announced but not built.
-fn not_built(name: &str) -> anyhow::Result<Report> {
-    anyhow::bail!("bench {name} is not built yet")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
