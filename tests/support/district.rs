@@ -305,6 +305,10 @@ impl District {
                 let many = self.cameras.len() as u64;
                 for _ in 0..many.min(1000) {
                     let n = self.random.below(many) as usize;
+                    if self.cameras[n].key_ms == 0 {
+                        // There is nothing to decode from.
+                        continue;
+                    }
                     self.cameras[n].moves_until = ms + 60_000;
                     let at = ms + self.random.below(500);
                     self.at_ms(at, Event::CatchUp { channel: n, left: 5 });
