@@ -8,10 +8,15 @@
 //! A run is cut so that it holds its worker for some hundred milliseconds at most: what is left is decoded with the
 //! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
+
+use bytes::Bytes;
 
 use crate::{
     config::DecoderChoice,
@@ -25,6 +30,8 @@ use crate::{
 const RUN_PIXELS: u64 = 48 << 20;
 /// Decoders kept between looks, over all channels.
 const KEPT: usize = 256;
+/// Units whose pictures a decoder may hold back, and some more.
+const MOST_HELD: usize = 32;
 /// A decoder that is not used for this long is let go.
 const IDLE_MS: u64 = 2_500;
 
@@ -39,6 +46,8 @@ struct Open {
     /// The latest unit that it was given: its place on the timeline, its session.
     at: Option<(i64, u32)>,
     used: Mono,
+    /// The latest units without their data: with B-frames a picture comes out some units after its own.
+    given: VecDeque<AccessUnit>,
     /// Counts it among those that are kept.
     _kept: Option<Kept>,
 }
@@ -105,6 +114,7 @@ impl Stream {
             decoder: StreamDecoder::new(decoding.limits, decoding.choice),
             at: None,
             used: now,
+            given: VecDeque::new(),
             _kept: None,
         });
         open.at = Some((last.timeline_90k, last.session));
@@ -116,7 +126,14 @@ impl Stream {
             _ if cut => open.decoder.run(&units)?,
             _ => open.decoder.run_to_present(&units)?,
         };
+        for unit in &units {
+            if open.given.len() == MOST_HELD {
+                open.given.pop_front();
+            }
+            open.given.push_back(AccessUnit { data: Bytes::new(), ..unit.clone() });
+        }
         let shown = open.decoder.shown();
+        let unit = open.given.iter().rfind(|u| shown.is_none_or(|at| u.timeline_90k == at)).unwrap_or(last).clone();
         if open._kept.is_none() {
             open._kept = decoding.streams.keep();
         }
@@ -127,7 +144,6 @@ impl Stream {
             metrics::counter!("skyeye_node_runs_cut_total").increment(1);
             return Ok(None);
         }
-        let unit = units.iter().rfind(|u| shown.is_none_or(|at| u.timeline_90k == at)).unwrap_or(last).clone();
         Ok(frame.map(|frame| (frame, unit)))
     }
 
