@@ -240,7 +240,7 @@ impl Default for Infer {
         Self {
             runtime: ".cache/onnxruntime/libonnxruntime.so".into(),
             models_dir: ".cache/models".into(),
-            model: ModelName::new("efficientdet-lite0").expect("literal id"),
+            model: ModelName::new("efficientdet-lite0-int8").expect("literal id"),
             min_score: 0.25,
             nms_iou: 0.5,
             provider: Provider::Cpu,

@@ -179,8 +179,10 @@ impl Pool {
 /// Workers a core where a device does the inference: they wait for it most of the time.
 const WORKERS_PER_CORE_WITH_DEVICE: usize = 2;
 
+type Detectors = Vec<Box<dyn Detect>>;
+
 /// What each worker looks with, and how to make another.
-fn detectors(config: &Config) -> anyhow::Result<(Vec<Box<dyn Detect>>, Arc<Opener>)> {
+fn detectors(config: &Config) -> anyhow::Result<(Detectors, Arc<Opener>)> {
     let workers = match config.decode.workers {
         0 => {
             let cores = std::thread::available_parallelism();

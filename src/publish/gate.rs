@@ -277,10 +277,10 @@ impl BrokerEventHandler for Gate {
                 };
                 self.retained.matching(&subscription.topic_filter, |topic, payload| {
                     let packet = PublishPacket::new(topic, payload.clone(), qos).with_retain(true);
-                    // `None`: the session is gone, and nobody is owed anything.
-                    drop(
-                        queue.push_in_epoch(QueuedMessage::new(packet, event.client_id.to_string(), qos, None), epoch),
-                    );
+                    let message = QueuedMessage::new(packet, event.client_id.to_string(), qos, None);
+                    if queue.push_in_epoch(message, epoch).is_none() {
+                        tracing::trace!(client = %event.client_id, "the session is gone, and nobody is owed anything");
+                    }
                 });
             }
             queue.notify();

@@ -133,7 +133,7 @@ pub fn run(setting: &Setting, args: &AppearArgs) -> anyhow::Result<Report> {
                 due += 1;
                 let lasts = (visit.last_ms - visit.first_ms + 3000.0).min(LATE_MS);
                 let start = starts.get(id).and_then(|all| {
-                    all.iter().copied().filter(|at| (first_ms - EARLY_MS..first_ms + lasts).contains(at)).next()
+                    all.iter().copied().find(|at| (first_ms - EARLY_MS..first_ms + lasts).contains(at))
                 });
                 match start {
                     Some(at) => delays.push(at - first_ms),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
 
 /// The value below which a share of `q` of the samples lies (nearest rank); 0 without samples.
@@ -45,24 +46,20 @@ pub fn median_ratio(value: &[f64], floor: &[f64]) -> f64 {
     median(&mut ratios)
 }
 
-/// SplitMix64: small, seeded, and the same everywhere.
+/// Chance that a seed repeats.
 #[derive(Debug, Clone)]
-pub struct Chance(u64);
+pub struct Chance(StdRng);
 
 impl Chance {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(StdRng::seed_from_u64(seed))
     }
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
     }
     /// Over 0 up to 1.
     pub fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
+        1.0 - self.0.random::<f64>()
     }
     /// Seconds until the next arrival of a Poisson process.
     pub fn wait_s(&mut self, rate_hz: f64) -> f64 {
