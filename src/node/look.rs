@@ -2,7 +2,7 @@
 //!
 //! A model that cannot be loaded leaves the node running and says so; a reload tries again. A worker that hangs in a
 //! decoder or in inference is given up and another takes its place, at most as many times at once as the pool is large:
-//! a thread that hangs keeps its memory.
+//! a thread that hangs keeps its memory. When such threads come back the pool is filled up again.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -100,15 +100,18 @@ impl Lookers {
     /// Once a second: puts another worker in the place of one that hangs.
     pub async fn watch_over(&self, inner: &Inner) {
         let missing = self.give_up(inner);
+        let with = self.pool.lock().with.clone();
+        let Some((shared, open)) = with else { return };
         for number in missing {
-            let with = self.pool.lock().with.clone();
-            let Some((shared, open)) = with else { return };
+            let open = open.clone();
             let opened = tokio::task::spawn_blocking(move || open()).await;
             match opened.map_err(anyhow::Error::from).and_then(|r| r) {
                 Ok(detector) => self.pool.lock().add(number, &shared, detector),
                 Err(e) => tracing::error!("worker {number} has no successor: {e:#}"),
             }
         }
+        // What is promised goes by the workers that there are.
+        inner.queue.set_workers(self.pool.lock().at_work.len());
     }
 
     /// Gives the numbers of the workers that need a successor.
@@ -119,7 +122,7 @@ impl Lookers {
             return Vec::new();
         }
         pool.hanging.retain(|thread| !thread.is_finished());
-        let (mut stay, mut missing) = (Vec::new(), Vec::new());
+        let mut stay = Vec::new();
         for looker in std::mem::take(&mut pool.at_work) {
             let Some(channel) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
                 stay.push(looker);
@@ -130,11 +133,10 @@ impl Lookers {
             // The worker itself says nothing more about it.
             inner.queue.done(&channel, HANGS_AFTER_MS * 1000);
             pool.hanging.push(looker.thread);
-            if pool.hanging.len() <= pool.size {
-                missing.push(looker.number);
-            }
         }
         pool.at_work = stay;
+        let at_work: Vec<usize> = pool.at_work.iter().map(|looker| looker.number).collect();
+        let missing = missing(pool.size, pool.hanging.len(), &at_work);
         let (hanging, at_work) = (pool.hanging.len(), pool.at_work.len() + missing.len());
         drop(pool);
         metrics::gauge!("skyeye_node_workers_hanging").set(hanging as f64);
@@ -174,6 +176,13 @@ impl Pool {
             Err(e) => tracing::error!("worker {number} cannot be started: {e}"),
         }
     }
+}
+
+/// The numbers of the workers to be started. Asked every second, not only when one is given up: a place that stayed
+/// empty because too many hung, or because its successor could not be made, is filled as soon as that is over.
+fn missing(size: usize, hanging: usize, at_work: &[usize]) -> Vec<usize> {
+    let wanted = (2 * size).saturating_sub(hanging).min(size);
+    (0..size).filter(|number| !at_work.contains(number)).take(wanted.saturating_sub(at_work.len())).collect()
 }
 
 /// Workers a core where a device does the inference: they wait for it most of the time.
@@ -218,4 +227,19 @@ fn opener(config: &Config) -> anyhow::Result<Arc<Opener>> {
     let device = move || Ok(Box::new(OrtDevice::open(&runtime, &of, &options, max)?) as Box<dyn batch::Device>);
     let batcher = Batcher::start(model.name.as_str(), batching, Box::new(device))?;
     Ok(Arc::new(move || Ok(Box::new(batcher.client(&model, &options)) as Box<dyn Detect>)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn a_pool_that_hung_as_a_whole_is_filled_again_when_the_threads_come_back() {
+        assert_eq!(missing(4, 1, &[0, 1, 3]), [2], "the one that hangs has a successor");
+        assert_eq!(missing(4, 4, &[]), [0, 1, 2, 3]);
+        assert_eq!(missing(4, 6, &[0]), [1], "threads that hang keep their memory");
+        assert_eq!(missing(4, 8, &[]), [0usize; 0]);
+        assert_eq!(missing(4, 0, &[]), [0, 1, 2, 3], "all of them came back");
+        assert_eq!(missing(4, 0, &[3, 2, 1, 0]), [0usize; 0]);
+    }
 }
