@@ -190,8 +190,13 @@ impl Worker {
             return self.decoder.decode(unit).map(|frame| Some((frame, unit.clone())));
         }
         let shared = &*self.shared;
-        // Only one worker at a time is at a channel; if it is held, then by one that hangs and was given up.
-        let Some(mut stream) = watch.stream.try_lock() else { return Ok(None) };
+        // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up. A
+        // channel in focus has no patrol, so without its key units it would not be looked at any more.
+        let Some(mut stream) = watch.stream.try_lock() else {
+            let key = shared.media.latest_key(&unit.channel).filter(|key| key.ingested > watch.demand.last_look());
+            let Some(key) = key else { return Ok(None) };
+            return self.decoder.decode(&key).map(|frame| Some((frame, key)));
+        };
         let decoding = Decoding {
             media: &shared.media,
             streams: &shared.streams,
