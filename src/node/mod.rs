@@ -54,7 +54,7 @@ use self::{
 use crate::{
     alert::AlertBook,
     channel::{Entry, Registry},
-    config::{BrokerKind, Config},
+    config::{self, BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
     ingest::{ChannelSpec, Ingest, descriptors},
@@ -411,15 +411,18 @@ fn schedule_options(config: &Config) -> schedule::Options {
     }
 }
 
-/// The time within which each channel shall be looked at.
-fn floor_ms(config: &Config) -> u64 {
-    u64::from(config.sample.patrol_floor_s) * 1000
+/// The time within which a channel shall be looked at; 0 where no rule watches it, since nothing of it is decoded then.
+fn floor_ms(config: &Config, channel: &config::Channel) -> u64 {
+    match config.rules_of(channel).next() {
+        Some(_) => u64::from(config.sample.patrol_floor_s) * 1000,
+        None => 0,
+    }
 }
 
 /// Puts a channel under watch.
 fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
     let id = entry.config.id.clone();
-    inner.queue.register(&id, entry.config.weight, floor_ms(config));
+    inner.queue.register(&id, entry.config.weight, floor_ms(config, &entry.config));
     inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
 }
 

@@ -59,7 +59,8 @@ impl Node {
             self.retire(id).await;
         }
         for entry in inner.registry.channels().into_iter().filter(|e| e.config.enabled) {
-            inner.queue.register(&entry.config.id, entry.config.weight, super::floor_ms(&new));
+            let floor_ms = super::floor_ms(&new, &entry.config);
+            inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);
             match inner.watches.get(&entry.config.id) {
                 Some(running) => self.replace(&new, entry, running).await,
                 None => super::watch(inner, &new, entry),
