@@ -2,8 +2,8 @@
 //!
 //! Goes from the key unit of the present group of pictures to the newest unit, and on from there as units come, as long
 //! as the pre-roll ring holds them without a hole; else it begins again at the key unit. It keeps no units of its own.
-//! A decoder that is not used for a while is let go: it holds reference pictures, a few MiB a channel. How many exist at
-//! one time is bounded; a channel beyond the bound begins at its key unit each time.
+//! A decoder that is not used for a while is let go: it holds reference pictures, a few MiB a channel. How many are kept
+//! at one time is bounded by their size; a channel beyond the bound begins at its key unit each time.
 //!
 //! A run is cut so that it holds its worker for some hundred milliseconds at most: what is left is decoded with the
 //! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others.
@@ -28,8 +28,9 @@ use crate::{
 
 /// Pixels that are decoded in one go: 100 to 200 ms of one core.
 const RUN_PIXELS: u64 = 48 << 20;
-/// Decoders kept between looks, over all channels.
-const KEPT: usize = 256;
+/// Pixels of the pictures of all decoders that are kept between looks. A decoder holds up to sixteen pictures of its
+/// stream, eight as a rule: 1.6 GB for 327 channels of D1, 64 of 1080p or 16 of 4K.
+const KEPT_PIXELS: usize = 64 * 1920 * 1080;
 /// Units whose pictures a decoder may hold back, and some more.
 const MOST_HELD: usize = 32;
 /// A decoder that is not used for this long is let go.
@@ -52,29 +53,40 @@ struct Open {
     _kept: Option<Kept>,
 }
 
-/// Counts the decoders that are kept.
+/// Counts the decoders that are kept, and their pixels.
 #[derive(Default)]
-pub struct Streams {
-    kept: Arc<AtomicUsize>,
+pub struct Streams(Arc<Sums>);
+
+#[derive(Default)]
+struct Sums {
+    kept: AtomicUsize,
+    pixels: AtomicUsize,
 }
 
-struct Kept(Arc<AtomicUsize>);
+struct Kept {
+    sums: Arc<Sums>,
+    pixels: usize,
+}
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.sums.kept.fetch_sub(1, Ordering::Relaxed);
+        self.sums.pixels.fetch_sub(self.pixels, Ordering::Relaxed);
     }
 }
 
 impl Streams {
     /// Decoders kept at present.
     pub fn kept(&self) -> usize {
-        self.kept.load(Ordering::Relaxed)
+        self.0.kept.load(Ordering::Relaxed)
     }
 
-    fn keep(&self) -> Option<Kept> {
-        let taken = self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < KEPT).then_some(n + 1));
-        taken.ok().map(|_| Kept(self.kept.clone()))
+    fn keep(&self, size: (u32, u32)) -> Option<Kept> {
+        let pixels = usize::try_from(pixels(size)).ok()?;
+        let sum = |held: usize| held.checked_add(pixels).filter(|sum| *sum <= KEPT_PIXELS);
+        self.0.pixels.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).ok()?;
+        self.0.kept.fetch_add(1, Ordering::Relaxed);
+        Some(Kept { sums: self.0.clone(), pixels })
     }
 }
 
@@ -135,7 +147,7 @@ impl Stream {
         let shown = open.decoder.shown();
         let unit = open.given.iter().rfind(|u| shown.is_none_or(|at| u.timeline_90k == at)).unwrap_or(last).clone();
         if open._kept.is_none() {
-            open._kept = decoding.streams.keep();
+            open._kept = decoding.streams.keep(decoding.size);
         }
         if open._kept.is_some() {
             self.open = Some(open);
@@ -155,13 +167,17 @@ impl Stream {
     }
 }
 
-/// How many units of a size are decoded in one go; an unknown size counts as 1080p.
-fn most_units((width, height): (u32, u32)) -> usize {
-    let pixels = match u64::from(width) * u64::from(height) {
+/// Of one picture; an unknown size counts as 1080p.
+fn pixels((width, height): (u32, u32)) -> u64 {
+    match u64::from(width) * u64::from(height) {
         0 => 1920 * 1080,
         pixels => pixels,
-    };
-    usize::try_from(RUN_PIXELS / pixels).unwrap_or(usize::MAX).max(2)
+    }
+}
+
+/// How many units of a size are decoded in one go.
+fn most_units(size: (u32, u32)) -> usize {
+    usize::try_from(RUN_PIXELS / pixels(size)).unwrap_or(usize::MAX).max(2)
 }
 
 #[cfg(test)]
@@ -178,11 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn decoders_kept_are_counted_and_bounded() {
+    fn decoders_kept_are_counted_and_bounded_by_their_size() {
         let streams = Streams::default();
-        let kept: Vec<_> = (0..KEPT + 3).map(|_| streams.keep()).collect();
-        assert_eq!(kept.iter().flatten().count(), KEPT);
-        drop(kept);
-        assert_eq!(streams.kept(), 0);
+        for (size, most) in [((704, 576), 327), ((1920, 1080), 64), ((0, 0), 64), ((3840, 2160), 16)] {
+            let kept: Vec<_> = (0..most + 3).map(|_| streams.keep(size)).collect();
+            assert_eq!((kept.iter().flatten().count(), streams.kept()), (most, most), "{size:?}");
+            drop(kept);
+            assert_eq!(streams.kept(), 0);
+        }
     }
 }
