@@ -6,7 +6,8 @@
 //! at one time is bounded by their size; a channel beyond the bound begins at its key unit each time.
 //!
 //! A run is cut so that it holds its worker for some hundred milliseconds at most: what is left is decoded with the
-//! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others.
+//! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others. A
+//! catch-up that is cut gives the picture that it came to, which is that of its unit and no older than it says.
 
 use std::{
     collections::VecDeque,
@@ -154,7 +155,11 @@ impl Stream {
         }
         if cut {
             metrics::counter!("skyeye_node_runs_cut_total").increment(1);
-            return Ok(None);
+            // Focus goes on with the next sample in a moment. A catch-up may have none: a channel recalled under overload
+            // would be taken for looked at, time and again, and no picture of it ever be seen.
+            if tier == Tier::Focus {
+                return Ok(None);
+            }
         }
         Ok(frame.map(|frame| (frame, unit)))
     }
