@@ -177,7 +177,9 @@ impl Line {
         };
         desk.come.notify_all();
         loop {
-            match answered.recv_timeout(Duration::from_millis(desk.options.stall_ms.max(1))) {
+            // More often than once: a batch begins later than its tensors come, so that whoever looked up after exactly
+            // that time would find it not yet over and wait for as long again.
+            match answered.recv_timeout(Duration::from_millis((desk.options.stall_ms / 4).max(1))) {
                 Ok(Answer { tensor: memory, found }) => {
                     *tensor = memory;
                     return found;

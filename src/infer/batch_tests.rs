@@ -133,7 +133,7 @@ fn an_error_is_the_whole_batchs_and_only_theirs() {
 
 #[test]
 fn a_device_that_hangs_is_given_up_and_another_takes_its_place() {
-    let (double, batcher) = start(BatchOptions { wait_ms: 1, stall_ms: 30, ..LONG }, 64);
+    let (double, batcher) = start(BatchOptions { wait_ms: 1, stall_ms: 1000, ..LONG }, 64);
     *double.hangs.lock() = true;
     let line = batcher.line();
     let error = line.ask(&mut vec![1.0; 7]).unwrap_err().to_string();
