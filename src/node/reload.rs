@@ -10,6 +10,7 @@ use super::{Node, item, specs, watch::Watch};
 use crate::{
     channel::Entry,
     config::{self, Config},
+    ingest::descriptors,
     rule::ChannelRules,
     types::ChannelId,
 };
@@ -47,6 +48,9 @@ impl Node {
         let restart = needs_restart(&old, &new);
         if !restart.is_empty() {
             tracing::warn!("changed, but in force only after a restart: {}", restart.join(", "));
+        }
+        if let Err(sentence) = descriptors::raise(descriptors::needed(&new)) {
+            tracing::warn!("{sentence}");
         }
         inner.registry.apply(&new);
         let gone: Vec<&ChannelId> = old
