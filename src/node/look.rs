@@ -74,6 +74,7 @@ impl Lookers {
             limits: DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) },
             decoder: config.decode.element,
             jpeg_quality: config.evidence.jpeg_quality,
+            failing: Mutex::default(),
         });
         let mut pool = self.pool.lock();
         pool.size = detectors.len();
@@ -102,6 +103,10 @@ impl Lookers {
         let missing = self.give_up(inner);
         let with = self.pool.lock().with.clone();
         let Some((shared, open)) = with else { return };
+        let failing = shared.failing.lock().clone();
+        let told =
+            failing.map(|e| format!("{e}; nothing is detected while that lasts, a restart opens the model anew"));
+        inner.set_degraded("infer", told);
         for number in missing {
             let open = open.clone();
             let opened = tokio::task::spawn_blocking(move || open()).await;

@@ -18,7 +18,7 @@ use crate::{
     config::DecoderChoice,
     decode::{self, DecodeError, DecodeLimits, KeyDecoder},
     evidence,
-    infer::Detect,
+    infer::{Detect, InferError},
     media::Media,
     node::{
         pump::{Item, Pump},
@@ -44,6 +44,8 @@ pub struct Shared {
     pub limits: DecodeLimits,
     pub decoder: DecoderChoice,
     pub jpeg_quality: u8,
+    /// Why the last look had no detections; none once one has.
+    pub failing: Mutex<Option<String>>,
 }
 
 /// What a worker is at. Waiting for room in the pump is not part of it: a slow disk is no reason for another worker.
@@ -170,9 +172,16 @@ impl Worker {
         let seconds = |now: Mono| now.since_ms(unit.ingested) as f64 / 1000.0;
         stage::look().decode_age.record(tier as usize, seconds(self.shared.clock.mono()));
         let detections = match self.detector.detect(&frame) {
-            Ok(detections) => detections,
+            Ok(detections) => {
+                self.shared.failing.lock().take();
+                detections
+            }
             Err(e) => {
-                tracing::warn!(%channel, "no detections: {e}");
+                tracing::debug!(%channel, "no detections: {e}");
+                // A frame that does not fit is its channel's fault, and only a model's is everybody's.
+                if matches!(e, InferError::Failed { .. }) {
+                    *self.shared.failing.lock() = Some(e.to_string());
+                }
                 return None;
             }
         };
