@@ -155,8 +155,8 @@ impl Stream {
         }
         if cut {
             metrics::counter!("skyeye_node_runs_cut_total").increment(1);
-            // Focus goes on with the next sample in a moment. A catch-up may have none: a channel recalled under overload
-            // would be taken for looked at, time and again, and no picture of it ever be seen.
+            // Focus goes on with the next sample in a moment. A catch-up may have none: a channel recalled under
+            // overload would be taken for looked at, time and again, and no picture of it ever be seen.
             if tier == Tier::Focus {
                 return Ok(None);
             }
