@@ -68,7 +68,9 @@ impl Sampler {
         Self {
             options: policy::Options {
                 patrol_ms: u64::from(options.patrol_interval_ms),
-                rest_ms: u64::from(options.rest_interval_ms),
+                // What rests in view is looked at in twice that time, and half of the floor is left for the key unit to
+                // come and for its turn: a long rest must not break the floor, which would be blamed on the camera.
+                rest_ms: u64::from(options.rest_interval_ms).min(u64::from(options.patrol_floor_s) * 250),
                 activity: options.activity,
                 catch_up: options.catch_up,
             },
