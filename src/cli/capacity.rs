@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     config::{Config, FocusWhen},
     infer::{Detector, DetectorOptions, Manifest, Runtime},
+    schedule::FOCUS_PART,
     telemetry::Stopwatch,
 };
 
@@ -53,7 +54,7 @@ impl Capacity {
             focus_hz += always.map(|r| f64::from(r.focus_hz)).fold(0.0, f64::max);
         }
         let floors_hz = f64::from(channels) / f64::from(config.sample.patrol_floor_s);
-        let focus_budget_hz = looks_hz * f64::from(config.schedule.focus_share);
+        let focus_budget_hz = looks_hz * f64::from(config.schedule.focus_share) * FOCUS_PART;
         Self { look_ms, workers, looks_hz, floors_hz, focus_hz, focus_budget_hz }
     }
 
@@ -74,8 +75,8 @@ impl Capacity {
         if self.focus_hz > self.focus_budget_hz {
             warnings.push(format!(
                 "rule.focus_hz: rules want {:.1} looks a second in focus all the time, and schedule.focus_share = {} of \
-                 this box is about {:.1}: channels would take turns; fewer rules with focus_when = \"always\", a lower \
-                 focus_hz, or a larger share",
+                 this box, less what catch-up may take, is about {:.1}: channels would take turns; fewer rules with \
+                 focus_when = \"always\", a lower focus_hz, or a larger share",
                 self.focus_hz, config.schedule.focus_share, self.focus_budget_hz,
             ));
         }
@@ -131,7 +132,7 @@ mod tests {
     fn focus_beyond_its_share_is_told_and_leaves_the_rest_to_patrol() {
         let much = config(20, 120, "focus_hz = 5\nfocus_when = \"always\"");
         let told = Capacity::of(&much, 20.0, 2).warnings(&much);
-        assert!(told.len() == 1 && told[0].contains("100.0 looks") && told[0].contains("about 50.0"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("100.0 looks") && told[0].contains("about 37.5"), "{told:?}");
         let seen = config(20, 120, "focus_hz = 5");
         assert!(Capacity::of(&seen, 20.0, 2).warnings(&seen).is_empty(), "only while something is seen");
     }

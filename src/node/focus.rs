@@ -30,10 +30,8 @@ pub async fn deal(inner: Arc<Inner>, stop: CancellationToken) {
     let mut dealer = Dealer::default();
     let mut tick = tokio::time::interval(DEAL);
     while super::tick::next(&mut tick, &stop).await {
-        let config = inner.config.load();
-        let capacity = inner.queue.capacity();
-        let budget_us = capacity.workers as f64 * f64::from(config.schedule.focus_share) * 1e6;
-        let look_us = f64::from(capacity.service_us[Tier::Focus as usize]);
+        let look_us = f64::from(inner.queue.capacity().service_us[Tier::Focus as usize]);
+        let budget_us = inner.queue.focus_budget_us();
         let report = dealer.deal(&inner.watches.all(), budget_us, look_us, inner.clock.mono());
         report.record();
         inner.set_degraded("focus", dealer.sentence(&report, inner.clock.mono()));

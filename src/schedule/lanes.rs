@@ -16,7 +16,7 @@ use crate::types::Mono;
 /// Shares of the lane's time, catch-up then focus.
 const PARTS: [f64; 2] = [1.0, 3.0];
 /// The part of the lane's share that focus may count on.
-pub(super) const FOCUS_PART: f64 = PARTS[1] / (PARTS[0] + PARTS[1]);
+pub const FOCUS_PART: f64 = PARTS[1] / (PARTS[0] + PARTS[1]);
 /// The bucket holds so much of the share, and owes at most so much of it.
 const SAVES_S: f64 = 0.5;
 const OWES_S: f64 = 2.0;

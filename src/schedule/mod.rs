@@ -26,6 +26,7 @@ mod report;
 
 pub use self::core::Schedule;
 pub use demand::Demand;
+pub use lanes::FOCUS_PART;
 pub use queue::{Queue, Taken};
 pub use report::{Capacity, Drops, FloorState, Floors, Late};
 
