@@ -86,12 +86,7 @@ impl ChannelRules {
         self.presence.iter().filter(|p| p.is_open()).count()
     }
 
-    /// True while another look soon is worth more than usual.
-    pub fn in_view(&self) -> bool {
-        self.presence.iter().any(Presence::in_view)
-    }
-
-    /// True if the latest look found what an open event is about.
+    /// True if the latest look found what an open event is about, or what starts one if more looks find it too.
     pub fn found(&self) -> bool {
         self.presence.iter().any(Presence::found)
     }

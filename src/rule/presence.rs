@@ -38,15 +38,13 @@ pub struct Presence {
     polygon: Polygon,
     /// Looks in a row with a sure object.
     streak: u32,
-    /// The latest look found something in the zone, though perhaps not surely enough for a start.
-    near: bool,
     open: Option<Open>,
 }
 
 impl Presence {
     pub fn new(rule: &config::Rule, channel: ChannelId, zone: Option<ZoneId>, polygon: Polygon) -> Self {
         let reference = revision(rule, &polygon);
-        Self { rule: rule.clone(), reference, channel, zone, polygon, streak: 0, near: false, open: None }
+        Self { rule: rule.clone(), reference, channel, zone, polygon, streak: 0, open: None }
     }
 
     pub fn same_as(&self, other: &Presence) -> bool {
@@ -57,14 +55,9 @@ impl Presence {
         self.open.is_some()
     }
 
-    /// True while another look soon is worth more than usual: an event is open, or something may be about to start one.
-    pub fn in_view(&self) -> bool {
-        self.open.is_some() || self.near
-    }
-
-    /// True if the latest look found what the open event is about.
+    /// True if the latest look found what the open event is about, or what starts one if more looks find it too.
     pub fn found(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.empty == 0)
+        self.open.as_ref().map_or(self.streak > 0, |open| open.empty == 0)
     }
 
     /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough.
@@ -74,15 +67,10 @@ impl Presence {
 
     pub fn look(&mut self, look: &Look, tracks: &[Track], now: Now) -> Option<Event> {
         let floor = if self.open.is_some() { self.rule.keep_score } else { self.rule.min_score };
-        let possible: Vec<&Track> = tracks
+        let objects: Vec<Object> = tracks
             .iter()
             .filter(|t| self.rule.labels.is_empty() || self.rule.labels.iter().any(|l| **l == *t.label))
-            .filter(|t| t.score >= self.rule.keep_score && fits(&self.rule, &self.polygon, &t.bbox))
-            .collect();
-        self.near = !possible.is_empty();
-        let objects: Vec<Object> = possible
-            .into_iter()
-            .filter(|t| t.score >= floor)
+            .filter(|t| t.score >= floor && fits(&self.rule, &self.polygon, &t.bbox))
             .map(|t| Object { track: t.number, label: t.label.to_string(), score: t.score, bbox: t.bbox })
             .collect();
         match (&mut self.open, objects.is_empty()) {
@@ -121,7 +109,6 @@ impl Presence {
     /// Ends the event if one is open. For `Cleared` the times are those of the look that found the zone empty.
     pub fn end(&mut self, end: EventEnd, now: Now) -> Option<Event> {
         self.streak = 0;
-        self.near = false;
         let open = self.open.take()?;
         let mut event = Event { phase: Phase::End, end: Some(end), objects: Vec::new(), ..open.last };
         if end != EventEnd::Cleared {
@@ -251,20 +238,21 @@ mod tests {
     }
 
     #[test]
-    fn something_is_in_view_while_it_may_start_an_event_or_has_started_one() {
-        let mut rules = rules(CONFIG);
-        let mut view = |ms, seen: Option<(f32, f32)>| {
-            run(&mut rules, &[(ms, seen)]);
-            rules.in_view()
+    fn a_look_finds_what_its_event_is_about_or_what_may_start_one() {
+        let mut rules = rules(&format!("{CONFIG}start_looks = 2"));
+        let mut found = |ms, seen: Option<(f32, f32)>| {
+            let phases = run(&mut rules, &[(ms, seen)]);
+            (rules.found(), phases.len())
         };
-        assert!(!view(0, None));
-        assert!(!view(1000, Some((0.7, 0.9))), "outside the zone");
-        assert!(view(2000, Some((0.2, 0.4))), "not sure enough for a start, but worth another look");
-        assert!(!view(3000, None));
-        assert!(view(4000, Some((0.2, 0.6))));
-        assert!(view(5000, None), "the event is still open");
-        assert!(view(6000, None));
-        assert!(!view(7500, None), "it has ended");
+        assert_eq!(found(0, None), (false, 0));
+        assert_eq!(found(1000, Some((0.7, 0.9))), (false, 0), "outside the zone");
+        assert_eq!(found(2000, Some((0.2, 0.4))), (false, 0), "not sure enough");
+        assert_eq!(found(3000, Some((0.2, 0.6))), (true, 0), "the first of two");
+        assert_eq!(found(3500, None), (false, 0), "gone before the second");
+        assert_eq!(found(4000, Some((0.2, 0.6))), (true, 0));
+        assert_eq!(found(4500, Some((0.2, 0.6))), (true, 1), "it starts");
+        assert_eq!(found(5000, None), (false, 0), "though the event is open");
+        assert_eq!(found(5500, Some((0.2, 0.4))), (true, 0));
     }
 
     #[test]
