@@ -186,6 +186,37 @@ fn where_it_is_never_empty_no_track_is_lost() {
     }
 }
 
+/// Two hundred channels beside fifty: no thread more, whatever the machine.
+#[test]
+fn reading() {
+    let Some(place) = Place::make() else { return };
+    let report = place.bench(&["ingest", "--channels", "200", "--rounds", "1", "--seconds", "3", "--settle", "2"]);
+    assert!(number(&report, "preroll_kib_per_channel") > 100.0, "{report}");
+    // The runtime's threads for files are as many as had work at once.
+    assert!(number(&report, "threads") <= number(&report, "threads_with_a_quarter") + 4.0, "{report}");
+}
+
+#[test]
+fn a_cold_start_under_the_governor() {
+    let Some(place) = Place::make() else { return };
+    let report = place.bench(&["connect", "--channels", "200", "--hosts", "10"]);
+    assert_eq!(number(&report, "reconnects"), 0.0, "{report}");
+    // One more may have been accepted before the one that ended is counted off.
+    assert!(number(&report, "connecting_max_per_host") <= number(&report, "connects_per_host") + 1.0, "{report}");
+}
+
+#[test]
+fn a_small_district_loses_nothing() {
+    let Some(place) = Place::make() else { return };
+    let args = ["district", "--channels", "200", "--hosts", "10", "--only-read", "--seconds", "5"];
+    let report = place.bench(&[&args[..], &["--bare-seconds", "3"]].concat());
+    assert_eq!(number(&report, "least_up"), 200.0, "{report}");
+    for none in ["lost_packets", "dropped_units", "reconnects", "sessions_dropped_by_farm", "units_skipped_by_farm"] {
+        assert_eq!(number(&report, none), 0.0, "{none}: {report}");
+    }
+    assert!(number(&report, "units_read") > 0.0, "{report}");
+}
+
 #[test]
 fn what_is_wrong_is_said() {
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_skyeye")).args(args).output().unwrap();

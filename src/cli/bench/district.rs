@@ -56,7 +56,6 @@ pub fn only_read() -> String {
 pub fn run(setting: &Setting, args: &DistrictArgs) -> anyhow::Result<Report> {
     let (channels, hosts) = (args.channels, args.hosts);
     let host_count = hosts.to_string();
-    // Where the channels pass a whole GOP between two samples of this loop nothing is left to chance by the farm.
     let cameras = Cameras::start(setting.common.url.as_deref(), &clip(setting)?, channels, &["--hosts", &host_count])?;
     let seconds = setting.seconds(600);
     setting.say(&format!("district: {channels} channels over {hosts} hosts, {seconds} s"));
@@ -65,6 +64,7 @@ pub fn run(setting: &Setting, args: &DistrictArgs) -> anyhow::Result<Report> {
         seconds => Some(bare(&cameras, channels, Duration::from_secs(seconds))?),
     };
     let config = if args.only_read { only_read() } else { format!("{}{GATEWAY}", setting.infer_section()?) };
+    let sent_before = cameras.stats().and_then(|s| s["units"].as_u64());
     let began = Instant::now();
     let mut reader = Reader::start(Kind::Ours, &cameras, channels, &config)?;
     reader.wait_up(channels, Duration::from_secs(300))?;
@@ -90,6 +90,13 @@ pub fn run(setting: &Setting, args: &DistrictArgs) -> anyhow::Result<Report> {
     let farm_now = |name: &str| stats_after.as_ref().and_then(|s| s[name].as_u64());
     let core = |after: f64, before: f64| (after - before) / took * 100.0;
     let read = end.units - said.units;
+    // The two are not asked at one moment, and the gateway counts once a second: a second's units may lie between them,
+    // however long it runs. What is lost adds up.
+    let sent = stats_after.as_ref().and_then(|s| s["units"].as_u64()).zip(sent_before).map(|(a, b)| a - b);
+    let behind_s = sent.map(|sent| {
+        (sent as f64 - (end.units + end.dropped_units) as f64)
+            / (farm_count("units").unwrap_or(0) as f64 / took).max(1.0)
+    });
     let mut ages: Vec<f64> = end.ages_ms.iter().map(|ms| *ms as f64 / 1000.0).collect();
     let looks_s = (end.looks - said.looks) as f64 / took;
     let cpu = core(used.cpu_s, usage.cpu_s);
@@ -98,6 +105,7 @@ pub fn run(setting: &Setting, args: &DistrictArgs) -> anyhow::Result<Report> {
         .with("up_s", up_s)
         .with("units_sent", farm_count("units"))
         .with("units_read", read)
+        .with("units_behind_s", behind_s)
         .with("units_skipped_by_farm", farm_count("units_skipped"))
         .with("sessions_dropped_by_farm", farm_count("slow_dropped"))
         .with("lost_packets", end.lost_packets - said.lost_packets)

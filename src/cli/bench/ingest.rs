@@ -17,9 +17,6 @@ use super::{
     readers::{Kind, ONLY_READ, Reader},
 };
 
-/// The pre-roll is full and the read buffers have been written all over.
-const SETTLE: Duration = Duration::from_secs(6);
-
 #[derive(Debug, Clone, Args)]
 pub struct IngestArgs {
     /// Channels that are read
@@ -28,6 +25,9 @@ pub struct IngestArgs {
     /// Rounds, each of all three readers
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
+    /// Seconds before anything is measured: until then the pre-roll is full and read buffers have been written all over
+    #[arg(long, value_name = "S", default_value_t = 6)]
+    pub settle: u64,
 }
 
 /// What one reader took in one round.
@@ -41,7 +41,7 @@ struct Took {
 }
 
 pub fn run(setting: &Setting, args: &IngestArgs) -> anyhow::Result<Report> {
-    let channels = args.channels;
+    let (channels, settle) = (args.channels, Duration::from_secs(args.settle));
     let window = Duration::from_secs_f64(setting.seconds(3));
     let cameras = Cameras::start(setting.common.url.as_deref(), &setting.clip()?, channels, &["--hosts", "4"])?;
     setting.say(&format!("ingest: {channels} channels, {} rounds of {} s each", args.rounds, window.as_secs_f64()));
@@ -49,23 +49,24 @@ pub fn run(setting: &Setting, args: &IngestArgs) -> anyhow::Result<Report> {
     for round in 0..args.rounds as usize {
         for i in 0..Kind::ALL.len() {
             let kind = Kind::ALL[(round + i) % Kind::ALL.len()];
-            let one = measured(kind, &cameras, channels, window)?;
+            let one = measured(kind, &cameras, channels, (settle, window))?;
             setting.say(&format!("  {:<7} {:.4} % of a core a channel", kind.as_str(), one.cpu));
             took.entry(kind.as_str()).or_default().push(one);
         }
     }
     // Memory alone: a quarter of the channels, all three at once.
     let few = channels / 4;
-    let mut small = HashMap::new();
+    let (mut small, mut few_threads) = (HashMap::new(), 0);
     let mut readers = Vec::new();
     for kind in Kind::ALL {
         let mut reader = Reader::start(kind, &cameras, few, ONLY_READ)?;
         reader.wait_up(few, Duration::from_secs(60))?;
         readers.push((kind, reader));
     }
-    sleep(SETTLE);
+    sleep(settle);
     for (kind, mut reader) in readers {
         let (said, usage) = (reader.ask("state")?, reader.usage()?);
+        few_threads = few_threads.max(said.threads);
         small.insert(kind.as_str(), (usage.rss_kib, said.ring_bytes / 1024.0));
         reader.end()?;
     }
@@ -87,14 +88,20 @@ pub fn run(setting: &Setting, args: &IngestArgs) -> anyhow::Result<Report> {
         .with("bare_kib_per_channel", grown(Kind::Bare))
         .with("preroll_kib_per_channel", ours.as_ref().map_or(0.0, ring))
         .with("threads", ours.map_or(0, |t| t.threads))
+        .with("threads_with_a_quarter", few_threads)
         .with("channels", channels)
         .with("rounds", args.rounds))
 }
 
-fn measured(kind: Kind, cameras: &Cameras, channels: u32, window: Duration) -> anyhow::Result<Took> {
+fn measured(
+    kind: Kind,
+    cameras: &Cameras,
+    channels: u32,
+    (settle, window): (Duration, Duration),
+) -> anyhow::Result<Took> {
     let mut reader = Reader::start(kind, cameras, channels, ONLY_READ)?;
     reader.wait_up(channels, Duration::from_secs(60))?;
-    sleep(if kind == Kind::Bare { SETTLE / 4 } else { SETTLE });
+    sleep(if kind == Kind::Bare { settle / 3 } else { settle });
     let (before, began) = (reader.usage()?.cpu_s, Instant::now());
     sleep(window);
     let used = reader.usage()?;
