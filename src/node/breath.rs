@@ -33,8 +33,6 @@ const STEP_MS: u64 = 5000;
 const READINGS: usize = 13;
 /// Points: fifteen minutes of them.
 const POINTS: usize = 180;
-/// Late channels that are named.
-const NAMED: usize = 20;
 /// How far back "now" reaches.
 const NOW_MS: u64 = 10_000;
 
@@ -304,7 +302,7 @@ fn view(inner: &Inner, memory: &Memory, now: &Reading, decoders: &BTreeMap<Strin
         }
     }
 
-    let latest = floors.latest.iter().take(NAMED).filter_map(|late| {
+    let latest = floors.latest.iter().filter_map(|late| {
         let entry = inner.registry.get(&late.channel)?;
         Some(LateView {
             channel: late.channel.clone(),

@@ -136,7 +136,7 @@ impl Lookers {
             metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
             tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
             // The worker itself says nothing more about it.
-            inner.queue.done(&channel, HANGS_AFTER_MS * 1000);
+            inner.queue.failed(&channel, HANGS_AFTER_MS * 1000);
             pool.hanging.push(looker.thread);
         }
         pool.at_work = stay;

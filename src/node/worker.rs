@@ -115,6 +115,7 @@ pub fn start(
             if !beat.end() {
                 return tracing::warn!(%channel, "a worker that was given up came back and ends");
             }
+            let saw = matches!(seen, Some(Some(_)));
             match seen {
                 None => worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder),
                 Some(None) => {}
@@ -123,7 +124,11 @@ pub fn start(
                 }
             }
             let busy_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            worker.shared.queue.done(&channel, busy_us);
+            if saw {
+                worker.shared.queue.done(&channel, busy_us);
+            } else {
+                worker.shared.queue.failed(&channel, busy_us);
+            }
         }
     })
 }

@@ -119,7 +119,16 @@ impl Policy {
             self.bucket -= 1.0;
             self.tries = self.tries.saturating_add(u8::from(self.hunting));
         }
-        self.offered = Some(unit.at);
+        self.offered = Some(match self.offered {
+            // The rest of an interval counts for the next one: units come in steps, and 5 looks a second of 25 pictures
+            // must not become 4.
+            Some(at) if tier == Tier::Focus => {
+                let interval_ms = (1000.0 / wish.focus_hz) as u64;
+                let due = at.plus_ms(interval_ms);
+                if unit.at.since_ms(due) < interval_ms { due } else { unit.at }
+            }
+            _ => unit.at,
+        });
         let active = self.activity.state() == ActivityState::Active || self.activity.stirred();
         Some(Chosen { tier, active: tier != Tier::Patrol || active })
     }

@@ -47,6 +47,8 @@ struct Slot {
     in_flight: bool,
     /// When the last look began; the time of registration before the first.
     last: Mono,
+    /// The same, of the last look that saw a picture, or may yet see one.
+    seen: Mono,
     /// When the last sample was offered; the time of registration before the first.
     offered: Mono,
     /// Since when a sample of catch-up or focus waits without a look: its place in the lane.
@@ -72,6 +74,8 @@ struct Flight {
     index: usize,
     tier: Tier,
     began: Mono,
+    /// The channel's last look with a picture before this one.
+    seen_before: Mono,
     /// What was charged for it: to the lane's bucket, and to its tier.
     paid_us: f64,
     lane: Lane,
@@ -165,6 +169,7 @@ impl Schedule {
             pending: None,
             in_flight: false,
             last: now,
+            seen: now,
             offered: now,
             waits: None,
             place: Place::None,
@@ -279,13 +284,26 @@ impl Schedule {
         }
     }
 
-    /// Ends the look at a channel, whatever came of it; it took `busy_us` of a worker's time.
+    /// Ends the look at a channel; it took `busy_us` of a worker's time.
     pub fn done(&mut self, id: &ChannelId, busy_us: u64, now: Mono) {
+        self.end(id, busy_us, true, now);
+    }
+
+    /// As `done`, for a look that saw no picture: it has had its turn and cost its time, but it is no look that keeps a
+    /// floor.
+    pub fn failed(&mut self, id: &ChannelId, busy_us: u64, now: Mono) {
+        self.end(id, busy_us, false, now);
+    }
+
+    fn end(&mut self, id: &ChannelId, busy_us: u64, saw: bool, now: Mono) {
         let Some(index) = self.index.get(id).copied() else { return };
         let Some(flight) = self.flights.iter().position(|f| f.index == index) else { return };
         let flight = self.flights.swap_remove(flight);
         if let Some(slot) = self.slot(index) {
             slot.in_flight = false;
+            if !saw {
+                slot.seen = flight.seen_before;
+            }
         }
         let more = busy_us as f64 - flight.paid_us;
         self.lanes.count(flight.tier, more);
@@ -429,13 +447,13 @@ impl Schedule {
         if lane == Lane::Paid {
             self.lanes.charge(paid_us);
         }
-        self.flights.push(Flight { index, tier, began: now, paid_us, lane });
-        if let Some(slot) = self.slot(index) {
-            slot.in_flight = true;
-            slot.last = now;
-            slot.waits = None;
-            slot.looks.add(now);
-        }
+        let Some(slot) = self.slot(index) else { return };
+        let seen_before = std::mem::replace(&mut slot.seen, now);
+        slot.in_flight = true;
+        slot.last = now;
+        slot.waits = None;
+        slot.looks.add(now);
+        self.flights.push(Flight { index, tier, began: now, seen_before, paid_us, lane });
     }
 
     /// Keeps what is left of a sample past its deadline: whose it is.
@@ -531,7 +549,7 @@ impl Slot {
         (self.floor_ms > 0).then(|| FloorState {
             floor_ms: self.floor_ms,
             stretched_ms: stretched as u64,
-            age_ms: now.since_ms(self.last),
+            age_ms: now.since_ms(self.seen),
             offered_ms: now.since_ms(self.offered),
         })
     }

@@ -163,12 +163,20 @@ impl Queue {
         }
     }
 
-    /// Ends a look, whatever came of it, so that the channel's next sample may be taken. `busy_us` is the time that a
-    /// worker spent on it.
+    /// Ends a look, so that the channel's next sample may be taken. `busy_us` is the time that a worker spent on it.
     pub fn done(&self, channel: &ChannelId, busy_us: u64) {
+        self.end(|schedule, now| schedule.done(channel, busy_us, now));
+    }
+
+    /// As `done`, for a look that saw no picture: it keeps no floor.
+    pub fn failed(&self, channel: &ChannelId, busy_us: u64) {
+        self.end(|schedule, now| schedule.failed(channel, busy_us, now));
+    }
+
+    fn end(&self, how: impl FnOnce(&mut Schedule, Mono)) {
         let ready = {
             let mut state = self.state.lock();
-            state.schedule.done(channel, busy_us, self.clock.mono());
+            how(&mut state.schedule, self.clock.mono());
             state.schedule.is_ready()
         };
         if ready {

@@ -201,3 +201,21 @@ proptest! {
         prop_assert!(catch_up as f32 <= keys as f32 * REFILL + changes as f32 + 1.0, "{} in {} keys", catch_up, keys);
     }
 }
+
+#[test]
+fn focus_has_its_rate_whatever_the_steps_of_the_camera() {
+    for (step_ms, hz) in [(40, 5.0), (67, 5.0), (67, 4.0), (100, 3.0), (33, 10.0)] {
+        let mut policy = Policy::default();
+        let wish = Wish { focus_hz: hz, in_view: true, event_open: true, last_look: Mono(0) };
+        let looks = (0..60_000 / step_ms)
+            .filter(|n| {
+                let jitter = [0, 9, 3, 14, 6][(n % 5) as usize];
+                let at = Mono(1000 + n * step_ms + jitter);
+                let unit = Unit { codec: Codec::H264, key: n % 30 == 0, session: 1, at, data: &[] };
+                policy.choose(&unit, wish, &SHIPPED).is_some_and(|c| c.tier == Tier::Focus)
+            })
+            .count();
+        let rate = looks as f32 / 60.0;
+        assert!((rate / hz - 1.0).abs() < 0.03, "{rate} of {hz} looks a second at a picture in {step_ms} ms");
+    }
+}

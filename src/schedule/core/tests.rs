@@ -222,6 +222,30 @@ fn a_floor_in_danger_goes_before_what_moves() {
 }
 
 #[test]
+fn a_look_without_a_picture_keeps_no_floor() {
+    let mut s = schedule(&[], 2000);
+    s.register(&id(0), 1.0, 10_000, Mono(0));
+    let mut look = |at: u64, saw: bool| {
+        assert!(s.offer(sample(0, at)));
+        s.take(Mono(at)).unwrap();
+        if saw {
+            s.done(&id(0), 1000, Mono(at))
+        } else {
+            s.failed(&id(0), 1000, Mono(at))
+        }
+        s.check();
+        s.floor(&id(0), Mono(at)).unwrap()
+    };
+    assert_eq!(look(1000, true).age_ms, 0);
+    for at in [4000, 8000, 10_000] {
+        assert!(!look(at, false).is_late());
+    }
+    let told = look(12_000, false);
+    assert!(told.is_late() && told.age_ms == 11_000, "{told:?}");
+    assert!(!look(13_000, true).is_late());
+}
+
+#[test]
 fn focus_goes_first_for_its_share_and_has_what_patrol_leaves() {
     let run = |patrol: bool| {
         let weights = vec![1.0; 40];

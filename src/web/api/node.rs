@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::web::{AppState, boxview::BoxView, ports::NodeView, session::Me};
 
+/// Late channels that are named to one caller.
+const NAMED: usize = 20;
+
 /// Status, counts and rates.
 #[utoipa::path(get, path = "/api/v1/node", tag = "node",
     responses((status = 200, description = "The node", body = ref("#/components/schemas/NodeView"))))]
@@ -26,6 +29,7 @@ pub async fn overview(State(state): State<AppState>, Me(login): Me) -> Json<BoxV
     let mut view = state.ports().node.overview().as_ref().clone();
     // How many are late is everybody's business; which ones only of those who may see them.
     view.floors.latest.retain(|late| proof.covers(&late.area));
+    view.floors.latest.truncate(NAMED);
     Json(view)
 }
 
