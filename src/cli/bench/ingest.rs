@@ -42,7 +42,7 @@ struct Took {
 
 pub fn run(setting: &Setting, args: &IngestArgs) -> anyhow::Result<Report> {
     let (channels, settle) = (args.channels, Duration::from_secs(args.settle));
-    let window = Duration::from_secs_f64(setting.seconds(3));
+    let window = Duration::from_secs_f64(setting.seconds(4));
     let cameras = Cameras::start(setting.common.url.as_deref(), &setting.clip()?, channels, &["--hosts", "4"])?;
     setting.say(&format!("ingest: {channels} channels, {} rounds of {} s each", args.rounds, window.as_secs_f64()));
     let mut took: HashMap<&str, Vec<Took>> = HashMap::new();

@@ -42,8 +42,8 @@ const AT_ONCE: usize = 32;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A camera ends a session whose client has said nothing for a minute.
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
-/// Read at once by the bare reader: what a key frame of a sub stream needs.
-const BARE_BYTES: usize = 64 * 1024;
+/// Read at once by the bare reader: what the standard library's buffered reader takes.
+const BARE_BYTES: usize = 8 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
