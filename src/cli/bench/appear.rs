@@ -5,6 +5,7 @@
 //! farm's channels, which show the film in a loop at spread phases, and the subscriber notes when each event's start
 //! is in its hand. The farm says which moment of the film each channel shows when, so that the delay of each visit is
 //! known: message minus the time at which that first frame was shown.
+//! A visit during which the event of the one before was still open has no start of its own and counts as joined.
 //!
 //! The floor is what any loop over key frames can reach at best: from that first frame to the first key frame with a
 //! score over the threshold, and one bare decode and run. A visit without a start of an event is counted as missed.
@@ -48,8 +49,8 @@ pub struct AppearArgs {
     control: Option<SocketAddr>,
 }
 
-/// A visit begins after this long without a detection: longer than an event takes to end.
-const APART_MS: f64 = 7_000.0;
+/// A visit begins after this long without a detection.
+const APART_MS: f64 = 4_000.0;
 /// Sessions stand, activity has learnt, after this or as long as is measured.
 const SETTLE_S: f64 = 30.0;
 /// A start that comes later than this, or this much before the first frame, belongs to no visit.
@@ -120,23 +121,27 @@ pub fn run(setting: &Setting, args: &AppearArgs) -> anyhow::Result<Report> {
     // A visit that was shown at the end may still be told.
     std::thread::sleep(Duration::from_millis(LATE_MS as u64 / 3));
     let shown = shown(&farm, &names, length_ms)?;
-    let mut starts: HashMap<String, Vec<f64>> = HashMap::new();
+    // Start and end of each event, as they came.
+    let mut told: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
     for (event, at_ms) in subscriber::events(&hand.take()?)? {
-        if event.phase == Phase::Start {
-            starts.entry(event.channel.to_string()).or_default().push(at_ms);
+        let told = told.entry(event.channel.to_string()).or_default();
+        match (event.phase, told.last_mut()) {
+            (Phase::Start, _) => told.push((at_ms, f64::INFINITY)),
+            (Phase::End, Some(last)) => last.1 = at_ms,
+            _ => {}
         }
     }
-    let (mut delays, mut missed, mut due) = (Vec::new(), 0usize, 0usize);
+    let (mut delays, mut joined, mut missed, mut due) = (Vec::new(), 0usize, 0usize, 0usize);
     for (id, zero_ms) in &shown {
         for visit in &visits {
             for first_ms in times(*zero_ms + visit.first_ms, length_ms, from_ms, until_ms - LATE_MS / 3.0) {
                 due += 1;
                 let lasts = (visit.last_ms - visit.first_ms + 3000.0).min(LATE_MS);
-                let start = starts.get(id).and_then(|all| {
-                    all.iter().copied().find(|at| (first_ms - EARLY_MS..first_ms + lasts).contains(at))
-                });
+                let all = told.get(id).map(Vec::as_slice).unwrap_or_default();
+                let start = all.iter().find(|(at, _)| (first_ms - EARLY_MS..first_ms + lasts).contains(at));
                 match start {
-                    Some(at) => delays.push(at - first_ms),
+                    Some((at, _)) => delays.push(at - first_ms),
+                    None if all.iter().any(|(start, end)| (*start..*end).contains(&first_ms)) => joined += 1,
                     None => missed += 1,
                 }
             }
@@ -155,6 +160,7 @@ pub fn run(setting: &Setting, args: &AppearArgs) -> anyhow::Result<Report> {
         .with("visits_no_key_frame_shows", key_never)
         .with("visits_shown", due)
         .with("visits_told", delays.len())
+        .with("visits_joined", joined)
         .with("visits_missed", missed)
         .with("channels", args.channels)
         .with("cpu_pct_a_channel", cpu_pct / f64::from(args.channels))

@@ -41,7 +41,7 @@ const READ: u32 = 50;
 /// Before it counts, at most: caches, pools and the events of all channels are begun.
 const WARM_S: f64 = 4.0;
 /// Between two looks at a channel at full load; more than a second, the least between two updates of an event.
-const APART_S: f64 = 3.0;
+const APART_S: f64 = 4.0;
 /// Nobody listens there.
 const NO_CAMERA: &str = "rtsp://127.0.0.1:9/none";
 /// One event a look: whatever is seen starts it, keeps it going, and each look is an update.
@@ -171,9 +171,41 @@ impl Run {
         }
     }
 
+    /// Several runs as one; its parts by time are those of the first.
+    pub fn together(runs: Vec<Run>) -> Run {
+        let mut runs = runs.into_iter();
+        let Some(mut sum) = runs.next() else {
+            return Run::new(Vec::new(), 0.0, 0.0, &Value::Null, 0.0, 0.0, 0.0);
+        };
+        for run in runs {
+            sum.events.extend(run.events);
+            sum.seconds += run.seconds;
+            sum.offered += run.offered;
+            sum.late_p99_ms = sum.late_p99_ms.max(run.late_p99_ms);
+            sum.looks += run.looks;
+            sum.dropped += run.dropped;
+            sum.cpu_s += run.cpu_s;
+        }
+        sum
+    }
+
     /// Milliseconds from the last byte to our hand.
     pub fn latencies(&self) -> Vec<f64> {
         self.events.iter().map(|(e, at)| at - e.times.ingested.0 as f64).collect()
+    }
+
+    /// The median of p99 over five parts of the run: what disturbs the machine for a moment is in one of them.
+    pub fn p99_by_part(&self) -> f64 {
+        const PARTS: usize = 5;
+        let mut parts = vec![Vec::new(); PARTS];
+        for (event, at) in &self.events {
+            let share = (event.times.ingested.0 as f64 - self.from_ms) / 1000.0 / self.seconds.max(0.001);
+            let part = (share * PARTS as f64).clamp(0.0, PARTS as f64 - 1.0) as usize;
+            if let Some(part) = parts.get_mut(part) {
+                part.push(at - event.times.ingested.0 as f64);
+            }
+        }
+        measure::median(&mut parts.iter_mut().map(|p| measure::quantile(p, 0.99)).collect::<Vec<_>>())
     }
 
     /// Milliseconds from the last byte to the begin of the commit: decoding, inference, rules, hand-over.
@@ -194,6 +226,7 @@ impl Run {
             .with(&format!("{prefix}p50_ms"), measure::quantile(&mut all, 0.5))
             .with(&format!("{prefix}p99_ms"), measure::quantile(&mut all, 0.99))
             .with(&format!("{prefix}p999_ms"), measure::quantile(&mut all, 0.999))
+            .with(&format!("{prefix}p99_by_part_ms"), self.p99_by_part())
             .with(&format!("{prefix}to_commit_p50_ms"), measure::quantile(&mut before, 0.5))
             .with(&format!("{prefix}to_commit_p99_ms"), measure::quantile(&mut before, 0.99))
             .with(&format!("{prefix}from_commit_p50_ms"), measure::quantile(&mut after, 0.5))

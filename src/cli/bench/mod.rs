@@ -65,6 +65,9 @@ pub struct Common {
     /// Film that the cameras play, as it is; without it the fetched footage, encoded like a camera's
     #[arg(long, global = true, value_name = "FILE")]
     pub clip: Option<PathBuf>,
+    /// Encode the film of --clip as the fetched one is: 704x576 H.264, 15 fps, 512 kbit/s, a key frame every 2 s
+    #[arg(long, global = true, requires = "clip")]
+    pub encode: bool,
     /// Detector, by its name in the manifest or by its file; without it the one of the configuration
     #[arg(long, global = true, value_name = "NAME")]
     pub model: Option<String>,
@@ -177,6 +180,7 @@ impl Setting {
     /// The film that the cameras play: the one given, as it is, or the fetched one, encoded.
     pub fn clip(&self) -> anyhow::Result<PathBuf> {
         match &self.common.clip {
+            Some(path) if self.common.encode => clip::encoded(path, &clip::Spec::default()),
             Some(path) if path.is_file() => Ok(path.clone()),
             Some(path) => anyhow::bail!("the clip {} is not there", path.display()),
             None => clip::usual(&clip::Spec::default()),

@@ -2,8 +2,9 @@
 //!
 //! The measured process is `skyeye run` as it is: sessions, pre-roll, activity, decoding, inference, rules, outbox,
 //! broker, console. Its CPU is the kernel's, over the time measured and divided by the channels; nothing is taken off.
-//! Memory is told three times: of a gateway without a channel, a channel beyond that, and of it without the pre-roll
-//! (the bytes that the ring holds of a channel, as the gateway's own gauge says).
+//! Memory a channel is what a gateway of all channels holds beyond one of a few (a sixth, one at least), so that what
+//! a gateway needs once, for its workers and the model, is no channel's; how much that is stands beside it. Without
+//! the pre-roll is without the bytes that the ring holds, as the gateway's own gauge says.
 //!
 //! In patrol every key frame is looked at (0.5 looks a second for the usual clip), and then once more with activity as
 //! it is shipped. In focus a rule wants `--hz` looks a second, always. The floor is what those looks cost bare:
@@ -38,7 +39,7 @@ pub struct WholeArgs {
     /// How the channels are looked at
     #[arg(long, value_enum, default_value_t = TierArg::Patrol)]
     tier: TierArg,
-    /// Channels; 0: 24 in patrol, 4 in focus
+    /// Channels; 0: 48 in patrol, 4 in focus
     #[arg(long, value_name = "N", default_value_t = 0)]
     channels: u32,
     /// Looks a second that the rule wants in focus
@@ -70,7 +71,7 @@ pub fn run(setting: &Setting, args: &WholeArgs) -> anyhow::Result<Report> {
     let keys = units.iter().filter(|u| u.key).count().max(1);
     let length_s = (film.units.iter().map(|u| u.pts_90k).max().unwrap_or(0) as f64 / 90_000.0).max(0.1);
     let channels = match (args.channels, args.tier) {
-        (0, TierArg::Patrol) => 24,
+        (0, TierArg::Patrol) => 48,
         (0, TierArg::Focus) => 4,
         (n, _) => n,
     };
@@ -80,25 +81,30 @@ pub fn run(setting: &Setting, args: &WholeArgs) -> anyhow::Result<Report> {
     let farm = Cameras::start(setting.common.url.as_deref(), &path, channels, &[])?;
     setting.say(&format!("whole: {channels} channels in {:?}, {seconds:.0} s", args.tier).to_lowercase());
     let idle = measure(setting, &farm, 0, "", "", 5.0_f64.min(seconds))?;
-    let (value, second, floor) = match args.tier {
+    let few = (channels / 6).max(1);
+    let (value, base, second, floor) = match args.tier {
         TierArg::Patrol => {
             let every = "[sample]\npatrol_interval_ms = 0\nrest_interval_ms = 0\nactivity = false\ncatch_up = false\n";
+            let base = measure(setting, &farm, few, every, "", 5.0_f64.min(seconds))?;
             let plain = measure(setting, &farm, channels, every, "", seconds)?;
             let shipped = measure(setting, &farm, channels, "", "", seconds)?;
             let floor = 100.0 * key_cpu_s * keys as f64 / length_s;
-            (plain, Some(shipped), floor)
+            (plain, base, Some(shipped), floor)
         }
         TierArg::Focus => {
             let rule = format!("focus_hz = {:.2}\nfocus_when = \"always\"", args.hz);
+            let base = measure(setting, &farm, few, "", &rule, 5.0_f64.min(seconds))?;
             let focus = measure(setting, &farm, channels, "", &rule, seconds)?;
             let unit_cpu_s = bare_unit_s(&units)?;
             let run_cpu_s = bare_run_s(&mut look)?;
             let floor = 100.0 * (unit_cpu_s * units.len() as f64 / length_s + run_cpu_s * args.hz);
-            (focus, None, floor)
+            (focus, base, None, floor)
         }
     };
     let a_channel = |used: &Used| used.cpu_pct / f64::from(channels);
-    let beyond = |used: &Used| (used.rss_kib - idle.rss_kib) / f64::from(channels);
+    let more = f64::from(channels.saturating_sub(few).max(1));
+    let beyond = |used: &Used| (used.rss_kib - base.rss_kib) / more;
+    let preroll = (value.preroll_kib - base.preroll_kib) / more;
     let reference = if args.tier == TierArg::Patrol { NOKEY } else { FRIGATE };
     let mut report = Report::new("whole", a_channel(&value), floor, "% of a core a channel")
         .with("tier", format!("{:?}", args.tier).to_lowercase())
@@ -108,15 +114,17 @@ pub fn run(setting: &Setting, args: &WholeArgs) -> anyhow::Result<Report> {
         .with("dropped", value.dropped as u64)
         .with("idle_cpu_pct", idle.cpu_pct)
         .with("idle_rss_mib", idle.rss_kib / 1024.0)
+        .with("few_channels", few)
+        .with("few_rss_mib", base.rss_kib / 1024.0)
         .with("rss_mib", value.rss_kib / 1024.0)
         .with("kib_a_channel", beyond(&value))
-        .with("preroll_kib_a_channel", value.preroll_kib / f64::from(channels))
-        .with("kib_a_channel_beyond_preroll", beyond(&value) - value.preroll_kib / f64::from(channels))
+        .with("preroll_kib_a_channel", preroll)
+        .with("kib_a_channel_beyond_preroll", beyond(&value) - preroll)
         .with("reference", if args.tier == TierArg::Patrol { "nokey loop" } else { "Frigate" })
         .with("reference_cpu_pct", reference.0)
         .with("reference_mib", reference.1)
         .with("of_reference_cpu", a_channel(&value) / reference.0)
-        .with("of_reference_memory", beyond(&value) / 1024.0 / reference.1)
+        .with("of_reference_memory", (beyond(&value) - preroll) / 1024.0 / reference.1)
         .with("model", setting.model()?.name.as_str());
     if let Some(shipped) = second {
         report = report
