@@ -96,7 +96,7 @@ describe('the sentence on top', () => {
   it('says that all is well, in numbers', () => {
     expect(verdict(box())).toEqual({ mood: 'good', points: [] });
     const html = page(box());
-    expect(html).toContain('The box looks at 312 channels, each every 2.1 s; 61 % busy.');
+    expect(html).toContain('The box looks at 312 channels, each every 2.1 s on average; 61 % busy.');
     expect(html).toContain('Nothing is late, nothing is lost.');
   });
 
