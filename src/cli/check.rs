@@ -70,7 +70,7 @@ fn check(path: &Path, json: bool) -> Exit {
         }
         if let Some(c) = &capacity {
             println!(
-                "this box: about {:.0} looks a second ({} workers, {:.1} ms a look without decoding); the floors need {:.1}",
+                "this box: about {:.0} looks a second ({} workers, {:.1} ms a look without decoding); the floors need {:.2}",
                 c.looks_hz, c.workers, c.look_ms, c.floors_hz
             );
         }

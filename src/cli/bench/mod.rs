@@ -71,8 +71,8 @@ pub struct Common {
     /// Detector, by its name in the manifest or by its file; without it the one of the configuration
     #[arg(long, global = true, value_name = "NAME")]
     pub model: Option<String>,
-    /// Cameras that run already, in place of our own farm: rtsp://HOST:PORT/PATH/{n}, with {n} from 1
-    #[arg(long, global = true, value_name = "URL")]
+    /// Cameras that run already, in place of our own farm; n in braces stands for their number, from 1
+    #[arg(long, global = true, value_name = "rtsp://HOST:PORT/PATH/{n}")]
     pub url: Option<String>,
     /// How long is measured; each bench has its own default
     #[arg(long, global = true, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
