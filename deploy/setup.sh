@@ -37,17 +37,17 @@ TEST_PACKAGES=(
     gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-tools mosquitto chromium fonts-noto-cjk iproute2
 )
 
-RUNTIME_VERSION=1.23.2
+RUNTIME_VERSION=1.32.0
 case "$(uname -m)" in
     x86_64)
-        RUNTIME_PLATFORM=manylinux_2_27_x86_64
-        RUNTIME_WHEEL_SHA256=da44b99206e77734c5819aa2142c69e64f3b46edc3bd314f6a45a932defc0b3e
-        RUNTIME_LIBRARY_SHA256=718c3fb0785d5ea06061b92c32ce4ad35be1bd4c71ae6192efe06f1ab21f0f8a
+        RUNTIME_PLATFORM=manylinux_2_28_x86_64
+        RUNTIME_WHEEL_SHA256=5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d
+        RUNTIME_LIBRARY_SHA256=6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f
         ;;
     aarch64)
-        RUNTIME_PLATFORM=manylinux_2_27_aarch64
-        RUNTIME_WHEEL_SHA256=bbfd2fca76c855317568c1b36a885ddea2272c13cb0e395002c402f2360429a6
-        RUNTIME_LIBRARY_SHA256=ab8c4363e06ac80b3d1279ea55ebea44e906c5b131ba783ff684a067540c0e94
+        RUNTIME_PLATFORM=manylinux_2_28_aarch64
+        RUNTIME_WHEEL_SHA256=2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c
+        RUNTIME_LIBRARY_SHA256=49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a
         ;;
     *)
         echo "skyeye: no ONNX Runtime is known for this machine ($(uname -m)); x86_64 and aarch64 are supported" >&2
