@@ -136,9 +136,10 @@ fn every_look_at_part_load_is_a_message() {
 fn an_overload_is_shared() {
     let Some(place) = Place::make() else { return };
     let report = place.bench(&["overload", "--seconds", "6", "--factor", "20"]);
-    // One that was too late and dropped may be looked at all the same, when its channel is decoded to the present.
-    assert!(number(&report, "looks") <= number(&report, "offered") + 4.0, "{report}");
-    assert!(number(&report, "dropped") <= number(&report, "offered") + 4.0, "{report}");
+    // Of each channel one sample may wait from before a round; one that was too late and dropped may be looked at all the
+    // same, when its channel is decoded to the present.
+    let most = number(&report, "offered") + number(&report, "rounds") * (number(&report, "channels") + 4.0);
+    assert!(number(&report, "looks") <= most && number(&report, "dropped") <= most, "{report}");
     assert!(number(&report, "dropped") > 0.0, "{report}");
     assert!(number(&report, "channels_seen") > 1.0, "{report}");
 }

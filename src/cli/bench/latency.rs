@@ -42,6 +42,8 @@ const READ: u32 = 50;
 const WARM_S: f64 = 4.0;
 /// Between two looks at a channel at full load; more than a second, the least between two updates of an event.
 const APART_S: f64 = 4.0;
+/// Counts looks that were finished.
+const LOOKS: &str = "skyeye_node_looks_total";
 /// Nobody listens there.
 const NO_CAMERA: &str = "rtsp://127.0.0.1:9/none";
 /// One event a look: whatever is seen starts it, keeps it going, and each look is an update.
@@ -124,13 +126,17 @@ impl Bed {
         let (from_ms, used) = (wall_ms(), gateway.usage()?);
         let fed = gateway.feed(rate_hz, seconds, seed.wrapping_add(1), true)?;
         let (until_ms, after) = (wall_ms(), gateway.usage()?);
+        let at_end = gateway.metrics()?;
         std::thread::sleep(Duration::from_millis(1500));
         let metrics = gateway.metrics()?;
         let grown = |name: &str| metrics.sum(name, "") - before.sum(name, "");
-        let looks = grown("skyeye_node_looks_total");
+        let looks = grown(LOOKS);
         let dropped = grown("skyeye_schedule_dropped_samples_total");
         let events = subscriber::events(&hand.take()?)?;
-        Ok(Run::new(events, from_ms, until_ms, &fed, looks, dropped, after.cpu_s - used.cpu_s))
+        let mut run = Run::new(events, from_ms, until_ms, &fed, looks, dropped, after.cpu_s - used.cpu_s);
+        // What was waiting at the end is looked at afterwards; it is no part of the rate.
+        run.finished_hz = (at_end.sum(LOOKS, "") - before.sum(LOOKS, "")) / run.seconds.max(0.001);
+        Ok(run)
     }
 }
 
@@ -142,9 +148,12 @@ pub struct Run {
     pub seconds: f64,
     pub offered: u64,
     pub late_p99_ms: f64,
+    /// Finished, those that waited at the end included.
     pub looks: f64,
     pub dropped: f64,
     pub cpu_s: f64,
+    /// Looks a second up to the end.
+    pub finished_hz: f64,
 }
 
 impl Run {
@@ -168,6 +177,7 @@ impl Run {
             looks,
             dropped,
             cpu_s,
+            finished_hz: looks * 1000.0 / (until_ms - from_ms).max(1.0),
         }
     }
 
@@ -295,6 +305,6 @@ fn real(setting: &Setting, bed: &Bed, rate_hz: f64, seconds: f64) -> anyhow::Res
     let grown = |name: &str| metrics.sum(name, "") - before.sum(name, "");
     let events = subscriber::events(&hand.take()?)?;
     let fed = serde_json::json!({ "offered": grown("skyeye_schedule_offered_samples_total") as u64 });
-    let (looks, dropped) = (grown("skyeye_node_looks_total"), grown("skyeye_schedule_dropped_samples_total"));
+    let (looks, dropped) = (grown(LOOKS), grown("skyeye_schedule_dropped_samples_total"));
     Ok((Run::new(events, from_ms, until_ms, &fed, looks, dropped, after.cpu_s - used.cpu_s), channels))
 }

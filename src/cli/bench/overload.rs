@@ -43,7 +43,7 @@ pub fn run(setting: &Setting, args: &OverloadArgs) -> anyhow::Result<Report> {
         let seed = setting.common.seed.wrapping_add(round as u64);
         let full = bed.feed((&mut gateway, &hand), bed.full_hz * FULL, seconds / 3.0, seed)?;
         let over = bed.feed((&mut gateway, &hand), bed.full_hz * args.factor, seconds, seed ^ 0x5eed)?;
-        let (full_rate, over_rate) = (full.looks / full.seconds, over.looks / over.seconds);
+        let (full_rate, over_rate) = (full.finished_hz, over.finished_hz);
         full_hz.push(full_rate);
         over_hz.push(over_rate);
         of_full.push(over_rate / full_rate);
