@@ -371,14 +371,43 @@ fn h264_sps(rbsp: &[u8]) -> Option<Header> {
     })
 }
 
+/// The size that a sequence parameter set announces to be shown, cropped; `sps` is the unit without its start code.
+pub fn picture_size(codec: Codec, sps: &[u8]) -> Option<(u32, u32)> {
+    let (size, chroma_idc, planes, frames_only, crop) = match codec {
+        Codec::Mjpeg => return None,
+        Codec::H264 => {
+            let raw = unescape(sps.get(1..)?);
+            let mut b = Bits::new(&raw);
+            let s = h264_sequence(&mut b)?;
+            b.skip(if s.frames_only { 1 } else { 2 })?;
+            ((s.width, s.height), s.chroma_idc, s.planes, s.frames_only, cropping(&mut b)?)
+        }
+        Codec::H265 => {
+            let raw = unescape(sps.get(2..)?);
+            let s = h265_sequence(&mut Bits::new(&raw))?;
+            ((s.width, s.height), s.chroma_idc, s.planes, true, s.crop)
+        }
+    };
+    let halved = |n: u32, by: bool| if by { n.checked_mul(2) } else { Some(n) };
+    let (across, down) = (matches!(chroma_idc, 1 | 2) && !planes, chroma_idc == 1 && !planes);
+    let [left, right, top, bottom] = crop;
+    let width = size.0.checked_sub(halved(left.checked_add(right)?, across)?)?;
+    let height = size.1.checked_sub(halved(halved(top.checked_add(bottom)?, down)?, !frames_only)?)?;
+    Some((width, height))
+}
+
+/// Left, right, top and bottom, in units of chroma samples.
+fn cropping(b: &mut Bits) -> Option<[u32; 4]> {
+    match b.bit()? {
+        0 => Some([0; 4]),
+        _ => Some([b.ue()?, b.ue()?, b.ue()?, b.ue()?]),
+    }
+}
+
 fn h264_colour(b: &mut Bits, frames_only: bool) -> Option<StreamColour> {
     let mut colour = StreamColour::default();
     b.skip(if frames_only { 1 } else { 2 })?;
-    if b.bit()? == 1 {
-        for _ in 0..4 {
-            b.ue()?; // cropping
-        }
-    }
+    cropping(b)?;
     if b.bit()? == 0 {
         return Some(colour);
     }
@@ -423,6 +452,8 @@ pub(crate) struct H265Sequence {
     pub width: u32,
     pub height: u32,
     pub bit_depth: u32,
+    /// Of the conformance window.
+    pub crop: [u32; 4],
 }
 
 /// ITU-T H.265, 7.3.2.2.1, up to `bit_depth_chroma_minus8`.
@@ -444,14 +475,10 @@ pub(crate) fn h265_sequence(b: &mut Bits) -> Option<H265Sequence> {
     let chroma_idc = b.ue()?;
     let planes = chroma_idc == 3 && b.bit()? == 1;
     let (width, height) = (b.ue()?, b.ue()?);
-    if b.bit()? == 1 {
-        for _ in 0..4 {
-            b.ue()?;
-        }
-    }
+    let crop = cropping(b)?;
     let (luma, colour) = (b.ue()?, b.ue()?);
     let bit_depth = 8u32.checked_add(luma.max(colour))?;
-    Some(H265Sequence { profile, sub_layers, id, chroma_idc, planes, width, height, bit_depth })
+    Some(H265Sequence { profile, sub_layers, id, chroma_idc, planes, width, height, bit_depth, crop })
 }
 
 fn h265_sps(rbsp: &[u8]) -> Option<Header> {

@@ -28,6 +28,8 @@ use crate::types::{AccessUnit, Codec, Frame};
 use element::Element;
 use header::{Chroma, Header};
 
+pub use header::picture_size;
+
 pub use choice::{Decoder, Decoders, decoders};
 pub use stream::StreamDecoder;
 

@@ -35,19 +35,10 @@ impl Failure {
         }
         let text = error.to_string();
         if let Some(io) = text.strip_prefix("Unable to connect to RTSP server: ") {
-            let what = io.split(" (os error").next().unwrap_or(io).to_ascii_lowercase();
-            return Self::new(
-                ChannelState::Unreachable,
-                "connect",
-                format!("cannot be reached ({what}); check address, port and network"),
-            );
+            return Self::unreachable(io);
         }
         if text.starts_with("Error reading from RTSP peer") || text.starts_with("Error writing to RTSP peer") {
-            return Self::new(
-                ChannelState::Offline,
-                "closed_in_setup",
-                "closed the connection while the session was set up; check that the address is an RTSP service",
-            );
+            return Self::closed_in_setup();
         }
         Self::new(
             ChannelState::Misconfigured,
@@ -56,7 +47,32 @@ impl Failure {
         )
     }
 
-    fn of_status(status: u16, line: &str) -> Self {
+    /// No connection; the error of the system as text.
+    pub fn unreachable(error: impl std::fmt::Display) -> Self {
+        let text = error.to_string();
+        let what = text.split(" (os error").next().unwrap_or(&text).to_ascii_lowercase();
+        Self::new(
+            ChannelState::Unreachable,
+            "connect",
+            format!("cannot be reached ({what}); check address, port and network"),
+        )
+    }
+
+    pub fn closed_in_setup() -> Self {
+        Self::new(
+            ChannelState::Offline,
+            "closed_in_setup",
+            "closed the connection while the session was set up; check that the address is an RTSP service",
+        )
+    }
+
+    /// The connection broke while pictures came.
+    pub fn broken(error: &std::io::Error) -> Self {
+        Self::new(ChannelState::Offline, "broken", format!("the connection broke ({error}); tried again"))
+    }
+
+    /// A status that is no success; `line` is what the camera says of it.
+    pub fn of_status(status: u16, line: &str) -> Self {
         use ChannelState::{AuthFailed, Misconfigured, Refused};
         match status {
             401 | 407 => Self::new(

@@ -6,7 +6,7 @@
 //! up when no access unit comes within the stall deadline. Whatever a camera sends, the other channels go on: each has
 //! a task of its own, and a panic restarts only that one.
 //!
-//! The way of a unit: `session` sets up and plays, `reader` takes the units of one session, `task` decides what comes
+//! The way of a unit: `session` sets up and plays, by `direct` where it can, `reader` takes the units of one session, `task` decides what comes
 //! after a session, `supervise` keeps one task a channel. `failure` turns errors into states with a reason.
 //!
 //! It never writes to a disk, never decodes, and never lets a password into a log, a reason or a URL.
@@ -15,6 +15,7 @@ mod alarm;
 mod backoff;
 mod camera_clock;
 pub mod descriptors;
+mod direct;
 mod failure;
 mod governor;
 mod picture;
@@ -38,6 +39,9 @@ pub use task::run_channel;
 
 use crate::config::{self, Config, Transport, validate};
 use crate::types::{AccessUnit, ChannelId, Secret};
+
+/// How we present ourselves to cameras.
+const USER_AGENT: &str = concat!("skyeye/", env!("CARGO_PKG_VERSION"));
 
 /// What to pull and how.
 #[derive(Debug, Clone)]

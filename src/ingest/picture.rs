@@ -22,15 +22,26 @@ pub fn glance(codec: Codec, data: &[u8]) -> Option<Glance> {
         Codec::Mjpeg => data.starts_with(&[0xff, 0xd8]).then_some(Glance { whole: true, irap: false }),
         Codec::H264 => {
             let (header, first) = first_slice(data, |h| matches!(h & 0x1f, 1 | 2 | 5), 1)?;
-            // Behind it stands the type of the slice; an IDR picture has I slices alone, written 7 or 2. Noise seldom
-            // hits that.
-            let intra = first == 0x88 || first & 0xf0 == 0xb0;
-            Some(Glance { whole: first & 0x80 != 0 && (header & 0x1f != 5 || intra), irap: false })
+            Some(glance_of(codec, header, first))
         }
         Codec::H265 => {
             let (header, first) = first_slice(data, |h| (h >> 1) & 0x3f < 32, 2)?;
-            Some(Glance { whole: first & 0x80 != 0, irap: (16..=23).contains(&((header >> 1) & 0x3f)) })
+            Some(glance_of(codec, header, first))
         }
+    }
+}
+
+/// The same for who has the header of the first slice and the byte behind it in hand.
+pub fn glance_of(codec: Codec, header: u8, first: u8) -> Glance {
+    match codec {
+        Codec::Mjpeg => Glance { whole: true, irap: false },
+        Codec::H264 => {
+            // Behind it stands the type of the slice; an IDR picture has I slices alone, written 7 or 2. Noise seldom
+            // hits that.
+            let intra = first == 0x88 || first & 0xf0 == 0xb0;
+            Glance { whole: first & 0x80 != 0 && (header & 0x1f != 5 || intra), irap: false }
+        }
+        Codec::H265 => Glance { whole: first & 0x80 != 0, irap: (16..=23).contains(&((header >> 1) & 0x3f)) },
     }
 }
 

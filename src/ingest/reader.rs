@@ -10,7 +10,9 @@ use retina::rtcp::TypedPacketRef;
 
 use super::failure::{Reach, reach};
 use super::picture::{begins_with_parameter_sets, glance};
+use super::session::General;
 use super::{Failure, Playing, VideoInfo};
+use crate::types::Mono;
 
 /// One item of a session.
 #[derive(Debug)]
@@ -52,12 +54,24 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(playing: Playing, max_unit_bytes: u32) -> Self {
-        Self { playing, max_unit_bytes: usize::try_from(max_unit_bytes).unwrap_or(usize::MAX) }
+    pub fn new(mut playing: Playing, max_unit_bytes: u32) -> Self {
+        let max_unit_bytes = usize::try_from(max_unit_bytes).unwrap_or(usize::MAX);
+        if let Playing::Direct(direct) = &mut playing {
+            direct.set_max_bytes(max_unit_bytes);
+        }
+        Self { playing, max_unit_bytes }
     }
 
     pub fn video(&self) -> VideoInfo {
         self.playing.video()
+    }
+
+    /// To be called about once a second: a camera ends a session whose client says nothing.
+    pub fn keep_alive(&mut self, now: Mono) {
+        // The general client does so by itself.
+        if let Playing::Direct(direct) = &mut self.playing {
+            direct.keep_alive(now);
+        }
     }
 
     /// Waits for the next item. May be dropped between items without losing one.
@@ -67,63 +81,66 @@ impl Reader {
 
     /// The same for a task that waits for something else beside it.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
-        self.playing.poll_next(cx).map(|item| self.received(item))
+        match &mut self.playing {
+            Playing::Direct(direct) => direct.poll_next(cx),
+            Playing::General(general) => general.poll_next(cx).map(|item| received(general, item, self.max_unit_bytes)),
+        }
     }
+}
 
-    fn received(&mut self, item: Option<Result<CodecItem, retina::Error>>) -> Received {
-        match item {
-            None => Received::Ended(Failure::closed()),
-            Some(Ok(CodecItem::VideoFrame(frame))) => self.unit(frame),
-            Some(Ok(CodecItem::Rtcp(packets))) => {
-                let Some(rtp) = packets.rtp_timestamp() else { return Received::Other };
-                for packet in packets.pkts() {
-                    if let Ok(Some(TypedPacketRef::SenderReport(report))) = packet.as_typed() {
-                        return Received::Report { rtp_90k: to_90k(&rtp), ntp: report.ntp_timestamp().0 };
-                    }
+fn received(general: &General, item: Option<Result<CodecItem, retina::Error>>, max: usize) -> Received {
+    match item {
+        None => Received::Ended(Failure::closed()),
+        Some(Ok(CodecItem::VideoFrame(frame))) => unit(general, frame, max),
+        Some(Ok(CodecItem::Rtcp(packets))) => {
+            let Some(rtp) = packets.rtp_timestamp() else { return Received::Other };
+            for packet in packets.pkts() {
+                if let Ok(Some(TypedPacketRef::SenderReport(report))) = packet.as_typed() {
+                    return Received::Report { rtp_90k: to_90k(&rtp), ntp: report.ntp_timestamp().0 };
                 }
-                Received::Other
             }
-            Some(Ok(_)) => Received::Other,
-            Some(Err(error)) => match reach(&error) {
-                Reach::Packet => {
-                    tracing::debug!(%error, "packet that is no part of a picture");
-                    Received::Damaged { reason: "garbage", lost: 0 }
-                }
-                Reach::Session => Received::Ended(Failure::of_session(&error)),
-            },
+            Received::Other
         }
+        Some(Ok(_)) => Received::Other,
+        Some(Err(error)) => match reach(&error) {
+            Reach::Packet => {
+                tracing::debug!(%error, "packet that is no part of a picture");
+                Received::Damaged { reason: "garbage", lost: 0 }
+            }
+            Reach::Session => Received::Ended(Failure::of_session(&error)),
+        },
     }
+}
 
-    fn unit(&self, frame: VideoFrame) -> Received {
-        let lost = u64::from(frame.loss());
-        let idr = frame.is_random_access_point();
-        let rtp_90k = to_90k(&frame.timestamp());
-        let new_parameters = frame.has_new_parameters();
-        let mut data = frame.into_data();
-        if data.len() > self.max_unit_bytes {
-            return Received::Damaged { reason: "oversized", lost };
-        }
-        let Some(glance) = glance(self.playing.codec, &data).filter(|g| g.whole) else {
+fn unit(general: &General, frame: VideoFrame, max: usize) -> Received {
+    let lost = u64::from(frame.loss());
+    let idr = frame.is_random_access_point();
+    let rtp_90k = to_90k(&frame.timestamp());
+    let new_parameters = frame.has_new_parameters();
+    let mut data = frame.into_data();
+    if data.len() > max {
+        return Received::Damaged { reason: "oversized", lost };
+    }
+    let Some(glance) = glance(general.codec, &data).filter(|g| g.whole) else {
+        return Received::Damaged { reason: "incomplete", lost };
+    };
+    let key = idr || glance.irap;
+    if key && !idr {
+        // retina takes IDR alone for key pictures, strips the parameter sets of all and gives them back to IDR.
+        let Some(with_sets) = general.with_parameter_sets(&data) else {
             return Received::Damaged { reason: "incomplete", lost };
         };
-        let key = idr || glance.irap;
-        if key && !idr {
-            // retina takes IDR alone for key pictures, strips the parameter sets of all and gives them back to IDR.
-            let Some(with_sets) = self.playing.with_parameter_sets(&data) else {
-                return Received::Damaged { reason: "incomplete", lost };
-            };
-            data = with_sets;
-        }
-        if key && !begins_with_parameter_sets(self.playing.codec, &data) {
-            // They stood neither in the description nor before the picture yet: nobody could decode it.
-            return Received::Damaged { reason: "no_parameter_sets", lost };
-        }
-        // A unit may wait long in a ring: what it holds beyond its bytes would escape every bound.
-        if data.capacity() > data.len() + data.len() / 8 {
-            data.shrink_to_fit();
-        }
-        Received::Unit(Unit { key, data: data.into(), rtp_90k, lost, new_parameters })
+        data = with_sets;
     }
+    if key && !begins_with_parameter_sets(general.codec, &data) {
+        // They stood neither in the description nor before the picture yet: nobody could decode it.
+        return Received::Damaged { reason: "no_parameter_sets", lost };
+    }
+    // A unit may wait long in a ring: what it holds beyond its bytes would escape every bound.
+    if data.capacity() > data.len() + data.len() / 8 {
+        data.shrink_to_fit();
+    }
+    Received::Unit(Unit { key, data: data.into(), rtp_90k, lost, new_parameters })
 }
 
 fn to_90k(t: &retina::Timestamp) -> i64 {

@@ -1,4 +1,5 @@
-//! Sets up one RTSP session: resolve, check the address, DESCRIBE, choose the video, SETUP, PLAY.
+//! Sets up one RTSP session: resolve, check the address, then in our own way (`direct`) or, where that does not know what
+//! the camera sends, by the general client: DESCRIBE, choose the video, SETUP, PLAY.
 //!
 //! A name is resolved once a try, and the session goes to the very address that passed the address policy: the host of
 //! the URL is replaced by it, so that nothing resolves again behind our back. Of several media only one video is set
@@ -17,11 +18,11 @@ use retina::client::{
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoParameters};
 use url::{Host, Url};
 
-use super::{ChannelSpec, Failure};
+use super::direct::{self, Direct, Opened};
+use super::{ChannelSpec, Failure, USER_AGENT};
 use crate::config::{Transport, validate};
 use crate::types::{ChannelState, Codec};
 
-const USER_AGENT: &str = concat!("skyeye/", env!("CARGO_PKG_VERSION"));
 /// Sessions of one channel whose TEARDOWN may be under way at one time.
 const MAX_TEARDOWNS: usize = 2;
 
@@ -34,14 +35,30 @@ pub struct VideoInfo {
 }
 
 /// A session that plays.
-pub struct Playing {
+pub enum Playing {
+    /// In our own way: H.264 and H.265 over TCP.
+    Direct(Box<Direct>),
+    /// By the general client: everything else.
+    General(Box<General>),
+}
+
+/// A session of the general client.
+pub struct General {
     demuxed: Demuxed,
     stream: usize,
     pub(super) codec: Codec,
-    pub transport: Transport,
 }
 
 impl Playing {
+    pub fn video(&self) -> VideoInfo {
+        match self {
+            Playing::Direct(direct) => direct.video(),
+            Playing::General(general) => general.video(),
+        }
+    }
+}
+
+impl General {
     /// What comes next; `None` once the camera closed the session.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<CodecItem, retina::Error>>> {
         self.demuxed.poll_next_unpin(cx)
@@ -70,6 +87,12 @@ impl Playing {
 /// Sets up a session and plays it. `group` is the channel's own, over all its sessions.
 pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionGroup>) -> Result<Playing, Failure> {
     let url = checked_url(&spec.url, allow_loopback).await?;
+    if spec.transport == Transport::Tcp {
+        match direct::open(spec, &url).await? {
+            Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
+            Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
+        }
+    }
     let polite = group.stale_sessions().num_sessions < MAX_TEARDOWNS;
     let mut session = describe(&url, spec, group, polite).await?;
     if polite && !teardown_is_safe(&session, &url, spec.transport) {
@@ -89,7 +112,7 @@ pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionG
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
     let session = session.play(play).await.map_err(|e| Failure::of_setup(&e))?;
     let demuxed = session.demuxed().map_err(|e| Failure::of_setup(&e))?;
-    Ok(Playing { demuxed, stream, codec, transport: spec.transport })
+    Ok(Playing::General(Box::new(General { demuxed, stream, codec })))
 }
 
 async fn describe(

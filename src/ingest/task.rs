@@ -316,8 +316,9 @@ impl Task {
     }
 
     /// Once a second: deadlines, rates and health. `seconds` have passed since the last time.
-    fn second(&mut self, reader: &Reader, play: &mut Play, seconds: u64) -> Option<Failure> {
+    fn second(&mut self, reader: &mut Reader, play: &mut Play, seconds: u64) -> Option<Failure> {
         let now = self.clock.mono();
+        reader.keep_alive(now);
         for _ in 0..seconds.min(60) {
             play.window.tick();
         }

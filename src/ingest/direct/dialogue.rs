@@ -1,0 +1,233 @@
+//! The dialogue before pictures come: DESCRIBE, SETUP, PLAY (RFC 2326), and what is said while they do.
+//!
+//! All of it goes over the one socket to the address that passed the policy, wherever the camera says that its streams
+//! are. A password is sent in answer to a challenge, once: a camera that refuses it is not asked again.
+
+use std::time::Duration;
+
+use http_auth::{PasswordClient, PasswordParams};
+use rtsp_types::{HeaderName, Message, ParseError, Response, headers};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use url::Url;
+
+use super::describe::{self, Video};
+use super::play::Direct;
+use crate::ingest::{ChannelSpec, Failure, USER_AGENT};
+use crate::types::Secret;
+
+/// The longest answer, and the most that may come before it.
+const MAX_ANSWER: usize = 512 * 1024;
+/// A session without a time-out of its own ends after this (RFC 2326, 12.37).
+const TIMEOUT_S: u64 = 60;
+/// A camera that is told of the end may take this long to hear it.
+const TEARDOWN: Duration = Duration::from_secs(1);
+
+/// What became of a try.
+pub enum Opened {
+    Playing(Box<Direct>),
+    /// The general client may know what to do with it; the word says why.
+    NotOurs(&'static str),
+}
+
+/// How a try ends early.
+enum Stop {
+    Failed(Failure),
+    NotOurs(&'static str),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failed(failure)
+    }
+}
+
+pub async fn open(spec: &ChannelSpec, url: &Url) -> Result<Opened, Failure> {
+    match try_open(spec, url).await {
+        Ok(direct) => Ok(Opened::Playing(Box::new(direct))),
+        Err(Stop::NotOurs(why)) => Ok(Opened::NotOurs(why)),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+async fn try_open(spec: &ChannelSpec, url: &Url) -> Result<Direct, Stop> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let stream = TcpStream::connect((host, url.port().unwrap_or(554))).await.map_err(|e| Failure::unreachable(&e))?;
+    // Small requests that are answered one by one; where it cannot be set they are only slower.
+    drop(stream.set_nodelay(true));
+    let mut dialogue = Dialogue {
+        stream: Some(stream),
+        held: Vec::new(),
+        early: Vec::new(),
+        number: 0,
+        auth: None,
+        credential: spec.credential.clone(),
+        session: String::new(),
+        whole: String::new(),
+        timeout_s: TIMEOUT_S,
+        parameters: false,
+    };
+    let answer = dialogue.ask("DESCRIBE", url.as_str(), "Accept: application/sdp\r\n").await?;
+    dialogue.parameters = text(&answer, &headers::PUBLIC).is_some_and(|p| p.contains("GET_PARAMETER"));
+    let base = text(&answer, &headers::CONTENT_BASE).or_else(|| text(&answer, &headers::CONTENT_LOCATION));
+    let video = describe::read(answer.body(), url, base).map_err(Stop::NotOurs)?;
+    let channels = dialogue.set_up(&video).await?;
+    dialogue.whole.clone_from(&video.whole);
+    let whole = video.whole.clone();
+    let range = format!("Session: {}\r\nRange: npt=0.000-\r\n", dialogue.session);
+    dialogue.ask("PLAY", &whole, &range).await?;
+    let mut came = std::mem::take(&mut dialogue.early);
+    came.append(&mut std::mem::take(&mut dialogue.held));
+    Ok(Direct::new(dialogue, channels, &video, came))
+}
+
+fn text<'a>(answer: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a str> {
+    answer.header(name).map(|v| v.as_str().trim())
+}
+
+/// The socket and what goes over it.
+pub struct Dialogue {
+    /// Until it is given up.
+    stream: Option<TcpStream>,
+    /// What came and is no whole message yet.
+    held: Vec<u8>,
+    /// Interleaved packets that came before the answer to PLAY.
+    early: Vec<u8>,
+    number: u32,
+    auth: Option<PasswordClient>,
+    credential: Option<(String, Secret)>,
+    session: String,
+    whole: String,
+    timeout_s: u64,
+    /// The camera knows GET_PARAMETER.
+    parameters: bool,
+}
+
+impl Dialogue {
+    pub fn stream(&mut self) -> Option<&mut TcpStream> {
+        self.stream.as_mut()
+    }
+
+    /// The channels of RTP and RTCP.
+    async fn set_up(&mut self, video: &Video) -> Result<[u8; 2], Stop> {
+        let answer = self.ask("SETUP", &video.track, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").await?;
+        let session = text(&answer, &headers::SESSION).ok_or(Stop::NotOurs("no session"))?;
+        let mut parts = session.split(';').map(str::trim);
+        parts.next().unwrap_or_default().clone_into(&mut self.session);
+        let timeout = parts.find_map(|p| p.strip_prefix("timeout=")?.trim().parse::<u64>().ok());
+        self.timeout_s = timeout.filter(|t| *t > 0).unwrap_or(TIMEOUT_S);
+        let transport = text(&answer, &headers::TRANSPORT).unwrap_or_default();
+        let Some(pair) = transport.split(';').find_map(|p| p.trim().strip_prefix("interleaved=")) else {
+            return Err(Stop::NotOurs("no channel numbers"));
+        };
+        let first = pair.split('-').next().and_then(|n| n.trim().parse::<u8>().ok());
+        let first = first.filter(|n| *n < u8::MAX).ok_or(Stop::NotOurs("no channel numbers"))?;
+        Ok([first, first + 1])
+    }
+
+    /// The text of a request.
+    fn request(&mut self, method: &str, url: &str, more: &str) -> Result<String, Stop> {
+        self.number += 1;
+        let mut text = format!("{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {USER_AGENT}\r\n", self.number);
+        if let (Some(auth), Some((username, password))) = (&mut self.auth, &self.credential) {
+            let params = PasswordParams { username, password: password.expose(), uri: url, method, body: Some(&[]) };
+            let answer = auth.respond(&params).map_err(|_| Stop::NotOurs("a challenge that cannot be answered"))?;
+            text += &format!("Authorization: {answer}\r\n");
+        }
+        text += more;
+        text += "\r\n";
+        Ok(text)
+    }
+
+    /// A good answer to a request; a challenge is answered once.
+    async fn ask(&mut self, method: &str, url: &str, more: &str) -> Result<Response<Vec<u8>>, Stop> {
+        loop {
+            let request = self.request(method, url, more)?;
+            let stream = self.stream.as_mut().ok_or_else(Failure::closed_in_setup)?;
+            stream.write_all(request.as_bytes()).await.map_err(|_| Failure::closed_in_setup())?;
+            let answer = self.answer().await?;
+            let status = u16::from(answer.status());
+            match status {
+                200..=299 => return Ok(answer),
+                401 if self.auth.is_none() && self.credential.is_some() => {
+                    let challenge = text(&answer, &headers::WWW_AUTHENTICATE).unwrap_or_default();
+                    let client = PasswordClient::try_from(challenge);
+                    self.auth = Some(client.map_err(|_| Stop::NotOurs("a challenge that is not known"))?);
+                }
+                // It understands neither this request nor another of its kind.
+                400 | 405 | 451 | 455..=459 | 501 | 505 => return Err(Stop::NotOurs("a request that it refuses")),
+                _ => return Err(Failure::of_status(status, answer.reason_phrase()).into()),
+            }
+        }
+    }
+
+    /// The answer to the latest request. Packets that come before it are kept, anything else is passed over.
+    async fn answer(&mut self) -> Result<Response<Vec<u8>>, Stop> {
+        loop {
+            let parsed = Message::<Vec<u8>>::parse(&self.held);
+            match parsed {
+                Ok((message, length)) => {
+                    let bytes: Vec<u8> = self.held.drain(..length).collect();
+                    match message {
+                        Message::Response(answer) if self.is_latest(&answer) => return Ok(answer),
+                        Message::Data(_) if self.early.len() < MAX_ANSWER => self.early.extend(bytes),
+                        _ => {}
+                    }
+                }
+                Err(ParseError::Incomplete(_)) if self.held.len() < MAX_ANSWER => {
+                    let stream = self.stream.as_mut().ok_or_else(Failure::closed_in_setup)?;
+                    let read = stream.read_buf(&mut self.held).await.map_err(|_| Failure::closed_in_setup())?;
+                    if read == 0 {
+                        return Err(Failure::closed_in_setup().into());
+                    }
+                }
+                Err(_) => return Err(Stop::NotOurs("an answer that is no RTSP")),
+            }
+        }
+    }
+
+    fn is_latest(&self, answer: &Response<Vec<u8>>) -> bool {
+        text(answer, &headers::CSEQ).is_none_or(|n| n.parse() == Ok(self.number))
+    }
+
+    /// Half of the time after which the camera would take us for gone.
+    pub fn keepalive_ms(&self) -> u64 {
+        (self.timeout_s * 500).min(30_000)
+    }
+
+    /// Says that we are still there. Never waits: a full socket has other worries.
+    pub fn keep_alive(&mut self) {
+        self.say(if self.parameters { "GET_PARAMETER" } else { "OPTIONS" });
+    }
+
+    fn say(&mut self, method: &str) {
+        let (whole, session) = (self.whole.clone(), format!("Session: {}\r\n", self.session));
+        let Ok(request) = self.request(method, &whole, &session) else { return };
+        if let Some(Err(error)) = self.stream.as_ref().map(|s| s.try_write(request.as_bytes())) {
+            tracing::debug!(%error, "{method} was not sent");
+        }
+    }
+}
+
+impl Drop for Dialogue {
+    /// Ends the session at the camera, so that one with few sessions has it back. The request goes out at once; the
+    /// socket stays until the camera has closed it, since closing it on unread pictures would take the request back.
+    fn drop(&mut self) {
+        if self.session.is_empty() {
+            return;
+        }
+        self.say("TEARDOWN");
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(mut stream) = self.stream.take() else { return };
+        runtime.spawn(async move {
+            let heard = async {
+                if stream.shutdown().await.is_err() {
+                    return;
+                }
+                let mut unread = vec![0; 16 * 1024];
+                while stream.read(&mut unread).await.is_ok_and(|n| n > 0) {}
+            };
+            drop(tokio::time::timeout(TEARDOWN, heard).await);
+        });
+    }
+}
