@@ -402,3 +402,67 @@ async fn a_return_of_all_at_once_is_no_storm() {
         assert_eq!(host.sessions_now, 20, "{host:?}");
     }
 }
+
+/// Passes a connection on in pieces of 1 to 700 bytes, seeded, so that packets, headers and pictures are cut anywhere.
+async fn in_pieces(to: std::net::SocketAddr) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut seed = 7u32;
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(to).await.unwrap();
+            client.set_nodelay(true).unwrap();
+            let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                (client.into_split(), server.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let mut piece = vec![0; 700];
+                loop {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let most = (seed >> 16) as usize % 700 + 1;
+                    match from_server.read(&mut piece[..most]).await {
+                        Ok(n) if n > 0 && to_client.write_all(&piece[..n]).await.is_ok() => {}
+                        _ => return,
+                    }
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn units_are_the_same_however_the_bytes_are_cut() {
+    for codec in ["h264", "h265"] {
+        let Some(clips) = Clips::make(&[codec]) else { return };
+        let farm = farm(&clips, |o| o.clips = vec![ClipArg::from(clips.path(codec))]).await;
+        let through = in_pieces(farm.addr(1)).await;
+        let pull = Pull::start("", &channel("a", &format!("rtsp://{through}/cam/1"), ""));
+        let units = pull.until_units("a", 15, 40).await;
+        same_as_file(&clips, codec, &units);
+        well_formed(&units, 768, 576);
+        assert_eq!(pull.health("a").lost_packets, 0);
+        pull.ingest.stop().await;
+    }
+}
+
+/// A camera with few sessions must have each back when its channel goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_let_go_is_ended_at_the_camera() {
+    let Some(clips) = Clips::make(&["h264"]) else { return };
+    let farm = farm(&clips, |_| {}).await;
+    let pull = Pull::start("", &channel("a", &farm.url(1), ""));
+    pull.until_units("a", 15, 5).await;
+    let before = farm.stats().requests;
+    pull.ingest.stop().await;
+    for _ in 0..100 {
+        if farm.stats().sessions_now == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(farm.stats().sessions_now, 0);
+    assert_eq!(farm.stats().requests, before + 1, "one TEARDOWN");
+}

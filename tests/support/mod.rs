@@ -29,7 +29,9 @@ pub fn onnxruntime() -> Option<PathBuf> {
 
 /// Pedestrians, 768x576, 10 fps, 795 frames: PETS09-S2L1 view 1, from the Debian package opencv-doc.
 pub fn vtest_avi() -> Option<PathBuf> {
-    existing("/usr/share/doc/opencv-doc/examples/data/vtest.avi".into())
+    let fetched = root().join(".cache/footage/source/vtest.avi");
+    let installed = "/usr/share/doc/opencv-doc/examples/data/vtest.avi".into();
+    existing(if fetched.exists() { fetched } else { installed })
 }
 
 fn existing(path: PathBuf) -> Option<PathBuf> {

@@ -134,7 +134,7 @@ mod tests {
         let of = |data: &'static [u8]| next(data, [0, 1]);
         assert_eq!(of(b"$\x00\x00\x03abcd"), Next::Packet { channel: 0, data: b"abc", length: 7 });
         assert_eq!(of(b"$\x00\x00\x03ab"), Next::More);
-        assert_eq!(of(b"RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n$"), Next::Message(29));
+        assert_eq!(of(b"RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n$"), Next::Message(28));
         assert_eq!(of(b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nx"), Next::More);
         assert_eq!(of(b"RTS"), Next::More);
         assert_eq!(of(b"ROTTEN$\x00\x00\x10\x80\x00"), Next::Garbage(6));
