@@ -4,6 +4,10 @@
 //! bounded first; a camera (or an attacker on its port) that announces 16,384 x 16,384 must cost nothing. Only the
 //! fields up to the size are read, every read is checked, and nothing here may panic or loop without bound.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::recovery::Numbers;
 use crate::types::Codec;
 
@@ -163,30 +167,10 @@ pub fn parameter_sets(codec: Codec, data: &[u8]) -> Vec<u8> {
     sets
 }
 
-/// The index just after the next `00 00 01` at or after `from`. Every byte of every unit goes through here, so it takes
-/// eight at a time: compressed data hold a zero byte only now and then.
+/// The index just after the next `00 00 01` at or after `from`. Every byte of every unit goes through here.
 pub(crate) fn next_start(data: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = from;
-    loop {
-        // The `01` of a start code that begins in these eight bytes may stand in the two after them.
-        while let Some(&eight) = data.get(at..)?.first_chunk::<8>() {
-            let word = u64::from_le_bytes(eight);
-            if word.wrapping_sub(ONES) & !word & (ONES << 7) != 0 {
-                break;
-            }
-            at += 8;
-        }
-        let near = data.get(at..)?;
-        let near = near.get(..10).unwrap_or(near);
-        if let Some(found) = near.windows(3).position(|w| w == [0, 0, 1]) {
-            return Some(at + found + 3);
-        }
-        if near.len() < 10 {
-            return None;
-        }
-        at += 8;
-    }
+    static START: LazyLock<Finder> = LazyLock::new(|| Finder::new(&[0, 0, 1]));
+    START.find(data.get(from..)?).map(|at| from + at + 3)
 }
 
 /// Removes the emulation prevention bytes of the first kilobyte; a parameter set's size stands well before that.

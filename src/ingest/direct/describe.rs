@@ -12,7 +12,6 @@ use crate::types::Codec;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Video {
     pub codec: Codec,
-    pub payload_type: u8,
     /// Address for SETUP.
     pub track: String,
     /// Address for PLAY and what follows.
@@ -36,10 +35,10 @@ pub fn read(sdp: &[u8], request: &Url, base: Option<&str>) -> Result<Video, &'st
         None => request.to_string(),
     };
     for media in sdp.medias.iter().filter(|m| m.media == "video") {
-        let Some((codec, payload_type)) = codec(media)? else { continue };
+        let Some((codec, number)) = codec(media)? else { continue };
         let track = value(&media.attributes, "control").map_or_else(|| base.to_string(), |c| join(&base, c));
-        let sets = parameter_sets(codec, media, payload_type)?;
-        return Ok(Video { codec, payload_type, track, whole, sets });
+        let sets = parameter_sets(codec, media, number)?;
+        return Ok(Video { codec, track, whole, sets });
     }
     Err("no H.264 or H.265 video")
 }
@@ -59,8 +58,8 @@ fn join(base: &Url, control: &str) -> String {
     format!("{base}{}{control}", if base.ends_with('/') { "" } else { "/" })
 }
 
-/// Codec and payload type; `None` for a video that nobody here reads.
-fn codec(media: &Media) -> Result<Option<(Codec, u8)>, &'static str> {
+/// Codec and the number of its format; `None` for a video that nobody here reads.
+fn codec(media: &Media) -> Result<Option<(Codec, &str)>, &'static str> {
     if !media.proto.contains("RTP/") {
         return Ok(None);
     }
@@ -77,8 +76,7 @@ fn codec(media: &Media) -> Result<Option<(Codec, u8)>, &'static str> {
     if parts.next() != Some("90000") {
         return Err("a clock other than 90 kHz");
     }
-    let payload_type = number.parse().ok().filter(|n| *n < 128).ok_or("a payload type that is no number")?;
-    Ok(Some((codec, payload_type)))
+    Ok(Some((codec, number)))
 }
 
 /// The value of an attribute that begins with the number of a format.
@@ -87,9 +85,9 @@ fn of_format<'a>(media: &'a Media, name: &str, number: &str) -> Option<&'a str> 
     values.filter_map(|v| v.trim().split_once(' ')).find(|(n, _)| *n == number).map(|(_, v)| v)
 }
 
-fn parameter_sets(codec: Codec, media: &Media, payload_type: u8) -> Result<Vec<Vec<u8>>, &'static str> {
+fn parameter_sets(codec: Codec, media: &Media, number: &str) -> Result<Vec<Vec<u8>>, &'static str> {
     let mut sets = Vec::new();
-    let Some(line) = of_format(media, "fmtp", &payload_type.to_string()) else { return Ok(sets) };
+    let Some(line) = of_format(media, "fmtp", number) else { return Ok(sets) };
     for (key, value) in line.split(';').filter_map(|p| p.trim().split_once('=')) {
         match (codec, key.to_ascii_lowercase().as_str()) {
             (Codec::H264, "packetization-mode") if value.trim() == "2" => return Err("interleaved packets"),
@@ -123,7 +121,7 @@ mod tests {
             Some("rtsp://10.0.0.1/live/"),
         )
         .unwrap();
-        assert_eq!((found.codec, found.payload_type), (Codec::H264, 96));
+        assert_eq!(found.codec, Codec::H264);
         assert_eq!(found.track, "rtsp://10.0.0.1/live/trackID=1");
         assert_eq!(found.whole, "rtsp://10.0.0.1/live/");
         assert_eq!(found.sets, [vec![0x67, 0x42, 0, 0x29, 0xe2, 0x90], vec![0x68, 0xce, 0x3c, 0x80]]);

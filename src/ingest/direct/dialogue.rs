@@ -68,11 +68,10 @@ async fn try_open(spec: &ChannelSpec, url: &Url) -> Result<Direct, Stop> {
         parameters: false,
     };
     let answer = dialogue.ask("DESCRIBE", url.as_str(), "Accept: application/sdp\r\n").await?;
-    dialogue.parameters = text(&answer, &headers::PUBLIC).is_some_and(|p| p.contains("GET_PARAMETER"));
     let base = text(&answer, &headers::CONTENT_BASE).or_else(|| text(&answer, &headers::CONTENT_LOCATION));
     let video = describe::read(answer.body(), url, base).map_err(Stop::NotOurs)?;
-    let channels = dialogue.set_up(&video).await?;
     dialogue.whole.clone_from(&video.whole);
+    let channels = dialogue.set_up(&video).await?;
     let whole = video.whole.clone();
     let range = format!("Session: {}\r\nRange: npt=0.000-\r\n", dialogue.session);
     dialogue.ask("PLAY", &whole, &range).await?;
@@ -99,7 +98,7 @@ pub struct Dialogue {
     session: String,
     whole: String,
     timeout_s: u64,
-    /// The camera knows GET_PARAMETER.
+    /// The camera knows GET_PARAMETER: it said so in its answer to OPTIONS.
     parameters: bool,
 }
 
@@ -193,6 +192,15 @@ impl Dialogue {
     /// Half of the time after which the camera would take us for gone.
     pub fn keepalive_ms(&self) -> u64 {
         (self.timeout_s * 500).min(30_000)
+    }
+
+    /// What the camera says while it plays: answers to keepalives.
+    pub fn heard(&mut self, message: &[u8]) {
+        let mut lines = message.split(|b| *b == b'\n').filter_map(|l| std::str::from_utf8(l).ok()?.split_once(':'));
+        let public = lines.find(|(name, _)| name.eq_ignore_ascii_case("public"));
+        if let Some((_, methods)) = public {
+            self.parameters = methods.contains("GET_PARAMETER");
+        }
     }
 
     /// Says that we are still there. Never waits: a full socket has other worries.

@@ -25,6 +25,9 @@ use crate::types::Mono;
 const READ_BYTES: usize = 256 * 1024;
 /// A sequence number this little behind what is expected is a packet that came twice; further behind it begins anew.
 const TWICE: u16 = 64;
+/// Geovision cameras mix packets of this type into their video, unannounced. Any other type is the video, whatever the
+/// description calls it: there is one stream on the channel.
+const METADATA: u8 = 50;
 
 thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers { read: vec![0; READ_BYTES], picture: Vec::new() });
@@ -47,7 +50,6 @@ struct Picture {
 pub struct Direct {
     dialogue: Dialogue,
     channels: [u8; 2],
-    payload_type: u8,
     gather: Gather,
     /// Bytes that came and are no whole packet yet.
     rest: Vec<u8>,
@@ -70,7 +72,6 @@ impl Direct {
         Self {
             dialogue,
             channels,
-            payload_type: video.payload_type,
             gather: Gather::new(video.codec, usize::MAX, &video.sets),
             rest: early,
             picture: Vec::new(),
@@ -155,13 +156,16 @@ impl Direct {
             }
             match framing::next(data.get(*at..)?, self.channels) {
                 Next::More => return None,
-                Next::Message(length) => *at += length,
+                Next::Message(length) => {
+                    self.dialogue.heard(data.get(*at..*at + length).unwrap_or_default());
+                    *at += length;
+                }
                 Next::Garbage(length) => {
                     *at += length;
                     return Some(self.garbage(picture));
                 }
                 Next::Packet { channel, data, length } if channel == self.channels[0] => match framing::rtp(data) {
-                    Some(packet) if packet.payload_type != self.payload_type => *at += length,
+                    Some(packet) if packet.payload_type == METADATA => *at += length,
                     Some(packet) if self.ssrc.is_none_or(|ours| ours == packet.ssrc) => {
                         // Not every camera marks the end of a picture.
                         if self.gather.begun() && self.timestamp.is_some_and(|(t, _)| t != packet.timestamp) {
