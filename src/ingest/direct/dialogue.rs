@@ -21,7 +21,7 @@ const MAX_ANSWER: usize = 512 * 1024;
 /// A session without a time-out of its own ends after this (RFC 2326, 12.37).
 const TIMEOUT_S: u64 = 60;
 /// A camera that is told of the end may take this long to hear it.
-const TEARDOWN: Duration = Duration::from_secs(1);
+const TEARDOWN: Duration = Duration::from_secs(3);
 
 /// What became of a try.
 pub enum Opened {
@@ -209,11 +209,16 @@ impl Dialogue {
     }
 
     fn say(&mut self, method: &str) {
-        let (whole, session) = (self.whole.clone(), format!("Session: {}\r\n", self.session));
-        let Ok(request) = self.request(method, &whole, &session) else { return };
+        let Some(request) = self.in_session(method) else { return };
         if let Some(Err(error)) = self.stream.as_ref().map(|s| s.try_write(request.as_bytes())) {
             tracing::debug!(%error, "{method} was not sent");
         }
+    }
+
+    /// A request about the session.
+    fn in_session(&mut self, method: &str) -> Option<String> {
+        let (whole, session) = (self.whole.clone(), format!("Session: {}\r\n", self.session));
+        self.request(method, &whole, &session).ok()
     }
 }
 
@@ -224,12 +229,14 @@ impl Drop for Dialogue {
         if self.session.is_empty() {
             return;
         }
-        self.say("TEARDOWN");
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(request) = self.in_session("TEARDOWN") else { return };
         let Some(mut stream) = self.stream.take() else { return };
+        let sent = stream.try_write(request.as_bytes()).unwrap_or(0);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             let heard = async {
-                if stream.shutdown().await.is_err() {
+                let rest = request.as_bytes().get(sent..).unwrap_or_default();
+                if stream.write_all(rest).await.is_err() || stream.shutdown().await.is_err() {
                     return;
                 }
                 let mut unread = vec![0; 16 * 1024];

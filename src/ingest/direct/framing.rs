@@ -48,7 +48,7 @@ fn message(data: &[u8]) -> Option<Next<'static>> {
         let length = word.len().min(data.len());
         data.get(..length) == word.get(..length)
     };
-    if !METHODS.iter().any(|w| begins(w)) {
+    if !METHODS.iter().any(begins) {
         return None;
     }
     let Some(head) = data.windows(4).take(MAX_MESSAGE).position(|w| w == b"\r\n\r\n") else {
