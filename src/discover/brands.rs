@@ -58,14 +58,14 @@ pub fn all() -> &'static [Brand] {
 /// By id, name or alias; of a longer text (a device's "manufacturer") by the alias that stands in it.
 pub fn find(text: &str) -> Option<&'static Brand> {
     let text = text.trim().to_lowercase();
-    let exact = |b: &&Brand| b.id == text || b.name.to_lowercase() == text || b.aliases.contains(&text);
-    let within = |b: &&Brand| {
-        let words = b.name.to_lowercase();
-        words
-            .split([' ', '/'])
-            .chain(b.aliases.iter().map(String::as_str))
-            .any(|w| w.chars().count() > 2 && text.contains(w))
+    let words = |b: &Brand| {
+        let name = b.name.to_lowercase();
+        let word = |w: &&str| w.chars().all(|c| c.is_alphabetic() || c == '-');
+        name.split(' ').filter(word).map(str::to_owned).chain(b.aliases.iter().cloned()).collect::<Vec<_>>()
     };
+    let exact = |b: &&Brand| b.id == text || b.name.to_lowercase() == text || words(b).contains(&text);
+    // Two Chinese letters name a maker, three Latin ones may stand in any word.
+    let within = |b: &&Brand| words(b).iter().any(|w| w.len() > 3 && text.contains(w.as_str()));
     if text.is_empty() {
         return None;
     }

@@ -19,7 +19,7 @@ pub mod probe;
 pub mod ranges;
 mod rtsp;
 pub mod scan;
-mod soap;
+pub mod soap;
 pub mod ws;
 pub mod xml;
 
