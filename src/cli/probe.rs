@@ -1,10 +1,10 @@
-//! `skyeye probe URL`: what a camera really sends, before it is configured.
+//! `skyeye probe URL`: what a camera really sends, before it is configured. Of a host, `probe_device` does the work.
 //!
 //! One session of some seconds with the gateway's own ingest: codec, size, frame rate, key-frame interval, bit rate,
 //! clock. With `--json` the last line is one object. A camera that gives no picture is named by the same state and
 //! reason that its channel would show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,20 +13,39 @@ use url::Url;
 
 use super::Exit;
 use crate::config::{self, Transport, validate};
+use crate::discover::Login;
 use crate::ingest::{ChannelSpec, LookTime, Looked, look};
 use crate::types::{ChannelId, Codec, Secret};
 
 const AFTER: &str = "Examples:
   skyeye probe rtsp://192.168.1.20/stream1 --user admin --password-file camera.txt
   skyeye probe rtsp://127.0.0.1:8554/cam/1 --allow-loopback
+  skyeye probe 192.168.1.20 --onvif --user admin --password-file camera.txt --picture look.jpg
+  skyeye probe 192.168.1.30 --brand dahua --channel 7 --user admin --password-file nvr.txt
 
 Exit codes: 0 a picture came, 1 none came (the reason is printed), 64 bad usage.";
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct ProbeArgs {
-    /// Address of the stream, rtsp://HOST[:PORT]/PATH, without user and password
+    /// Address of the stream, rtsp://HOST[:PORT]/PATH, without user and password; or with --onvif or --brand the host
+    #[arg(value_name = "URL|HOST")]
     pub url: String,
+    /// Ask the device by ONVIF who it is and which streams it has, and look at them
+    #[arg(long)]
+    pub onvif: bool,
+    /// Take the stream paths of this maker (`skyeye brands` lists them)
+    #[arg(long, value_name = "BRAND")]
+    pub brand: Option<String>,
+    /// Channel of a recorder
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub channel: u32,
+    /// Port of ONVIF; of RTSP with a brand alone
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Write the picture of the first stream to this file, with --onvif or --brand
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// User name at the camera
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
@@ -70,16 +89,16 @@ pub struct ProbeReport {
 
 /// Runs the command; the code is 0 for a picture, 1 for none, 64 for bad usage.
 pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
+    if args.onvif || args.brand.is_some() {
+        return super::probe_device::run(args, json).await;
+    }
     let url = match validate::camera_address(&args.url, args.allow_loopback) {
         Ok(url) => url,
         Err(why) => return Ok(refuse(&usage_sentence(&args.url, &why), json)),
     };
-    let credential = match (&args.user, &args.password_file) {
-        (Some(user), Some(file)) => match std::fs::read_to_string(file) {
-            Ok(text) => Some((user.clone(), Secret::new(text.lines().next().unwrap_or_default()))),
-            Err(e) => return Ok(refuse(&format!("--password-file {}: cannot be read: {e}", file.display()), json)),
-        },
-        _ => None,
+    let credential = match login(args.user.as_deref(), args.password_file.as_deref()) {
+        Ok(login) => login.map(|l| (l.user, l.password)),
+        Err(why) => return Ok(refuse(&why, json)),
     };
     let report = probe(&args, url, credential).await?;
     if json {
@@ -106,7 +125,15 @@ fn usage_sentence(url: &str, why: &str) -> String {
     }
 }
 
-fn refuse(sentence: &str, json: bool) -> Exit {
+/// A login from the command line. The error is a sentence.
+pub(super) fn login(user: Option<&str>, file: Option<&Path>) -> Result<Option<Login>, String> {
+    let (Some(user), Some(file)) = (user, file) else { return Ok(None) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| format!("--password-file {}: cannot be read: {e}", file.display()))?;
+    Ok(Some(Login { user: user.to_owned(), password: Secret::new(text.lines().next().unwrap_or_default()) }))
+}
+
+pub(super) fn refuse(sentence: &str, json: bool) -> Exit {
     if json {
         println!("{}", serde_json::json!({ "ok": false, "state": "bad_usage", "reason": sentence }));
     } else {

@@ -165,13 +165,13 @@ impl Core {
             None => TcpListener::bind(host.address).await?,
         };
         let token = self.ended.child_token();
-        *host.run.lock() = Some(token.clone());
         if let Some(port) = self.options.onvif {
             let before = *host.onvif.lock();
             let at = before.unwrap_or_else(|| SocketAddr::new(host.address.ip(), port));
             let address = onvif::start(self, index, at, token.clone()).await?;
             *host.onvif.lock() = Some(address);
         }
+        *host.run.lock() = Some(token.clone());
         tokio::spawn(accept(Arc::clone(self), index, listener, token));
         Ok(true)
     }
