@@ -130,11 +130,15 @@ async fn exchange(
     // The connection does the work; it ends with the answer.
     tokio::pin!(answer);
     tokio::pin!(connection);
-    tokio::select! {
+    let why = tokio::select! {
         answered = &mut answer => return answered,
-        _ = &mut connection => {}
-    }
-    answer.await
+        ended = &mut connection => ended.err(),
+    };
+    // What ended the connection says more than that the request was given up because of it.
+    answer.await.map_err(|e| match (e, why) {
+        (HttpError::Protocol(_), Some(why)) => protocol(why),
+        (e, _) => e,
+    })
 }
 
 fn digest_of(headers: &header::HeaderMap) -> Option<PasswordClient> {

@@ -154,12 +154,23 @@ pub struct ProbeRun {
     pictures: Mutex<Vec<Option<Bytes>>>,
 }
 
-/// Why a probe ends without a picture: a sentence, and advice.
-struct Dead(String, Option<String>);
+/// Why a probe ends without a picture.
+struct Dead {
+    why: String,
+    advice: Option<String>,
+    /// No other way leads to it either.
+    last: bool,
+}
+
+impl Dead {
+    fn new(why: impl Into<String>, advice: &str) -> Self {
+        Self { why: why.into(), advice: Some(advice.into()), last: false }
+    }
+}
 
 impl From<String> for Dead {
     fn from(why: String) -> Self {
-        Self(why, None)
+        Self { why, advice: None, last: true }
     }
 }
 
@@ -179,7 +190,7 @@ impl ProbeRun {
         let mut view = self.view.lock();
         match ended {
             Ok(Ok(())) => {}
-            Ok(Err(Dead(why, advice))) => (view.error, view.advice) = (Some(why), advice.or(view.advice.take())),
+            Ok(Err(dead)) => (view.error, view.advice) = (Some(dead.why), dead.advice.or(view.advice.take())),
             Err(_) => {
                 view.error = Some(format!("it took over {} s; try again with one stream's address", WHOLE.as_secs()))
             }
@@ -209,6 +220,7 @@ impl ProbeRun {
                 if by_onvif {
                     match self.ask_device(&host, *port, *channel, ask, clock).await {
                         Ok(()) => {}
+                        Err(dead) if dead.last => return Err(dead),
                         Err(dead) => refused = Some(dead),
                     }
                 }
@@ -216,15 +228,15 @@ impl ProbeRun {
                     let maker = self.view.lock().device.as_ref().and_then(|d| brands::find(&d.info.manufacturer));
                     match (brand.or(maker), refused) {
                         (Some(brand), why) => {
-                            if let Some(Dead(why, _)) = why {
-                                self.say(format!("ONVIF: {why}"));
+                            if let Some(dead) = why {
+                                self.say(format!("ONVIF: {}", dead.why));
                             }
                             // A port that was given for ONVIF is none for RTSP.
                             let port = if by_onvif { 0 } else { *port };
                             self.by_brand(brand, &host, port, *channel);
                         }
                         (None, Some(dead)) => return Err(dead),
-                        (None, None) => return Err(Dead("there is no ONVIF and no brand".into(), Some(NO_WAY.into()))),
+                        (None, None) => return Err(Dead::new("there is no ONVIF and no brand", NO_WAY)),
                     }
                 }
                 *channel
@@ -256,7 +268,7 @@ impl ProbeRun {
         let skew = device.skew_ms;
         self.view.lock().device = Some(DeviceView { info: DeviceInfo::default(), clock_skew_ms: skew });
         self.say("asks who made it");
-        let login = |e: OnvifError| Dead(format!("the device {e}"), Some(ONVIF_LOGIN.into()));
+        let login = |e: OnvifError| Dead::new(format!("the device {e}"), ONVIF_LOGIN);
         match device.information().await {
             Ok(info) => {
                 self.view.lock().device = Some(DeviceView { info: info.clone(), clock_skew_ms: skew });
@@ -317,7 +329,7 @@ impl ProbeRun {
             }
         }
         let why = why.map_or_else(|| "has no port to ask".to_owned(), |e| e.to_string());
-        Err(Dead(format!("the device {why}"), Some(NO_WAY.into())))
+        Err(Dead::new(format!("the device {why}"), NO_WAY))
     }
 
     async fn streams_of(&self, device: &Device, media: &Media, profiles: &[&Profile], channel: u32) {
