@@ -11,6 +11,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
 use skyeye::{
     config::{StreamKind, Transport},
     decode::DecodeLimits,
@@ -24,7 +25,7 @@ use skyeye::{
         scan::Whom,
         ws,
     },
-    node::looks::Looks,
+    node::{Node, looks::Looks},
     simulate::{self, AuthScheme, ClipArg, Farm, FarmOptions},
     telemetry,
     types::{Clock, Codec, Secret},
@@ -474,6 +475,117 @@ async fn a_list_and_a_network_are_searched() {
         f.xaddr.as_deref(),
         Some(format!("http://{}/onvif/device_service", farm.onvif_addr(2).unwrap()).as_str())
     );
+}
+
+/// One who talks to a gateway's API as the console does.
+struct Desk {
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Desk {
+    async fn login(node: &Node) -> Self {
+        let first = node.first_password().unwrap().expose().to_owned();
+        let mut desk = Self { base: format!("http://{}", node.web_addr()), cookie: String::new(), csrf: String::new() };
+        for (path, body) in [
+            ("/api/v1/login", json!({ "user": "admin", "password": first })),
+            ("/api/v1/password", json!({ "old": first, "new": "an integrator's own" })),
+        ] {
+            let (status, cookie, text) = desk.send("POST", path, Some(body)).await;
+            assert_eq!(status, 200, "{}", String::from_utf8_lossy(&text));
+            desk.cookie = cookie.unwrap().split(';').next().unwrap().to_owned();
+            let session: Value = serde_json::from_slice(&text).unwrap();
+            desk.csrf = session["csrf"].as_str().unwrap().to_owned();
+        }
+        desk
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Option<String>, Vec<u8>) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("Cookie", &self.cookie)
+            .header("X-CSRF-Token", &self.csrf)
+            .header("Content-Type", "application/json")
+            .body(body.map(|b| b.to_string()).unwrap_or_default())
+            .unwrap();
+        tokio::task::spawn_blocking(move || {
+            let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+            let mut answer = agent.run(request).unwrap();
+            let cookie = answer.headers().get("set-cookie").map(|c| c.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), cookie, answer.body_mut().read_to_vec().unwrap())
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Begins a job and waits for its end.
+    async fn job(&self, path: &str, body: Value) -> (String, Value) {
+        let (status, _, text) = self.send("POST", path, Some(body)).await;
+        assert_eq!(status, 202, "{}", String::from_utf8_lossy(&text));
+        let begun: Value = serde_json::from_slice(&text).unwrap();
+        let path = format!("{path}/{}", begun["id"].as_str().unwrap());
+        for _ in 0..300 {
+            let (status, _, text) = self.send("GET", &path, None).await;
+            assert_eq!(status, 200);
+            let view: Value = serde_json::from_slice(&text).unwrap();
+            if view["done"] == true {
+                return (path, view);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{path} does not end");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wizard_comes_from_a_host_to_a_picture_through_the_api() {
+    let Some(clip) = clip() else { return };
+    let farm = farm(&clip, |o| o.auth = AuthScheme::Digest).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("skyeye.toml");
+    std::fs::write(dir.path().join("cam.secret"), format!("{PASSWORD}\n")).unwrap();
+    let text = format!(
+        "[node]\ndata_dir = \"{dir}/data\"\n[web]\nlisten = \"127.0.0.1:0\"\n[publish]\nlisten = \"127.0.0.1:0\"\n\
+         [infer]\nruntime = \"{dir}/none.so\"\nmodels_dir = \"{dir}/models\"\n[ingest]\nallow_loopback = true\n\
+         [[credential]]\nid = \"cam\"\nusername = \"admin\"\npassword_file = \"{dir}/cam.secret\"\n\
+         [[channel]]\nid = \"gate\"\nurl = \"{}\"\ncredential = \"cam\"\nenabled = false\n",
+        farm.url(1),
+        dir = dir.path().display(),
+    );
+    std::fs::write(&path, text).unwrap();
+    let node = Node::start(skyeye::config::load(&path).unwrap(), path, false).await.unwrap();
+    let desk = Desk::login(&node).await;
+    let port = farm.onvif_addr(1).unwrap().port();
+
+    let list = json!({ "kind": "list", "addresses": "127.0.0.1", "ports": [port], "credential": "cam" });
+    let (_, found) = desk.job("/api/v1/discover", list).await;
+    assert_eq!(found["found"][0]["model"], "camera farm", "{found}");
+    assert_eq!(found["found"][0]["known"], json!(["gate"]));
+
+    let (path, view) =
+        desk.job("/api/v1/probe", json!({ "host": "127.0.0.1", "port": port, "credential": "cam" })).await;
+    assert_eq!(view["picture"], true, "{view}");
+    assert_eq!(view["device"]["manufacturer"], "skyeye");
+    assert_eq!(view["streams"][0]["url"], farm.url(1));
+    assert!(!view.to_string().contains("canary"));
+    let (status, _, jpeg) = desk.send("GET", &format!("{path}/picture?stream=0"), None).await;
+    assert!(status == 200 && jpeg.starts_with(&[0xff, 0xd8]));
+    let (status, ..) = desk.send("GET", &format!("{path}/picture?stream=9"), None).await;
+    assert_eq!(status, 404);
+
+    for (body, word) in [
+        (json!({ "url": "rtsp://169.254.169.254/latest" }), "link-local"),
+        (json!({ "url": "rtsp://admin:canary-x@10.0.0.1/" }), "username and password"),
+        (json!({ "host": "10.0.0.1", "credential": "nobody" }), "no credential"),
+        (json!({ "host": "10.0.0.1", "brand": "nobody" }), "no brand"),
+    ] {
+        let (status, _, text) = desk.send("POST", "/api/v1/probe", Some(body)).await;
+        let text = String::from_utf8(text).unwrap();
+        assert!(status == 422 && text.contains(word) && !text.contains("canary"), "{status} {text}");
+    }
+    node.stop().await;
 }
 
 #[test]
