@@ -13,6 +13,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use skyeye::{
+    cli::{self, probe::ProbeArgs},
     config::{StreamKind, Transport},
     decode::DecodeLimits,
     discover::{
@@ -475,6 +476,41 @@ async fn a_list_and_a_network_are_searched() {
         f.xaddr.as_deref(),
         Some(format!("http://{}/onvif/device_service", farm.onvif_addr(2).unwrap()).as_str())
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_comes_to_a_picture_in_a_file() {
+    let Some(clip) = clip() else { return };
+    let farm = farm(&clip, |o| o.auth = AuthScheme::Digest).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (secret, picture) = (dir.path().join("cam.secret"), dir.path().join("look.jpg"));
+    std::fs::write(&secret, PASSWORD).unwrap();
+    let at = farm.onvif_addr(1).unwrap();
+    let args = ProbeArgs {
+        url: at.ip().to_string(),
+        onvif: true,
+        brand: None,
+        channel: 1,
+        port: Some(at.port()),
+        picture: Some(picture.clone()),
+        user: Some("admin".into()),
+        password_file: Some(secret),
+        udp: false,
+        seconds: 5,
+        allow_loopback: true,
+    };
+    let code = async |args: ProbeArgs| cli::probe::run(args, true).await.unwrap().code();
+    assert_eq!(code(args.clone()).await, 0);
+    assert!(std::fs::read(picture).unwrap().starts_with(&[0xff, 0xd8]));
+    assert_eq!(code(ProbeArgs { channel: 2, ..args.clone() }).await, 1);
+    assert_eq!(code(ProbeArgs { allow_loopback: false, ..args.clone() }).await, 1);
+    assert_eq!(code(ProbeArgs { brand: Some("nobody".into()), ..args }).await, 64);
+
+    // A host that is stopped is gone as a device, too, and comes back at its port.
+    assert_eq!(farm.command("stop-host 1").await, "ok");
+    assert!(opened(at, 2000).await.is_err());
+    assert_eq!(farm.command("start-host 1").await, "ok");
+    assert!(opened(at, 2000).await.is_ok());
 }
 
 /// One who talks to a gateway's API as the console does.

@@ -10,6 +10,9 @@ use url::{Host as UrlHost, Url};
 
 use crate::config::validate;
 
+/// Longest address that is taken from a device.
+const MAX_URL: usize = 2048;
+
 /// A device's host, resolved and allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -75,9 +78,12 @@ impl Host {
         }
     }
 
-    /// Takes a URL of one of these schemes that the device gave: host and login are set right, the rest stays.
+    /// Takes a URL of one of these schemes that the device gave: host and login are set right, the rest stays. `None` for
+    /// anything else, and for one that is too long to be kept.
     pub fn rewrite(&self, text: &str, schemes: &[&str]) -> Option<Rewritten> {
-        let mut url = Url::parse(text.trim()).ok().filter(|u| schemes.contains(&u.scheme()))?;
+        let text = text.trim();
+        let url = (text.len() <= MAX_URL).then(|| Url::parse(text).ok())?;
+        let mut url = url.filter(|u| schemes.contains(&u.scheme()))?;
         let stripped = !url.username().is_empty() || url.password().is_some();
         if stripped {
             url.set_username("").ok()?;
@@ -108,8 +114,20 @@ mod tests {
         assert_eq!(Host::resolve("10.1.2.3", false).await.unwrap(), host("10.1.2.3", "10.1.2.3"));
         assert_eq!(Host::resolve("[fd00::5]", false).await.unwrap().in_url(), "[fd00::5]");
         assert!(Host::resolve("127.0.0.1", true).await.is_ok());
-        for bad in ["127.0.0.1", "localhost", "169.254.169.254", "::1", "224.0.0.1", "0x7f.1", "", "a b", "u@h", "h/x"]
-        {
+        for bad in [
+            "127.0.0.1",
+            "localhost",
+            "169.254.169.254",
+            "100.100.100.200",
+            "fd00:ec2::254",
+            "::1",
+            "224.0.0.1",
+            "0x7f.1",
+            "",
+            "a b",
+            "u@h",
+            "h/x",
+        ] {
             let why = Host::resolve(bad, false).await.unwrap_err();
             assert!(why.contains(' '), "{bad}: {why}");
         }
@@ -129,7 +147,8 @@ mod tests {
         assert_eq!((name.url.as_str(), name.named), ("rtsp://cam.local/x", None));
         let six = host("fd00::5", "fd00::5").rewrite("rtsp://[fd00::5]:554/x", &["rtsp"]).unwrap();
         assert_eq!((six.url.as_str(), six.named), ("rtsp://[fd00::5]:554/x", None));
-        for bad in ["ftp://10.0.0.5/", "file:///etc/passwd", "", "10.0.0.5"] {
+        let long = format!("rtsp://10.0.0.5/{}", "x".repeat(MAX_URL));
+        for bad in [long.as_str(), "ftp://10.0.0.5/", "file:///etc/passwd", "", "10.0.0.5"] {
             assert_eq!(at.rewrite(bad, &["http", "rtsp"]), None, "{bad}");
         }
     }

@@ -21,6 +21,7 @@ use super::{
     brands::{self, Brand},
     onvif::{DEVICE_PATH, Device, DeviceInfo, Media, OnvifError, Profile, main_and_sub},
     scan::ONVIF_PORTS,
+    shown,
 };
 use crate::{
     config::{StreamKind, Transport, validate},
@@ -335,13 +336,14 @@ impl ProbeRun {
     async fn streams_of(&self, device: &Device, media: &Media, profiles: &[&Profile], channel: u32) {
         for (n, profile) in profiles.iter().enumerate() {
             let kind = if n == 0 { StreamKind::Main } else { StreamKind::Sub };
+            let name = if profile.name.is_empty() { shown(&profile.token, 64) } else { profile.name.clone() };
             let mut view = StreamView {
                 codec: codec_of(&profile.encoding),
                 width: profile.width,
                 height: profile.height,
                 fps: profile.fps,
                 kbit_s: profile.kbit_s,
-                ..stream(if profile.name.is_empty() { &profile.token } else { &profile.name }, kind, "", channel)
+                ..stream(&name, kind, "", channel)
             };
             match device.stream_uri(media, &profile.token).await {
                 Ok(at) if address::holds_password(&at.url) => {

@@ -184,11 +184,11 @@ pub fn read(datagram: &[u8], from: IpAddr) -> Option<Heard> {
 /// `onvif://www.onvif.org/name/Gate%201` is the scope `name` with the value `Gate 1`. Of several the last, most exact part.
 fn scope(scopes: &[&str], kind: &str) -> String {
     let prefix = format!("onvif://www.onvif.org/{kind}/");
-    let values = scopes.iter().filter_map(|s| {
+    let last = scopes.iter().rev().find_map(|s| {
         let head = s.get(..prefix.len())?;
         head.eq_ignore_ascii_case(&prefix).then(|| s.get(prefix.len()..)).flatten()
     });
-    let last = values.last().unwrap_or_default();
+    let last = last.unwrap_or_default();
     shown(&decoded(last.rsplit_once('/').map_or(last, |(_, value)| value)), 64)
 }
 
