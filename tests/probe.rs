@@ -12,7 +12,7 @@ use url::Url;
 fn args(url: &str, udp: bool) -> ProbeArgs {
     let url = url.to_owned();
     let (user, password_file, brand, port, picture) = (None, None, None, None, None);
-    let args = ProbeArgs {
+    ProbeArgs {
         url,
         onvif: false,
         brand,
@@ -24,8 +24,7 @@ fn args(url: &str, udp: bool) -> ProbeArgs {
         udp,
         seconds: 5,
         allow_loopback: true,
-    };
-    args
+    }
 }
 
 async fn farm(clips: &Clips, codec: &str, change: impl FnOnce(&mut FarmOptions)) -> Farm {
