@@ -11,7 +11,20 @@ use url::Url;
 
 fn args(url: &str, udp: bool) -> ProbeArgs {
     let url = url.to_owned();
-    ProbeArgs { url, user: None, password_file: None, udp, seconds: 5, allow_loopback: true }
+    let (user, password_file, brand, port, picture) = (None, None, None, None, None);
+    ProbeArgs {
+        url,
+        onvif: false,
+        brand,
+        channel: 1,
+        port,
+        picture,
+        user,
+        password_file,
+        udp,
+        seconds: 5,
+        allow_loopback: true,
+    }
 }
 
 async fn farm(clips: &Clips, codec: &str, change: impl FnOnce(&mut FarmOptions)) -> Farm {

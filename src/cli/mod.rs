@@ -8,8 +8,10 @@ pub mod bench;
 mod capacity;
 mod check;
 mod demo;
+pub mod discover;
 pub mod models;
 pub mod probe;
+mod probe_device;
 mod run;
 pub mod simulate;
 pub mod store;
@@ -120,6 +122,12 @@ enum Command {
     /// output is read. The built-in manifest describes some, `local.toml` in the models folder those that you add. Key
     /// `model` under `[infer]` in the configuration names the one in use. A model that identifies people is refused.
     Models(models::ModelsArgs),
+    /// Look for cameras in this machine's networks or at a list of addresses
+    #[command(hide = true)]
+    Discover(discover::DiscoverArgs),
+    /// Print the stream paths of common makers
+    #[command(hide = true)]
+    Brands,
     /// Measure what the gateway costs and how fast it answers on this machine, beside the floor of the same run
     Bench(Box<bench::BenchArgs>),
     /// Examine the database, with the gateway running or stopped
@@ -151,6 +159,8 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&args.config, &demo),
         Command::Check(check) => Ok(check::run(&args.config, &check, args.json)),
         Command::Probe(probe) => block_on(probe::run(probe, args.json)),
+        Command::Discover(discover) => block_on(discover::run(discover, args.json)),
+        Command::Brands => discover::brand_table(args.json),
         Command::Store(StoreCommand::Check) => match load(&args.config) {
             Ok(config) => block_on(store::check(&config.node.data_dir, args.json)),
             Err(exit) => Ok(exit),

@@ -1,34 +1,51 @@
-//! `skyeye probe URL`: what a camera really sends, before it is configured.
+//! `skyeye probe URL`: what a camera really sends, before it is configured. Of a host, `probe_device` does the work.
 //!
 //! One session of some seconds with the gateway's own ingest: codec, size, frame rate, key-frame interval, bit rate,
 //! clock. With `--json` the last line is one object. A camera that gives no picture is named by the same state and
 //! reason that its channel would show.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use retina::client::SessionGroup;
 use serde::Serialize;
 use url::Url;
 
 use super::Exit;
 use crate::config::{self, Transport, validate};
-use crate::ingest::{ChannelSpec, Failure, Reader, Received, open};
-use crate::types::{ChannelId, Clock, Codec, Secret};
+use crate::discover::Login;
+use crate::ingest::{ChannelSpec, LookTime, Looked, look};
+use crate::types::{ChannelId, Codec, Secret};
 
 const AFTER: &str = "Examples:
   skyeye probe rtsp://192.168.1.20/stream1 --user admin --password-file camera.txt
   skyeye probe rtsp://127.0.0.1:8554/cam/1 --allow-loopback
+  skyeye probe 192.168.1.20 --onvif --user admin --password-file camera.txt --picture look.jpg
+  skyeye probe 192.168.1.30 --brand dahua --channel 7 --user admin --password-file nvr.txt
 
 Exit codes: 0 a picture came, 1 none came (the reason is printed), 64 bad usage.";
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct ProbeArgs {
-    /// Address of the stream, rtsp://HOST[:PORT]/PATH, without user and password
+    /// Address of the stream, rtsp://HOST[:PORT]/PATH, without user and password; or with --onvif or --brand the host
+    #[arg(value_name = "URL|HOST")]
     pub url: String,
+    /// Ask the device by ONVIF who it is and which streams it has, and look at them
+    #[arg(long)]
+    pub onvif: bool,
+    /// Take the stream paths of this maker (`skyeye brands` lists them)
+    #[arg(long, value_name = "BRAND")]
+    pub brand: Option<String>,
+    /// Channel of a recorder
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub channel: u32,
+    /// Port of ONVIF; of RTSP with a brand alone
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Write the picture of the first stream to this file, with --onvif or --brand
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// User name at the camera
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
@@ -72,16 +89,16 @@ pub struct ProbeReport {
 
 /// Runs the command; the code is 0 for a picture, 1 for none, 64 for bad usage.
 pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
+    if args.onvif || args.brand.is_some() {
+        return super::probe_device::run(args, json).await;
+    }
     let url = match validate::camera_address(&args.url, args.allow_loopback) {
         Ok(url) => url,
         Err(why) => return Ok(refuse(&usage_sentence(&args.url, &why), json)),
     };
-    let credential = match (&args.user, &args.password_file) {
-        (Some(user), Some(file)) => match std::fs::read_to_string(file) {
-            Ok(text) => Some((user.clone(), Secret::new(text.lines().next().unwrap_or_default()))),
-            Err(e) => return Ok(refuse(&format!("--password-file {}: cannot be read: {e}", file.display()), json)),
-        },
-        _ => None,
+    let credential = match login(args.user.as_deref(), args.password_file.as_deref()) {
+        Ok(login) => login.map(|l| (l.user, l.password)),
+        Err(why) => return Ok(refuse(&why, json)),
     };
     let report = probe(&args, url, credential).await?;
     if json {
@@ -108,7 +125,15 @@ fn usage_sentence(url: &str, why: &str) -> String {
     }
 }
 
-fn refuse(sentence: &str, json: bool) -> Exit {
+/// A login from the command line. The error is a sentence.
+pub(super) fn login(user: Option<&str>, file: Option<&Path>) -> Result<Option<Login>, String> {
+    let (Some(user), Some(file)) = (user, file) else { return Ok(None) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| format!("--password-file {}: cannot be read: {e}", file.display()))?;
+    Ok(Some(Login { user: user.to_owned(), password: Secret::new(text.lines().next().unwrap_or_default()) }))
+}
+
+pub(super) fn refuse(sentence: &str, json: bool) -> Exit {
     if json {
         println!("{}", serde_json::json!({ "ok": false, "state": "bad_usage", "reason": sentence }));
     } else {
@@ -119,7 +144,6 @@ fn refuse(sentence: &str, json: bool) -> Exit {
 
 /// Looks at a stream for `args.seconds`.
 pub async fn probe(args: &ProbeArgs, url: Url, credential: Option<(String, Secret)>) -> anyhow::Result<ProbeReport> {
-    let options = config::Ingest::default();
     let transport = if args.udp { Transport::Udp } else { Transport::Tcp };
     let spec = ChannelSpec {
         id: ChannelId::new("probe").context("literal id")?,
@@ -128,127 +152,33 @@ pub async fn probe(args: &ProbeArgs, url: Url, credential: Option<(String, Secre
         transport,
         patrol_floor_s: config::Sample::default().patrol_floor_s,
     };
-    let mut found = Found::new(transport);
-    let timeout = Duration::from_secs(u64::from(options.connect_timeout_s));
-    let group = Arc::new(SessionGroup::default());
-    let failure = match tokio::time::timeout(timeout, open(&spec, args.allow_loopback, &group)).await {
-        Ok(Ok(playing)) => {
-            let mut reader = Reader::new(playing, options.max_unit_bytes);
-            found.look(&mut reader, Duration::from_secs(u64::from(args.seconds)), transport).await
-        }
-        Ok(Err(failure)) => Some(failure),
-        Err(_) => Some(Failure::timeout(options.connect_timeout_s)),
-    };
-    // A camera behind UDP goes on sending until it is told.
-    if tokio::time::timeout(Duration::from_secs(2), group.await_teardown()).await.is_err() {
-        tracing::debug!("the camera did not answer TEARDOWN");
-    }
-    Ok(found.report(failure))
+    let time = LookTime::exactly(Duration::from_secs(u64::from(args.seconds)));
+    Ok(ProbeReport::new(look(&spec, args.allow_loopback, time).await, transport))
 }
 
-struct Found {
-    report: ProbeReport,
-    bytes: u64,
-    keys: u64,
-    /// Seconds from the first to the last unit, and key unit.
-    span_s: f32,
-    key_span_s: f32,
-}
-
-impl Found {
-    fn new(transport: Transport) -> Self {
-        let report = ProbeReport {
-            ok: false,
-            state: "",
-            reason: String::new(),
-            transport,
-            codec: None,
-            width: 0,
-            height: 0,
-            seconds: 0.0,
-            units: 0,
-            unit_rate_hz: 0.0,
-            kbit_s: 0.0,
-            key_interval_s: None,
-            clock_skew_ms: None,
-            lost_packets: 0,
-            damaged: 0,
+impl ProbeReport {
+    fn new(looked: Looked, transport: Transport) -> Self {
+        let (ok, state, reason) = match looked.failure {
+            None => (true, "running", "gives pictures".to_owned()),
+            Some(failure) => (false, failure.state.as_str(), failure.reason),
         };
-        Self { report, bytes: 0, keys: 0, span_s: 0.0, key_span_s: 0.0 }
-    }
-
-    /// Reads until the time is over; a failure is given only if there was no picture.
-    async fn look(&mut self, reader: &mut Reader, time: Duration, transport: Transport) -> Option<Failure> {
-        let clock = Clock::start();
-        let end = tokio::time::Instant::now() + time;
-        let (mut first, mut first_key) = (None, None);
-        let mut ended = None;
-        while let Ok(received) = tokio::time::timeout_at(end, reader.next()).await {
-            let now = clock.now();
-            match received {
-                Received::Unit(unit) => {
-                    self.report.units += 1;
-                    self.bytes += unit.data.len() as u64;
-                    self.report.lost_packets += unit.lost;
-                    let first = *first.get_or_insert(now.mono);
-                    self.span_s = now.mono.since_ms(first) as f32 / 1000.0;
-                    if unit.key {
-                        self.keys += 1;
-                        let first_key = *first_key.get_or_insert(now.mono);
-                        self.key_span_s = now.mono.since_ms(first_key) as f32 / 1000.0;
-                    }
-                }
-                Received::Report { ntp, .. } => {
-                    self.report.clock_skew_ms = crate::ingest::skew_ms(ntp, now.wall).or(self.report.clock_skew_ms);
-                }
-                Received::Damaged { lost, .. } => {
-                    self.report.damaged += 1;
-                    self.report.lost_packets += lost;
-                }
-                Received::Other => {}
-                Received::Ended(failure) => {
-                    ended = Some(failure);
-                    break;
-                }
-            }
+        Self {
+            ok,
+            state,
+            reason,
+            transport,
+            codec: looked.codec,
+            width: looked.width,
+            height: looked.height,
+            seconds: looked.seconds,
+            units: looked.units,
+            unit_rate_hz: looked.unit_rate_hz,
+            kbit_s: looked.kbit_s,
+            key_interval_s: looked.key_interval_s,
+            clock_skew_ms: looked.clock_skew_ms,
+            lost_packets: looked.lost_packets,
+            damaged: looked.damaged,
         }
-        let video = reader.video();
-        self.report.codec = Some(video.codec);
-        (self.report.width, self.report.height) = (video.width, video.height);
-        self.report.seconds = clock.mono().0 as f32 / 1000.0;
-        if self.keys > 0 {
-            return None;
-        }
-        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        Some(ended.unwrap_or_else(|| match self.report.units {
-            0 => Failure::stalled(seconds, transport),
-            _ => Failure::no_key(u64::from(seconds)),
-        }))
-    }
-
-    fn report(mut self, failure: Option<Failure>) -> ProbeReport {
-        let r = &mut self.report;
-        // Between the first and the last unit lie one fewer intervals than units.
-        if r.units > 1 && self.span_s > 0.0 {
-            let share = (r.units - 1) as f32 / r.units as f32;
-            r.unit_rate_hz = (r.units - 1) as f32 / self.span_s;
-            r.kbit_s = self.bytes as f32 * share * 8.0 / 1000.0 / self.span_s;
-        }
-        if self.keys > 1 {
-            r.key_interval_s = Some(self.key_span_s / (self.keys - 1) as f32);
-        }
-        match failure {
-            None => {
-                r.ok = true;
-                r.state = "running";
-                r.reason = "gives pictures".into();
-            }
-            Some(failure) => {
-                r.state = failure.state.as_str();
-                r.reason = failure.reason;
-            }
-        }
-        self.report
     }
 }
 

@@ -19,9 +19,10 @@ pub async fn run(options: FarmOptions, json: bool) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let farm = simulate::start(options).await?;
     let (first, last) = (farm.url(1), farm.url(farm.channels()));
+    let onvif = farm.onvif_addr(1).map_or(String::new(), |a| format!("; ONVIF on {a}"));
     let control = farm.control_addr().map_or(String::new(), |c| format!("; commands on {c}"));
     println!(
-        "{} channels on {} host{}: {first} to {last}{control}",
+        "{} channels on {} host{}: {first} to {last}{onvif}{control}",
         farm.channels(),
         farm.hosts(),
         if farm.hosts() == 1 { "" } else { "s" }

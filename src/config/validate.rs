@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use url::Url;
@@ -232,11 +232,23 @@ pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Where clouds answer their machines' questions for secrets, besides the link-local 169.254.169.254: Alibaba Cloud, Azure,
+/// Oracle Cloud, AWS over IPv6.
+const METADATA: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
 /// The address policy, for literal and for resolved addresses alike.
 pub fn address_allowed(ip: IpAddr, allow_loopback: bool) -> Result<(), String> {
     let ip = ip.to_canonical();
     if ip.is_loopback() && !allow_loopback {
         return Err("is a loopback address; cameras are elsewhere (for tests: ingest.allow_loopback = true)".into());
+    }
+    if METADATA.contains(&ip) {
+        return Err("is the metadata address of a cloud; no camera is pulled from there".into());
     }
     let link_local = match ip {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),

@@ -6,8 +6,9 @@
 //! up when no access unit comes within the stall deadline. Whatever a camera sends, the other channels go on: each has
 //! a task of its own, and a panic restarts only that one.
 //!
-//! The way of a unit: `session` sets up and plays, by `direct` where it can, `reader` takes the units of one session, `task` decides what comes
-//! after a session, `supervise` keeps one task a channel. `failure` turns errors into states with a reason.
+//! The way of a unit: `session` sets up and plays, by `direct` where it can, `reader` takes the units of one session,
+//! `task` decides what comes after a session, `supervise` keeps one task a channel. `failure` turns errors into states
+//! with a reason. `look` is one session of some seconds with a stream that is no channel.
 //!
 //! It never writes to a disk, never decodes, and never lets a password into a log, a reason or a URL.
 
@@ -18,6 +19,7 @@ pub mod descriptors;
 mod direct;
 mod failure;
 mod governor;
+mod look;
 mod picture;
 mod reader;
 mod session;
@@ -32,6 +34,7 @@ use url::Url;
 pub use camera_clock::skew_ms;
 pub use failure::Failure;
 pub use governor::Governor;
+pub use look::{LookTime, Looked, look};
 pub use reader::{Reader, Received};
 pub use session::{Playing, VideoInfo, open};
 pub use supervise::Ingest;

@@ -9,9 +9,11 @@
 
 pub mod ages;
 mod breath;
+mod discover;
 mod focus;
 mod intake;
 mod look;
+pub mod looks;
 mod pictures;
 mod ports;
 mod pump;
@@ -455,6 +457,7 @@ async fn specs(config: &Config, registry: &Arc<Registry>) -> Vec<ChannelSpec> {
 /// The web stage's state over the ports of this node, and the one-time password if there is one.
 async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::Result<(AppState, Option<Secret>)> {
     let ports = Arc::new(WebPorts(inner.clone()));
+    let discovery = Arc::new(discover::Jobsite::new(inner.clone()));
     let (feed, _) = broadcast::channel(4096);
     tokio::spawn(forward(inner.ledger.committed(), feed.clone()));
     tokio::spawn(forward(inner.states.subscribe(), feed.clone()));
@@ -466,6 +469,7 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         channels: ports.clone(),
         node: ports.clone(),
         commands: ports,
+        discovery,
         feed,
     };
     let users = Users::new(inner.ledger.store());

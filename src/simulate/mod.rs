@@ -3,12 +3,13 @@
 //! It is the demo's source, the tests' oracle and the load generator, so it is light (clips are packetised once,
 //! sessions share the bytes, one clockwork serves hundreds of them) and says the truth about itself (`Stats`). In go
 //! clips and `FarmOptions`; out come `rtsp://HOST:PORT/cam/{n}`, over TCP and UDP, with cameras' clocks, logins,
-//! limits and faults. It is no part of the gateway's way of the data and never speaks to a real camera.
+//! limits and faults, and on request each host as an ONVIF device. It is no part of the gateway's way of the data and never speaks to a real camera.
 
 pub mod auth;
 mod clip;
 mod control;
 mod fault;
+mod onvif;
 pub mod options;
 mod outlet;
 mod pace;
@@ -196,6 +197,12 @@ impl Farm {
     pub fn addr(&self, host: u32) -> SocketAddr {
         let index = (host as usize).saturating_sub(1);
         self.core.hosts.get(index).or(self.core.hosts.first()).map_or(self.core.options.listen, |h| h.address)
+    }
+
+    /// Where a host answers ONVIF, from 1, if the farm does.
+    pub fn onvif_addr(&self, host: u32) -> Option<SocketAddr> {
+        let index = (host as usize).saturating_sub(1);
+        *self.core.hosts.get(index)?.onvif.lock()
     }
 
     pub fn hosts(&self) -> u32 {

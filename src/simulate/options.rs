@@ -62,6 +62,8 @@ const AFTER: &str = "Examples:
       two cameras, also to be had as rtsp://127.0.0.1:8554/gate and .../yard
   skyeye simulate --clip street.mp4 --channels 64 --hosts 4 --sessions-per-host 20
       four recorders, 127.1.0.1 to 127.1.0.4, with sixteen cameras each
+  skyeye simulate --clip street.mp4 --hosts 4 --channels 64 --onvif 8000
+      the same as ONVIF devices, for `skyeye probe 127.1.0.1 --onvif`
   skyeye simulate --clip street.mp4 --control 127.0.0.1:8600
       then `echo stall 1 | nc -N 127.0.0.1 8600` makes the camera hang,
       `echo resume | nc -N 127.0.0.1 8600` heals it, `echo help | nc ...` names all
@@ -118,6 +120,13 @@ pub struct FarmOptions {
     /// garbage, drop, resume and others
     #[arg(long, value_name = "ADDRESS")]
     pub control: Option<SocketAddr>,
+    /// Answer as ONVIF devices, too, one a host, at this HTTP port (0: a free one each), and to WS-Discovery at the
+    /// same number over UDP and at 3702 where that is free. The login is that of --auth
+    #[arg(long, value_name = "PORT")]
+    pub onvif: Option<u16>,
+    /// With --onvif and a login: want it as an HTTP digest, not as a token in the message
+    #[arg(long, requires = "onvif")]
+    pub onvif_http_digest: bool,
     /// First RTP timestamp of each session instead of a random one; 4294000000 wraps after ten seconds
     #[arg(long, value_name = "N")]
     pub rtp_start: Option<u32>,
@@ -144,6 +153,8 @@ impl Default for FarmOptions {
             session_timeout_s: 60,
             clock_skew_ms: 0,
             control: None,
+            onvif: None,
+            onvif_http_digest: false,
             rtp_start: None,
             seq_start: None,
         }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Gate;
 use super::clip::Clip;
 use super::fault::{Fault, FaultCell};
+use super::onvif;
 use super::options::{FarmOptions, Phase};
 use super::pace::{Player, ticks_of_us};
 use super::session::{Session, serve};
@@ -63,6 +64,8 @@ pub struct Host {
     /// RTSP status to answer with; 0 is none.
     pub refuse: AtomicU16,
     pub stalled: AtomicBool,
+    /// Where it answers ONVIF, once it did.
+    pub onvif: Mutex<Option<SocketAddr>>,
     run: Mutex<Option<CancellationToken>>,
     udp: Mutex<Option<Arc<UdpPair>>>,
 }
@@ -162,6 +165,12 @@ impl Core {
             None => TcpListener::bind(host.address).await?,
         };
         let token = self.ended.child_token();
+        if let Some(port) = self.options.onvif {
+            let before = *host.onvif.lock();
+            let at = before.unwrap_or_else(|| SocketAddr::new(host.address.ip(), port));
+            let address = onvif::start(self, index, at, token.clone()).await?;
+            *host.onvif.lock() = Some(address);
+        }
         *host.run.lock() = Some(token.clone());
         tokio::spawn(accept(Arc::clone(self), index, listener, token));
         Ok(true)
@@ -204,6 +213,7 @@ impl Host {
             counters: HostCounters::default(),
             refuse: AtomicU16::new(0),
             stalled: AtomicBool::new(false),
+            onvif: Mutex::new(None),
             run: Mutex::new(None),
             udp: Mutex::new(None),
         }

@@ -169,6 +169,8 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_web_pictures_made_total", "pictures", "Pictures made for the console.", &[]),
     counter("skyeye_web_pictures_limited_total", "pictures", "Pictures refused because one login asked for too many.", &[]),
     counter("skyeye_web_audit_lost_total", "rows", "Records of who saw what that could not be written.", &[]),
+    counter("skyeye_discover_probes_total", "probes", "Probes of cameras begun in the console or by API.", &[]),
+    counter("skyeye_discover_searches_total", "searches", "Searches for cameras begun in the console or by API.", &[]),
     gauge("skyeye_web_feeds", "feeds", "Live feeds open now.", &[]),
     counter("skyeye_web_feed_lost_total", "messages", "Messages that a slow feed did not get and was told of.", &[]),
     counter("skyeye_web_feed_lagged_total", "messages", "Messages that the hub of the feeds missed; feeds find them in the changes.", &[]),

@@ -94,6 +94,7 @@ impl From<AuthError> for ApiError {
             AuthError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "wrong_password", "user or password is wrong"),
             AuthError::TooMany { retry_s } => Self::too_many(retry_s, e.to_string()),
             AuthError::NotFound(what) => Self::not_found(what),
+            AuthError::Forbidden(why) => Self::forbidden(why),
             AuthError::Invalid(message) => Self::invalid(message),
             AuthError::Password(PasswordError::Busy) => Self::too_many(5, PasswordError::Busy.to_string()),
             AuthError::Password(_) | AuthError::Store(_) | AuthError::Below(_) | AuthError::File { .. } => {

@@ -36,7 +36,7 @@ use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},
     error::ApiError,
     openapi::Description,
-    ports::{Alerts, Channels, Commands, NodeInfo, Pictures, Places, Snapshots},
+    ports::{Alerts, Channels, Commands, NodeInfo, Pictures, Places, Snapshots, discover::Discovery},
 };
 use crate::{
     config::Config,
@@ -84,6 +84,7 @@ pub struct Ports {
     pub channels: Arc<dyn Channels>,
     pub node: Arc<dyn NodeInfo>,
     pub commands: Arc<dyn Commands>,
+    pub discovery: Arc<dyn Discovery>,
     /// Facts after their commit and states when they change; every feed subscribes to it.
     pub feed: broadcast::Sender<Arc<Message>>,
 }
@@ -193,6 +194,12 @@ fn all_routes() -> Routes {
             .routes(routes!(api::channels::list))
             .routes(routes!(api::channels::get))
             .routes(routes!(api::channels::picture))
+            .routes(routes!(api::discover::brand_list))
+            .routes(routes!(api::discover::probe))
+            .routes(routes!(api::discover::probed))
+            .routes(routes!(api::discover::picture))
+            .routes(routes!(api::discover::discover))
+            .routes(routes!(api::discover::discovered))
             .routes(routes!(api::node::node))
             .routes(routes!(api::node::overview))
             .routes(routes!(openapi::document))

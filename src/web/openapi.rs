@@ -13,12 +13,15 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, channels, login, node},
+    api::{alerts, channels, discover, login, node},
     boxview,
     error::ErrorBody,
     ports,
 };
-use crate::types::payload;
+use crate::{
+    discover::{DiscoverView, ProbeView},
+    types::payload,
+};
 
 /// The document as text, made once.
 #[derive(Clone)]
@@ -101,6 +104,12 @@ fn schemas() -> Map<String, Value> {
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
     add::<channels::ChannelList>(&mut generator);
+    add::<discover::BrandList>(&mut generator);
+    add::<ports::discover::ProbeRequest>(&mut generator);
+    add::<ports::discover::DiscoverRequest>(&mut generator);
+    add::<ports::discover::Started>(&mut generator);
+    add::<ProbeView>(&mut generator);
+    add::<DiscoverView>(&mut generator);
     add::<node::Health>(&mut generator);
     add::<node::Readiness>(&mut generator);
     add::<payload::AlertPayload>(&mut generator);

@@ -5,6 +5,8 @@
 //! proofs. An implementation therefore never has to think about rights, and a handler that forgot to ask cannot be
 //! written. Implementations must be bounded in time and must not block the runtime.
 
+pub mod discover;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;

@@ -5,6 +5,7 @@
 
 pub mod gst_server;
 pub mod lossy;
+pub mod onvif;
 pub mod pull;
 
 use std::path::{Path, PathBuf};

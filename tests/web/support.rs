@@ -423,6 +423,7 @@ impl Gateway {
             channels: world.clone(),
             node: world.clone(),
             commands: world.clone(),
+            discovery: Arc::new(super::discover::Desk::default()),
             feed: world.feed.clone(),
         };
         let state = AppState::new(&config, clock, users.clone(), ports).await.unwrap();

@@ -3,5 +3,6 @@
 
 pub mod alerts;
 pub mod channels;
+pub mod discover;
 pub mod login;
 pub mod node;

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 
 pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
-pub use proof::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
+pub use proof::{ActProof, AlertProof, DiscoveryProof, ListProof, MediaProof, SnapshotProof};
 pub use token::{TokenError, read_or_make_token};
 
 use self::{
@@ -167,6 +167,8 @@ pub enum AuthError {
     TooMany { retry_s: u32 },
     #[error("no such {0}")]
     NotFound(&'static str),
+    #[error("{0}")]
+    Forbidden(&'static str),
     #[error("{0}")]
     Invalid(String),
     #[error(transparent)]
@@ -473,6 +475,17 @@ impl Auth {
         let proof = self.alert(login, alert).await?;
         match login.role {
             Role::Administrator => Ok(ActProof::new(proof.alert(), login.user.clone())),
+        }
+    }
+
+    /// Asking the network for devices, with logins of cameras: for those who may change the configuration everywhere,
+    /// since no device says which area it is in.
+    pub fn discovery(&self, login: &Login) -> Result<DiscoveryProof, AuthError> {
+        match (login.role, &login.areas) {
+            (Role::Administrator, Areas::All) => Ok(DiscoveryProof::new(login.user.clone())),
+            (Role::Administrator, Areas::Subtrees(_)) => {
+                Err(AuthError::Forbidden("looking for devices needs a login for all areas"))
+            }
         }
     }
 

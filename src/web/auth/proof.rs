@@ -41,6 +41,12 @@ pub struct ActProof {
     author: UserId,
 }
 
+/// May look for devices and probe them, under this name.
+#[derive(Debug, Clone)]
+pub struct DiscoveryProof {
+    author: UserId,
+}
+
 /// May read lists, restricted to areas.
 #[derive(Debug, Clone)]
 pub struct ListProof {
@@ -83,6 +89,15 @@ impl ActProof {
     }
     pub fn alert(&self) -> AlertId {
         self.alert
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl DiscoveryProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
     }
     pub fn author(&self) -> &UserId {
         &self.author
