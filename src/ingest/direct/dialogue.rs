@@ -239,7 +239,8 @@ impl Dialogue {
 
 impl Drop for Dialogue {
     /// Ends the session at the camera, so that one with few sessions has it back. The request goes out at once; the
-    /// socket stays until the camera has closed it, since closing it on unread pictures would take the request back.
+    /// socket stays until the camera has closed it, since closing it on unread pictures would take the request back, and
+    /// some take an end for the end of everything, requests that they have not read included.
     fn drop(&mut self) {
         if self.session.is_empty() {
             return;
@@ -249,10 +250,7 @@ impl Drop for Dialogue {
         let Some(mut stream) = self.stream.take() else { return };
         runtime.spawn(async move {
             let heard = async {
-                if stream.shutdown().await.is_err() {
-                    return;
-                }
-                let mut unread = vec![0; 16 * 1024];
+                let mut unread = vec![0; 2048];
                 while stream.read(&mut unread).await.is_ok_and(|n| n > 0) {}
             };
             drop(tokio::time::timeout(TEARDOWN, heard).await);

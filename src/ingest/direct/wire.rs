@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -31,7 +31,7 @@ impl Wire {
     /// Writes at once or not at all.
     pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<()> {
         // Nobody waits for room: a socket that is full of requests has no reader.
-        match Pin::new(self).poll_write(&mut Context::from_waker(std::task::Waker::noop()), bytes) {
+        match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
             Poll::Ready(Ok(n)) if n == bytes.len() => Ok(()),
             Poll::Ready(Ok(_)) | Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
             Poll::Ready(Err(e)) => Err(e),
