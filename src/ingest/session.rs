@@ -50,6 +50,14 @@ pub struct General {
 }
 
 impl Playing {
+    /// For metrics.
+    pub fn way(&self) -> &'static str {
+        match self {
+            Playing::Direct(_) => "direct",
+            Playing::General(_) => "general",
+        }
+    }
+
     pub fn video(&self) -> VideoInfo {
         match self {
             Playing::Direct(direct) => direct.video(),

@@ -82,7 +82,6 @@ struct Counters {
     units: Counter,
     bytes: Counter,
     lost: Counter,
-    sessions: Counter,
 }
 
 impl Counters {
@@ -91,7 +90,6 @@ impl Counters {
             units: counter!("skyeye_ingest_units_total"),
             bytes: counter!("skyeye_ingest_bytes_total"),
             lost: counter!("skyeye_ingest_lost_packets_total"),
-            sessions: counter!("skyeye_ingest_sessions_total"),
         }
     }
 
@@ -185,7 +183,7 @@ impl Task {
             Err(_) => return Failure::timeout(self.options.connect_timeout_s),
         };
         drop(permit);
-        self.counters.sessions.increment(1);
+        counter!("skyeye_ingest_sessions_total", "way" => playing.way()).increment(1);
         let mut number = 0;
         self.entry.update(|h| {
             h.sessions = h.sessions.saturating_add(1);

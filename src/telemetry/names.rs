@@ -86,7 +86,12 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_ingest_units_total", "units", "Access units read from cameras.", &[]),
     counter("skyeye_ingest_bytes_total", "bytes", "Bytes of access units read from cameras.", &[]),
     counter("skyeye_ingest_lost_packets_total", "packets", "RTP packets known to be lost on the way from cameras.", &[]),
-    counter("skyeye_ingest_sessions_total", "sessions", "RTSP sessions begun.", &[]),
+    counter(
+        "skyeye_ingest_sessions_total",
+        "sessions",
+        "RTSP sessions begun, in our own way or by the general client.",
+        &[("way", &["direct", "general"])],
+    ),
     counter("skyeye_ingest_dropped_units_total", "units", "Access units not given on, by reason; before_key: a loss or a start waits for the next key frame.", &[("reason", ANY)]),
     counter("skyeye_ingest_reconnects_total", "sessions", "RTSP sessions that ended or could not be begun, by reason.", &[("reason", ANY)]),
     counter("skyeye_ingest_task_panics_total", "panics", "Tasks of a channel that panicked and were started again.", &[]),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use http_auth::{PasswordClient, PasswordParams};
 use rtsp_types::{HeaderName, Message, ParseError, Response, headers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use url::Url;
 
 use super::describe::{self, Video};
 use super::play::Direct;
+use super::wire::Wire;
 use crate::ingest::{ChannelSpec, Failure, USER_AGENT};
 use crate::types::Secret;
 
@@ -51,22 +51,7 @@ pub async fn open(spec: &ChannelSpec, url: &Url) -> Result<Opened, Failure> {
 }
 
 async fn try_open(spec: &ChannelSpec, url: &Url) -> Result<Direct, Stop> {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, url.port().unwrap_or(554))).await.map_err(|e| Failure::unreachable(&e))?;
-    // Small requests that are answered one by one; where it cannot be set they are only slower.
-    drop(stream.set_nodelay(true));
-    let mut dialogue = Dialogue {
-        stream: Some(stream),
-        held: Vec::new(),
-        early: Vec::new(),
-        number: 0,
-        auth: None,
-        credential: spec.credential.clone(),
-        session: String::new(),
-        whole: String::new(),
-        timeout_s: TIMEOUT_S,
-        parameters: false,
-    };
+    let mut dialogue = Dialogue::new(Wire::connect(spec, url).await?, spec.credential.clone());
     let answer = dialogue.ask("DESCRIBE", url.as_str(), "Accept: application/sdp\r\n").await?;
     let base = text(&answer, &headers::CONTENT_BASE).or_else(|| text(&answer, &headers::CONTENT_LOCATION));
     let video = describe::read(answer.body(), url, base).map_err(Stop::NotOurs)?;
@@ -87,13 +72,15 @@ fn text<'a>(answer: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a str>
 /// The socket and what goes over it.
 pub struct Dialogue {
     /// Until it is given up.
-    stream: Option<TcpStream>,
+    stream: Option<Wire>,
     /// What came and is no whole message yet.
     held: Vec<u8>,
     /// Interleaved packets that came before the answer to PLAY.
     early: Vec<u8>,
     number: u32,
     auth: Option<PasswordClient>,
+    /// A challenge came while it plays, and since then no good answer.
+    renewed: bool,
     credential: Option<(String, Secret)>,
     session: String,
     whole: String,
@@ -103,7 +90,23 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    pub fn stream(&mut self) -> Option<&mut TcpStream> {
+    pub fn new(stream: Wire, credential: Option<(String, Secret)>) -> Self {
+        Self {
+            stream: Some(stream),
+            held: Vec::new(),
+            early: Vec::new(),
+            number: 0,
+            auth: None,
+            renewed: false,
+            credential,
+            session: String::new(),
+            whole: String::new(),
+            timeout_s: TIMEOUT_S,
+            parameters: false,
+        }
+    }
+
+    pub fn stream(&mut self) -> Option<&mut Wire> {
         self.stream.as_mut()
     }
 
@@ -196,10 +199,27 @@ impl Dialogue {
 
     /// What the camera says while it plays: answers to keepalives.
     pub fn heard(&mut self, message: &[u8]) {
-        let mut lines = message.split(|b| *b == b'\n').filter_map(|l| std::str::from_utf8(l).ok()?.split_once(':'));
-        let public = lines.find(|(name, _)| name.eq_ignore_ascii_case("public"));
-        if let Some((_, methods)) = public {
-            self.parameters = methods.contains("GET_PARAMETER");
+        let Ok((Message::Response(answer), _)) = Message::<Vec<u8>>::parse(message) else { return };
+        if !self.parameters && text(&answer, &headers::PUBLIC).is_some_and(|m| m.contains("GET_PARAMETER")) {
+            self.parameters = true;
+            // Where this is known, some cameras count nothing else.
+            self.keep_alive();
+        }
+        match u16::from(answer.status()) {
+            401 => self.renew(&answer),
+            _ => self.renewed = false,
+        }
+    }
+
+    /// A challenge ages, and a keepalive that is refused for it would end the session: the new one is answered, once.
+    fn renew(&mut self, answer: &Response<Vec<u8>>) {
+        let challenge = text(answer, &headers::WWW_AUTHENTICATE).unwrap_or_default();
+        if self.auth.is_some()
+            && !self.renewed
+            && let Ok(client) = PasswordClient::try_from(challenge)
+        {
+            (self.auth, self.renewed) = (Some(client), true);
+            self.keep_alive();
         }
     }
 
@@ -210,7 +230,7 @@ impl Dialogue {
 
     fn say(&mut self, method: &str) {
         let Some(request) = self.in_session(method) else { return };
-        if let Some(Err(error)) = self.stream.as_ref().map(|s| s.try_write(request.as_bytes())) {
+        if let Some(Err(error)) = self.stream.as_mut().map(|s| s.write_now(request.as_bytes())) {
             tracing::debug!(%error, "{method} was not sent");
         }
     }
@@ -232,15 +252,13 @@ impl Drop for Dialogue {
         }
         let Some(request) = self.in_session("TEARDOWN") else { return };
         let Some(mut stream) = self.stream.take() else { return };
-        let sent = stream.try_write(request.as_bytes()).unwrap_or(0);
+        if stream.write_now(request.as_bytes()).is_err() {
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             let heard = async {
-                let rest = request.as_bytes().get(sent..).unwrap_or_default();
-                if stream.write_all(rest).await.is_err() {
-                    return;
-                }
-                let mut unread = vec![0; 16 * 1024];
+                let mut unread = vec![0; 2048];
                 while stream.read(&mut unread).await.is_ok_and(|n| n > 0) {}
             };
             drop(tokio::time::timeout(TEARDOWN, heard).await);

@@ -21,8 +21,16 @@ pub enum Next<'a> {
     Garbage(usize),
 }
 
-/// Looks at the beginning of `data`. `ours`: the channels of RTP and RTCP, by which lost framing is found again.
-pub fn next(data: &[u8], ours: [u8; 2]) -> Next<'_> {
+/// Looks at the beginning of `data`. `ours`: the channels of RTP and RTCP, by which lost framing is found again;
+/// `lost`: garbage came last.
+pub fn next(data: &[u8], ours: [u8; 2], lost: bool) -> Next<'_> {
+    if lost && !data.is_empty() {
+        match looks_right(data, ours) {
+            None => return Next::More,
+            Some(false) => return Next::Garbage(resync(data, ours)),
+            Some(true) => {}
+        }
+    }
     match data {
         [] => Next::More,
         [b'$', channel, a, b, rest @ ..] => {
@@ -62,18 +70,24 @@ fn message(data: &[u8]) -> Option<Next<'static>> {
     Some(if data.len() < whole { Next::More } else { Next::Message(whole) })
 }
 
-/// Bytes to the next thing that looks like a packet of ours; all of them if there is none.
+/// Bytes to the next thing that looks like a packet of ours or an answer; all of them if there is none.
 fn resync(data: &[u8], ours: [u8; 2]) -> usize {
-    let looks_right = |at: usize| match data.get(at..) {
-        Some([b'$', channel, a, b, version, ..]) => {
+    let at = |at: &usize| looks_right(data.get(*at..).unwrap_or_default(), ours) != Some(false);
+    (1..data.len()).find(at).unwrap_or(data.len())
+}
+
+/// Where the framing was lost more is asked of its first sign than elsewhere; `None`: too short to tell.
+fn looks_right(data: &[u8], ours: [u8; 2]) -> Option<bool> {
+    const ANSWER: &[u8] = b"RTSP/";
+    match data {
+        [b'$', channel, a, b, version, ..] => {
             let length = usize::from(u16::from_be_bytes([*a, *b]));
-            ours.contains(channel) && (12..=PLAUSIBLE).contains(&length) && version >> 6 == 2
+            Some(ours.contains(channel) && (12..=PLAUSIBLE).contains(&length) && version >> 6 == 2)
         }
-        // Too short to tell: looked at again with what comes.
-        Some([b'$', ..]) => true,
-        _ => false,
-    };
-    (1..data.len()).find(|at| looks_right(*at)).unwrap_or(data.len())
+        [b'$', ..] => None,
+        _ if data.starts_with(ANSWER) => Some(true),
+        _ => (!ANSWER.starts_with(data)).then_some(false),
+    }
 }
 
 /// An RTP packet.
@@ -131,7 +145,7 @@ mod tests {
 
     #[test]
     fn packets_messages_and_garbage_are_told_apart() {
-        let of = |data: &'static [u8]| next(data, [0, 1]);
+        let of = |data: &'static [u8]| next(data, [0, 1], false);
         assert_eq!(of(b"$\x00\x00\x03abcd"), Next::Packet { channel: 0, data: b"abc", length: 7 });
         assert_eq!(of(b"$\x00\x00\x03ab"), Next::More);
         assert_eq!(of(b"RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n$"), Next::Message(28));
@@ -140,6 +154,10 @@ mod tests {
         assert_eq!(of(b"ROTTEN$\x00\x00\x10\x80\x00"), Next::Garbage(6));
         assert_eq!(of(b"\x01\x02$\x07\x00\x10\x80\x00"), Next::Garbage(8), "another channel");
         assert_eq!(of(b"\x01\x02$"), Next::Garbage(2), "perhaps");
+        let lost = |data: &'static [u8]| next(data, [0, 1], true);
+        assert_eq!(lost(b"$\x00\x00"), Next::More, "still perhaps");
+        assert_eq!(lost(b"$\x00\x00\x03ab\x01RTS"), Next::Garbage(7), "too short for a packet; then perhaps an answer");
+        assert_eq!(lost(b"RTSP/1.0 200 OK\r\n\r\n"), Next::Message(19));
     }
 
     #[test]
@@ -155,10 +173,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_answered_and_it_goes_forward(data in prop::collection::vec(prop_oneof![Just(b'$'), Just(0u8), Just(b'R'), any::<u8>()], 0..300)) {
+        fn any_bytes_are_answered_and_it_goes_forward(data in prop::collection::vec(prop_oneof![Just(b'$'), Just(0u8), Just(b'R'), any::<u8>()], 0..300), lost: bool) {
             let mut at = 0;
             while at < data.len() {
-                match next(&data[at..], [0, 1]) {
+                match next(&data[at..], [0, 1], lost) {
                     Next::More => break,
                     Next::Packet { data, length, .. } => {
                         let _ = (rtp(data), sender_report(data));

@@ -3,14 +3,15 @@
 //! In go the payloads of one stream in order; what they carry is written into a buffer of the caller, Annex B, without
 //! parameter sets and delimiters. The parameter sets are kept, those of the stream before those of the description,
 //! and go before each key picture. What a picture is, and whether it begins where a picture begins, is known from the
-//! headers that go by here; nothing is searched for afterwards.
+//! headers that go by here; nothing is searched for afterwards. Only where a camera puts start codes into what is no
+//! slice is it taken apart by them: some send their parameter sets and the picture as one unit.
 //!
 //! Bounded by the largest unit that is wanted; loss is the business of who counts sequence numbers.
 
 use bytes::Bytes;
 
 use crate::{
-    decode::picture_size,
+    decode::{header::next_start, picture_size},
     ingest::picture::{Glance, glance_of},
     types::Codec,
 };
@@ -46,7 +47,8 @@ enum Class {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Picture,
-    Set(usize),
+    /// Into `Gather::other`, until it is whole.
+    Other,
     Nowhere,
 }
 
@@ -65,7 +67,9 @@ pub struct Gather {
     /// Header of the first slice, and the byte behind it.
     first: Option<(u8, u8)>,
     fragment: Target,
-    /// A fragment came whose beginning did not.
+    /// A fragmented unit that is no slice, without start code.
+    other: Vec<u8>,
+    /// A fragment came whose beginning did not, or an end is missing.
     broken: bool,
     oversized: bool,
 }
@@ -84,6 +88,7 @@ impl Gather {
             key: false,
             first: None,
             fragment: Target::Nowhere,
+            other: Vec::new(),
             broken: false,
             oversized: false,
         };
@@ -143,13 +148,17 @@ impl Gather {
     /// Takes one payload; `None` if it is garbage.
     pub fn packet(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Option<()> {
         self.begun = true;
+        // The forbidden bit.
+        if payload.first()? & 0x80 != 0 {
+            return None;
+        }
         if self.codec == Codec::H264 {
             match payload.first()? & 0x1f {
                 1..=23 => self.unit(payload, out),
                 24 => self.aggregate(payload.get(1..)?, out),
                 28 => {
                     let &[indicator, fu, ref data @ ..] = payload else { return None };
-                    self.fragment(&[indicator & 0xe0 | fu & 0x1f], fu & 0x80 != 0, data, out)
+                    self.fragment(&[indicator & 0xe0 | fu & 0x1f], fu, data, out)
                 }
                 _ => None,
             }
@@ -158,7 +167,7 @@ impl Gather {
                 48 => self.aggregate(payload.get(2..)?, out),
                 49 => {
                     let &[a, b, fu, ref data @ ..] = payload else { return None };
-                    self.fragment(&[a & 0x81 | (fu & 0x3f) << 1, b], fu & 0x80 != 0, data, out)
+                    self.fragment(&[a & 0x81 | (fu & 0x3f) << 1, b], fu, data, out)
                 }
                 0..=47 => self.unit(payload, out),
                 _ => None,
@@ -175,8 +184,29 @@ impl Gather {
         Some(())
     }
 
+    /// One whole unit of the packets.
     fn unit(&mut self, unit: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        self.broken |= self.fragment != Target::Nowhere;
         self.fragment = Target::Nowhere;
+        let header = *unit.first()?;
+        if matches!(self.class(header), Class::Slice { .. }) {
+            return self.coded(unit, out);
+        }
+        let mut rest = unit;
+        while let Some(next) = next_start(rest, 0) {
+            let (before, behind) = rest.split_at_checked(next)?;
+            let before = before.strip_suffix(&[0, 0, 1])?;
+            let zeros = before.iter().rev().take_while(|b| **b == 0).count();
+            if let Some(unit) = before.get(..before.len() - zeros).filter(|u| !u.is_empty()) {
+                self.coded(unit, out)?;
+            }
+            rest = behind;
+        }
+        self.coded(rest, out)
+    }
+
+    /// One unit of the coded stream.
+    fn coded(&mut self, unit: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let (header, data) = unit.split_at_checked(self.header())?;
         match self.class(*header.first()?) {
             Class::Set(number) => self.put_set(number, unit),
@@ -189,32 +219,35 @@ impl Gather {
         Some(())
     }
 
-    fn fragment(&mut self, header: &[u8], first: bool, data: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    /// `fu`: the header whose two upper bits say whether the unit begins and ends here.
+    fn fragment(&mut self, header: &[u8], fu: u8, data: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let (first, last) = (fu & 0x80 != 0, fu & 0x40 != 0);
+        // One begins in the middle of another, or goes on that never began.
+        self.broken |= first == (self.fragment != Target::Nowhere);
         if first {
-            self.fragment = match self.class(*header.first()?) {
-                Class::Set(number) => {
-                    self.put_set(number, header);
-                    Target::Set(number)
-                }
-                Class::Delimiter => Target::Nowhere,
-                class => {
-                    self.slice(&class, header, data);
-                    self.write(&[&START, header], out);
-                    Target::Picture
-                }
+            let class = self.class(*header.first()?);
+            self.fragment = if matches!(class, Class::Slice { .. }) {
+                self.slice(&class, header, data);
+                self.write(&[&START, header], out);
+                Target::Picture
+            } else {
+                self.other.clear();
+                self.other.extend_from_slice(header);
+                Target::Other
             };
-        } else if self.fragment == Target::Nowhere {
-            self.broken = true;
         }
         match self.fragment {
             Target::Picture => self.write(&[data], out),
-            Target::Set(number) => {
-                let set = &mut self.fresh[number];
-                if set.len() + data.len() <= MAX_SETS {
-                    set.extend_from_slice(data);
-                }
-            }
+            Target::Other if self.other.len() + data.len() <= self.max_bytes => self.other.extend_from_slice(data),
+            Target::Other => self.oversized = true,
             Target::Nowhere => {}
+        }
+        if last {
+            let ended = std::mem::replace(&mut self.fragment, Target::Nowhere);
+            let other = std::mem::take(&mut self.other);
+            if ended == Target::Other {
+                return self.unit(&other, out);
+            }
         }
         Some(())
     }
@@ -266,6 +299,7 @@ impl Gather {
     pub fn abandon(&mut self, out: &mut Vec<u8>) {
         out.clear();
         self.fresh.iter_mut().for_each(Vec::clear);
+        self.other = Vec::new();
         self.fragment = Target::Nowhere;
         (self.begun, self.key, self.broken, self.oversized, self.first) = (false, false, false, false, None);
     }
@@ -273,8 +307,11 @@ impl Gather {
     /// Ends the picture under way.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Gathered {
         self.take_sets();
-        let (key, broken, oversized, first) = (self.key, self.broken, self.oversized, self.first.take());
+        // A fragmented unit without its end is cut off.
+        let broken = self.broken || self.fragment != Target::Nowhere;
+        let (key, oversized, first) = (self.key, self.oversized, self.first.take());
         self.fragment = Target::Nowhere;
+        self.other = Vec::new();
         (self.begun, self.key, self.broken, self.oversized) = (false, false, false, false);
         let bad = if oversized {
             Some("oversized")
@@ -367,9 +404,45 @@ mod tests {
         g.packet(&[0x41, 0x1a, 1], &mut out).unwrap();
         assert_eq!((g.finish(&mut out), out.len()), (Gathered::Bad("oversized"), 0));
         assert_eq!(g.packet(&[0x1d, 0, 0], &mut out), None, "FU-B");
+        assert_eq!(g.packet(&[0xc1, 0x9a, 0], &mut out), None, "the forbidden bit");
+        g.abandon(&mut out);
         let mut bare = Gather::new(Codec::H264, 1000, &[]);
         bare.packet(&[0x65, 0x88, 1], &mut out).unwrap();
         assert_eq!(bare.finish(&mut out), Gathered::Bad("no_parameter_sets"));
+    }
+
+    #[test]
+    fn sets_and_picture_sent_as_one_unit_are_taken_apart() {
+        // SPS, PPS and the picture with start codes between them, in fragments of what says to be an SPS.
+        let all = [SPS, &[0, 0, 0, 1], PPS, &[0, 0, 1, 0x65, 0x88, 1, 2, 3]].concat();
+        let whole = [&START[..], SPS, &START, PPS, &START, &[0x65, 0x88, 1, 2, 3]].concat();
+        let (mut g, mut out) = (Gather::new(Codec::H264, 1000, &[]), Vec::new());
+        for (flags, part) in [(0x80, &all[1..9]), (0, &all[9..15]), (0x40, &all[15..])] {
+            g.packet(&[&[0x7c, flags | 7][..], part].concat(), &mut out).unwrap();
+        }
+        assert_eq!(g.finish(&mut out), Gathered::Unit { key: true, new_parameters: true });
+        assert_eq!(g.with_sets(&out), whole);
+        out.clear();
+        g.packet(&all, &mut out).unwrap();
+        assert_eq!(g.finish(&mut out), Gathered::Unit { key: true, new_parameters: false });
+        assert_eq!(g.with_sets(&out), whole, "and in one packet");
+    }
+
+    #[test]
+    fn fragments_that_do_not_fit_together_are_no_unit() {
+        let (mut g, mut out) = gather();
+        let mut ends = |packets: &[&[u8]]| {
+            packets.iter().for_each(|p| g.packet(p, &mut out).unwrap());
+            let end = g.finish(&mut out);
+            out.clear();
+            end
+        };
+        let bad = Gathered::Bad("incomplete");
+        assert_eq!(ends(&[&[0x7c, 0x81, 0x9a, 1], &[0x7c, 0x01, 2]]), bad, "its end is missing");
+        assert_eq!(ends(&[&[0x7c, 0x81, 0x9a, 1], &[0x7c, 0x81, 0x9a], &[0x7c, 0x41, 2]]), bad, "two beginnings");
+        assert_eq!(ends(&[&[0x7c, 0x81, 0x9a, 1], &[0x41, 0x9a, 1]]), bad, "another unit between");
+        // Against RFC 6184, 5.8, but sent.
+        assert_eq!(ends(&[&[0x7c, 0xc1, 0x9a, 1]]), Gathered::Unit { key: false, new_parameters: true }, "in one");
     }
 
     #[test]

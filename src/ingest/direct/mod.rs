@@ -14,6 +14,7 @@ mod dialogue;
 mod framing;
 mod gather;
 mod play;
+mod wire;
 
 pub use dialogue::Opened;
 pub use play::Direct;

@@ -4,6 +4,9 @@
 //! is all that the session keeps. A picture that came in one go is written into a second buffer of the thread and then
 //! copied once, in its exact size; one that comes in pieces grows in a buffer of its own. One session in ten thousand
 //! is being read at any moment, so that memory a session is what is under way in it, and no ring.
+//!
+//! Where more than one item lies in what was read, the others are given one by one without being moved again, and within
+//! tokio's budget: a camera that sends thousands of tiny packets must not hold the thread.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -51,13 +54,15 @@ pub struct Direct {
     dialogue: Dialogue,
     channels: [u8; 2],
     gather: Gather,
-    /// Bytes that came and are no whole packet yet.
+    /// Bytes that came and were not looked at yet, or are no whole packet yet; those before `at` are done with.
     rest: Vec<u8>,
+    at: usize,
     /// The picture under way, where it did not come in one go.
     picture: Vec<u8>,
     /// What follows the item that was given last.
     ready: Option<Received>,
     after: Option<Received>,
+    lost_framing: bool,
     ssrc: Option<u32>,
     sequence: Option<u16>,
     /// Of the latest packet, as it stood there and unwrapped.
@@ -74,9 +79,11 @@ impl Direct {
             channels,
             gather: Gather::new(video.codec, usize::MAX, &video.sets),
             rest: early,
+            at: 0,
             picture: Vec::new(),
             ready: None,
             after: None,
+            lost_framing: false,
             ssrc: None,
             sequence: None,
             timestamp: None,
@@ -108,28 +115,49 @@ impl Direct {
         if let Some(ready) = self.ready.take().or_else(|| self.after.take()) {
             return Poll::Ready(ready);
         }
-        BUFFERS.with_borrow_mut(|buffers| self.advance(cx, buffers))
+        BUFFERS.with_borrow_mut(|buffers| {
+            let own = self.picture.capacity() > 0;
+            let bytes = std::mem::take(if own { &mut self.picture } else { &mut buffers.picture });
+            let mut picture = Picture { bytes, own };
+            let next = match self.held(cx, &mut picture) {
+                Poll::Ready(None) => self.advance(cx, &mut buffers.read, &mut picture),
+                Poll::Ready(Some(received)) => Poll::Ready(received),
+                Poll::Pending => Poll::Pending,
+            };
+            self.put_back(picture, &mut buffers.picture);
+            next
+        })
     }
 
-    fn advance(&mut self, cx: &mut Context<'_>, buffers: &mut Buffers) -> Poll<Received> {
-        let own = self.picture.capacity() > 0;
-        let bytes = std::mem::take(if own { &mut self.picture } else { &mut buffers.picture });
-        let mut picture = Picture { bytes, own };
-        let read = &mut buffers.read;
-        let (mut at, mut filled) = (0, self.rest.len());
+    /// The next item of what was read before; `None` if more has to come first.
+    fn held(&mut self, cx: &mut Context<'_>, picture: &mut Picture) -> Poll<Option<Received>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let budget = std::task::ready!(tokio::task::coop::poll_proceed(cx));
+        let (rest, mut at) = (std::mem::take(&mut self.rest), self.at);
+        let received = self.step(&rest, &mut at, picture);
+        (self.rest, self.at) = if at < rest.len() { (rest, at) } else { (Vec::new(), 0) };
+        if received.is_some() {
+            budget.made_progress();
+        }
+        Poll::Ready(received)
+    }
+
+    /// Reads up to the next item.
+    fn advance(&mut self, cx: &mut Context<'_>, read: &mut Vec<u8>, picture: &mut Picture) -> Poll<Received> {
+        let rest = std::mem::take(&mut self.rest);
+        let rest = rest.get(std::mem::take(&mut self.at)..).unwrap_or_default();
+        let mut filled = rest.len();
         if read.len() < filled + READ_BYTES / 2 {
             // Never with what is left over of a packet; only with what came before the answer to PLAY.
             read.resize(filled + READ_BYTES, 0);
         }
         if let Some(begin) = read.get_mut(..filled) {
-            begin.copy_from_slice(&self.rest);
+            begin.copy_from_slice(rest);
         }
+        let mut at = 0;
         let end = loop {
-            if let Some(received) = self.step(read.get(..filled).unwrap_or_default(), &mut at, &mut picture) {
-                break Poll::Ready(received);
-            }
-            read.copy_within(at..filled, 0);
-            (filled, at) = (filled - at, 0);
             let mut room = ReadBuf::new(read.get_mut(filled..).unwrap_or_default());
             let Some(stream) = self.dialogue.stream() else { break Poll::Ready(Received::Ended(Failure::closed())) };
             match Pin::new(stream).poll_read(cx, &mut room) {
@@ -140,9 +168,15 @@ impl Direct {
                 Poll::Ready(Ok(())) => filled += room.filled().len(),
                 Poll::Ready(Err(e)) => break Poll::Ready(Received::Ended(Failure::broken(&e))),
             }
+            if let Some(received) = self.step(read.get(..filled).unwrap_or_default(), &mut at, picture) {
+                break Poll::Ready(received);
+            }
+            read.copy_within(at..filled, 0);
+            (filled, at) = (filled - at, 0);
         };
-        self.keep(read.get(at..filled).unwrap_or_default());
-        self.put_back(picture, &mut buffers.picture);
+        if at < filled {
+            self.rest = read.get(at..filled).unwrap_or_default().to_vec();
+        }
         end
     }
 }
@@ -154,7 +188,11 @@ impl Direct {
             if let Some(ready) = self.ready.take().or_else(|| self.after.take()) {
                 return Some(ready);
             }
-            match framing::next(data.get(*at..)?, self.channels) {
+            let next = framing::next(data.get(*at..)?, self.channels, self.lost_framing);
+            if matches!(next, Next::Packet { .. } | Next::Message(_)) {
+                self.lost_framing = false;
+            }
+            match next {
                 Next::More => return None,
                 Next::Message(length) => {
                     self.dialogue.heard(data.get(*at..*at + length).unwrap_or_default());
@@ -162,6 +200,7 @@ impl Direct {
                 }
                 Next::Garbage(length) => {
                     *at += length;
+                    self.lost_framing = true;
                     return Some(self.garbage(picture));
                 }
                 Next::Packet { channel, data, length } if channel == self.channels[0] => match framing::rtp(data) {
@@ -264,16 +303,6 @@ impl Direct {
         Some(Received::Unit(Unit { key, data, rtp_90k, lost: std::mem::take(&mut self.lost), new_parameters }))
     }
 
-    /// Keeps what is no whole packet yet.
-    fn keep(&mut self, rest: &[u8]) {
-        self.rest.clear();
-        if rest.is_empty() {
-            self.rest = Vec::new();
-        } else {
-            self.rest.extend_from_slice(rest);
-        }
-    }
-
     /// Keeps the picture under way, and gives the thread its buffer back.
     fn put_back(&mut self, mut picture: Picture, shared: &mut Vec<u8>) {
         let under_way = self.gather.begun() && !picture.bytes.is_empty();
@@ -295,3 +324,6 @@ impl Direct {
 fn step(from: u32, to: u32) -> i64 {
     i64::from(to.wrapping_sub(from) as i32)
 }
+
+#[cfg(test)]
+mod tests;
