@@ -28,7 +28,48 @@ impl AreaPaths<'_> {
     }
 }
 
+/// The rules by the channels that they name, read once for any number of questions.
+pub struct RuleIndex<'a> {
+    of_all: Vec<(usize, &'a Rule)>,
+    by_channel: HashMap<&'a str, Vec<(usize, &'a Rule)>>,
+}
+
+impl<'a> RuleIndex<'a> {
+    /// As `Config::rules_of`, in the order of the configuration.
+    pub fn of(&self, channel: &Channel) -> Vec<&'a Rule> {
+        let named = self.by_channel.get(channel.id.as_str()).into_iter().flatten();
+        let mut rules: Vec<_> = self.of_all.iter().chain(named).filter(|(_, r)| r.fits(channel)).collect();
+        rules.sort_by_key(|(at, _)| *at);
+        rules.into_iter().map(|(_, rule)| *rule).collect()
+    }
+}
+
+impl Rule {
+    /// True if the rule has a place on the channel's picture.
+    fn fits(&self, channel: &Channel) -> bool {
+        self.zones.is_empty() || self.zones.iter().any(|z| channel.zone.iter().any(|cz| cz.id == *z))
+    }
+}
+
 impl Config {
+    pub fn rule_index(&self) -> RuleIndex<'_> {
+        let mut index = RuleIndex { of_all: Vec::new(), by_channel: HashMap::new() };
+        for (at, rule) in self.rule.iter().enumerate().filter(|(_, r)| r.enabled) {
+            if rule.channels.iter().any(|c| c == "*") {
+                index.of_all.push((at, rule));
+                continue;
+            }
+            for id in &rule.channels {
+                let rules = index.by_channel.entry(id).or_default();
+                // A rule that names a channel twice is one rule.
+                if rules.last().is_none_or(|(last, _)| *last != at) {
+                    rules.push((at, rule));
+                }
+            }
+        }
+        index
+    }
+
     pub fn area_paths(&self) -> AreaPaths<'_> {
         AreaPaths { parents: self.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect() }
     }
@@ -43,7 +84,7 @@ impl Config {
         self.rule
             .iter()
             .filter(move |r| r.enabled && r.channels.iter().any(|c| c == "*" || c == channel.id.as_str()))
-            .filter(move |r| r.zones.is_empty() || r.zones.iter().any(|z| channel.zone.iter().any(|cz| cz.id == *z)))
+            .filter(move |r| r.fits(channel))
     }
 }
 

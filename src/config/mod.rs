@@ -5,6 +5,7 @@
 //! that is silently ignored is a camera that is silently not watched. Every key stands in `config/skyeye.toml` and
 //! `config/README.md`; a test fails when they differ.
 
+pub mod diff;
 mod load;
 mod lookup;
 pub mod secret_file;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use diff::Diff;
 pub use load::{ConfigError, Problem, load, parse};
 pub use lookup::AreaPaths;
 
@@ -451,7 +453,7 @@ pub enum AreaKind {
 }
 
 /// A node of the area tree.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Area {
     pub id: AreaId,
@@ -490,7 +492,7 @@ pub enum StreamKind {
 }
 
 /// One camera input.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     pub id: ChannelId,
@@ -521,7 +523,7 @@ pub struct Channel {
 }
 
 /// A polygon on the channel's picture, 0..1.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     pub id: ZoneId,
@@ -531,7 +533,7 @@ pub struct Zone {
     pub polygon: Vec<Point>,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mask {
     pub polygon: Vec<Point>,
@@ -545,7 +547,7 @@ pub enum RuleKind {
 }
 
 /// What is worth an event.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub id: RuleId,

@@ -13,12 +13,12 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, channels, login, node},
+    api::{alerts, areas, channel_edit, channels, credentials, history, login, node},
     boxview,
     error::ErrorBody,
     ports,
 };
-use crate::types::payload;
+use crate::{inventory, types::payload};
 
 /// The document as text, made once.
 #[derive(Clone)]
@@ -101,6 +101,19 @@ fn schemas() -> Map<String, Value> {
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
     add::<channels::ChannelList>(&mut generator);
+    add::<channels::ChannelDetail>(&mut generator);
+    add::<channels::StateList>(&mut generator);
+    add::<channel_edit::ChannelRequest>(&mut generator);
+    add::<channel_edit::BulkRequest>(&mut generator);
+    add::<channel_edit::BulkAnswer>(&mut generator);
+    add::<areas::AreaList>(&mut generator);
+    add::<areas::AreaRequest>(&mut generator);
+    add::<credentials::CredentialList>(&mut generator);
+    add::<credentials::CredentialRequest>(&mut generator);
+    add::<inventory::Plan>(&mut generator);
+    add::<history::RevisionList>(&mut generator);
+    add::<history::RevisionDetail>(&mut generator);
+    add::<history::Undone>(&mut generator);
     add::<node::Health>(&mut generator);
     add::<node::Readiness>(&mut generator);
     add::<payload::AlertPayload>(&mut generator);

@@ -34,6 +34,8 @@ pub enum Deed {
     PasswordReset,
     SnapshotViewed,
     AlertAction,
+    ConfigurationChanged,
+    ConfigurationExported,
 }
 
 impl Deed {
@@ -47,6 +49,8 @@ impl Deed {
             Deed::PasswordReset => "password_reset",
             Deed::SnapshotViewed => "snapshot_viewed",
             Deed::AlertAction => "alert_action",
+            Deed::ConfigurationChanged => "configuration_changed",
+            Deed::ConfigurationExported => "configuration_exported",
         }
     }
 }

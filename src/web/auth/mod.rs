@@ -8,6 +8,7 @@
 //! with a one-time password can do nothing but set a new one. Nothing here ever logs a password, token or hash.
 
 pub mod audit;
+mod change;
 mod feeds;
 pub mod limit;
 pub mod password;
@@ -22,7 +23,7 @@ use subtle::ConstantTimeEq;
 
 pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
-pub use proof::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
+pub use proof::{ActProof, AlertProof, EditProof, ListProof, ManageProof, MediaProof, SnapshotProof};
 pub use token::{TokenError, read_or_make_token};
 
 use self::{
@@ -169,6 +170,8 @@ pub enum AuthError {
     NotFound(&'static str),
     #[error("{0}")]
     Invalid(String),
+    #[error("{0}")]
+    Forbidden(String),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]

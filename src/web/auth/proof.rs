@@ -13,7 +13,10 @@
 //! ```
 
 use super::Areas;
-use crate::types::{AlertId, AreaId, ChannelId, EventId, UserId};
+use crate::{
+    inventory::Op,
+    types::{AlertId, AreaId, ChannelId, EventId, UserId},
+};
 
 /// May see pictures and details of one channel.
 #[derive(Debug, Clone)]
@@ -38,6 +41,19 @@ pub struct AlertProof {
 #[derive(Debug, Clone)]
 pub struct ActProof {
     alert: AlertId,
+    author: UserId,
+}
+
+/// May make these very changes of the configuration, under this name.
+#[derive(Debug, Clone)]
+pub struct EditProof {
+    author: UserId,
+    ops: Vec<Op>,
+}
+
+/// May change everything that is configured, under this name, and see who changed what.
+#[derive(Debug, Clone)]
+pub struct ManageProof {
     author: UserId,
 }
 
@@ -83,6 +99,27 @@ impl ActProof {
     }
     pub fn alert(&self) -> AlertId {
         self.alert
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl EditProof {
+    pub(super) fn new(author: UserId, ops: Vec<Op>) -> Self {
+        Self { author, ops }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+}
+
+impl ManageProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
     }
     pub fn author(&self) -> &UserId {
         &self.author
