@@ -1,16 +1,21 @@
 //! Questions to a configuration: which rules and which areas a channel has, what a password is.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::{Channel, Config, Credential, Rule, secret_file};
+use super::{Area, Channel, Config, Credential, Rule, secret_file};
 use crate::types::{AreaId, Secret};
 
 /// The area tree, read once for any number of questions.
 pub struct AreaPaths<'a> {
-    parents: BTreeMap<&'a AreaId, Option<&'a AreaId>>,
+    areas: HashMap<&'a AreaId, &'a Area>,
 }
 
 impl AreaPaths<'_> {
+    /// The name for people; the id where the tree has no such area.
+    pub fn name<'b>(&'b self, id: &'b AreaId) -> &'b str {
+        self.areas.get(id).map_or(id.as_str(), |a| &a.name)
+    }
+
     /// Ids from the root of the area tree to the channel's area; empty for a channel on no area.
     pub fn of(&self, channel: &Channel) -> Vec<AreaId> {
         let mut path = Vec::new();
@@ -21,7 +26,7 @@ impl AreaPaths<'_> {
                 break;
             }
             path.push(id.clone());
-            at = self.parents.get(id).copied().flatten();
+            at = self.areas.get(id).and_then(|a| a.parent.as_ref());
         }
         path.reverse();
         path
@@ -30,7 +35,7 @@ impl AreaPaths<'_> {
 
 impl Config {
     pub fn area_paths(&self) -> AreaPaths<'_> {
-        AreaPaths { parents: self.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect() }
+        AreaPaths { areas: self.area.iter().map(|a| (&a.id, a)).collect() }
     }
 
     /// Of one channel; whoever asks for many reads the tree once with `area_paths`.
@@ -57,6 +62,9 @@ impl Channel {
 impl Credential {
     /// Reads the password, from the file where one is named.
     pub fn read_password(&self) -> std::io::Result<Secret> {
+        if let Some(why) = &self.unreadable {
+            return Err(std::io::Error::other(why.clone()));
+        }
         match (&self.password_file, &self.password) {
             (Some(path), _) => secret_file::read(path),
             (None, Some(secret)) => Ok(secret.clone()),

@@ -63,7 +63,7 @@ impl ChannelSpec {
                 let credential = found.ok_or_else(|| format!("no [[credential]] has the id '{id}'"))?;
                 let password = credential
                     .read_password()
-                    .map_err(|e| format!("the password file of the credential '{id}' cannot be read: {e}"))?;
+                    .map_err(|e| format!("the password of the credential '{id}' cannot be had: {e}"))?;
                 Some((credential.username.clone(), password))
             }
         };

@@ -54,7 +54,7 @@ use self::{
 use crate::{
     alert::AlertBook,
     channel::{Entry, Registry},
-    config::{self, BrokerKind, Config},
+    config::{self, AreaPaths, BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
     ingest::{ChannelSpec, Ingest, descriptors},
@@ -141,7 +141,7 @@ impl Inner {
     }
 
     /// A channel as the console shows it.
-    pub fn view(&self, entry: &Entry) -> ChannelView {
+    pub fn view(&self, config: &Config, areas: &AreaPaths<'_>, entry: &Entry) -> ChannelView {
         let health = tick::health_payload(
             &self.site,
             &self.id,
@@ -150,7 +150,7 @@ impl Inner {
             entry.health(),
             self.clock.wall(),
         );
-        ChannelView::new(&self.config.load(), &entry.config, health)
+        ChannelView::new(config, areas, &entry.config, health)
     }
 }
 

@@ -172,11 +172,15 @@ impl Snapshots for WebPorts {
 
 impl Channels for WebPorts {
     fn list(&self, _proof: &ListProof) -> Vec<ChannelView> {
-        self.0.registry.channels().iter().map(|entry| self.0.view(entry)).collect()
+        let config = self.0.config.load();
+        let areas = config.area_paths();
+        self.0.registry.channels().iter().map(|entry| self.0.view(&config, &areas, entry)).collect()
     }
 
     fn get(&self, proof: &MediaProof) -> Option<ChannelView> {
-        self.0.registry.get(proof.channel()).map(|entry| self.0.view(&entry))
+        let config = self.0.config.load();
+        let areas = config.area_paths();
+        self.0.registry.get(proof.channel()).map(|entry| self.0.view(&config, &areas, &entry))
     }
 }
 

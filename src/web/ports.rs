@@ -220,13 +220,15 @@ pub struct ChannelView {
 }
 
 impl ChannelView {
-    /// From the configuration, with the health of this moment.
-    pub fn new(config: &config::Config, channel: &config::Channel, health: HealthPayload) -> Self {
+    /// From the configuration and its area tree, with the health of this moment.
+    pub fn new(
+        config: &config::Config,
+        areas: &config::AreaPaths<'_>,
+        channel: &config::Channel,
+        health: HealthPayload,
+    ) -> Self {
         let area = health.area.clone();
-        let area_names = area
-            .iter()
-            .map(|id| config.area.iter().find(|a| a.id == *id).map_or_else(|| id.to_string(), |a| a.name.clone()))
-            .collect();
+        let area_names = area.iter().map(|id| areas.name(id).to_owned()).collect();
         Self {
             id: channel.id.clone(),
             name: channel.display_name().to_owned(),

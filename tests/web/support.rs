@@ -283,7 +283,7 @@ impl World {
             at: Wall(0),
             health: ChannelHealth::new(ChannelState::Running, "runs", Wall(0)),
         };
-        ChannelView::new(&self.config, channel, health)
+        ChannelView::new(&self.config, &self.config.area_paths(), channel, health)
     }
 }
 
