@@ -18,6 +18,7 @@ pub mod web;
 // Beside the way, known by all.
 pub mod channel;
 pub mod config;
+pub mod inventory;
 pub mod store;
 pub mod telemetry;
 pub mod types;

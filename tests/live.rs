@@ -27,7 +27,8 @@ const NO_MODEL: &str = "[infer]\nruntime = \"none.so\"\n[ingest]\nallow_loopback
 /// Cameras that show a test picture.
 async fn farm(dir: &tempfile::TempDir, channels: u32) -> Farm {
     let clip = dir.path().join("clip.mkv");
-    let args = "-f lavfi -i testsrc=size=160x120:rate=10 -t 4 -c:v libx264 -preset veryfast -tune zerolatency -g 10 -bf 0";
+    let args =
+        "-f lavfi -i testsrc=size=160x120:rate=10 -t 4 -c:v libx264 -preset veryfast -tune zerolatency -g 10 -bf 0";
     let mut args: Vec<_> = args.split(' ').collect();
     args.extend(["-pix_fmt", "yuv420p", clip.to_str().unwrap()]);
     support::ffmpeg(&args);
@@ -109,7 +110,8 @@ async fn one_channel_changes_and_the_others_lose_no_access_unit() {
     // Every unit that was sent came, but for what was on its way to the one that changed.
     assert_eq!(farm.command("stall host 1").await, "ok");
     let count = |g: &Gateway| {
-        let came = g.metric("skyeye_ingest_units_total", "") + g.metric("skyeye_ingest_dropped_units_total", "before_key");
+        let came =
+            g.metric("skyeye_ingest_units_total", "") + g.metric("skyeye_ingest_dropped_units_total", "before_key");
         farm.stats().units.saturating_sub(came as u64)
     };
     let missing = wait_for("what was sent has come", 30, || Some(count(&g)).filter(|n| *n <= FPS)).await;
@@ -175,7 +177,9 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let farm = farm(&dir, 3).await;
     let text = |name: &str| {
-        (1..=3).map(|i| gateway::channel(&format!("c{i}"), &farm.url(i), &format!("name = \"{name} {i}\""))).collect::<String>()
+        (1..=3)
+            .map(|i| gateway::channel(&format!("c{i}"), &farm.url(i), &format!("name = \"{name} {i}\"")))
+            .collect::<String>()
     };
     let mut g = start(&text("Camera"));
     all_running(&mut g, 3).await;
@@ -189,10 +193,8 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     // Half a file, then a broken one: said once, and nothing changes.
     let refused = g.metric("skyeye_config_reloads_total", "refused");
     std::fs::write(g.config_file(), "[node]\nsite = \"te").unwrap();
-    let told = wait_for("the status says broken", 20, || {
-        Some(degraded(&mut g)).filter(|d| d.contains("skyeye.toml"))
-    })
-    .await;
+    let told =
+        wait_for("the status says broken", 20, || Some(degraded(&mut g)).filter(|d| d.contains("skyeye.toml"))).await;
     assert!(told.contains("the last good one is in use"), "{told}");
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(g.metric("skyeye_config_reloads_total", "refused") - refused, 1.0, "once, not at every look");
@@ -305,7 +307,12 @@ async fn the_list_of_ten_thousand_channels_is_bounded() {
         csv += &format!(
             "Camera {i} at the crossing,rtsp://10.{}.{}.{}/Streaming/Channels/102,4403050000132{i:07},false,East district,\
              Street {},Community {},Grid {}\r\n",
-            i / 60_000, i / 250 % 250, i % 250 + 1, i / 800, i / 160, i / 16
+            i / 60_000,
+            i / 250 % 250,
+            i % 250 + 1,
+            i / 800,
+            i / 160,
+            i / 16
         );
     }
     let began = std::time::Instant::now();
@@ -316,7 +323,8 @@ async fn the_list_of_ten_thousand_channels_is_bounded() {
     let got = tokio::task::block_in_place(|| g.get("/api/v1/channels"));
     let took = began.elapsed();
     assert_eq!(got["channels"].as_array().unwrap().len(), N);
-    let (plain, packed) = tokio::task::block_in_place(|| (g.size("/api/v1/channels", ""), g.size("/api/v1/channels", "gzip")));
+    let (plain, packed) =
+        tokio::task::block_in_place(|| (g.size("/api/v1/channels", ""), g.size("/api/v1/channels", "gzip")));
     println!("{N} channels: {plain} bytes, {packed} packed; read and parsed in {took:?}");
     assert!(plain < 20_000_000 && packed < 2_000_000, "{plain} bytes, {packed} packed");
     // One edit among ten thousand.

@@ -88,8 +88,7 @@ impl Diff {
         pairs(Kind::Credential, &old.credential, &new.credential, &mut changes);
         pairs(Kind::Channel, &old.channel, &new.channel, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
-        let change =
-            |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
+        let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
         changes.extend(sections(old, new).into_iter().map(change));
         Diff { changes }
     }
@@ -191,7 +190,7 @@ impl Item for Credential {
         for (key, changed) in [
             ("username", self.username != other.username),
             ("password_file", self.password_file != other.password_file),
-            ("password", password(self) != password(other)),
+            ("password", password(self) != password(other) || self.unreadable != other.unreadable),
         ] {
             if changed {
                 fields.push(key.to_owned());
@@ -212,9 +211,7 @@ fn pairs<T: Item>(kind: Kind, old: &[T], new: &[T], changes: &mut Vec<Change>) {
         }
     }
     let after: HashSet<&str> = new.iter().map(Item::id).collect();
-    changes.extend(
-        old.iter().filter(|o| !after.contains(o.id())).map(|o| change(o.id(), Op::Removed, Vec::new())),
-    );
+    changes.extend(old.iter().filter(|o| !after.contains(o.id())).map(|o| change(o.id(), Op::Removed, Vec::new())));
 }
 
 /// Tables that differ. What a stage was made with it takes over only at a restart.
@@ -290,7 +287,8 @@ channels = ["a"]
     #[test]
     fn added_and_removed_are_told_in_one_line() {
         let (d, ..) = diff(|t| {
-            t.replace("id = \"b\"", "id = \"c\"").replace("[[credential]]", "[ingest]\nbackoff_max_s = 9\n[[credential]]")
+            t.replace("id = \"b\"", "id = \"c\"")
+                .replace("[[credential]]", "[ingest]\nbackoff_max_s = 9\n[[credential]]")
         });
         assert_eq!(d.summary(3), "1 channel added: c; 1 channel removed: b; 1 section changed: ingest");
     }
@@ -308,7 +306,8 @@ channels = ["a"]
 
     #[test]
     fn many_ids_are_cut() {
-        let more: String = (0..9).map(|i| format!("[[channel]]\nid = \"x{i}\"\nurl = \"rtsp://10.0.1.{i}/\"\n")).collect();
+        let more: String =
+            (0..9).map(|i| format!("[[channel]]\nid = \"x{i}\"\nurl = \"rtsp://10.0.1.{i}/\"\n")).collect();
         let (d, ..) = diff(|t| t + &more);
         assert_eq!(d.summary(2), "9 channels added: x0, x1, …");
     }

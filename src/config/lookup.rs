@@ -1,27 +1,40 @@
 //! Questions to a configuration: which rules and which areas a channel has, what a password is.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::{Channel, Config, Credential, Rule, secret_file};
+use super::{Area, Channel, Config, Credential, Rule, secret_file};
 use crate::types::{AreaId, Secret};
 
 /// The area tree, read once for any number of questions.
 pub struct AreaPaths<'a> {
-    parents: BTreeMap<&'a AreaId, Option<&'a AreaId>>,
+    areas: HashMap<&'a AreaId, &'a Area>,
 }
 
 impl AreaPaths<'_> {
+    /// The name for people; the id where the tree has no such area.
+    pub fn name<'b>(&'b self, id: &'b AreaId) -> &'b str {
+        self.areas.get(id).map_or(id.as_str(), |a| &a.name)
+    }
+
     /// Ids from the root of the area tree to the channel's area; empty for a channel on no area.
     pub fn of(&self, channel: &Channel) -> Vec<AreaId> {
-        let mut path = Vec::new();
-        let mut at = channel.area.as_ref();
+        self.up_from(channel.area.as_ref())
+    }
+
+    /// Ids from the root of the area tree to an area, itself the last; empty where the tree has no such area.
+    pub fn to(&self, area: &AreaId) -> Vec<AreaId> {
+        self.up_from(self.areas.get(area).map(|a| &a.id))
+    }
+
+    fn up_from(&self, area: Option<&AreaId>) -> Vec<AreaId> {
+        let (mut path, mut at) = (Vec::new(), area);
         while let Some(id) = at {
             // `validate` refuses cycles; the bound keeps an unvalidated tree harmless.
             if path.len() >= 32 {
                 break;
             }
             path.push(id.clone());
-            at = self.parents.get(id).copied().flatten();
+            at = self.areas.get(id).and_then(|a| a.parent.as_ref());
         }
         path.reverse();
         path
@@ -71,7 +84,7 @@ impl Config {
     }
 
     pub fn area_paths(&self) -> AreaPaths<'_> {
-        AreaPaths { parents: self.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect() }
+        AreaPaths { areas: self.area.iter().map(|a| (&a.id, a)).collect() }
     }
 
     /// Of one channel; whoever asks for many reads the tree once with `area_paths`.
@@ -98,6 +111,9 @@ impl Channel {
 impl Credential {
     /// Reads the password, from the file where one is named.
     pub fn read_password(&self) -> std::io::Result<Secret> {
+        if let Some(why) = &self.unreadable {
+            return Err(std::io::Error::other(why.clone()));
+        }
         match (&self.password_file, &self.password) {
             (Some(path), _) => secret_file::read(path),
             (None, Some(secret)) => Ok(secret.clone()),

@@ -58,11 +58,7 @@ impl ChannelSpec {
     }
 
     /// As `of`, for many channels of one configuration: what several share is read once.
-    pub fn with<'a>(
-        config: &'a Config,
-        channel: &'a config::Channel,
-        logins: &mut Logins<'a>,
-    ) -> Result<Self, String> {
+    pub fn with<'a>(config: &'a Config, channel: &'a config::Channel, logins: &mut Logins<'a>) -> Result<Self, String> {
         let url = validate::camera_address(&channel.url, config.ingest.allow_loopback)
             .map_err(|e| format!("the address {e}"))?;
         let credential = channel.credential.as_ref().map(|id| logins.of(config, id)).transpose()?;
@@ -96,7 +92,7 @@ impl<'a> Logins<'a> {
             let credential = found.ok_or_else(|| format!("no [[credential]] has the id '{id}'"))?;
             let password = credential
                 .read_password()
-                .map_err(|e| format!("the password file of the credential '{id}' cannot be read: {e}"))?;
+                .map_err(|e| format!("the password of the credential '{id}' cannot be had: {e}"))?;
             Ok((credential.username.clone(), password))
         };
         self.0.entry(id).or_insert_with(read).clone()

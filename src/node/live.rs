@@ -23,7 +23,6 @@ use super::{
     file::{Stamp, Watched},
     intake::Intake,
     look::Lookers,
-    tick,
 };
 use crate::{
     config::{self, Config, Diff},
@@ -217,9 +216,12 @@ async fn merge(inner: &Inner, snapshot: &Arc<Snapshot>) -> Option<Merged> {
     let (file, snapshot) = (inner.stored.file(), snapshot.clone());
     let made = tokio::task::spawn_blocking(move || merged(file.as_ref().clone(), &snapshot)).await;
     let made = made.map_err(|e| tracing::error!("file and inventory could not be merged: {e}")).ok()?;
-    inner.set_degraded("shadowed", cut(&made.shadowed, "; ").map(|ids| {
-        format!("{ids}: stand in the configuration file and in the inventory; the file counts, remove one of each")
-    }));
+    inner.set_degraded(
+        "shadowed",
+        cut(&made.shadowed, "; ").map(|ids| {
+            format!("{ids}: stand in the configuration file and in the inventory; the file counts, remove one of each")
+        }),
+    );
     inner.set_degraded("notes", cut(&made.notes, "; "));
     inner.set_degraded("inventory", None);
     Some(made)

@@ -307,19 +307,7 @@ impl Node {
         ticks.push(tokio::spawn(live.clone().follow(stop_ticks.clone())));
         inner.up.store(true, Ordering::Relaxed);
         tracing::info!(site = %inner.site, node = %inner.id, channels = config.channel.len(), web = %web_addr, "up");
-        Ok(Node {
-            inner,
-            live,
-            first_password,
-            web_addr,
-            publisher,
-            broker,
-            stop_ticks,
-            ticks,
-            stop_web,
-            web,
-            lanes,
-        })
+        Ok(Node { inner, live, first_password, web_addr, publisher, broker, stop_ticks, ticks, stop_web, web, lanes })
     }
 
     /// Reads the configuration file again.

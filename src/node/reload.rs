@@ -60,7 +60,8 @@ impl Live {
         let floors = old.sample.patrol_floor_s != new.sample.patrol_floor_s;
         for (i, entry) in inner.registry.channels().into_iter().filter(|e| e.config.enabled).enumerate() {
             let running = inner.watches.get(&entry.config.id);
-            let other = running.as_ref().is_none_or(|w| !Arc::ptr_eq(&w.entry, &entry)) || rules.holds(&entry.config.id);
+            let other =
+                running.as_ref().is_none_or(|w| !Arc::ptr_eq(&w.entry, &entry)) || rules.holds(&entry.config.id);
             if other || floors {
                 let floor_ms = super::floor_ms(&new, &entry.config);
                 inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);

@@ -30,7 +30,10 @@ use axum::{
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},

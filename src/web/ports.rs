@@ -7,7 +7,10 @@
 
 pub mod configuration;
 
-use std::{collections::{BTreeMap, HashSet}, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;

@@ -38,11 +38,15 @@ async fn a_channel_is_added_changed_and_retired_and_all_of_it_is_on_record() {
     let made = add(&g, &alice, json!({ "name": "North Gate", "url": URL, "area": "north", "tags": ["school"] })).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
     let made = made.json();
-    assert_eq!((&made["id"], &made["origin"], &made["config"]["rev"]), (&json!("north-gate"), &json!("inventory"), &json!(1)));
+    assert_eq!(
+        (&made["id"], &made["origin"], &made["config"]["rev"]),
+        (&json!("north-gate"), &json!("inventory"), &json!(1))
+    );
     assert_eq!((&made["config"]["url"], &made["area"]), (&json!(URL), &json!(["city", "north"])));
 
     let path = "/api/v1/channels/north-gate";
-    let changed = g.change(&alice, Method::PATCH, path, json!({ "name": "Gate", "weight": 2.0, "expect_rev": 1 })).await;
+    let changed =
+        g.change(&alice, Method::PATCH, path, json!({ "name": "Gate", "weight": 2.0, "expect_rev": 1 })).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
     assert_eq!((&changed.json()["name"], &changed.json()["config"]["rev"]), (&json!("Gate"), &json!(2)));
     let late = g.change(&alice, Method::PATCH, path, json!({ "name": "Door", "expect_rev": 1 })).await;
@@ -55,8 +59,13 @@ async fn a_channel_is_added_changed_and_retired_and_all_of_it_is_on_record() {
     let again = add(&g, &alice, json!({ "name": "North Gate", "url": URL })).await.json();
     assert_eq!(again["id"], json!("north-gate-2"));
 
-    let on_record: Vec<_> =
-        g.audited().await.into_iter().filter(|(_, a, _)| a == "configuration_changed").map(|(u, _, w)| (u, w)).collect();
+    let on_record: Vec<_> = g
+        .audited()
+        .await
+        .into_iter()
+        .filter(|(_, a, _)| a == "configuration_changed")
+        .map(|(u, _, w)| (u, w))
+        .collect();
     let want = ["added", "changed", "removed", "added"];
     assert_eq!(on_record.len(), want.len(), "{on_record:?}");
     for (i, ((user, what), want)) in on_record.iter().zip(want).enumerate() {
@@ -110,7 +119,8 @@ async fn many_are_changed_in_one_revision_and_those_that_cannot_be_are_named() {
         assert_eq!(add(&g, &alice, body).await.status, StatusCode::CREATED);
     }
     let set = json!({ "enabled": false, "area": "south", "add_tags": ["new"], "remove_tags": ["old"] });
-    let answer = g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "gate", "none"], "set": set })).await;
+    let answer =
+        g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "gate", "none"], "set": set })).await;
     let told = answer.json();
     assert_eq!((&told["rev"], &told["changed"]), (&json!(4), &json!(2)), "{told}");
     let reasons: Vec<_> = told["refused"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
@@ -128,7 +138,8 @@ async fn many_are_changed_in_one_revision_and_those_that_cannot_be_are_named() {
         let answer = g.post(&alice, "/api/v1/channels/bulk", body.clone()).await;
         assert!(answer.text().contains(needle), "{body}: {}", answer.text());
     }
-    let answer = g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "c2"], "remove": true })).await.json();
+    let answer =
+        g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "c2"], "remove": true })).await.json();
     assert_eq!(answer["changed"], json!(3));
     // A list of ten thousand is no large body.
     let ids: Vec<_> = (0..10_000).map(|i| format!("44030500001320{i:06}")).collect();
@@ -150,7 +161,10 @@ async fn areas_and_credentials_come_and_go_with_what_hangs_on_them() {
 
     let areas = g.get(&alice, "/api/v1/areas").await.json();
     let of = |id: &str| areas["areas"].as_array().unwrap().iter().find(|a| a["id"] == id).unwrap().clone();
-    assert_eq!((&of("city")["channels"], &of("north")["channels"], &of("east")["channels"]), (&json!(3), &json!(2), &json!(1)));
+    assert_eq!(
+        (&of("city")["channels"], &of("north")["channels"], &of("east")["channels"]),
+        (&json!(3), &json!(2), &json!(1))
+    );
     assert_eq!((&of("east")["origin"], &of("north")["origin"]), (&json!("inventory"), &json!("file")));
     let credentials = g.get(&alice, "/api/v1/credentials").await;
     assert!(!credentials.text().contains("canary"), "{}", credentials.text());
@@ -162,8 +176,14 @@ async fn areas_and_credentials_come_and_go_with_what_hangs_on_them() {
         assert_eq!(kept.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(said(&kept).contains(needle), "{}", kept.text());
     }
-    let moved = g.change(&alice, Method::PATCH, "/api/v1/areas/east", json!({ "name": "Far east", "parent": "south" })).await;
-    assert_eq!((&moved.json()["name"], &moved.json()["parent"]), (&json!("Far east"), &json!("south")), "{}", moved.text());
+    let moved =
+        g.change(&alice, Method::PATCH, "/api/v1/areas/east", json!({ "name": "Far east", "parent": "south" })).await;
+    assert_eq!(
+        (&moved.json()["name"], &moved.json()["parent"]),
+        (&json!("Far east"), &json!("south")),
+        "{}",
+        moved.text()
+    );
     assert_eq!(g.get(&alice, "/api/v1/channels/door").await.json()["area"], json!(["city", "south", "east"]));
     for path in ["/api/v1/channels/door", "/api/v1/areas/east", "/api/v1/credentials/rec"] {
         assert_eq!(g.change(&alice, Method::DELETE, path, json!({})).await.status, StatusCode::NO_CONTENT, "{path}");
@@ -180,7 +200,10 @@ async fn a_list_is_planned_applied_exported_and_taken_back() {
     let plan = import(&g, &alice, "kind=channels&filename=list.csv", csv).await;
     assert_eq!(plan.status, StatusCode::OK, "{}", plan.text());
     let plan = plan.json();
-    assert_eq!((plan["added"].as_array().unwrap().len(), &plan["applied"], &plan["base_rev"]), (2, &json!(false), &json!(0)));
+    assert_eq!(
+        (plan["added"].as_array().unwrap().len(), &plan["applied"], &plan["base_rev"]),
+        (2, &json!(false), &json!(0))
+    );
     assert_eq!(g.get(&alice, "/api/v1/channels/a").await.status, StatusCode::NOT_FOUND, "nothing was changed");
     let done = import(&g, &alice, "kind=channels&filename=list.csv&apply=true&expect_rev=0", csv).await.json();
     assert_eq!((&done["applied"], &done["rev"]), (&json!(true), &json!(1)), "{done}");
@@ -250,7 +273,11 @@ async fn a_login_of_one_street_changes_what_is_its_own_and_sees_no_more() {
         .iter()
         .map(|a| (a["id"].as_str().unwrap().to_owned(), a["channels"].as_u64().unwrap()))
         .collect();
-    assert_eq!(ids, [("city".into(), 3), ("north".into(), 3), ("grid".into(), 0)], "what is above, with its own counts");
+    assert_eq!(
+        ids,
+        [("city".into(), 3), ("north".into(), 3), ("grid".into(), 0)],
+        "what is above, with its own counts"
+    );
     let credentials = g.get(&nina, "/api/v1/credentials").await.json();
     assert_eq!(credentials["credentials"].as_array().unwrap().len(), 1, "only what its channels use");
     let export = g.get(&nina, "/api/v1/inventory/export?kind=channels&format=json").await.text();

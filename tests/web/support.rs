@@ -22,8 +22,8 @@ use skyeye::{
     },
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Message, Scope, Secret, Severity,
-        UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Message, Scope, Secret,
+        Severity, UserId, Wall,
         fact::RuleRef,
         payload::{
             AlertAction, AlertPayload, AlertState, CommandPayload, HealthPayload, Media, NodePayload, NodeStatus, Order,
@@ -35,8 +35,8 @@ use skyeye::{
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError,
-            Shown, Snapshots,
+            Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
+            PortError, Shown, Snapshots,
             configuration::{Asked, Held},
         },
         router,

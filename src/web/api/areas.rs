@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use axum::{Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     edit::{Author, From, IN_FILE, chosen, expected, taken},

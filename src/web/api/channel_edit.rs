@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use axum::{Json, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     channels::ChannelDetail,
@@ -51,7 +51,8 @@ pub async fn add(author: Author, Body(mut body): Body<Fields>) -> Result<(Status
         let mut channel: Channel = fields::made(&body)?;
         if !chosen {
             let made = Ids::new(&held.stored, &held.file).channel(&channel);
-            channel.id = made.ok_or_else(|| ApiError::invalid("no id can be made of this channel; give one with id"))?;
+            channel.id =
+                made.ok_or_else(|| ApiError::invalid("no id can be made of this channel; give one with id"))?;
         }
         if in_file(held, &channel.id) || held.stored.channel(channel.id.as_str()).is_some() {
             return Err(taken(&channel.id));
@@ -185,7 +186,9 @@ impl Set {
         if let Some(key) = fields.keys().find(|key| !BULK.contains(&key.as_str())) {
             let key: String = key.chars().take(40).collect();
             let known = BULK.join(", ");
-            return Err(ApiError::invalid(format!("set.{key}: cannot be set for many; {known}, add_tags and remove_tags can")));
+            return Err(ApiError::invalid(format!(
+                "set.{key}: cannot be set for many; {known}, add_tags and remove_tags can"
+            )));
         }
         Ok(Set { fields, add, remove })
     }
@@ -207,7 +210,8 @@ fn wishes(
     set: &Set,
     refused: &mut HashMap<String, String>,
 ) -> Result<Vec<Op>, ApiError> {
-    let stored: HashMap<&str, &Channel> = held.stored.channels.iter().map(|c| (c.value.id.as_str(), &c.value)).collect();
+    let stored: HashMap<&str, &Channel> =
+        held.stored.channels.iter().map(|c| (c.value.id.as_str(), &c.value)).collect();
     let of_file: HashSet<&ChannelId> = held.file.channel.iter().map(|c| &c.id).collect();
     let mut ops = Vec::with_capacity(request.ids.len());
     for id in &request.ids {

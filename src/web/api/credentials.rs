@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use axum::{Json, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::edit::{Author, From};
 use crate::{
@@ -43,7 +42,11 @@ pub async fn list(author: Author) -> Result<Json<CredentialList>, ApiError> {
     let Author { state, login, .. } = author;
     let held = state.ports().configuration.held().await?;
     let mut channels: HashMap<&CredentialId, usize> = HashMap::new();
-    held.running.channel.iter().filter_map(|c| c.credential.as_ref()).for_each(|id| *channels.entry(id).or_default() += 1);
+    held.running
+        .channel
+        .iter()
+        .filter_map(|c| c.credential.as_ref())
+        .for_each(|id| *channels.entry(id).or_default() += 1);
     let of_file: HashSet<&CredentialId> = held.file.credential.iter().map(|c| &c.id).collect();
     let revs: HashMap<&CredentialId, Rev> = held.stored.credentials.iter().map(|c| (&c.id, c.rev)).collect();
     let seen = held.running.credential.iter().filter(|c| state.auth().sees_credential(&login, &c.id));

@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use axum::{extract::FromRequestParts, http::{StatusCode, request::Parts}};
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -64,8 +67,8 @@ impl FromRequestParts<AppState> for Author {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let Me(login) = Me::from_request_parts(parts, state).await?;
         state.auth().configures(&login)?;
-        let Peer(address) = Peer::from_request_parts(parts, state).await.map_err(|never| match never {})?;
-        let Via(source) = Via::from_request_parts(parts, state).await.map_err(|never| match never {})?;
+        let Ok(Peer(address)) = Peer::from_request_parts(parts, state).await;
+        let Ok(Via(source)) = Via::from_request_parts(parts, state).await;
         Ok(Self { state: state.clone(), login, address, source })
     }
 }
@@ -122,7 +125,8 @@ pub fn expected(body: &mut Fields) -> Result<From, ApiError> {
     match body.remove("expect_rev") {
         None | Some(Value::Null) => Ok(From::Now),
         Some(value) => {
-            let rev = value.as_u64().ok_or_else(|| ApiError::invalid("expect_rev: must be the number of a revision"))?;
+            let rev =
+                value.as_u64().ok_or_else(|| ApiError::invalid("expect_rev: must be the number of a revision"))?;
             Ok(From::Known(rev))
         }
     }

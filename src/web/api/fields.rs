@@ -49,7 +49,9 @@ fn read<T: DeserializeOwned>(start: &Fields, fields: &Fields) -> Result<T, ApiEr
             Some((key, _)) if whole.to_string().starts_with("unknown field") => {
                 ApiError::invalid(format!("{}: there is no such field", shortened(key)))
             }
-            Some((key, _)) => ApiError::invalid(format!("{key}: is of another type, or none of the words that are known")),
+            Some((key, _)) => {
+                ApiError::invalid(format!("{key}: is of another type, or none of the words that are known"))
+            }
             None => ApiError::invalid(format!("the body does not fit: {whole}")),
         }
     })

@@ -57,11 +57,7 @@ pub struct ImportParams {
         (status = 413, description = "Over 32 MiB", body = ref("#/components/schemas/ErrorBody")),
         (status = 422, description = "The file as a whole cannot be read", body = ref("#/components/schemas/ErrorBody")),
         (status = 429, description = "Another import is under way; see Retry-After", body = ref("#/components/schemas/ErrorBody"))))]
-pub async fn import(
-    author: Author,
-    Params(params): Params<ImportParams>,
-    body: Body,
-) -> Result<Json<Plan>, ApiError> {
+pub async fn import(author: Author, Params(params): Params<ImportParams>, body: Body) -> Result<Json<Plan>, ApiError> {
     // Rights and a place first: what is not wanted is not read.
     let proof = author.state.auth().manage(&author.login)?;
     let _place = author

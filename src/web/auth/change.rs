@@ -44,7 +44,9 @@ impl Auth {
     pub fn manage(&self, login: &Login) -> Result<ManageProof, AuthError> {
         self.configures(login)?;
         if login.areas != Areas::All {
-            return Err(AuthError::Forbidden("this is about all areas; it needs a login that is limited to none".into()));
+            return Err(AuthError::Forbidden(
+                "this is about all areas; it needs a login that is limited to none".into(),
+            ));
         }
         Ok(ManageProof::new(login.user.clone()))
     }
@@ -62,12 +64,7 @@ impl Auth {
         login.areas == Areas::All || self.places.users_of(id).iter().any(|path| login.areas.cover(path))
     }
 
-    fn inside(
-        &self,
-        login: &Login,
-        op: &Op,
-        credentials: &mut HashMap<CredentialId, bool>,
-    ) -> Result<(), AuthError> {
+    fn inside(&self, login: &Login, op: &Op, credentials: &mut HashMap<CredentialId, bool>) -> Result<(), AuthError> {
         match op {
             Op::PutChannel(channel) => {
                 if let Some(path) = self.places.channel(&channel.id) {
