@@ -333,4 +333,11 @@ async fn the_list_of_ten_thousand_channels_is_bounded() {
     let (status, _) = ask(&mut g, "PATCH", &format!("/api/v1/channels/{id}"), json!({ "name": "Gate" }).to_string());
     println!("one edit in force after {:?}", began.elapsed());
     assert_eq!(status, 200);
+    // And one thing of all of them.
+    let ids: Vec<_> = got["channels"].as_array().unwrap().iter().map(|c| c["id"].clone()).collect();
+    let began = std::time::Instant::now();
+    let body = json!({ "ids": ids, "set": { "weight": 2.0 } }).to_string();
+    let (status, done) = ask(&mut g, "POST", "/api/v1/channels/bulk", body);
+    println!("ten thousand edits in force after {:?}", began.elapsed());
+    assert_eq!((status, &done["changed"]), (200, &json!(N)), "{done}");
 }

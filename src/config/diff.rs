@@ -217,9 +217,11 @@ fn pairs<T: Item>(kind: Kind, old: &[T], new: &[T], changes: &mut Vec<Change>) {
 /// Tables that differ. What a stage was made with it takes over only at a restart.
 fn sections(old: &Config, new: &Config) -> Vec<&'static str> {
     macro_rules! changed {
-        ($($section:ident),*) => {
-            [$((stringify!($section), format!("{:?}", old.$section) != format!("{:?}", new.$section))),*]
-        };
+        ($($section:ident),*) => {{
+            // Named one by one, so that a new one does not compile until it stands here.
+            let Config { $($section,)* area: _, credential: _, channel: _, rule: _ } = old;
+            [$((stringify!($section), format!("{:?}", $section) != format!("{:?}", new.$section))),*]
+        }};
     }
     let sections = changed!(
         node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,

@@ -121,3 +121,42 @@ impl Credential {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{config::parse, types::AreaId};
+
+    #[test]
+    fn the_index_knows_the_same_rules() {
+        let zone = "[[channel.zone]]\nid = \"z\"\npolygon = [[0, 0], [1, 0], [1, 1]]\n";
+        let rule = |id: &str, channels: &str, more: &str| {
+            format!("[[rule]]\nid = \"{id}\"\ntype = \"presence\"\nchannels = {channels}\n{more}\n")
+        };
+        let text = [
+            "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n".to_owned() + zone,
+            "[[channel]]\nid = \"b\"\nurl = \"rtsp://10.0.0.2/\"\n".into(),
+            rule("r1", "[\"b\", \"a\", \"b\"]", ""),
+            rule("r2", "[\"*\"]", "zones = [\"z\"]"),
+            rule("r3", "[\"a\"]", "enabled = false"),
+            rule("r4", "[\"*\", \"a\"]", ""),
+        ];
+        let config = parse("t", &text.concat()).unwrap();
+        let index = config.rule_index();
+        for (channel, want) in config.channel.iter().zip([vec!["r1", "r2", "r4"], vec!["r1", "r4"]]) {
+            let ids: Vec<_> = index.of(channel).into_iter().map(|r| r.id.to_string()).collect();
+            assert_eq!(ids, want);
+            assert_eq!(ids, config.rules_of(channel).map(|r| r.id.to_string()).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_path_to_an_area_ends_with_it() {
+        let area =
+            |id: &str, more: &str| format!("[[area]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"grid\"\n{more}\n");
+        let config = parse("t", &(area("top", "") + &area("low", "parent = \"top\""))).unwrap();
+        let paths = config.area_paths();
+        let id = |text: &str| AreaId::new(text).unwrap();
+        assert_eq!(paths.to(&id("low")), [id("top"), id("low")]);
+        assert!(paths.to(&id("none")).is_empty());
+    }
+}

@@ -2,7 +2,7 @@
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use super::ports::WebPorts;
+use super::{Inner, ports::WebPorts};
 use crate::{
     inventory::{ChangeView, Done, Edit, Import, InventoryError, Plan, Rev, Revision, Source},
     web::{
@@ -16,7 +16,7 @@ use crate::{
 
 impl WebPorts {
     /// Waits until a revision is in force. What is written stays written where that takes too long.
-    async fn in_force(&self, rev: Rev) {
+    async fn reached(&self, rev: Rev) {
         if !self.0.stored.applied(rev).await {
             tracing::warn!(rev, "a change is written, and not in force within ten seconds");
         }
@@ -24,13 +24,18 @@ impl WebPorts {
 }
 
 impl Configuration for WebPorts {
-    fn held(&self) -> BoxFuture<'_, Result<Held, InventoryError>> {
+    fn in_force(&self) -> Held {
+        let Inner { config, stored, .. } = &*self.0;
+        Held { running: config.load_full(), file: stored.file(), stored: stored.snapshot() }
+    }
+
+    fn newest(&self) -> BoxFuture<'_, Result<Held, InventoryError>> {
         async move {
-            let stored = match self.0.stored.existing().await? {
-                Some(inventory) => inventory.snapshot().await?,
-                None => self.0.stored.snapshot(),
-            };
-            Ok(Held { running: self.0.config.load_full(), file: self.0.stored.file(), stored })
+            let held = self.in_force();
+            Ok(match self.0.stored.existing().await? {
+                Some(inventory) => Held { stored: inventory.snapshot().await?, ..held },
+                None => held,
+            })
         }
         .boxed()
     }
@@ -45,7 +50,7 @@ impl Configuration for WebPorts {
                 expect: asked.expect,
             };
             let done = self.0.stored.open().await?.edit(&self.0.stored.file(), edit).await?;
-            self.in_force(done.rev).await;
+            self.reached(done.rev).await;
             Ok(done)
         }
         .boxed()
@@ -56,7 +61,7 @@ impl Configuration for WebPorts {
             let import = Import { author: proof.author().to_string(), ..import };
             let plan = self.0.stored.open().await?.import(&self.0.stored.file(), import).await?;
             if let Some(rev) = plan.rev {
-                self.in_force(rev).await;
+                self.reached(rev).await;
             }
             Ok(plan)
         }
@@ -103,7 +108,7 @@ impl Configuration for WebPorts {
                 return Err(InventoryError::NotFound(format!("there is no revision {rev}")));
             };
             let done = inventory.undo(&self.0.stored.file(), rev, proof.author().as_str(), source).await?;
-            self.in_force(done.rev).await;
+            self.reached(done.rev).await;
             Ok(done)
         }
         .boxed()

@@ -155,6 +155,9 @@ impl Live {
     async fn poll(&self, again: bool) {
         let _one = self.watched.lock().await;
         let inner = &self.inner;
+        if inner.is_degraded("inventory") && !again {
+            return;
+        }
         let now = inner.stored.snapshot();
         let unopened = now.credentials.iter().any(|c| c.password.is_err());
         let rev = match inner.stored.existing().await {

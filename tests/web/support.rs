@@ -99,6 +99,7 @@ pub struct World {
     pub config: Config,
     /// With the inventory, as it was at the last change.
     pub running: Mutex<Arc<Config>>,
+    pub stored: Mutex<Arc<Snapshot>>,
     pub inventory: Inventory,
     pub feed: broadcast::Sender<Arc<Message>>,
     pub alerts: Mutex<BTreeMap<AlertId, AlertDetail>>,
@@ -123,6 +124,7 @@ impl World {
     async fn follow(&self) -> Arc<Snapshot> {
         let snapshot = self.inventory.snapshot().await.unwrap();
         *self.running.lock().unwrap() = Arc::new(merged(self.config.clone(), &snapshot).config);
+        *self.stored.lock().unwrap() = snapshot.clone();
         snapshot
     }
 
@@ -331,11 +333,12 @@ impl Channels for World {
 
 /// A real inventory; what is written is in force at once.
 impl Configuration for World {
-    fn held(&self) -> BoxFuture<'_, Result<Held, InventoryError>> {
-        Box::pin(async move {
-            let stored = self.follow().await;
-            Ok(Held { running: self.running(), file: Arc::new(self.config.clone()), stored })
-        })
+    fn in_force(&self) -> Held {
+        let stored = self.stored.lock().unwrap().clone();
+        Held { running: self.running(), file: Arc::new(self.config.clone()), stored }
+    }
+    fn newest(&self) -> BoxFuture<'_, Result<Held, InventoryError>> {
+        Box::pin(async move { Ok(Held { stored: self.inventory.snapshot().await?, ..self.in_force() }) })
     }
     fn edit<'a>(&'a self, proof: &'a EditProof, asked: Asked) -> BoxFuture<'a, Result<Done, InventoryError>> {
         Box::pin(async move {
@@ -494,6 +497,7 @@ impl Gateway {
         let world = Arc::new(World {
             config: config.clone(),
             running: Mutex::new(Arc::new(config.clone())),
+            stored: Mutex::default(),
             inventory: Inventory::open(&config, clock).await.unwrap(),
             feed: broadcast::channel(4096).0,
             alerts: Mutex::default(),

@@ -62,7 +62,7 @@ pub async fn add(author: Author, Body(mut body): Body<Fields>) -> Result<(Status
     };
     author.make(From::Nothing, wishes).await?;
     let id = id.ok_or_else(|| ApiError::not_found("channel"))?;
-    Ok((StatusCode::CREATED, Json(detail(&author, &id).await?)))
+    Ok((StatusCode::CREATED, Json(detail(&author, &id)?)))
 }
 
 /// Changes fields of a stored channel. Its session is begun anew only where address, login or transport is another.
@@ -83,7 +83,7 @@ pub async fn change(
     let from = expected(&mut body)?;
     let wishes = |held: &Held| Ok(vec![Op::PutChannel(Box::new(fields::changed(stored(held, &id)?, &body)?))]);
     author.make(from, wishes).await?;
-    Ok(Json(detail(&author, &id).await?))
+    Ok(Json(detail(&author, &id)?))
 }
 
 /// Retires a channel: its open events end, its open alerts stay to be closed, its history stays.
@@ -137,7 +137,7 @@ pub async fn bulk(author: Author, Body(request): Body<BulkRequest>) -> Result<Js
     let done = loop {
         let made = author.make(From::Now, |held| {
             refused = left_out.clone();
-            wishes(&author, held, &request, &set, &mut refused)
+            Ok(wishes(&author, held, &request, &set, &mut refused))
         });
         match made.await {
             // One that cannot be must not hold up the others.
@@ -166,7 +166,9 @@ fn because(refusal: &Refusal) -> String {
 
 /// What a bulk change sets, checked as far as it can be without a channel.
 struct Set {
-    fields: Fields,
+    keys: Vec<String>,
+    /// A channel that has the values.
+    model: Channel,
     add: Vec<String>,
     remove: Vec<String>,
 }
@@ -190,15 +192,28 @@ impl Set {
                 "set.{key}: cannot be set for many; {known}, add_tags and remove_tags can"
             )));
         }
-        Ok(Set { fields, add, remove })
+        let keys = fields.keys().cloned().collect();
+        fields.insert("id".into(), "model".into());
+        fields.insert("url".into(), "".into());
+        Ok(Set { keys, model: fields::made(&fields)?, add, remove })
     }
 
-    fn put(&self, base: &Channel) -> Result<Channel, ApiError> {
-        let mut channel = fields::changed(base, &self.fields)?;
+    fn put(&self, base: &Channel) -> Channel {
+        let (mut channel, model) = (base.clone(), &self.model);
+        for key in &self.keys {
+            match key.as_str() {
+                "enabled" => channel.enabled = model.enabled,
+                "area" => channel.area.clone_from(&model.area),
+                "credential" => channel.credential.clone_from(&model.credential),
+                "transport" => channel.transport = model.transport,
+                "weight" => channel.weight = model.weight,
+                _ => {}
+            }
+        }
         channel.tags.retain(|t| !self.remove.contains(t));
         let fresh: Vec<_> = self.add.iter().filter(|t| !channel.tags.contains(t)).cloned().collect();
         channel.tags.extend(fresh);
-        Ok(channel)
+        channel
     }
 }
 
@@ -209,7 +224,7 @@ fn wishes(
     request: &BulkRequest,
     set: &Set,
     refused: &mut HashMap<String, String>,
-) -> Result<Vec<Op>, ApiError> {
+) -> Vec<Op> {
     let stored: HashMap<&str, &Channel> =
         held.stored.channels.iter().map(|c| (c.value.id.as_str(), &c.value)).collect();
     let of_file: HashSet<&ChannelId> = held.file.channel.iter().map(|c| &c.id).collect();
@@ -222,7 +237,7 @@ fn wishes(
         match stored.get(id.as_str()) {
             Some(base) if visible && !of_file.contains(id) => ops.push(match request.remove {
                 true => Op::RemoveChannel(id.clone()),
-                false => Op::PutChannel(Box::new(set.put(base)?)),
+                false => Op::PutChannel(Box::new(set.put(base))),
             }),
             _ => {
                 let reason = if visible && of_file.contains(id) { IN_FILE } else { "no such channel" };
@@ -230,7 +245,7 @@ fn wishes(
             }
         }
     }
-    Ok(ops)
+    ops
 }
 
 fn in_file(held: &Held, id: &ChannelId) -> bool {
@@ -245,7 +260,7 @@ fn stored<'a>(held: &'a Held, id: &ChannelId) -> Result<&'a Channel, ApiError> {
     held.stored.channel(id.as_str()).map(|c| &c.value).ok_or_else(|| ApiError::not_found("channel"))
 }
 
-async fn detail(author: &Author, id: &ChannelId) -> Result<ChannelDetail, ApiError> {
+fn detail(author: &Author, id: &ChannelId) -> Result<ChannelDetail, ApiError> {
     let proof = author.state.auth().media(&author.login, id)?;
-    ChannelDetail::of(&author.state, &author.login, &proof).await
+    ChannelDetail::of(&author.state, &author.login, &proof)
 }

@@ -61,17 +61,15 @@ pub struct ChannelConfig {
 }
 
 impl ChannelDetail {
-    pub async fn of(state: &AppState, login: &Login, proof: &MediaProof) -> Result<Self, ApiError> {
+    pub fn of(state: &AppState, login: &Login, proof: &MediaProof) -> Result<Self, ApiError> {
         let view = state.ports().channels.get(proof).ok_or_else(|| ApiError::not_found("channel"))?;
         let mut config = None;
         if login.may_configure() {
-            // Where the inventory cannot be read the channel is shown all the same.
-            if let Ok(held) = state.ports().configuration.held().await {
-                let stored = held.stored.channel(view.id.as_str()).filter(|_| view.origin == Origin::Inventory);
-                let running = held.running.channel.iter().find(|c| c.id == view.id);
-                let channel = stored.map(|s| &s.value).or(running).cloned();
-                config = channel.map(|channel| ChannelConfig { channel, rev: stored.map(|s| s.rev) });
-            }
+            let held = state.ports().configuration.in_force();
+            let stored = held.stored.channel(view.id.as_str()).filter(|_| view.origin == Origin::Inventory);
+            let running = held.running.channel.iter().find(|c| c.id == view.id);
+            let channel = stored.map(|s| &s.value).or(running).cloned();
+            config = channel.map(|channel| ChannelConfig { channel, rev: stored.map(|s| s.rev) });
         }
         Ok(Self { view, config })
     }
@@ -87,7 +85,7 @@ pub async fn get(
     Ids(id): Ids<ChannelId>,
 ) -> Result<Json<ChannelDetail>, ApiError> {
     let proof = state.auth().media(&login, &id)?;
-    ChannelDetail::of(&state, &login, &proof).await.map(Json)
+    ChannelDetail::of(&state, &login, &proof).map(Json)
 }
 
 /// The state from a moment on.

@@ -40,7 +40,7 @@ pub struct CredentialList {
         (status = 403, description = "The login may not change the configuration", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn list(author: Author) -> Result<Json<CredentialList>, ApiError> {
     let Author { state, login, .. } = author;
-    let held = state.ports().configuration.held().await?;
+    let held = state.ports().configuration.in_force();
     let mut channels: HashMap<&CredentialId, usize> = HashMap::new();
     held.running
         .channel

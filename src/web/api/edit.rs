@@ -82,7 +82,7 @@ impl Author {
     ) -> Result<Done, EditError> {
         let configuration = &self.state.ports().configuration;
         for _ in 0..TRIES {
-            let held = configuration.held().await.map_err(EditError::Inventory)?;
+            let held = configuration.newest().await.map_err(EditError::Inventory)?;
             let ops = wishes(&held).map_err(EditError::Asked)?;
             let at = held.stored.rev;
             if ops.is_empty() {

@@ -41,7 +41,7 @@ pub async fn list(author: Author, Params(params): Params<ListParams>) -> Result<
     let configuration = &author.state.ports().configuration;
     let limit = params.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT);
     let revisions = configuration.revisions(&proof, params.before, limit).await?;
-    let rev = configuration.held().await?.stored.rev;
+    let rev = configuration.newest().await?.stored.rev;
     Ok(Json(RevisionList { revisions, rev }))
 }
 

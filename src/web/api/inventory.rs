@@ -116,7 +116,7 @@ fn csv() -> Format {
     responses((status = 200, description = "The file; never a password", content_type = "text/csv", body = String)))]
 pub async fn export_file(author: Author, Params(params): Params<ExportParams>) -> Result<Response, ApiError> {
     let kind = listed(&params.kind)?;
-    let held = author.state.ports().configuration.held().await?;
+    let held = author.state.ports().configuration.in_force();
     let proof = author.login.lists();
     let made = tokio::task::spawn_blocking(move || {
         let mut stored = held.stored.as_ref().clone();

@@ -4,13 +4,20 @@
 //! (credentials, imports, taking back) is for those who see everything. A channel of such a login may use a credential
 //! only if one of its areas does so already: whoever can point a channel anywhere can have its password sent there.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::{Areas, Auth, AuthError, EditProof, Login, ManageProof, Role};
 use crate::{
     inventory::Op,
     types::{AreaId, CredentialId},
 };
+
+/// What was asked so far: many wishes name the same few areas and credentials, and the first that is bad ends it.
+#[derive(Default)]
+struct Known {
+    areas: HashSet<Option<AreaId>>,
+    credentials: HashSet<CredentialId>,
+}
 
 impl Role {
     /// Whether the role may change what is configured.
@@ -32,9 +39,9 @@ impl Auth {
     pub fn edit(&self, login: &Login, ops: Vec<Op>) -> Result<EditProof, AuthError> {
         self.configures(login)?;
         if login.areas != Areas::All {
-            let mut credentials = HashMap::new();
+            let mut known = Known::default();
             for op in &ops {
-                self.inside(login, op, &mut credentials)?;
+                self.inside(login, op, &mut known)?;
             }
         }
         Ok(EditProof::new(login.user.clone(), ops))
@@ -64,20 +71,21 @@ impl Auth {
         login.areas == Areas::All || self.places.users_of(id).iter().any(|path| login.areas.cover(path))
     }
 
-    fn inside(&self, login: &Login, op: &Op, credentials: &mut HashMap<CredentialId, bool>) -> Result<(), AuthError> {
+    fn inside(&self, login: &Login, op: &Op, known: &mut Known) -> Result<(), AuthError> {
         match op {
             Op::PutChannel(channel) => {
                 if let Some(path) = self.places.channel(&channel.id) {
                     covered(login, &path, "channel")?;
                 }
-                self.onto(login, channel.area.as_ref())?;
-                if let Some(id) = &channel.credential {
-                    let known = *credentials.entry(id.clone()).or_insert_with(|| self.sees_credential(login, id));
-                    if !known {
-                        return Err(AuthError::NotFound("credential"));
-                    }
+                if known.areas.insert(channel.area.clone()) {
+                    self.onto(login, channel.area.as_ref())?;
                 }
-                Ok(())
+                match &channel.credential {
+                    Some(id) if known.credentials.insert(id.clone()) && !self.sees_credential(login, id) => {
+                        Err(AuthError::NotFound("credential"))
+                    }
+                    _ => Ok(()),
+                }
             }
             Op::RemoveChannel(id) => {
                 covered(login, &self.places.channel(id).ok_or(AuthError::NotFound("channel"))?, "channel")

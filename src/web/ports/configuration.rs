@@ -17,7 +17,6 @@ pub struct Held {
     pub running: Arc<Config>,
     /// The configuration file's own part, which is changed there and nowhere else.
     pub file: Arc<Config>,
-    /// The newest of the inventory; at most a moment ahead of what runs.
     pub stored: Arc<Snapshot>,
 }
 
@@ -30,7 +29,10 @@ pub struct Asked {
 
 /// Changes return when they are in force, or after ten seconds, when they are only written.
 pub trait Configuration: Send + Sync {
-    fn held(&self) -> BoxFuture<'_, Result<Held, InventoryError>>;
+    /// What runs and what it was made from; to be shown.
+    fn in_force(&self) -> Held;
+    /// With the newest of the inventory, at most a moment ahead of what runs; to be changed.
+    fn newest(&self) -> BoxFuture<'_, Result<Held, InventoryError>>;
     /// Makes the changes that the proof is for, all or none.
     fn edit<'a>(&'a self, proof: &'a EditProof, asked: Asked) -> BoxFuture<'a, Result<Done, InventoryError>>;
     /// Says what a file would change, and changes it where that is asked for.
