@@ -24,6 +24,8 @@ mod open;
 mod record;
 mod seal;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use coordinates::{Coordinates, gcj02_to_wgs84};
@@ -32,7 +34,10 @@ pub use error::{InventoryError, Refusal};
 pub use export::{Format, export};
 pub use history::Revision;
 pub use ids::Ids;
-pub use import::{Field, Import, MAX_BYTES as MAX_IMPORT_BYTES, Plan, fields_of, set_field};
+pub use import::{
+    Column, Field, Import, MAX_BYTES, MadeArea, MadeCredential, Named, Plan, Planned, Refused, fields_of, plan,
+    set_fields,
+};
 pub use merge::{Merged, merged};
 pub use open::Inventory;
 pub use record::{Change, ChangeOp, ChangeView, FieldChange, Kind, Source};

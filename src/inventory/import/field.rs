@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{AreaKind, StreamKind};
-use crate::inventory::{Kind, record::Fields};
+use crate::config::{AreaKind, Channel, StreamKind};
+use crate::inventory::{
+    Kind,
+    record::{self, Fields},
+};
 
 /// People of one area.
 const MAX_PEOPLE: u8 = 20;
@@ -208,6 +211,17 @@ pub fn set_field(fields: &mut Fields, field: Field, cell: &str) -> Result<(), St
     };
     fields.insert(field.name(), value);
     Ok(())
+}
+
+/// A channel with other fields, each by its name. The error names the field.
+pub fn set_fields(channel: &Channel, pairs: &[(String, String)]) -> Result<Channel, (String, String)> {
+    let mut fields = record::channel_fields(channel);
+    for (name, cell) in pairs {
+        let field = field_of(Kind::Channel, name).filter(|f| *f != Field::Id);
+        let field = field.ok_or_else(|| (name.clone(), "is no field that can be set".to_owned()))?;
+        set_field(&mut fields, field, cell).map_err(|why| (name.clone(), why))?;
+    }
+    record::object(channel.id.as_str(), &fields).map_err(|e| (String::new(), e.to_string()))
 }
 
 fn number(cell: &str) -> Result<Value, String> {

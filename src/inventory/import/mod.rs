@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-pub use field::{Field, cell_of, csv_fields, fields_of, set_field};
+pub use field::{Field, cell_of, csv_fields, fields_of, set_fields};
 pub use headings::Column;
 pub use plan::{MadeArea, MadeCredential, Named, Plan, Planned, Refused};
 

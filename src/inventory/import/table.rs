@@ -62,8 +62,8 @@ fn mostly_utf8(bytes: &[u8]) -> bool {
         good += chunk.valid().chars().filter(|c| c.len_utf8() >= 3).count();
         broken += usize::from(!chunk.invalid().is_empty());
     }
-    let gb_broken = GB18030.decode_without_bom_handling(bytes).1;
-    good > broken || (good == 0 && gb_broken)
+    let gb_broken = GB18030.decode_without_bom_handling(bytes).0.matches('\u{fffd}').count();
+    good > broken || (good == 0 && broken <= gb_broken)
 }
 
 /// Decodes a cell; `None`: bytes that are no text.
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn rows_are_cut_as_spreadsheets_write_them() {
         assert_eq!(cells(b"a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n"), [vec!["a", "b"], vec!["1", "x, \"y\"\nz"]]);
-        assert_eq!(cells(b"a;b,c\n1;2"), [vec!["a", "b,c"], vec!["1", "2"]]);
+        assert_eq!(cells(b"a;b,c;d\n1;2;3"), [vec!["a", "b,c", "d"], vec!["1", "2", "3"]]);
         assert_eq!(cells(b"a\tb\r1\t\r"), [vec!["a", "b"], vec!["1", ""]]);
         assert_eq!(cells(b"sep=;\na,b;c\n"), [vec!["a,b", "c"]]);
         assert_eq!(cells(b""), Vec::<Vec<String>>::new());

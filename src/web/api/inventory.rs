@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::edit::Author;
 use crate::{
-    inventory::{Coordinates, Format, Import, Kind, MAX_IMPORT_BYTES, Plan, Rev, Source, export},
+    inventory::{Coordinates, Format, Import, Kind, MAX_BYTES, Plan, Rev, Source, export},
     web::{
         auth::Deed,
         error::{ApiError, Params},
@@ -71,8 +71,8 @@ pub async fn import(author: Author, Params(params): Params<ImportParams>, body: 
         Some(text) => serde_json::from_str(text)
             .map_err(|_| ApiError::invalid("map: must be a JSON object of headings and field names"))?,
     };
-    let bytes = to_bytes(body, MAX_IMPORT_BYTES).await.map_err(|_| {
-        let limit = MAX_IMPORT_BYTES >> 20;
+    let bytes = to_bytes(body, MAX_BYTES).await.map_err(|_| {
+        let limit = MAX_BYTES >> 20;
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the file is over {limit} MiB, or broke off"))
     })?;
     let filename: String = params.filename.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
