@@ -19,6 +19,7 @@ pub mod web;
 pub mod channel;
 pub mod config;
 pub mod discover;
+pub mod inventory;
 pub mod store;
 pub mod telemetry;
 pub mod types;

@@ -13,7 +13,7 @@ const STAGES: [&str; 13] = [
     "publish", "web",
 ];
 /// Beside the way: known by all, knowing only each other.
-const BESIDE: [&str; 6] = ["types", "config", "channel", "discover", "store", "telemetry"];
+const BESIDE: [&str; 7] = ["types", "config", "channel", "discover", "inventory", "store", "telemetry"];
 /// On top: wire the others together; known by none of them.
 const TOP: [&str; 3] = ["node", "simulate", "cli"];
 

@@ -85,6 +85,11 @@ async fn a_hundred_reloads_with_edits_good_and_broken_end() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("no deadlock");
+    // The last one was good; a broken one after it changes nothing.
+    std::fs::write(&path, good.replace("rtsp://", "http://")).unwrap();
+    node.reload().await;
+    let ids: Vec<_> = node.channels().iter().map(|c| c.config.id.to_string()).collect();
+    assert_eq!(ids, ["gate"]);
     assert!(healthz(node.web_addr()).await.contains("200 OK"));
     stop(node).await;
 }

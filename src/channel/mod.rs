@@ -1,11 +1,14 @@
 //! The registry of channels: what is configured and how each one fares.
 //!
 //! In goes the configuration and, from `ingest` and the looks, changes of health; out come entries that any part of
-//! the gateway reads at little cost. Only the latest value counts: there is no history here and nothing is stored.
-//! An update allocates nothing of its own; whoever measures rates does so over windows and writes once a second.
+//! the gateway reads at little cost. Only the latest value counts, beside which the latest changes of state are kept in
+//! memory (`history`); nothing is stored. An update that changes no state allocates nothing of its own; whoever measures
+//! rates does so over windows and writes once a second.
 //!
 //! It never knows how health is published. `Entry::version` counts the changes that are worth telling, so that a
 //! publisher compares one number instead of the whole health.
+
+mod history;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +18,9 @@ use arc_swap::ArcSwap;
 use metrics::gauge;
 use parking_lot::Mutex;
 
+pub use history::StateChange;
+
+use self::history::History;
 use crate::config::{self, Config};
 use crate::types::{Activity, AreaId, ChannelHealth, ChannelId, ChannelState, Clock};
 
@@ -33,6 +39,7 @@ pub struct Entry {
 }
 
 struct Shared {
+    clock: Clock,
     health: Mutex<Health>,
     version: AtomicU64,
 }
@@ -41,10 +48,15 @@ struct Health {
     now: ChannelHealth,
     /// As it was at the last change of `version`.
     told: ChannelHealth,
+    states: History,
 }
 
 impl Entry {
-    fn new(config: config::Channel, area: Vec<AreaId>, clock: Clock, version: u64) -> Self {
+    /// A channel that begins; `before` is its entry where it was there already, switched the other way.
+    fn new(config: config::Channel, area: Vec<AreaId>, clock: Clock, before: Option<&Entry>) -> Self {
+        // The version goes on from where it was: begun anew, it might be the very number that was told last.
+        let version = before.map_or(0, Entry::version) + 1;
+        let mut states = before.map(|b| b.shared.health.lock().states.clone()).unwrap_or_default();
         let health = if config.enabled {
             ChannelHealth::new(ChannelState::Connecting, "waits for its first session", clock.wall())
         } else {
@@ -55,8 +67,10 @@ impl Entry {
             )
         };
         count_state(health.state, 1.0);
+        states.push(health.since, health.state, &health.reason);
         let shared = Shared {
-            health: Mutex::new(Health { told: health.clone(), now: health }),
+            clock,
+            health: Mutex::new(Health { told: health.clone(), now: health, states }),
             version: AtomicU64::new(version),
         };
         Self { config, area, shared: Arc::new(shared) }
@@ -79,12 +93,33 @@ impl Entry {
         if health.now.state != before {
             count_state(before, -1.0);
             count_state(health.now.state, 1.0);
+            let Health { now, states, .. } = &mut *health;
+            states.push(now.since, now.state, &now.reason);
         }
         if is_news(&health.told, &health.now) {
-            let Health { now, told } = &mut *health;
+            let Health { now, told, .. } = &mut *health;
             told.clone_from(now);
             self.shared.version.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// The channel cannot be pulled as it is configured.
+    pub fn misconfigured(&self, sentence: &str) {
+        let wall = self.shared.clock.wall();
+        self.update(|h| {
+            if h.state != ChannelState::Misconfigured {
+                h.state = ChannelState::Misconfigured;
+                h.since = wall;
+            }
+            sentence.clone_into(&mut h.reason);
+            h.kbit_s = 0.0;
+            h.unit_rate_hz = 0.0;
+        });
+    }
+
+    /// The latest changes of state since the process began, newest first.
+    pub fn states(&self) -> Vec<StateChange> {
+        self.shared.health.lock().states.newest_first()
     }
 
     /// Counts the changes that are worth publishing, from 1.
@@ -143,23 +178,24 @@ impl Registry {
         Arc::new(registry)
     }
 
-    /// Takes over a configuration. A channel that is still in it keeps its health, unless it was switched on or off.
+    /// Takes over a configuration. A channel that did not change, its area's path included, keeps its very entry; one that
+    /// did keeps its health, unless it was switched on or off.
     pub fn apply(&self, config: &Config) {
         let old = self.entries.load_full();
         let (mut new, areas) = (Entries::default(), config.area_paths());
         for channel in &config.channel {
             let area = areas.of(channel);
-            let entry = Arc::new(match old.by_id.get(&channel.id) {
+            let entry = match old.by_id.get(&channel.id) {
+                Some(before) if before.config == *channel && before.area == area => before.clone(),
                 Some(before) if before.config.enabled == channel.enabled => {
                     if before.area != area {
                         // Health is told with the area, and whose it is hangs on it.
                         before.shared.version.fetch_add(1, Ordering::Release);
                     }
-                    Entry { config: channel.clone(), area, shared: before.shared.clone() }
+                    Arc::new(Entry { config: channel.clone(), area, shared: before.shared.clone() })
                 }
-                // The version goes on from where it was: begun anew, it might be the very number that was told last.
-                before => Entry::new(channel.clone(), area, self.clock, before.map_or(0, |b| b.version()) + 1),
-            });
+                before => Arc::new(Entry::new(channel.clone(), area, self.clock, before.map(|b| &**b))),
+            };
             new.by_id.insert(channel.id.clone(), entry.clone());
             new.in_order.push(entry);
         }
@@ -225,6 +261,30 @@ mod tests {
         );
         registry.apply(&config(&text));
         assert!(version("b") > b, "moved to another area");
+    }
+
+    #[test]
+    fn only_what_changed_gets_another_entry() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let before = registry.channels();
+        registry.apply(&config(&TWO.replace("id = \"a\"", "id = \"a\"\nname = \"Gate\"")));
+        let after = registry.channels();
+        assert!(Arc::ptr_eq(&before[0], &after[0]), "b did not change");
+        assert!(!Arc::ptr_eq(&before[1], &after[1]) && after[1].config.name == "Gate");
+    }
+
+    #[test]
+    fn changes_of_state_are_kept_also_over_a_switch_off() {
+        let registry = Registry::new(&config(TWO), Clock::start());
+        let b = ChannelId::new("b").unwrap();
+        let entry = registry.get(&b).unwrap();
+        entry.update(|h| h.state = ChannelState::Running);
+        entry.update(|h| h.kbit_s = 100.0);
+        let states = |entry: &Entry| entry.states().iter().map(|c| c.state).collect::<Vec<_>>();
+        assert_eq!(states(&entry), [ChannelState::Running, ChannelState::Connecting]);
+        registry.apply(&config(&TWO.replacen("url", "enabled = false\nurl", 1)));
+        let entry = registry.get(&b).unwrap();
+        assert_eq!(states(&entry), [ChannelState::Disabled, ChannelState::Running, ChannelState::Connecting]);
     }
 
     #[test]

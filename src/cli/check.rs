@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, capacity::Capacity};
-use crate::{config, decode, infer, ingest::descriptors, publish};
+use super::{Exit, capacity::Capacity, channels};
+use crate::{config, decode, infer, ingest::descriptors, inventory, publish};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -33,7 +33,24 @@ fn check(path: &Path, json: bool) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut warnings = warnings(&config);
+    let mut warnings = plain_passwords(&config);
+    let stored = super::block_on(async { Ok(channels::snapshot(&config).await?) });
+    let (config, stored) = match stored {
+        Ok(stored) => {
+            let counts = (stored.channels.len(), stored.areas.len());
+            let merged = inventory::merged(config, &stored);
+            warnings.extend(merged.notes);
+            warnings.extend(merged.shadowed.iter().map(|id| {
+                format!("{id} stands in this file and in the inventory; the file counts, take one of them away")
+            }));
+            (merged.config, counts)
+        }
+        Err(e) => {
+            warnings.push(format!("{e:#}; a gateway would run on this file alone"));
+            (config, (0, 0))
+        }
+    };
+    warnings.extend(self::warnings(&config));
     let capacity = Capacity::measure(&config);
     warnings.extend(capacity.iter().flat_map(|c| c.warnings(&config)));
     let decoders = decode::decoders(config.decode.element);
@@ -53,6 +70,7 @@ fn check(path: &Path, json: bool) -> Exit {
             json!({
                 "ok": true, "file": path.display().to_string(), "problems": [], "warnings": warnings,
                 "channels": config.channel.len(), "areas": config.area.len(), "rules": config.rule.len(),
+                "stored": { "channels": stored.0, "areas": stored.1 },
                 "decoders": decoders.as_ref().map(|d| d.as_slice()).unwrap_or_default(),
                 "capacity": capacity,
             })
@@ -65,6 +83,9 @@ fn check(path: &Path, json: bool) -> Exit {
             config.area.len(),
             config.rule.len()
         );
+        if stored != (0, 0) {
+            println!("of these {} channels and {} areas stand in the inventory", stored.0, stored.1);
+        }
         for decoder in decoders.iter().flat_map(|d| d.iter()) {
             println!("decode: {decoder}");
         }
@@ -119,12 +140,13 @@ fn warnings(config: &config::Config) -> Vec<String> {
     if let Err(sentence) = descriptors::check(descriptors::needed(config)) {
         warnings.push(sentence);
     }
-    for (i, credential) in config.credential.iter().enumerate() {
-        if credential.password.is_some() {
-            warnings.push(format!("credential[{i}].password stands in the file; password_file keeps it out"));
-        }
-    }
     warnings
+}
+
+/// Of the file's own credentials.
+fn plain_passwords(file: &config::Config) -> Vec<String> {
+    let plain = file.credential.iter().enumerate().filter(|(_, c)| c.password.is_some());
+    plain.map(|(i, _)| format!("credential[{i}].password stands in the file; password_file keeps it out")).collect()
 }
 
 fn shorten(ids: &[&str]) -> String {

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod capacity;
+mod channels;
 mod check;
 mod demo;
 pub mod discover;
@@ -75,6 +76,8 @@ const AFTER: &str = "First steps:
   3. Write the camera into config/skyeye.toml, where every key is explained, and
      ask whether it is good; if not: file, line, key and what would be right:
        skyeye check
+     Many cameras come from a spreadsheet:
+       skyeye channels import cameras.csv
   4. Start the gateway; it prints the console's address and a one-time password:
        skyeye run
 
@@ -116,6 +119,12 @@ enum Command {
     /// An RTSP server whose cameras are rtsp://HOST:PORT/cam/1 and up. Each plays its file in a loop, at the file's own
     /// pace and as it is: nothing is decoded or encoded, so that a thousand cameras take a fraction of a core.
     Simulate(Box<crate::simulate::FarmOptions>),
+    /// Import, list and change channels, areas and credentials that are not in the configuration file
+    ///
+    /// They are stored in the inventory, beside the database, with the history of their changes. A running gateway takes
+    /// changes over by itself.
+    #[command(subcommand)]
+    Channels(Box<channels::ChannelsCommand>),
     /// List, fetch, check and add detectors (the models that find people and vehicles)
     ///
     /// A detector is an ONNX file and its entry in a manifest: where it comes from, its licence, its sha256, how its
@@ -163,6 +172,10 @@ pub fn main() -> ExitCode {
         Command::Brands => discover::brand_table(args.json),
         Command::Store(StoreCommand::Check) => match load(&args.config) {
             Ok(config) => block_on(store::check(&config.node.data_dir, args.json)),
+            Err(exit) => Ok(exit),
+        },
+        Command::Channels(command) => match load(&args.config) {
+            Ok(config) => block_on(channels::run(config, *command, args.json)),
             Err(exit) => Ok(exit),
         },
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),

@@ -15,6 +15,18 @@ pub struct Problem {
     pub key: String,
     /// What is wrong and what would be right.
     pub message: String,
+    /// Names something that is not in this file but may stand in the inventory.
+    #[serde(skip)]
+    pub elsewhere: bool,
+}
+
+impl Problem {
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { line: 0, key: key.into(), message: message.into(), elsewhere: false }
+    }
+    fn at(line: usize, key: String, message: String) -> Self {
+        Self { line, key, message, elsewhere: false }
+    }
 }
 
 /// All that is wrong with one file.
@@ -47,13 +59,14 @@ impl fmt::Display for ConfigError {
 /// Largest configuration file that is read, bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Reads and checks a file.
+/// The inventory's file in `node.data_dir`: channels, areas and credentials that are not in the configuration file.
+pub const INVENTORY: &str = "inventory.db";
+
+/// Reads and checks a file. Where there is an inventory, what the file names and does not hold may stand there: that is
+/// checked when the two are merged.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let file = path.display().to_string();
-    let fail = |message: String| ConfigError {
-        file: file.clone(),
-        problems: vec![Problem { line: 0, key: String::new(), message }],
-    };
+    let fail = |message: String| ConfigError { file: file.clone(), problems: vec![Problem::new("", message)] };
     let meta = std::fs::metadata(path)
         .map_err(|e| fail(format!("cannot be read ({e}); name an existing file with --config FILE")))?;
     if meta.len() > MAX_BYTES {
@@ -65,26 +78,29 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let line = 1 + e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
         ConfigError {
             file: file.clone(),
-            problems: vec![Problem {
-                line,
-                key: String::new(),
-                message: "is not UTF-8; save the file as UTF-8".into(),
-            }],
+            problems: vec![Problem::at(line, String::new(), "is not UTF-8; save the file as UTF-8".into())],
         }
     })?;
-    parse(&file, &text)
+    check(&file, &text, |config| config.node.data_dir.join(INVENTORY).exists())
 }
 
-/// Checks a text; `file` stands in the sentences.
+/// Checks a text that must be whole in itself; `file` stands in the sentences.
 pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
+    check(file, text, |_| false)
+}
+
+fn check(file: &str, text: &str, inventory: impl FnOnce(&Config) -> bool) -> Result<Config, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let one = |problem: Problem| ConfigError { file: file.to_owned(), problems: vec![problem] };
     let config: Config = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(0, |span| line_of(text, span.start));
         let key = e.span().map_or_else(String::new, |span| key_at(text, span.start));
-        one(Problem { line, key, message: e.message().trim_end().replace('\n', "; ") })
+        one(Problem::at(line, key, e.message().trim_end().replace('\n', "; ")))
     })?;
     let mut problems = validate::problems(&config);
+    if problems.iter().any(|p| p.elsewhere) && inventory(&config) {
+        problems.retain(|p| !p.elsewhere);
+    }
     if problems.is_empty() {
         return Ok(config);
     }

@@ -5,8 +5,10 @@
 //! that is silently ignored is a camera that is silently not watched. Every key stands in `config/skyeye.toml` and
 //! `config/README.md`; a test fails when they differ.
 
+pub mod diff;
 mod load;
 mod lookup;
+mod refs;
 pub mod secret_file;
 pub mod validate;
 
@@ -15,8 +17,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, Problem, load, parse};
-pub use lookup::AreaPaths;
+pub use diff::Diff;
+pub use load::{ConfigError, INVENTORY, Problem, load, parse};
+pub use lookup::{AreaPaths, RuleIndex};
+pub use refs::Refs;
 
 use crate::types::{
     AreaId, ChannelId, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId, ZoneId,
@@ -409,11 +413,14 @@ pub struct Store {
     pub group_commit_ms: u32,
     /// A long read is ended after this time.
     pub read_timeout_s: u32,
+    /// File with the key under which stored passwords of cameras are sealed; `inventory.key` in `node.data_dir` by
+    /// default, made if it is missing.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { group_commit_ms: 5, read_timeout_s: 10 }
+        Self { group_commit_ms: 5, read_timeout_s: 10, key_file: None }
     }
 }
 
@@ -440,7 +447,7 @@ impl Default for Telemetry {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AreaKind {
     District,
@@ -451,13 +458,35 @@ pub enum AreaKind {
 }
 
 /// A node of the area tree.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Area {
     pub id: AreaId,
     pub name: String,
     pub kind: AreaKind,
+    #[serde(default)]
     pub parent: Option<AreaId>,
+    /// Who is responsible for it.
+    #[serde(default)]
+    pub people: Vec<Person>,
+    /// WGS-84 degrees, both or none.
+    #[serde(default)]
+    pub lat: Option<f64>,
+    #[serde(default)]
+    pub lon: Option<f64>,
+}
+
+/// One who is responsible for an area.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub name: String,
+    #[serde(default)]
+    pub role: String,
+    #[serde(default)]
+    pub phone: String,
+    #[serde(default)]
+    pub email: String,
 }
 
 /// A user name and password shared by any number of channels.
@@ -471,6 +500,9 @@ pub struct Credential {
     /// The password itself, for a first try; `password_file` keeps it out of this file.
     #[schemars(with = "Option<String>")]
     pub password: Option<Secret>,
+    /// Why the password of a stored credential cannot be had; never in a file.
+    #[serde(skip)]
+    pub unreadable: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -490,7 +522,7 @@ pub enum StreamKind {
 }
 
 /// One camera input.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     pub id: ChannelId,
@@ -499,6 +531,9 @@ pub struct Channel {
     pub name: String,
     /// `rtsp://host[:port]/path`, without user and password.
     pub url: String,
+    /// The camera's main stream, where `url` is the sub stream; shown to people, never analysed.
+    #[serde(default)]
+    pub main_url: Option<String>,
     #[serde(default)]
     pub credential: Option<CredentialId>,
     #[serde(default)]
@@ -513,6 +548,17 @@ pub struct Channel {
     /// Share in the looks of the box, 1.0 is usual.
     #[serde(default = "one")]
     pub weight: f32,
+    /// The device's number elsewhere, e.g. its 20-digit national code; empty: none.
+    #[serde(default)]
+    pub external_id: String,
+    /// Words to find and group channels by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where it stands, WGS-84 degrees, both or none.
+    #[serde(default)]
+    pub lat: Option<f64>,
+    #[serde(default)]
+    pub lon: Option<f64>,
     #[serde(default)]
     pub zone: Vec<Zone>,
     /// Privacy masks: blackened before any picture is stored or shown.
@@ -521,7 +567,7 @@ pub struct Channel {
 }
 
 /// A polygon on the channel's picture, 0..1.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     pub id: ZoneId,
@@ -531,7 +577,7 @@ pub struct Zone {
     pub polygon: Vec<Point>,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mask {
     pub polygon: Vec<Point>,
@@ -545,7 +591,7 @@ pub enum RuleKind {
 }
 
 /// What is worth an event.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub id: RuleId,

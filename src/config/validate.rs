@@ -7,14 +7,18 @@ use std::{
 
 use url::Url;
 
-use super::{BrokerKind, Channel, Config, Problem, Rule};
+use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Rule};
 use crate::types::Point;
 
 struct Found(Vec<Problem>);
 
 impl Found {
     fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Problem { line: 0, key: key.into(), message: message.into() });
+        self.0.push(Problem::new(key, message));
+    }
+    /// What is named is not here; it may stand in the inventory.
+    fn missing(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { elsewhere: true, ..Problem::new(key, message) });
     }
     fn range<T: PartialOrd + std::fmt::Display>(&mut self, key: &str, value: T, low: T, high: T) {
         if !(value >= low && value <= high) {
@@ -30,13 +34,16 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     listeners(config, &mut found);
     areas(config, &mut found);
     credentials(config, &mut found);
-    for (i, channel) in config.channel.iter().enumerate() {
-        channel_problems(config, i, channel, &mut found);
+    let refs = config.refs();
+    for (i, one) in config.channel.iter().enumerate() {
+        let problems = channel(one, &refs, config.ingest.allow_loopback);
+        found.0.extend(problems.into_iter().map(|p| Problem { key: format!("channel[{i}].{}", p.key), ..p }));
     }
     let ids = config.channel.iter().map(|c| c.id.as_str());
     duplicates("channel", ids, &mut found);
+    let channels: BTreeMap<_, _> = config.channel.iter().map(|c| (c.id.as_str(), c)).collect();
     for (i, rule) in config.rule.iter().enumerate() {
-        rule_problems(config, i, rule, &mut found);
+        rule_problems(config, &channels, i, rule, &mut found);
     }
     duplicates("rule", config.rule.iter().map(|r| r.id.as_str()), &mut found);
     found.0
@@ -135,13 +142,14 @@ fn listeners(c: &Config, f: &mut Found) {
 fn areas(c: &Config, f: &mut Found) {
     duplicates("area", c.area.iter().map(|a| a.id.as_str()), f);
     let parents: BTreeMap<_, _> = c.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect();
-    for (i, area) in c.area.iter().enumerate() {
-        let mut seen = BTreeSet::from([&area.id]);
-        let mut at = area.parent.as_ref();
+    for (i, one) in c.area.iter().enumerate() {
+        f.0.extend(area(one).into_iter().map(|p| Problem { key: format!("area[{i}].{}", p.key), ..p }));
+        let mut seen = BTreeSet::from([&one.id]);
+        let mut at = one.parent.as_ref();
         while let Some(id) = at {
             if !parents.contains_key(id) {
-                if Some(id) == area.parent.as_ref() {
-                    f.add(
+                if Some(id) == one.parent.as_ref() {
+                    f.missing(
                         format!("area[{i}].parent"),
                         format!("no area has the id '{id}'; add it or correct the name"),
                     );
@@ -153,6 +161,48 @@ fn areas(c: &Config, f: &mut Found) {
                 break;
             }
             at = parents.get(id).copied().flatten();
+        }
+    }
+}
+
+/// What is wrong with an area by itself; keys are those of the area.
+pub fn area(area: &Area) -> Vec<Problem> {
+    let mut f = Found(Vec::new());
+    text("name", &area.name, &mut f);
+    place(area.lat, area.lon, &mut f);
+    if area.people.len() > 20 {
+        f.add("people", format!("has {} people; an area has at most 20", area.people.len()));
+    }
+    for Person { name, role, phone, email } in &area.people {
+        if name.is_empty() {
+            f.add("people", "has somebody without a name; give it with name = \"...\"");
+        }
+        for (key, value) in [("name", name), ("role", role), ("phone", phone), ("email", email)] {
+            text(&format!("people.{key}"), value, &mut f);
+        }
+    }
+    f.0
+}
+
+/// A text for people: one line of at most 200 characters.
+fn text(key: &str, value: &str, f: &mut Found) {
+    if value.chars().count() > 200 || value.chars().any(char::is_control) {
+        f.add(key, "is over 200 characters or holds control characters");
+    }
+}
+
+fn place(lat: Option<f64>, lon: Option<f64>, f: &mut Found) {
+    match (lat, lon) {
+        (None, None) => {}
+        (None, Some(_)) => f.add("lat", "is missing; lat and lon go together"),
+        (Some(_), None) => f.add("lon", "is missing; lat and lon go together"),
+        (Some(lat), Some(lon)) => {
+            if !(-90.0..=90.0).contains(&lat) {
+                f.add("lat", format!("is {lat}; must be -90 to 90 degrees (are latitude and longitude interchanged?)"));
+            }
+            if !(-180.0..=180.0).contains(&lon) {
+                f.add("lon", format!("is {lon}; must be -180 to 180 degrees"));
+            }
         }
     }
 }
@@ -178,31 +228,61 @@ fn credentials(c: &Config, f: &mut Found) {
     }
 }
 
-fn channel_problems(c: &Config, i: usize, channel: &Channel, f: &mut Found) {
-    let key = |name: &str| format!("channel[{i}].{name}");
-    if let Err(message) = camera_address(&channel.url, c.ingest.allow_loopback) {
-        f.add(key("url"), message);
+/// What is wrong with a channel; keys are those of the channel.
+pub fn channel(channel: &Channel, refs: &Refs<'_>, allow_loopback: bool) -> Vec<Problem> {
+    let mut f = Found(Vec::new());
+    if let Err(message) = camera_address(&channel.url, allow_loopback) {
+        f.add("url", message);
+    }
+    if let Some(url) = &channel.main_url
+        && let Err(message) = camera_address(url, allow_loopback)
+    {
+        f.add("main_url", message);
     }
     if let Some(id) = &channel.credential
-        && !c.credential.iter().any(|x| x.id == *id)
+        && !refs.credentials.contains(id)
     {
-        f.add(key("credential"), format!("no [[credential]] has the id '{id}'"));
+        f.missing("credential", format!("no [[credential]] has the id '{id}'"));
     }
     if let Some(id) = &channel.area
-        && !c.area.iter().any(|x| x.id == *id)
+        && !refs.areas.contains(id)
     {
-        f.add(key("area"), format!("no [[area]] has the id '{id}'"));
+        f.missing("area", format!("no [[area]] has the id '{id}'"));
     }
-    f.range(&key("weight"), channel.weight, 0.01, 100.0);
-    if channel.name.chars().count() > 200 || channel.name.chars().any(char::is_control) {
-        f.add(key("name"), "is over 200 characters or holds control characters");
-    }
-    duplicates_at(&key("zone"), "id", channel.zone.iter().map(|z| z.id.as_str()), f);
+    f.range("weight", channel.weight, 0.01, 100.0);
+    text("name", &channel.name, &mut f);
+    external_id(&channel.external_id, &mut f);
+    tags(&channel.tags, &mut f);
+    place(channel.lat, channel.lon, &mut f);
+    duplicates_at("zone", "id", channel.zone.iter().map(|z| z.id.as_str()), &mut f);
     for (j, zone) in channel.zone.iter().enumerate() {
-        polygon(&format!("channel[{i}].zone[{j}].polygon"), &zone.polygon, f);
+        polygon(&format!("zone[{j}].polygon"), &zone.polygon, &mut f);
     }
     for (j, mask) in channel.mask.iter().enumerate() {
-        polygon(&format!("channel[{i}].mask[{j}].polygon"), &mask.polygon, f);
+        polygon(&format!("mask[{j}].polygon"), &mask.polygon, &mut f);
+    }
+    f.0
+}
+
+fn external_id(id: &str, f: &mut Found) {
+    if id.chars().count() > 64 || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        f.add("external_id", "is over 64 characters or holds spaces; a device's number is one word");
+    }
+}
+
+fn tags(tags: &[String], f: &mut Found) {
+    if tags.len() > 32 {
+        f.add("tags", format!("has {} tags; a channel has at most 32", tags.len()));
+    }
+    for tag in tags {
+        let good = |c: char| {
+            matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-')
+                || (c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase())
+        };
+        if !(1..=32).contains(&tag.chars().count()) || !tag.chars().all(good) {
+            let tag: String = tag.chars().take(40).collect();
+            f.add("tags", format!("'{tag}' is no tag: use 1 to 32 of a-z, 0-9, '.', '_', '-' and Chinese letters"));
+        }
     }
 }
 
@@ -269,24 +349,23 @@ fn polygon(key: &str, points: &[Point], f: &mut Found) {
     }
 }
 
-fn rule_problems(c: &Config, i: usize, rule: &Rule, f: &mut Found) {
+fn rule_problems(c: &Config, channels: &BTreeMap<&str, &Channel>, i: usize, rule: &Rule, f: &mut Found) {
     let key = |name: &str| format!("rule[{i}].{name}");
     if rule.channels.is_empty() {
         f.add(key("channels"), "is empty; name channel ids, or \"*\" for all");
     }
-    for name in &rule.channels {
-        if name != "*" && !c.channel.iter().any(|x| x.id.as_str() == name) {
-            f.add(key("channels"), format!("no [[channel]] has the id '{name}'"));
-        }
+    for name in rule.channels.iter().filter(|n| *n != "*" && !channels.contains_key(n.as_str())) {
+        f.missing(key("channels"), format!("no [[channel]] has the id '{name}'"));
     }
+    let all = rule.channels.iter().any(|n| n == "*");
+    let of_rule: Vec<&Channel> = if all {
+        channels.values().copied().collect()
+    } else {
+        rule.channels.iter().filter_map(|n| channels.get(n.as_str()).copied()).collect()
+    };
     for zone in &rule.zones {
-        let somewhere = c
-            .channel
-            .iter()
-            .filter(|x| rule.channels.iter().any(|n| n == "*" || n == x.id.as_str()))
-            .any(|x| x.zone.iter().any(|z| z.id == *zone));
-        if !somewhere {
-            f.add(key("zones"), format!("none of the rule's channels has a zone '{zone}'"));
+        if !of_rule.iter().any(|x| x.zone.iter().any(|z| z.id == *zone)) {
+            f.missing(key("zones"), format!("none of the rule's channels has a zone '{zone}'"));
         }
     }
     f.range(&key("min_score"), rule.min_score, 0.01, 1.0);

@@ -27,7 +27,7 @@ mod supervise;
 mod task;
 mod window;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use url::Url;
 
@@ -41,7 +41,7 @@ pub use supervise::Ingest;
 pub use task::run_channel;
 
 use crate::config::{self, Config, Transport, validate};
-use crate::types::{AccessUnit, ChannelId, Secret};
+use crate::types::{AccessUnit, ChannelId, CredentialId, Secret};
 
 /// How we present ourselves to cameras.
 const USER_AGENT: &str = concat!("skyeye/", env!("CARGO_PKG_VERSION"));
@@ -61,19 +61,14 @@ pub struct ChannelSpec {
 impl ChannelSpec {
     /// The specification of a configured channel; reads the password's file. The error is a sentence for health.
     pub fn of(config: &Config, channel: &config::Channel) -> Result<Self, String> {
+        Self::with(config, channel, &mut Logins::default())
+    }
+
+    /// As `of`, for many channels of one configuration: what several share is read once.
+    pub fn with<'a>(config: &'a Config, channel: &'a config::Channel, logins: &mut Logins<'a>) -> Result<Self, String> {
         let url = validate::camera_address(&channel.url, config.ingest.allow_loopback)
             .map_err(|e| format!("the address {e}"))?;
-        let credential = match &channel.credential {
-            None => None,
-            Some(id) => {
-                let found = config.credential.iter().find(|c| c.id == *id);
-                let credential = found.ok_or_else(|| format!("no [[credential]] has the id '{id}'"))?;
-                let password = credential
-                    .read_password()
-                    .map_err(|e| format!("the password file of the credential '{id}' cannot be read: {e}"))?;
-                Some((credential.username.clone(), password))
-            }
-        };
+        let credential = channel.credential.as_ref().map(|id| logins.of(config, id)).transpose()?;
         Ok(Self {
             id: channel.id.clone(),
             url,
@@ -83,14 +78,31 @@ impl ChannelSpec {
         })
     }
 
-    /// True if a session of the one serves the other as well.
+    /// True if a session of the one serves the other as well. A floor is only spoken of: no camera is asked again for it.
     fn same(&self, other: &Self) -> bool {
         let exposed = |c: &Option<(String, Secret)>| c.as_ref().map(|(u, p)| (u.clone(), p.expose().to_owned()));
         self.id == other.id
             && self.url == other.url
             && self.transport == other.transport
-            && self.patrol_floor_s == other.patrol_floor_s
             && exposed(&self.credential) == exposed(&other.credential)
+    }
+}
+
+/// The credentials of one configuration as far as they were asked for.
+#[derive(Default)]
+pub struct Logins<'a>(HashMap<&'a CredentialId, Result<(String, Secret), String>>);
+
+impl<'a> Logins<'a> {
+    fn of(&mut self, config: &'a Config, id: &'a CredentialId) -> Result<(String, Secret), String> {
+        let read = || {
+            let found = config.credential.iter().find(|c| c.id == *id);
+            let credential = found.ok_or_else(|| format!("no [[credential]] has the id '{id}'"))?;
+            let password = credential
+                .read_password()
+                .map_err(|e| format!("the password of the credential '{id}' cannot be had: {e}"))?;
+            Ok((credential.username.clone(), password))
+        };
+        self.0.entry(id).or_insert_with(read).clone()
     }
 }
 

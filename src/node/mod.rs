@@ -10,8 +10,11 @@
 pub mod ages;
 mod breath;
 mod discover;
+mod configure;
+mod file;
 mod focus;
 mod intake;
+mod live;
 mod look;
 pub mod looks;
 mod pictures;
@@ -19,6 +22,7 @@ mod ports;
 mod pump;
 mod reload;
 pub mod source;
+mod stored;
 mod stream;
 mod tick;
 mod watch;
@@ -44,12 +48,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     ages::Ages,
+    file::Stamp,
     intake::Intake,
+    live::Live,
     look::Lookers,
     pictures::Pictures,
     ports::WebPorts,
     pump::{Item, Pump},
     source::LedgerSource,
+    stored::Stored,
     stream::Streams,
     watch::{Watch, Watches},
 };
@@ -59,7 +66,7 @@ use crate::{
     config::{self, BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
-    ingest::{ChannelSpec, Ingest, descriptors},
+    ingest::{ChannelSpec, Ingest, Logins, descriptors},
     media::Media,
     outbox::{Ledger, LedgerOptions},
     publish::{
@@ -72,10 +79,10 @@ use crate::{
     store::users::Users,
     telemetry,
     types::{
-        ChannelState, Clock, Message, NodeId, Secret, SiteId, UserId,
-        payload::{NodePayload, NodeStatus},
+        Clock, Message, NodeId, Secret, SiteId, UserId,
+        payload::{HealthPayload, NodePayload, NodeStatus},
     },
-    web::{self, AppState, Ports, ports::ChannelView},
+    web::{self, AppState, Ports},
 };
 
 /// A step of the stop that waits for others takes at most this long; all together end within 10 s.
@@ -87,7 +94,9 @@ pub struct Inner {
     pub id: NodeId,
     pub topics: Topics,
     pub clock: Clock,
+    /// What runs: the file and the inventory, merged.
     pub config: ArcSwap<Config>,
+    pub stored: Stored,
     pub registry: Arc<Registry>,
     pub media: Arc<Media>,
     pub queue: Arc<Queue>,
@@ -142,29 +151,24 @@ impl Inner {
         }
     }
 
-    /// A channel as the console shows it.
-    pub fn view(&self, entry: &Entry) -> ChannelView {
-        let health = tick::health_payload(
-            &self.site,
-            &self.id,
-            &entry.config.id,
-            &entry.area,
-            entry.health(),
-            self.clock.wall(),
-        );
-        ChannelView::new(&self.config.load(), &entry.config, health)
+    /// True if this is said not to work.
+    pub fn is_degraded(&self, what: &'static str) -> bool {
+        self.degraded.lock().contains_key(what)
+    }
+
+    /// The health of a channel as the console shows it.
+    pub fn health(&self, entry: &Entry) -> HealthPayload {
+        let (id, at) = (&entry.config.id, self.clock.wall());
+        tick::health_payload(&self.site, &self.id, id, &entry.area, entry.health(), at)
     }
 }
 
 /// A running gateway.
 pub struct Node {
     inner: Arc<Inner>,
-    config_path: PathBuf,
+    live: Arc<Live>,
     first_password: Option<Secret>,
     web_addr: std::net::SocketAddr,
-    ingest: Arc<Ingest>,
-    intake: Arc<Intake>,
-    lookers: Arc<Lookers>,
     publisher: Arc<Publisher>,
     broker: Option<EmbeddedBroker>,
     /// Ends the tasks that go by the clock.
@@ -173,24 +177,21 @@ pub struct Node {
     stop_web: CancellationToken,
     web: JoinHandle<()>,
     lanes: Vec<JoinHandle<()>>,
-    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Node {
-    /// Starts everything. `config_path` is what `reload` reads again; with `demo` the first login gets a new one-time
-    /// password at every start.
+    /// Starts everything. `config` is what the file at `config_path` holds, which is read again when it changes and on
+    /// `reload`; the inventory comes to it. With `demo` the first login gets a new one-time password at every start.
     pub async fn start(config: Config, config_path: PathBuf, demo: bool) -> anyhow::Result<Node> {
+        let read = Stamp::of(&config_path);
         crate::publish::tls::install();
         let metrics = telemetry::init_metrics();
-        if let Err(sentence) = descriptors::raise(descriptors::needed(&config)) {
-            tracing::warn!("{sentence}");
-        }
         let clock = Clock::start();
         let bound = web::bind(&config.web)?;
         private_dir(&config.node.data_dir)?;
         let book = AlertBook::new(config.alert.clone());
         let ledger = Ledger::open(LedgerOptions::new(&config, Box::new(book), clock)).await?;
-        let started = Self::over(ledger.clone(), bound, metrics, clock, config, config_path, demo).await;
+        let started = Self::over(ledger.clone(), bound, metrics, clock, config, (config_path, read), demo).await;
         if started.is_err() {
             ledger.close().await;
         }
@@ -205,7 +206,7 @@ impl Node {
         metrics: telemetry::Metrics,
         clock: Clock,
         config: Config,
-        config_path: PathBuf,
+        (config_path, read): (PathBuf, Stamp),
         demo: bool,
     ) -> anyhow::Result<Node> {
         let files = Files::open(&config.node.data_dir.join("evidence"), clock, config.evidence.clone())
@@ -244,7 +245,6 @@ impl Node {
             watches: watches.clone(),
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
-
             pump,
             ledger: ledger.clone(),
             files,
@@ -254,10 +254,18 @@ impl Node {
             breath: ArcSwap::default(),
             up: AtomicBool::new(false),
             degraded: Mutex::default(),
-            config: ArcSwap::from_pointee(config.clone()),
+            stored: Stored::new(config.clone(), clock),
+            config: ArcSwap::from_pointee(config),
         });
+        let config = live::first(&inner).await;
+        if let Err(sentence) = descriptors::raise(descriptors::needed(&config)) {
+            tracing::warn!("{sentence}");
+        }
+        registry.apply(&config);
+        inner.config.store(Arc::new(config.clone()));
         let web_addr = bound.address();
         let (state, first_password) = web_state(&inner, &config, demo).await?;
+        let audit = state.auth().audit().clone();
 
         for entry in registry.channels().into_iter().filter(|e| e.config.enabled) {
             watch(&inner, &config, entry);
@@ -283,7 +291,7 @@ impl Node {
             }
         });
         let stop_ticks = CancellationToken::new();
-        let ticks = vec![
+        let mut ticks = vec![
             tokio::spawn(tick::lost(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::workers(inner.clone(), lookers.clone(), stop_ticks.clone())),
             tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
@@ -294,26 +302,19 @@ impl Node {
         ];
 
         let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
-        ingest.apply(&specs(&config, &registry).await);
+        let config = inner.config.load_full();
+        pull(&ingest, &config, &registry).await;
+        let live = Live::new(inner.clone(), ingest, intake, lookers, config_path, read, audit);
+        let live = Arc::new(live);
+        ticks.push(tokio::spawn(live.clone().follow(stop_ticks.clone())));
         inner.up.store(true, Ordering::Relaxed);
         tracing::info!(site = %inner.site, node = %inner.id, channels = config.channel.len(), web = %web_addr, "up");
-        Ok(Node {
-            inner,
-            config_path,
-            first_password,
-            web_addr,
-            ingest,
-            intake,
-            lookers,
-            publisher,
-            broker,
-            stop_ticks,
-            ticks,
-            stop_web,
-            web,
-            lanes,
-            reloading: tokio::sync::Mutex::default(),
-        })
+        Ok(Node { inner, live, first_password, web_addr, publisher, broker, stop_ticks, ticks, stop_web, web, lanes })
+    }
+
+    /// Reads the configuration file again.
+    pub async fn reload(&self) {
+        self.live.reload().await;
     }
 
     /// The one-time password, if the first login still needs one.
@@ -333,7 +334,7 @@ impl Node {
 
     /// Where access units enter, and the clock that stamps them: for a source that is no camera.
     pub fn entrance(&self) -> (Arc<dyn crate::ingest::Sink>, Clock) {
-        (self.intake.clone(), self.inner.clock)
+        (self.live.intake.clone(), self.inner.clock)
     }
 
     /// The channels, each with its health.
@@ -355,10 +356,13 @@ impl Node {
     /// Takes everything down in order.
     pub async fn stop(self) {
         self.inner.up.store(false, Ordering::Relaxed);
-        self.ingest.stop().await;
-        self.inner.queue.close();
         self.stop_ticks.cancel();
-        self.lookers.join(STEP).await;
+        if tokio::time::timeout(STEP, self.live.close()).await.is_err() {
+            tracing::error!("a change of the configuration is still under way; it is not waited for");
+        }
+        self.live.ingest.stop().await;
+        self.inner.queue.close();
+        self.live.lookers.join(STEP).await;
         let committed = async {
             for watch in self.inner.watches.all() {
                 // Held by a worker that waits for room or hangs: its events end as interrupted at the next start.
@@ -383,6 +387,7 @@ impl Node {
         self.publisher.shutdown(STEP).await;
         self.stop_web.cancel();
         ended("the web stage", self.web).await;
+        self.inner.stored.close().await;
         self.inner.ledger.close().await;
         if let Some(broker) = &self.broker {
             broker.shutdown().await;
@@ -428,30 +433,31 @@ fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
     inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
 }
 
-/// What ingest shall pull; reads the passwords' files. A channel that cannot be pulled says why in its health.
-async fn specs(config: &Config, registry: &Arc<Registry>) -> Vec<ChannelSpec> {
-    let (config, registry) = (config.clone(), registry.clone());
+/// Makes what ingest pulls equal to the configuration; reads the passwords' files. A channel that cannot be pulled as it is
+/// configured says why in its health.
+async fn pull(ingest: &Ingest, config: &Arc<Config>, registry: &Registry) {
+    let config = config.clone();
     let made = tokio::task::spawn_blocking(move || {
-        let mut specs = Vec::new();
+        let (mut logins, mut specs, mut refused) = (Logins::default(), Vec::new(), Vec::new());
         for channel in config.channel.iter().filter(|c| c.enabled) {
-            match ChannelSpec::of(&config, channel) {
+            match ChannelSpec::with(&config, channel, &mut logins) {
                 Ok(spec) => specs.push(spec),
-                Err(sentence) => {
-                    if let Some(entry) = registry.get(&channel.id) {
-                        entry.update(|h| {
-                            h.state = ChannelState::Misconfigured;
-                            h.reason = sentence;
-                        });
-                    }
-                }
+                Err(sentence) => refused.push((channel.id.clone(), sentence)),
             }
         }
-        specs
+        (specs, refused)
     });
-    made.await.unwrap_or_else(|e| {
-        tracing::error!("the channels' specifications could not be made: {e}");
-        Vec::new()
-    })
+    let (specs, refused) = match made.await {
+        Ok(made) => made,
+        Err(e) => return tracing::error!("the channels' specifications could not be made: {e}"),
+    };
+    ingest.apply(&specs);
+    // After their sessions were told to end, which might say otherwise.
+    for (id, sentence) in refused {
+        if let Some(entry) = registry.get(&id) {
+            entry.misconfigured(&sentence);
+        }
+    }
 }
 
 /// The web stage's state over the ports of this node, and the one-time password if there is one.
@@ -468,7 +474,8 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         snapshots: ports.clone(),
         channels: ports.clone(),
         node: ports.clone(),
-        commands: ports,
+        commands: ports.clone(),
+        configuration: ports,
         discovery,
         feed,
     };

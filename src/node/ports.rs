@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::{
+    channel::StateChange,
     node::{Inner, source::alert_command, tick},
     outbox::{
         ActionError, AlertCommand, AlertFilter, AlertQuery as LedgerQuery, Changes as LedgerChanges, LedgerError,
     },
     types::{
-        AlertId, AreaId, ChannelId, EventId, UserId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, UserId,
         alert::AlertHistory,
         payload::{AlertPayload, AlertState, CommandPayload},
     },
@@ -20,8 +21,8 @@ use crate::{
         boxview::BoxView,
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Snapshots,
-            StateFilter,
+            Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Shown,
+            Snapshots, StateFilter,
         },
     },
 };
@@ -140,6 +141,16 @@ impl Places for WebPorts {
         self.0.registry.get(id).map(|e| e.area.clone())
     }
 
+    fn area(&self, id: &AreaId) -> Option<Vec<AreaId>> {
+        let running = self.0.config.load();
+        Some(running.area_paths().to(id)).filter(|path| !path.is_empty())
+    }
+
+    fn users_of(&self, id: &CredentialId) -> Vec<Vec<AreaId>> {
+        let entries = self.0.registry.channels();
+        entries.iter().filter(|e| e.config.credential.as_ref() == Some(id)).map(|e| e.area.clone()).collect()
+    }
+
     fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>> {
         async move { Ok(self.0.ledger.alert(id).await.map_err(failed)?.map(|d| d.alert.area)) }.boxed()
     }
@@ -172,11 +183,19 @@ impl Snapshots for WebPorts {
 
 impl Channels for WebPorts {
     fn list(&self, _proof: &ListProof) -> Vec<ChannelView> {
-        self.0.registry.channels().iter().map(|entry| self.0.view(entry)).collect()
+        let (running, file) = (self.0.config.load(), self.0.stored.file());
+        let shown = Shown::new(&running, &file);
+        self.0.registry.channels().iter().map(|entry| shown.view(&entry.config, self.0.health(entry))).collect()
     }
 
     fn get(&self, proof: &MediaProof) -> Option<ChannelView> {
-        self.0.registry.get(proof.channel()).map(|entry| self.0.view(&entry))
+        let (running, file) = (self.0.config.load(), self.0.stored.file());
+        let entry = self.0.registry.get(proof.channel())?;
+        Some(Shown::new(&running, &file).view(&entry.config, self.0.health(&entry)))
+    }
+
+    fn states(&self, proof: &MediaProof) -> Option<Vec<StateChange>> {
+        self.0.registry.get(proof.channel()).map(|entry| entry.states())
     }
 }
 

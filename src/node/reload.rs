@@ -1,87 +1,92 @@
-//! A new configuration while the node runs: what changed is applied, the rest is not touched, a broken file changes
-//! nothing.
+//! Puts a new configuration in the place of the one that runs: what changed is applied, the rest is not touched.
 //!
-//! Channels, areas, credentials, rules, zones and masks are applied live. Sections that a running stage was made with
-//! (listeners, database, pools) need a restart; the log names those that changed.
+//! Channels, areas, credentials, rules, zones and masks are applied live. A channel's session is begun anew only where
+//! its address, login or transport is another (`ingest` compares that); its rules and tracks are looked at only where it
+//! or a rule that names it changed. Sections that a running stage was made with (listeners, database, pools) need a
+//! restart; the log names those that changed.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use super::{Node, item, specs, watch::Watch};
+use super::{item, live::Live, pull, watch::Watch};
 use crate::{
     channel::Entry,
-    config::{self, Config},
+    config::{
+        Config, Diff,
+        diff::{Concerned, Kind},
+    },
     ingest::descriptors,
     rule::ChannelRules,
     types::ChannelId,
 };
 
-impl Node {
-    /// Reads the configuration file again.
-    pub async fn reload(&self) {
-        let _one = self.reloading.lock().await;
-        let path = self.config_path.clone();
-        let read = tokio::task::spawn_blocking(move || config::load(Path::new(&path))).await;
-        let config = match read {
-            Ok(Ok(config)) => config,
-            Ok(Err(e)) => {
-                metrics::counter!("skyeye_config_reloads_total", "outcome" => "refused").increment(1);
-                tracing::error!("the configuration is refused, the last good one stays:\n{e}");
-                self.inner.set_degraded(
-                    "config",
-                    Some(format!("the configuration file is broken, the last good one is in use: {e}")),
-                );
-                return;
-            }
+/// So many new channels are put under watch before other tasks have their turn.
+const AT_ONCE: usize = 64;
+
+/// What a change comes to.
+struct Effect {
+    diff: Diff,
+    rules: Concerned,
+    gone: Vec<ChannelId>,
+}
+
+impl Live {
+    /// Makes what runs equal to `new`; gives what differed. One at a time: the caller holds the lock of the sources.
+    pub(super) async fn apply(&self, new: Config) -> Diff {
+        let inner = &self.inner;
+        let (old, new) = (inner.config.load_full(), Arc::new(new));
+        let (before, after, registry) = (old.clone(), new.clone(), inner.registry.clone());
+        let compared = tokio::task::spawn_blocking(move || {
+            let effect = compare(&before, &after);
+            registry.apply(&after);
+            effect
+        });
+        let Effect { diff, rules, gone } = match compared.await {
+            Ok(effect) => effect,
             Err(e) => {
-                tracing::error!("the configuration could not be read: {e}");
-                return;
+                tracing::error!("the configurations could not be compared: {e}");
+                return Diff::default();
             }
         };
-        self.apply(config).await;
-        self.inner.set_degraded("config", None);
-        metrics::counter!("skyeye_config_reloads_total", "outcome" => "applied").increment(1);
-    }
-
-    async fn apply(&self, new: Config) {
-        let inner = &self.inner;
-        let old = inner.config.load_full();
-        let restart = needs_restart(&old, &new);
+        let restart: Vec<&str> = diff.of(Kind::Section).map(|c| c.id.as_str()).collect();
         if !restart.is_empty() {
             tracing::warn!("changed, but in force only after a restart: {}", restart.join(", "));
         }
         if let Err(sentence) = descriptors::raise(descriptors::needed(&new)) {
             tracing::warn!("{sentence}");
         }
-        inner.registry.apply(&new);
-        let gone: Vec<&ChannelId> = old
-            .channel
-            .iter()
-            .map(|c| &c.id)
-            .filter(|id| !new.channel.iter().any(|c| c.id == **id && c.enabled))
-            .collect();
         for id in &gone {
             self.retire(id).await;
         }
-        for entry in inner.registry.channels().into_iter().filter(|e| e.config.enabled) {
-            let floor_ms = super::floor_ms(&new, &entry.config);
-            inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);
-            match inner.watches.get(&entry.config.id) {
-                Some(running) => self.replace(&new, entry, running).await,
+        let floors = old.sample.patrol_floor_s != new.sample.patrol_floor_s;
+        for (i, entry) in inner.registry.channels().into_iter().filter(|e| e.config.enabled).enumerate() {
+            let running = inner.watches.get(&entry.config.id);
+            let other =
+                running.as_ref().is_none_or(|w| !Arc::ptr_eq(&w.entry, &entry)) || rules.holds(&entry.config.id);
+            if other || floors {
+                let floor_ms = super::floor_ms(&new, &entry.config);
+                inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);
+            }
+            match running {
+                Some(running) if other => self.replace(&new, entry, running).await,
+                Some(_) => {}
                 None => super::watch(inner, &new, entry),
             }
+            if i % AT_ONCE == AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
         }
-        self.ingest.apply(&specs(&new, &inner.registry).await);
-        for id in gone {
+        pull(&self.ingest, &new, &inner.registry).await;
+        for id in &gone {
             // After the sessions have been told to end: nothing fills this again.
             inner.media.forget(id);
             inner.pictures.forget(id);
             inner.sampler.forget(id);
         }
-        inner.config.store(Arc::new(new.clone()));
+        inner.config.store(new.clone());
         if self.lookers.is_empty() {
             self.lookers.start(inner, &self.intake, &new).await;
         }
-        tracing::info!(channels = new.channel.len(), rules = new.rule.len(), "configuration applied");
+        diff
     }
 
     /// Puts a channel under its new rules and masks.
@@ -124,16 +129,10 @@ impl Node {
     }
 }
 
-/// Sections whose change a running node cannot take over.
-fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    macro_rules! changed {
-        ($($section:ident),*) => {
-            [$((stringify!($section), format!("{:?}", old.$section) != format!("{:?}", new.$section))),*]
-        };
-    }
-    let sections = changed!(
-        node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
-        telemetry
-    );
-    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+fn compare(old: &Config, new: &Config) -> Effect {
+    let diff = Diff::between(old, new);
+    let on: std::collections::HashSet<&ChannelId> = new.channel.iter().filter(|c| c.enabled).map(|c| &c.id).collect();
+    let gone = old.channel.iter().map(|c| &c.id).filter(|id| !on.contains(id)).cloned().collect();
+    let rules = diff.under_changed_rules(old, new);
+    Effect { diff, rules, gone }
 }

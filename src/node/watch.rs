@@ -6,9 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::{
     channel,
@@ -22,6 +23,9 @@ use crate::{
 
 /// Looks are counted over this time to say how often a channel is looked at.
 const RATE_WINDOW_MS: u64 = 60_000;
+/// A change of the configuration waits at most this long for a worker that holds a channel. Longer holds only one that
+/// hangs, and it must not keep other channels from being changed.
+const HELD: Duration = Duration::from_secs(5);
 /// Looks remembered for the rate; more than one a 30 ms would be beyond any camera.
 const RATE_LOOKS: usize = 2048;
 
@@ -74,10 +78,13 @@ impl Watch {
     }
 
     /// Goes on where `running` is: its tracks, its open events under rules that are the same, its rate. Gives the ends of
-    /// the others. A look that is under way finds nothing to report afterwards.
+    /// the others. A look that is under way finds nothing to report afterwards. Where a worker hangs in one, the channel
+    /// begins anew, and what was open ends as interrupted at the next start.
     pub fn take_over(self, running: &Watch, rules: ChannelRules, now: Now) -> (Watch, Vec<Event>) {
+        let Some(mut old) = running.held("is put under its new rules without what was open") else {
+            return (self, Vec::new());
+        };
         let mut fresh = self.analysis.into_inner();
-        let mut old = running.analysis.lock();
         std::mem::swap(&mut *old, &mut fresh);
         // Now `fresh` is what ran, and `old` is empty but for the new rules, which no look shall see through it.
         let events = fresh.rules.replace(rules, now);
@@ -92,7 +99,16 @@ impl Watch {
 
     /// Ends everything for good: a look that is under way finds no rules any more.
     pub fn retire(&self, now: Now) -> Vec<Event> {
-        std::mem::replace(&mut self.analysis.lock().rules, ChannelRules::none()).finish(now)
+        let Some(mut analysis) = self.held("goes, and what was open ends at the next start") else { return Vec::new() };
+        std::mem::replace(&mut analysis.rules, ChannelRules::none()).finish(now)
+    }
+
+    fn held(&self, otherwise: &str) -> Option<MutexGuard<'_, Analysis>> {
+        let held = self.analysis.try_lock_for(HELD);
+        if held.is_none() {
+            tracing::error!(channel = %self.entry.config.id, "a worker hangs in a look at the channel; it {otherwise}");
+        }
+        held
     }
 
     pub fn unit_at(&self, at: Mono) {

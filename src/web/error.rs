@@ -18,7 +18,7 @@ use super::{
     auth::{AuthError, password::PasswordError},
     ports::{ActError, ChangesError, PortError},
 };
-use crate::types::payload::AlertPayload;
+use crate::{inventory::InventoryError, types::payload::AlertPayload};
 
 /// Body of every error.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -119,6 +119,17 @@ impl From<ActError> for ApiError {
             }
             ActError::Invalid(message) => Self::invalid(message),
             ActError::Port(e) => e.into(),
+        }
+    }
+}
+
+impl From<InventoryError> for ApiError {
+    fn from(e: InventoryError) -> Self {
+        match e {
+            InventoryError::Conflict { sentence, .. } => Self::new(StatusCode::CONFLICT, "conflict", sentence),
+            InventoryError::NotFound(sentence) => Self::new(StatusCode::NOT_FOUND, "not_found", sentence),
+            InventoryError::Refused(_) | InventoryError::BadFile(_) => Self::invalid(e.to_string()),
+            e => Self::unavailable(&e),
         }
     }
 }

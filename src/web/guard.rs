@@ -12,8 +12,8 @@ use axum::{
 
 use super::{AppState, error::ApiError};
 
-/// Longest path with query.
-const MAX_URI: usize = 4096;
+/// Longest path with query; the mapping of an import stands in one.
+const MAX_URI: usize = 16 << 10;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \

@@ -27,16 +27,19 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},
     error::ApiError,
     openapi::Description,
-    ports::{Alerts, Channels, Commands, NodeInfo, Pictures, Places, Snapshots, discover::Discovery},
+    ports::{Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Snapshots, discover::Discovery},
 };
 use crate::{
     config::Config,
@@ -48,6 +51,8 @@ pub use serve::{Bound, bind, serve};
 
 /// Largest body of a request.
 const MAX_BODY: usize = 64 << 10;
+/// Of one that names channels: a hundred thousand of them.
+const MAX_BULK: usize = 8 << 20;
 /// File in the data directory where `web.metrics_token_file` names none.
 pub const METRICS_TOKEN_FILE: &str = "metrics-token";
 
@@ -85,6 +90,7 @@ pub struct Ports {
     pub node: Arc<dyn NodeInfo>,
     pub commands: Arc<dyn Commands>,
     pub discovery: Arc<dyn Discovery>,
+    pub configuration: Arc<dyn Configuration>,
     /// Facts after their commit and states when they change; every feed subscribes to it.
     pub feed: broadcast::Sender<Arc<Message>>,
 }
@@ -106,6 +112,8 @@ struct Inner {
     metrics_token: Secret,
     auth: Auth,
     ports: Ports,
+    /// An import holds its file in memory: one at a time.
+    imports: Semaphore,
     closing: CancellationToken,
 }
 
@@ -136,6 +144,7 @@ impl AppState {
                 metrics_token: read_or_make_token(&token)?,
                 auth,
                 ports,
+                imports: Semaphore::new(1),
                 closing: CancellationToken::new(),
             }),
         })
@@ -147,6 +156,9 @@ impl AppState {
     }
     fn ports(&self) -> &Ports {
         &self.inner.ports
+    }
+    fn imports(&self) -> &Semaphore {
+        &self.inner.imports
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site
@@ -191,8 +203,9 @@ fn all_routes() -> Routes {
             .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))
             .routes(routes!(api::alerts::changes))
-            .routes(routes!(api::channels::list))
-            .routes(routes!(api::channels::get))
+            .routes(routes!(api::channels::list, api::channel_edit::add))
+            .routes(routes!(api::channels::get, api::channel_edit::change, api::channel_edit::remove))
+            .routes(routes!(api::channel_edit::bulk).layer(DefaultBodyLimit::max(MAX_BULK)))
             .routes(routes!(api::channels::picture))
             .routes(routes!(api::discover::brand_list))
             .routes(routes!(api::discover::probe))
@@ -200,6 +213,16 @@ fn all_routes() -> Routes {
             .routes(routes!(api::discover::picture))
             .routes(routes!(api::discover::discover))
             .routes(routes!(api::discover::discovered))
+            .routes(routes!(api::channels::states))
+            .routes(routes!(api::areas::list, api::areas::add))
+            .routes(routes!(api::areas::change, api::areas::remove))
+            .routes(routes!(api::credentials::list))
+            .routes(routes!(api::credentials::put, api::credentials::remove))
+            .routes(routes!(api::inventory::import))
+            .routes(routes!(api::inventory::export_file))
+            .routes(routes!(api::history::list))
+            .routes(routes!(api::history::get))
+            .routes(routes!(api::history::undo))
             .routes(routes!(api::node::node))
             .routes(routes!(api::node::overview))
             .routes(routes!(openapi::document))

@@ -13,13 +13,14 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, channels, discover, login, node},
+    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node},
     boxview,
     error::ErrorBody,
     ports,
 };
 use crate::{
     discover::{DiscoverView, ProbeView},
+    inventory,
     types::payload,
 };
 
@@ -110,6 +111,19 @@ fn schemas() -> Map<String, Value> {
     add::<ports::discover::Started>(&mut generator);
     add::<ProbeView>(&mut generator);
     add::<DiscoverView>(&mut generator);
+    add::<channels::ChannelDetail>(&mut generator);
+    add::<channels::StateList>(&mut generator);
+    add::<channel_edit::ChannelRequest>(&mut generator);
+    add::<channel_edit::BulkRequest>(&mut generator);
+    add::<channel_edit::BulkAnswer>(&mut generator);
+    add::<areas::AreaList>(&mut generator);
+    add::<areas::AreaRequest>(&mut generator);
+    add::<credentials::CredentialList>(&mut generator);
+    add::<credentials::CredentialRequest>(&mut generator);
+    add::<inventory::Plan>(&mut generator);
+    add::<history::RevisionList>(&mut generator);
+    add::<history::RevisionDetail>(&mut generator);
+    add::<history::Undone>(&mut generator);
     add::<node::Health>(&mut generator);
     add::<node::Readiness>(&mut generator);
     add::<payload::AlertPayload>(&mut generator);

@@ -5,21 +5,28 @@
 //! proofs. An implementation therefore never has to think about rights, and a handler that forgot to ask cannot be
 //! written. Implementations must be bounded in time and must not block the runtime.
 
+pub mod configuration;
 pub mod discover;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use configuration::Configuration;
+
 use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
 use super::boxview::BoxView;
 use crate::{
+    channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, EventId, Message, Point, RuleId, UserId, Wall, ZoneId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, Message, Point, RuleId, UserId, Wall, ZoneId,
         payload::{AlertAction, AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
     },
 };
@@ -173,6 +180,10 @@ pub trait Places: Send + Sync {
     fn channel(&self, id: &ChannelId) -> Option<Vec<AreaId>>;
     /// Area path of an alert as it was when it arose.
     fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>>;
+    /// Path of a configured area, itself the last.
+    fn area(&self, id: &AreaId) -> Option<Vec<AreaId>>;
+    /// Area paths of the channels that log in with a credential.
+    fn users_of(&self, id: &CredentialId) -> Vec<Vec<AreaId>>;
     /// Channel and area path of an event as they were when it arose.
     fn event(&self, id: EventId) -> BoxFuture<'_, Result<Option<Place>, PortError>>;
 }
@@ -205,6 +216,15 @@ pub struct ZoneView {
     pub polygon: Vec<Point>,
 }
 
+/// Where something is configured, and so where it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// In the configuration file; read-only for API and console.
+    File,
+    Inventory,
+}
+
 /// A channel as the console shows it. Never holds a user, a password or an address that could hold one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChannelView {
@@ -216,38 +236,63 @@ pub struct ChannelView {
     pub stream: config::StreamKind,
     pub transport: config::Transport,
     pub host: String,
+    pub enabled: bool,
+    /// The device's number elsewhere; empty: none.
+    pub external_id: String,
+    pub tags: Vec<String>,
+    /// WGS-84 degrees.
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+    pub origin: Origin,
+    /// The address of the main stream is known, too.
+    pub main: bool,
     pub health: HealthPayload,
     pub rules: Vec<RuleId>,
     pub zones: Vec<ZoneView>,
 }
 
-impl ChannelView {
-    /// From the configuration, with the health of this moment.
-    pub fn new(config: &config::Config, channel: &config::Channel, health: HealthPayload) -> Self {
-        let area = health.area.clone();
-        let area_names = area
-            .iter()
-            .map(|id| config.area.iter().find(|a| a.id == *id).map_or_else(|| id.to_string(), |a| a.name.clone()))
-            .collect();
+/// What is asked of a configuration for every channel that is shown, read once for all of them.
+pub struct Shown<'a> {
+    areas: config::AreaPaths<'a>,
+    rules: config::RuleIndex<'a>,
+    of_file: HashSet<&'a ChannelId>,
+}
+
+impl<'a> Shown<'a> {
+    /// `running`: file and inventory, merged; `file`: the file's own part.
+    pub fn new(running: &'a config::Config, file: &'a config::Config) -> Self {
         Self {
+            areas: running.area_paths(),
+            rules: running.rule_index(),
+            of_file: file.channel.iter().map(|c| &c.id).collect(),
+        }
+    }
+
+    /// A channel, with the health of this moment.
+    pub fn view(&self, channel: &config::Channel, health: HealthPayload) -> ChannelView {
+        let zone = |z: &config::Zone| ZoneView {
+            id: z.id.clone(),
+            name: if z.name.is_empty() { z.id.to_string() } else { z.name.clone() },
+            polygon: z.polygon.clone(),
+        };
+        ChannelView {
             id: channel.id.clone(),
             name: channel.display_name().to_owned(),
-            area_names,
-            area,
+            area_names: health.area.iter().map(|id| self.areas.name(id).to_owned()).collect(),
+            area: health.area.clone(),
             stream: channel.stream,
             transport: channel.transport,
             host: url::Url::parse(&channel.url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default(),
+            enabled: channel.enabled,
+            external_id: channel.external_id.clone(),
+            tags: channel.tags.clone(),
+            lat: channel.lat,
+            lon: channel.lon,
+            origin: if self.of_file.contains(&channel.id) { Origin::File } else { Origin::Inventory },
+            main: channel.main_url.is_some(),
             health,
-            rules: config.rules_of(channel).map(|r| r.id.clone()).collect(),
-            zones: channel
-                .zone
-                .iter()
-                .map(|z| ZoneView {
-                    id: z.id.clone(),
-                    name: if z.name.is_empty() { z.id.to_string() } else { z.name.clone() },
-                    polygon: z.polygon.clone(),
-                })
-                .collect(),
+            rules: self.rules.of(channel).into_iter().map(|r| r.id.clone()).collect(),
+            zones: channel.zone.iter().map(zone).collect(),
         }
     }
 }
@@ -257,6 +302,8 @@ pub trait Channels: Send + Sync {
     /// In the order of the configuration.
     fn list(&self, proof: &ListProof) -> Vec<ChannelView>;
     fn get(&self, proof: &MediaProof) -> Option<ChannelView>;
+    /// The latest changes of state, newest first.
+    fn states(&self, proof: &MediaProof) -> Option<Vec<StateChange>>;
 }
 
 /// Rows that wait for the broker.

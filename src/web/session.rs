@@ -16,7 +16,7 @@ use axum_extra::extract::CookieJar;
 use subtle::ConstantTimeEq;
 
 use super::{AppState, auth::Login, error::ApiError};
-use crate::types::Secret;
+use crate::{inventory::Source, types::Secret};
 
 pub const COOKIE: &str = "skyeye_session";
 pub const CSRF_HEADER: &str = "x-csrf-token";
@@ -44,6 +44,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
         let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         // All callers without an address share one limit.
         Ok(Self(info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip())))
+    }
+}
+
+/// By which way a request came: browsers say where their page is from.
+#[derive(Debug, Clone, Copy)]
+pub struct Via(pub Source);
+
+impl<S: Send + Sync> FromRequestParts<S> for Via {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let browser = parts.headers.contains_key("sec-fetch-site");
+        Ok(Self(if browser { Source::Console } else { Source::Api }))
     }
 }
 

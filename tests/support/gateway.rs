@@ -338,9 +338,36 @@ impl Gateway {
             None => self.login(),
         };
         let mut response = agent().get(self.url(path)).header("cookie", &cookie).call().unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
         assert_eq!(response.status(), 200, "{path}: {text}");
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// Bytes of a route's answer as they travel, and the time until all are there is the caller's to take.
+    pub fn size(&mut self, path: &str, encoding: &str) -> usize {
+        self.get("/api/v1/session");
+        let cookie = self.cookie.clone().unwrap();
+        // An encoding that is asked for by hand is not undone.
+        let request = agent().get(self.url(path)).header("cookie", &cookie).header("accept-encoding", encoding);
+        let mut response = request.call().unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap().len()
+    }
+
+    /// A request that changes something, as the administrator: the status and the body's object, null where it has none.
+    pub fn ask(&mut self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
+        let csrf = self.get("/api/v1/session")["csrf"].as_str().unwrap().to_owned();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .header("cookie", self.cookie.as_ref().unwrap())
+            .header("x-csrf-token", csrf)
+            .header("content-type", "application/json")
+            .body(body.into())
+            .unwrap();
+        let mut response = agent().run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default())
     }
 
     /// Everything that was committed, in order.

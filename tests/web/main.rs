@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod discover;
+mod configuration;
 mod feed;
 mod http;
 mod login;

@@ -15,11 +15,15 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use skyeye::{
+    channel::StateChange,
     config::{self, Config},
+    inventory::{
+        ChangeView, Done, Edit, Import, Inventory, InventoryError, Plan, Rev, Revision, Snapshot, Source, merged,
+    },
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, EventId, Message, Scope, Secret, Severity,
-        UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Message, Scope, Secret,
+        Severity, UserId, Wall,
         fact::RuleRef,
         payload::{
             AlertAction, AlertPayload, AlertState, CommandPayload, HealthPayload, Media, NodePayload, NodeStatus, Order,
@@ -27,11 +31,13 @@ use skyeye::{
     },
     web::{
         AppState, Ports,
-        auth::{ActProof, AlertProof, Areas, ListProof, MediaProof, SnapshotProof},
+        auth::{ActProof, AlertProof, Areas, EditProof, ListProof, ManageProof, MediaProof, SnapshotProof},
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Snapshots,
+            Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
+            PortError, Shown, Snapshots,
+            configuration::{Asked, Held},
         },
         router,
     },
@@ -89,7 +95,12 @@ labels = ["person"]
 
 /// What lies behind the ports.
 pub struct World {
+    /// The file's part.
     pub config: Config,
+    /// With the inventory, as it was at the last change.
+    pub running: Mutex<Arc<Config>>,
+    pub stored: Mutex<Arc<Snapshot>>,
+    pub inventory: Inventory,
     pub feed: broadcast::Sender<Arc<Message>>,
     pub alerts: Mutex<BTreeMap<AlertId, AlertDetail>>,
     pub snapshots: Mutex<HashMap<EventId, (ChannelId, Bytes)>>,
@@ -101,8 +112,20 @@ pub struct World {
 }
 
 impl World {
+    pub fn running(&self) -> Arc<Config> {
+        self.running.lock().unwrap().clone()
+    }
+
     pub fn area_of(&self, id: &ChannelId) -> Option<Vec<AreaId>> {
-        self.config.channel.iter().find(|c| c.id == *id).map(|c| self.config.area_path(c))
+        let running = self.running();
+        running.channel.iter().find(|c| c.id == *id).map(|c| running.area_path(c))
+    }
+
+    async fn follow(&self) -> Arc<Snapshot> {
+        let snapshot = self.inventory.snapshot().await.unwrap();
+        *self.running.lock().unwrap() = Arc::new(merged(self.config.clone(), &snapshot).config);
+        *self.stored.lock().unwrap() = snapshot.clone();
+        snapshot
     }
 
     /// Opens an alert with one event and its snapshot; committed and said on the feed.
@@ -190,6 +213,14 @@ impl Places for World {
     fn channel(&self, id: &ChannelId) -> Option<Vec<AreaId>> {
         self.area_of(id)
     }
+    fn area(&self, id: &AreaId) -> Option<Vec<AreaId>> {
+        Some(self.running().area_paths().to(id)).filter(|path| !path.is_empty())
+    }
+    fn users_of(&self, id: &CredentialId) -> Vec<Vec<AreaId>> {
+        let running = self.running();
+        let users = running.channel.iter().filter(|c| c.credential.as_ref() == Some(id));
+        users.map(|c| running.area_path(c)).collect()
+    }
     fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>> {
         Box::pin(async move { Ok(self.alerts.lock().unwrap().get(&id).map(|d| d.alert.area.clone())) })
     }
@@ -273,26 +304,84 @@ impl Snapshots for World {
 
 impl World {
     fn view(&self, channel: &config::Channel) -> ChannelView {
+        let running = self.running();
         let health = HealthPayload {
             schema: "skyeye.health".into(),
             version: 1,
             node: self.config.node.id.clone(),
             site: self.config.node.site.clone(),
             channel: channel.id.clone(),
-            area: self.config.area_path(channel),
+            area: running.area_path(channel),
             at: Wall(0),
             health: ChannelHealth::new(ChannelState::Running, "runs", Wall(0)),
         };
-        ChannelView::new(&self.config, channel, health)
+        Shown::new(&running, &self.config).view(channel, health)
     }
 }
 
 impl Channels for World {
     fn list(&self, _: &ListProof) -> Vec<ChannelView> {
-        self.config.channel.iter().map(|c| self.view(c)).collect()
+        self.running().channel.iter().map(|c| self.view(c)).collect()
     }
     fn get(&self, proof: &MediaProof) -> Option<ChannelView> {
-        self.config.channel.iter().find(|c| c.id == *proof.channel()).map(|c| self.view(c))
+        self.running().channel.iter().find(|c| c.id == *proof.channel()).map(|c| self.view(c))
+    }
+    fn states(&self, _: &MediaProof) -> Option<Vec<StateChange>> {
+        Some(vec![StateChange { at: Wall(0), state: ChannelState::Running, reason: "runs".into() }])
+    }
+}
+
+/// A real inventory; what is written is in force at once.
+impl Configuration for World {
+    fn in_force(&self) -> Held {
+        let stored = self.stored.lock().unwrap().clone();
+        Held { running: self.running(), file: Arc::new(self.config.clone()), stored }
+    }
+    fn newest(&self) -> BoxFuture<'_, Result<Held, InventoryError>> {
+        Box::pin(async move { Ok(Held { stored: self.inventory.snapshot().await?, ..self.in_force() }) })
+    }
+    fn edit<'a>(&'a self, proof: &'a EditProof, asked: Asked) -> BoxFuture<'a, Result<Done, InventoryError>> {
+        Box::pin(async move {
+            let (author, ops) = (proof.author().to_string(), proof.ops().to_vec());
+            let edit = Edit { ops, author, source: asked.source, summary: String::new(), expect: asked.expect };
+            let done = self.inventory.edit(&self.config, edit).await;
+            self.follow().await;
+            done
+        })
+    }
+    fn import<'a>(&'a self, _: &'a ManageProof, import: Import) -> BoxFuture<'a, Result<Plan, InventoryError>> {
+        Box::pin(async move {
+            let plan = self.inventory.import(&self.config, import).await;
+            self.follow().await;
+            plan
+        })
+    }
+    fn revisions<'a>(
+        &'a self,
+        _: &'a ManageProof,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Revision>, InventoryError>> {
+        Box::pin(self.inventory.revisions(before, limit))
+    }
+    fn revision<'a>(
+        &'a self,
+        _: &'a ManageProof,
+        rev: Rev,
+    ) -> BoxFuture<'a, Result<(Revision, Vec<ChangeView>), InventoryError>> {
+        Box::pin(self.inventory.revision(rev))
+    }
+    fn undo<'a>(
+        &'a self,
+        proof: &'a ManageProof,
+        rev: Rev,
+        source: Source,
+    ) -> BoxFuture<'a, Result<Done, InventoryError>> {
+        Box::pin(async move {
+            let done = self.inventory.undo(&self.config, rev, proof.author().as_str(), source).await;
+            self.follow().await;
+            done
+        })
     }
 }
 
@@ -407,6 +496,9 @@ impl Gateway {
         let users = Users::new(&store);
         let world = Arc::new(World {
             config: config.clone(),
+            running: Mutex::new(Arc::new(config.clone())),
+            stored: Mutex::default(),
+            inventory: Inventory::open(&config, clock).await.unwrap(),
             feed: broadcast::channel(4096).0,
             alerts: Mutex::default(),
             snapshots: Mutex::default(),
@@ -424,6 +516,7 @@ impl Gateway {
             node: world.clone(),
             commands: world.clone(),
             discovery: Arc::new(super::discover::Desk::default()),
+            configuration: world.clone(),
             feed: world.feed.clone(),
         };
         let state = AppState::new(&config, clock, users.clone(), ports).await.unwrap();
@@ -469,7 +562,12 @@ impl Gateway {
     }
 
     pub async fn post(&self, session: &Session, path: &str, body: Value) -> Answer {
-        let request = request(Method::POST, path)
+        self.change(session, Method::POST, path, body).await
+    }
+
+    /// A request that changes something.
+    pub async fn change(&self, session: &Session, method: Method, path: &str, body: Value) -> Answer {
+        let request = request(method, path)
             .header(header::COOKIE, &session.cookie)
             .header("x-csrf-token", &session.csrf)
             .header(header::CONTENT_TYPE, "application/json");

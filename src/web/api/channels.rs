@@ -10,11 +10,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    types::ChannelId,
+    config::Channel,
+    inventory::Rev,
+    types::{ChannelId, ChannelState, Wall},
     web::{
         AppState,
+        auth::{Login, MediaProof},
         error::{ApiError, Ids},
-        ports::ChannelView,
+        ports::{ChannelView, Origin},
         session::Me,
     },
 };
@@ -27,24 +30,92 @@ pub struct ChannelList {
 /// All channels that the login may see, in the order of the configuration.
 #[utoipa::path(get, path = "/api/v1/channels", operation_id = "list_channels", tag = "channels",
     responses((status = 200, description = "Channels", body = ref("#/components/schemas/ChannelList"))))]
-pub async fn list(State(state): State<AppState>, Me(login): Me) -> Json<ChannelList> {
-    let proof = login.lists();
-    let mut channels = state.ports().channels.list(&proof);
-    channels.retain(|c| proof.covers(&c.area));
-    Json(ChannelList { channels })
+pub async fn list(State(state): State<AppState>, Me(login): Me) -> Result<Response, ApiError> {
+    // Ten thousand of them take tens of milliseconds, in which no socket may wait.
+    let made = tokio::task::spawn_blocking(move || {
+        let proof = login.lists();
+        let mut channels = state.ports().channels.list(&proof);
+        channels.retain(|c| proof.covers(&c.area));
+        serde_json::to_vec(&ChannelList { channels })
+    });
+    let json = made.await.map_err(|e| ApiError::unavailable(&e))?.map_err(|e| ApiError::unavailable(&e))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response())
+}
+
+/// A channel with what may be changed of it.
+#[derive(Serialize, JsonSchema)]
+pub struct ChannelDetail {
+    #[serde(flatten)]
+    view: ChannelView,
+    /// As it is configured; only for a login that may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<ChannelConfig>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct ChannelConfig {
+    #[serde(flatten)]
+    channel: Channel,
+    /// The revision that changed it last; null for one of the configuration file.
+    rev: Option<Rev>,
+}
+
+impl ChannelDetail {
+    pub fn of(state: &AppState, login: &Login, proof: &MediaProof) -> Result<Self, ApiError> {
+        let view = state.ports().channels.get(proof).ok_or_else(|| ApiError::not_found("channel"))?;
+        let mut config = None;
+        if login.may_configure() {
+            let held = state.ports().configuration.in_force();
+            let stored = held.stored.channel(view.id.as_str()).filter(|_| view.origin == Origin::Inventory);
+            let running = held.running.channel.iter().find(|c| c.id == view.id);
+            let channel = stored.map(|s| &s.value).or(running).cloned();
+            config = channel.map(|channel| ChannelConfig { channel, rev: stored.map(|s| s.rev) });
+        }
+        Ok(Self { view, config })
+    }
 }
 
 #[utoipa::path(get, path = "/api/v1/channels/{id}", operation_id = "get_channel", tag = "channels",
     params(("id" = String, Path, description = "Channel id")),
-    responses((status = 200, description = "The channel", body = ref("#/components/schemas/ChannelView")),
+    responses((status = 200, description = "The channel", body = ref("#/components/schemas/ChannelDetail")),
         (status = 404, description = "No such channel", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn get(
     State(state): State<AppState>,
     Me(login): Me,
     Ids(id): Ids<ChannelId>,
-) -> Result<Json<ChannelView>, ApiError> {
+) -> Result<Json<ChannelDetail>, ApiError> {
     let proof = state.auth().media(&login, &id)?;
-    state.ports().channels.get(&proof).map(Json).ok_or_else(|| ApiError::not_found("channel"))
+    ChannelDetail::of(&state, &login, &proof).map(Json)
+}
+
+/// The state from a moment on.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StateView {
+    pub at: Wall,
+    pub state: ChannelState,
+    pub reason: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct StateList {
+    /// Newest first: the latest hundred changes since the gateway started.
+    states: Vec<StateView>,
+}
+
+/// How the channel fared: its latest changes of state.
+#[utoipa::path(get, path = "/api/v1/channels/{id}/states", operation_id = "list_states", tag = "channels",
+    params(("id" = String, Path, description = "Channel id")),
+    responses((status = 200, description = "Changes of state", body = ref("#/components/schemas/StateList")),
+        (status = 404, description = "No such channel", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn states(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Ids(id): Ids<ChannelId>,
+) -> Result<Json<StateList>, ApiError> {
+    let proof = state.auth().media(&login, &id)?;
+    let states = state.ports().channels.states(&proof).ok_or_else(|| ApiError::not_found("channel"))?;
+    let view = |c: crate::channel::StateChange| StateView { at: c.at, state: c.state, reason: c.reason.to_string() };
+    Ok(Json(StateList { states: states.into_iter().map(view).collect() }))
 }
 
 /// The latest key frame, masks burnt in.

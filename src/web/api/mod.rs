@@ -2,7 +2,14 @@
 //! the proof to a port and shape the answer. They hold no rules of their own.
 
 pub mod alerts;
+pub mod areas;
+pub mod channel_edit;
 pub mod channels;
 pub mod discover;
+pub mod credentials;
+mod edit;
+mod fields;
+pub mod history;
+pub mod inventory;
 pub mod login;
 pub mod node;

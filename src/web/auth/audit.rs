@@ -36,6 +36,8 @@ pub enum Deed {
     AlertAction,
     Probe,
     Discovery,
+    ConfigurationChanged,
+    ConfigurationExported,
 }
 
 impl Deed {
@@ -51,6 +53,8 @@ impl Deed {
             Deed::AlertAction => "alert_action",
             Deed::Probe => "probe",
             Deed::Discovery => "discovery",
+            Deed::ConfigurationChanged => "configuration_changed",
+            Deed::ConfigurationExported => "configuration_exported",
         }
     }
 }

@@ -8,6 +8,7 @@
 //! with a one-time password can do nothing but set a new one. Nothing here ever logs a password, token or hash.
 
 pub mod audit;
+mod change;
 mod feeds;
 pub mod limit;
 pub mod password;
@@ -22,7 +23,7 @@ use subtle::ConstantTimeEq;
 
 pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
-pub use proof::{ActProof, AlertProof, DiscoveryProof, ListProof, MediaProof, SnapshotProof};
+pub use proof::{ActProof, AlertProof, DiscoveryProof, EditProof, ListProof, ManageProof, MediaProof, SnapshotProof};
 pub use token::{TokenError, read_or_make_token};
 
 use self::{
@@ -168,9 +169,9 @@ pub enum AuthError {
     #[error("no such {0}")]
     NotFound(&'static str),
     #[error("{0}")]
-    Forbidden(&'static str),
-    #[error("{0}")]
     Invalid(String),
+    #[error("{0}")]
+    Forbidden(String),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
@@ -484,7 +485,7 @@ impl Auth {
         match (login.role, &login.areas) {
             (Role::Administrator, Areas::All) => Ok(DiscoveryProof::new(login.user.clone())),
             (Role::Administrator, Areas::Subtrees(_)) => {
-                Err(AuthError::Forbidden("looking for devices needs a login for all areas"))
+                Err(AuthError::Forbidden("looking for devices needs a login for all areas".into()))
             }
         }
     }

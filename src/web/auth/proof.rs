@@ -13,7 +13,10 @@
 //! ```
 
 use super::Areas;
-use crate::types::{AlertId, AreaId, ChannelId, EventId, UserId};
+use crate::{
+    inventory::Op,
+    types::{AlertId, AreaId, ChannelId, EventId, UserId},
+};
 
 /// May see pictures and details of one channel.
 #[derive(Debug, Clone)]
@@ -44,6 +47,19 @@ pub struct ActProof {
 /// May look for devices and probe them, under this name.
 #[derive(Debug, Clone)]
 pub struct DiscoveryProof {
+    author: UserId,
+}
+
+/// May make these very changes of the configuration, under this name.
+#[derive(Debug, Clone)]
+pub struct EditProof {
+    author: UserId,
+    ops: Vec<Op>,
+}
+
+/// May change everything that is configured, under this name, and see who changed what.
+#[derive(Debug, Clone)]
+pub struct ManageProof {
     author: UserId,
 }
 
@@ -96,6 +112,27 @@ impl ActProof {
 }
 
 impl DiscoveryProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl EditProof {
+    pub(super) fn new(author: UserId, ops: Vec<Op>) -> Self {
+        Self { author, ops }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+}
+
+impl ManageProof {
     pub(super) fn new(author: UserId) -> Self {
         Self { author }
     }

@@ -1,0 +1,118 @@
+//! Who may change the configuration, and what of it.
+//!
+//! A login that is limited to areas changes channels and areas inside them, and hangs nothing elsewhere; what all share
+//! (credentials, imports, taking back) is for those who see everything. A channel of such a login may use a credential
+//! only if one of its areas does so already: whoever can point a channel anywhere can have its password sent there.
+
+use std::collections::HashSet;
+
+use super::{Areas, Auth, AuthError, EditProof, Login, ManageProof, Role};
+use crate::{
+    inventory::Op,
+    types::{AreaId, CredentialId},
+};
+
+/// What was asked so far: many wishes name the same few areas and credentials, and the first that is bad ends it.
+#[derive(Default)]
+struct Known {
+    areas: HashSet<Option<AreaId>>,
+    credentials: HashSet<CredentialId>,
+}
+
+impl Role {
+    /// Whether the role may change what is configured.
+    fn configures(self) -> bool {
+        match self {
+            Role::Administrator => true,
+        }
+    }
+}
+
+impl Login {
+    pub fn may_configure(&self) -> bool {
+        self.role.configures()
+    }
+}
+
+impl Auth {
+    /// Changing channels, areas and credentials: each of the wishes, or none.
+    pub fn edit(&self, login: &Login, ops: Vec<Op>) -> Result<EditProof, AuthError> {
+        self.configures(login)?;
+        if login.areas != Areas::All {
+            let mut known = Known::default();
+            for op in &ops {
+                self.inside(login, op, &mut known)?;
+            }
+        }
+        Ok(EditProof::new(login.user.clone(), ops))
+    }
+
+    /// Changing everything at once, and seeing who changed what.
+    pub fn manage(&self, login: &Login) -> Result<ManageProof, AuthError> {
+        self.configures(login)?;
+        if login.areas != Areas::All {
+            return Err(AuthError::Forbidden(
+                "this is about all areas; it needs a login that is limited to none".into(),
+            ));
+        }
+        Ok(ManageProof::new(login.user.clone()))
+    }
+
+    /// Refuses roles that may not change the configuration, whatever it is about.
+    pub fn configures(&self, login: &Login) -> Result<(), AuthError> {
+        if login.may_configure() {
+            return Ok(());
+        }
+        Err(AuthError::Forbidden("the role of this login may not change the configuration".into()))
+    }
+
+    /// Whether a login may see that a credential is there: one of its channels uses it.
+    pub fn sees_credential(&self, login: &Login, id: &CredentialId) -> bool {
+        login.areas == Areas::All || self.places.users_of(id).iter().any(|path| login.areas.cover(path))
+    }
+
+    fn inside(&self, login: &Login, op: &Op, known: &mut Known) -> Result<(), AuthError> {
+        match op {
+            Op::PutChannel(channel) => {
+                if let Some(path) = self.places.channel(&channel.id) {
+                    covered(login, &path, "channel")?;
+                }
+                if known.areas.insert(channel.area.clone()) {
+                    self.onto(login, channel.area.as_ref())?;
+                }
+                match &channel.credential {
+                    Some(id) if known.credentials.insert(id.clone()) && !self.sees_credential(login, id) => {
+                        Err(AuthError::NotFound("credential"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Op::RemoveChannel(id) => {
+                covered(login, &self.places.channel(id).ok_or(AuthError::NotFound("channel"))?, "channel")
+            }
+            Op::PutArea(area) => match self.places.area(&area.id) {
+                None => self.onto(login, area.parent.as_ref()),
+                Some(path) => {
+                    covered(login, &path, "area")?;
+                    // The top of what is the login's own stays where it is.
+                    let stays = path.iter().rev().nth(1) == area.parent.as_ref();
+                    if stays { Ok(()) } else { self.onto(login, area.parent.as_ref()) }
+                }
+            },
+            Op::RemoveArea(id) => covered(login, &self.places.area(id).ok_or(AuthError::NotFound("area"))?, "area"),
+            Op::PutCredential { .. } | Op::RemoveCredential(_) => self.manage(login).map(drop),
+        }
+    }
+
+    /// Hanging something on an area.
+    fn onto(&self, login: &Login, area: Option<&AreaId>) -> Result<(), AuthError> {
+        let Some(area) = area else {
+            return Err(AuthError::Forbidden("this login is limited to areas; name one of them with area".into()));
+        };
+        covered(login, &self.places.area(area).ok_or(AuthError::NotFound("area"))?, "area")
+    }
+}
+
+fn covered(login: &Login, path: &[AreaId], what: &'static str) -> Result<(), AuthError> {
+    if login.areas.cover(path) { Ok(()) } else { Err(AuthError::NotFound(what)) }
+}
