@@ -64,3 +64,8 @@ export function codecText(codec: string | null): string | null {
   const known: Record<string, string> = { h264: 'H.264', h265: 'H.265', mjpeg: 'MJPEG' };
   return codec === null ? null : (known[codec] ?? codec);
 }
+
+/** "a, b and c", as the language has it. */
+export function listText(language: string, parts: readonly string[]): string {
+  return new Intl.ListFormat(language, { type: 'conjunction' }).format(parts);
+}

@@ -1,7 +1,7 @@
 /* Who changed what and when, newest first, and taking it back. A revision is told field by field. */
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, NavLink, useParams } from 'react-router';
 import { ApiError } from '../api/client';
@@ -9,7 +9,9 @@ import { configure } from '../api/configure';
 import type { Change, Revision } from '../api/inventory';
 import { useNarrow, useRem, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
+import { useChannels } from '../state/channels';
 import { refreshInventory } from '../state/inventory';
+import { useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
 import { ConfigNav } from '../ui/confignav';
@@ -182,6 +184,9 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
 
 function Changes({ changes }: { changes: readonly Change[] }) {
   const { t } = useTranslation();
+  const channels = useChannels();
+  const areas = useLive((s) => s.areas);
+  const names = useMemo(() => new Map((channels.data ?? []).map((c) => [c.id, c.name])), [channels.data]);
   const scroller = useRef<HTMLDivElement>(null);
   const rem = useRem();
   const virtual = useVirtualizer({ count: changes.length, getScrollElement: () => scroller.current, estimateSize: () => 3.2 * rem, overscan: 10 });
@@ -191,19 +196,20 @@ function Changes({ changes }: { changes: readonly Change[] }) {
         {virtual.getVirtualItems().map((item) => {
           const c = changes[item.index];
           if (!c) return null;
-          const name = c.fields.find((f) => f.field === 'name');
+          const field = c.fields.find((f) => f.field === 'name');
+          const name = field?.after ?? field?.before ?? (c.kind === 'channel' ? names.get(c.id) : areas.get(c.id)) ?? c.id;
           return (
             <div key={item.key} ref={virtual.measureElement} data-index={item.index} className="plan-row change-row" style={{ transform: `translateY(${item.start}px)` }}>
               <span className="dim">{t(`objectKind.${c.kind}`)}</span>
               <span className="two">
                 {c.kind === 'channel' && c.op !== 'remove' ? (
                   <Link className="break" to={`/channels/${encodeURIComponent(c.id)}`}>
-                    {name?.after ?? c.id}
+                    {name}
                   </Link>
                 ) : (
-                  <b className="break">{name?.after ?? name?.before ?? c.id}</b>
+                  <b className="break">{name}</b>
                 )}
-                <span className="dim mono small-text">{c.id}</span>
+                {name !== c.id && <span className="dim mono small-text">{c.id}</span>}
               </span>
               <FieldChanges change={c} />
             </div>

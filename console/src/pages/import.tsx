@@ -12,7 +12,7 @@ import { configure, type ImportAsk } from '../api/configure';
 import type { Plan } from '../api/inventory';
 import { useTitle } from '../lib/hooks';
 import { obstacle, refusedRows, sizeProblem } from '../lib/planwords';
-import { bytesText, errorText } from '../lib/words';
+import { bytesText, errorText, listText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
@@ -242,7 +242,7 @@ function Apply({
   onSkip: (skip: boolean) => void;
   onApply: () => void;
 }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const why = obstacle(plan, skip);
   const rows = refusedRows(plan);
   const parts = [
@@ -265,7 +265,7 @@ function Apply({
             {t('import.skip')}
           </label>
         )}
-        <p data-testid="plan-sentence">{why === 'nothing' ? t('import.nothing') : t('import.will', { what: parts.join(', ') })}</p>
+        <p data-testid="plan-sentence">{why === 'nothing' ? t('import.nothing') : t('import.will', { what: listText(i18n.language, parts) })}</p>
         {removing && plan.removed.length > 0 && <p className="dim">{t('bulk.removeHint')}</p>}
       </div>
       <button type="button" className={`button ${plan.removed.length > 0 ? 'sure' : 'primary'}`} disabled={busy || why !== null} data-testid="import-apply" onClick={onApply}>

@@ -12,7 +12,7 @@ import { configure } from '../api/configure';
 import type { Channel, ChannelConfig } from '../api/types';
 import { badNumber, editOf, fieldIn, formOf, rebase, type ChannelForm as Form, type FormField } from '../lib/channelform';
 import { fieldText, transportText, TRANSPORTS } from '../lib/configwords';
-import { errorText } from '../lib/words';
+import { errorText, listText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
 import { refreshInventory, useAreas, useCredentials } from '../state/inventory';
@@ -23,7 +23,7 @@ import { Field, Problem } from './form';
 import { Icon } from './icons';
 
 export function ChannelFormDialog({ channel, config, onClose }: { channel: Channel; config: ChannelConfig; onClose: () => void }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const go = useNavigate();
   const queries = useQueryClient();
   const [rev, setRev] = useState(config.rev);
@@ -173,7 +173,7 @@ export function ChannelFormDialog({ channel, config, onClose }: { channel: Chann
         </div>
         {changed && (
           <p className="dim" data-testid="edit-changes">
-            {t('edit.changes', { fields: Object.keys(edit).map((f) => fieldText(t, f)).join(', ') })}
+            {t('edit.changes', { fields: listText(i18n.language, Object.keys(edit).map((f) => fieldText(t, f))) })}
           </p>
         )}
         {removing && (

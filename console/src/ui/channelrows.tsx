@@ -3,7 +3,7 @@
  * chooses, Shift chooses a range, a heading sorts) and by keys (arrows, Space, Shift with arrows, Ctrl+A, Enter, Esc).
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
+import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import type { Channel } from '../api/types';
@@ -47,7 +47,7 @@ export function ChannelRows({ channels, picking, sorting }: { channels: readonly
     estimateSize: () => height,
     overscan: 10,
   });
-  const at = Math.max(0, channels.findIndex((c) => c.id === active));
+  const at = useMemo(() => Math.max(0, active === null ? 0 : channels.findIndex((c) => c.id === active)), [channels, active]);
   const ids = (): string[] => channels.map((c) => c.id);
 
   const move = (to: number, extend: boolean): void => {
@@ -97,8 +97,10 @@ export function ChannelRows({ channels, picking, sorting }: { channels: readonly
       picking.toggle(c.id);
     } else if (!e.defaultPrevented) void go(`/channels/${encodeURIComponent(c.id)}`);
   };
-  const every = chosen !== undefined && channels.length > 0 && channels.every((c) => chosen.has(c.id));
-  const some = chosen !== undefined && !every && channels.some((c) => chosen.has(c.id));
+  const [every, some] = useMemo(() => {
+    const n = chosen === undefined || chosen.size === 0 ? 0 : channels.reduce((sum, c) => sum + (chosen.has(c.id) ? 1 : 0), 0);
+    return [n > 0 && n === channels.length, n > 0 && n < channels.length];
+  }, [channels, chosen]);
   const row = channels[at];
 
   return (
@@ -180,11 +182,13 @@ export function ChannelRows({ channels, picking, sorting }: { channels: readonly
   );
 }
 
-/** Pure in the channel: a row whose channel is the same object is not drawn again. */
-function Cells({ channel: c }: { channel: Channel }) {
+/** A row whose channel is the same object is not drawn again, however fast one scrolls. */
+const Cells = memo(function Cells({ channel: c }: { channel: Channel }) {
   const { t } = useTranslation();
   const times = useTimes();
   const h = c.health;
+  // What all channels have in common, the district, is left out where the way is long.
+  const top = c.areaNames.length > 2 ? 1 : 0;
   return (
     <>
       <span role="gridcell">
@@ -199,8 +203,9 @@ function Cells({ channel: c }: { channel: Channel }) {
           <Tags tags={c.tags} />
         </span>
       </span>
-      <span role="gridcell" className="dim" title={c.areaNames.join(' / ')}>
-        {c.areaNames.slice(-2).join(' / ')}
+      <span role="gridcell" className="two" title={c.areaNames.join(' / ')}>
+        <span>{c.areaNames.slice(top, top + 2).join(' / ')}</span>
+        <span className="dim small-text">{c.areaNames.slice(top + 2).join(' / ')}</span>
       </span>
       <span role="gridcell" className="mono dim" title={c.host}>
         {c.host}
@@ -218,7 +223,7 @@ function Cells({ channel: c }: { channel: Channel }) {
       </span>
     </>
   );
-}
+});
 
 export function PickBox({
   label,

@@ -1,6 +1,6 @@
 /* The last step: what the channel is called and where it hangs, beside a fresh picture. Only here anything is saved. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { ApiError } from '../../api/client';
@@ -61,6 +61,14 @@ export function SaveStep({
       }),
   });
   const fresh = useProbe(again.data ?? null);
+  // Of a recorder only one channel was looked at; nothing is saved unseen if it can be helped.
+  const begun = useRef(stream.picture);
+  const { mutate } = again;
+  useEffect(() => {
+    if (begun.current) return;
+    begun.current = true;
+    mutate();
+  }, [mutate]);
   const freshStream = fresh.data?.done ? (fresh.data.streams.find((s) => s.picture) ?? null) : null;
   const looking = again.isPending || (again.data !== undefined && !fresh.data?.done && !fresh.isError);
   const lookError = fresh.data?.done && !freshStream ? fresh.data.error || t('wizard.noPicture') : (again.error ?? fresh.error);
