@@ -94,6 +94,8 @@ export interface DiscoverAsk {
 }
 
 const V1 = '/api/v1';
+/** Changes of a revision that are fetched for the sake of one channel. */
+const MAX_TOLD = 500;
 const none = async (response: Promise<Response>): Promise<void> => {
   await response;
 };
@@ -105,8 +107,9 @@ export const configure = {
   removeArea: (id: string): Promise<void> => none(send('DELETE', `${V1}/areas/${seg(id)}`)),
 
   credentials: (): Promise<Credential[]> => json(readCredentials, 'GET', `${V1}/credentials`),
+  /** Without a password only the user name changes. */
   setCredential: (id: string, username: string, password: string): Promise<void> =>
-    none(send('PUT', `${V1}/credentials/${seg(id)}`, { username, password })),
+    none(send('PUT', `${V1}/credentials/${seg(id)}`, password === '' ? { username } : { username, password })),
   removeCredential: (id: string): Promise<void> => none(send('DELETE', `${V1}/credentials/${seg(id)}`)),
 
   addChannel: (channel: ChannelEdit): Promise<Channel> => json(readChannel, 'POST', `${V1}/channels`, channel),
@@ -142,8 +145,11 @@ export const configure = {
     const own = (r: RevisionDetail): RevisionDetail => ({ ...r, changes: r.changes.filter((c) => c.kind === 'channel' && c.id === id) });
     const all = await json(readChannelRevisions, 'GET', `${V1}/inventory/revisions${query({ channel: id, limit })}`);
     const told = all.map(own).filter((r) => r.changes.length > 0);
-    // A gateway that lists revisions without their changes still tells those of the last one.
-    return told.length > 0 || last === 0 ? told : [own(await configure.revision(last))];
+    if (told.length > 0 || last === 0) return told;
+    // A gateway that lists revisions without their changes still tells those of the last one; of a great import only that it was.
+    const [one] = (await configure.revisions(last + 1, 1)).revisions;
+    if (!one || one.rev !== last) return [];
+    return one.added + one.changed + one.removed > MAX_TOLD ? [{ ...one, changes: [] }] : [own(await configure.revision(last))];
   },
   revision: (rev: number): Promise<RevisionDetail> => json(readRevisionDetail, 'GET', `${V1}/inventory/revisions/${rev}`),
   undo: (rev: number): Promise<number> => json(readRev, 'POST', `${V1}/inventory/revisions/${rev}/undo`, {}),

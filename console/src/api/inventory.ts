@@ -34,6 +34,8 @@ export interface Credential {
   username: string;
   channels: number;
   origin: Origin;
+  /** Why its password cannot be used. */
+  problem: string;
 }
 export interface StateChange {
   at: number;
@@ -86,6 +88,9 @@ export interface Plan {
   removed: { id: string; name: string }[];
   missing: number;
   areasAdded: { id: string; name: string; parent: string | null }[];
+  credentialsAdded: { id: string; username: string }[];
+  /** What is worth knowing and stands against nothing. */
+  notes: string[];
   refused: RefusedRow[];
   applied: boolean;
   rev: number | null;
@@ -101,6 +106,8 @@ export interface Revision {
   added: number;
   changed: number;
   removed: number;
+  /** The revision that this one took back. */
+  undoes: number | null;
   /** The revision that took this one back. */
   undoneBy: number | null;
 }
@@ -161,7 +168,7 @@ export function readAreas(v: unknown): Area[] | null {
 function readCredential(v: unknown): Credential | null {
   const o = obj(v);
   const id = o && ident(o.id);
-  return o && id ? { id, username: text(o.username, 120), channels: num(o.channels), origin: origin(o.origin) } : null;
+  return o && id ? { id, username: text(o.username, 120), channels: num(o.channels), origin: origin(o.origin), problem: text(o.problem, 500) } : null;
 }
 export function readCredentials(v: unknown): Credential[] | null {
   const o = obj(v);
@@ -205,10 +212,10 @@ function readRefusedRow(v: unknown): RefusedRow | null {
 }
 export function readPlan(v: unknown): Plan | null {
   const o = obj(v);
-  const kind = o && oneOf(o.kind, ['channels', 'areas'] as const);
+  const kind = o && oneOf(o.kind, ['channels', 'channel', 'areas', 'area'] as const);
   if (!o || !kind) return null;
   return {
-    kind,
+    kind: kind.startsWith('channel') ? 'channels' : 'areas',
     format: text(o.format, 20),
     encoding: text(o.encoding, 20),
     delimiter: text(o.delimiter, 4),
@@ -224,6 +231,8 @@ export function readPlan(v: unknown): Plan | null {
     removed: all(o.removed, readNamed, MAX_ROWS),
     missing: num(o.missing),
     areasAdded: all(o.areas_added, readNewArea, MAX_AREAS),
+    credentialsAdded: all(o.credentials_added, readNewCredential, MAX_AREAS),
+    notes: list(o.notes).map((x) => text(x, 500)).filter((x) => x !== ''),
     refused: all(o.refused, readRefusedRow, MAX_ROWS),
     applied: o.applied === true,
     rev: rev(o.rev),
@@ -232,6 +241,10 @@ export function readPlan(v: unknown): Plan | null {
 function readNamed(v: unknown): { id: string; name: string } | null {
   const o = obj(v);
   return o ? { id: text(o.id, 64), name: text(o.name, 120) } : null;
+}
+function readNewCredential(v: unknown): { id: string; username: string } | null {
+  const o = obj(v);
+  return o ? { id: text(o.id, 64), username: text(o.username, 120) } : null;
 }
 function readNewArea(v: unknown): { id: string; name: string; parent: string | null } | null {
   const o = obj(v);
@@ -251,6 +264,7 @@ function readRevision(v: unknown): Revision | null {
     added: num(o.added),
     changed: num(o.changed),
     removed: num(o.removed),
+    undoes: rev(o.undoes),
     undoneBy: rev(o.undone_by),
   };
 }

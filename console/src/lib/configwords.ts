@@ -6,6 +6,8 @@ type FieldKey = keyof typeof en.field;
 type AreaKindKey = keyof typeof en.areaKind;
 
 export function fieldText(t: TFunction, field: string): string {
+  const numbered = /^(person|role|phone|email)_(\d{1,2})$/.exec(field);
+  if (numbered) return `${t(`field.${numbered[1] as 'person'}`)} ${numbered[2]}`;
   return Object.hasOwn(en.field, field) ? t(`field.${field as FieldKey}`) : field;
 }
 

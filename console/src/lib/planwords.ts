@@ -29,7 +29,7 @@ export type Obstacle = 'nothing' | 'refused' | null;
 export function obstacle(plan: Plan, skipRefused: boolean): Obstacle {
   if (plan.refused.length > 0 && !skipRefused) return 'refused';
   const n = tabCounts(plan);
-  return n.added + n.changed + n.removed + n.areas === 0 ? 'nothing' : null;
+  return n.added + n.changed + n.removed + n.areas + plan.credentialsAdded.length === 0 ? 'nothing' : null;
 }
 
 /** Fields that a column may go to. The gateway refuses those that it does not know. */
@@ -61,7 +61,20 @@ export const FIELDS = {
     'lat',
     'lon',
   ],
-  areas: ['id', 'name', 'kind', 'parent', 'person', 'role', 'phone', 'email', 'lat', 'lon'],
+  areas: [
+    'id',
+    'name',
+    'kind',
+    'parent',
+    'district',
+    'street',
+    'community',
+    'grid',
+    'micro_grid',
+    ...[1, 2, 3].flatMap((n) => ['person', 'role', 'phone', 'email'].map((part) => `${part}_${n}`)),
+    'lat',
+    'lon',
+  ],
 } as const;
 
 export function sizeProblem(bytes: number): boolean {

@@ -25,7 +25,7 @@ export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects'>): 
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
 }
 
-const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated'] as const;
+const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated', 'conflict', 'too_large'] as const;
 
 /** A failure in the operator's language, with the gateway's own sentence behind it where there is one. */
 export function errorText(t: TFunction, error: unknown): string {

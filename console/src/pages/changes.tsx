@@ -87,6 +87,7 @@ function Revisions({ chosen }: { chosen: number | null }) {
               </span>
               <span className="revision-text">{r.summary}</span>
               <Counts of={r} />
+              {r.undoes !== null && <span className="tag">{t('changes.undoes', { rev: r.undoes })}</span>}
               {r.undoneBy !== null && <span className="tag">{t('changes.undoneBy', { rev: r.undoneBy })}</span>}
             </NavLink>
           </li>

@@ -90,7 +90,10 @@ function Credentials() {
                   <th scope="row" className="mono">
                     {c.id}
                   </th>
-                  <td>{c.username}</td>
+                  <td>
+                    {c.username}
+                    {c.problem !== '' && <p className="form-error small-text">{c.problem}</p>}
+                  </td>
                   <td className="right num">{c.channels}</td>
                   <td className="dim">{t(c.origin === 'file' ? 'edit.originFile' : 'edit.originInventory')}</td>
                   <td className="right">
@@ -165,16 +168,16 @@ function CredentialDialog({ credential, taken, onClose }: { credential: Credenti
         <Field label={t('field.username')}>
           {(ids) => <input {...ids} required maxLength={120} autoComplete="off" value={username} data-testid="credential-user" onChange={(e) => setUsername(e.target.value)} />}
         </Field>
-        <Field label={t('field.password')} hint={credential && credential.channels > 0 ? t('credentials.touches', { count: credential.channels }) : t('wizard.passwordHint')}>
+        <Field label={t('field.password')} hint={credential ? `${t('credentials.keep')} ${credential.channels > 0 ? t('credentials.touches', { count: credential.channels }) : ''}` : t('wizard.passwordHint')}>
           {(ids) => (
-            <input {...ids} type="password" required maxLength={200} autoComplete="new-password" value={password} data-testid="credential-password" onChange={(e) => setPassword(e.target.value)} />
+            <input {...ids} type="password" required={credential === null} maxLength={200} autoComplete="new-password" value={password} data-testid="credential-password" onChange={(e) => setPassword(e.target.value)} />
           )}
         </Field>
         <div className="dialog-foot">
           <button type="button" className="button" onClick={onClose}>
             {t('edit.cancel')}
           </button>
-          <button type="submit" className="button primary" disabled={busy || clash || idProblem(id) || username === '' || password === ''} data-testid="credential-save">
+          <button type="submit" className="button primary" disabled={busy || clash || idProblem(id) || username === '' || (credential === null && password === '')} data-testid="credential-save">
             {busy ? t('action.busy') : t('edit.save')}
           </button>
         </div>

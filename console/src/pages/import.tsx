@@ -59,6 +59,7 @@ function Import() {
       const found = await configure.importFile(f, { ...o, filename: f.name, apply: apply !== null, expectRev: apply });
       if (n !== asked.current) return;
       setPlan(found);
+      if (apply !== null && !found.applied) setError(t('import.refusedWhole'));
       if (found.applied) {
         refreshInventory(queries);
         notify('good', t('import.applied', { rev: found.rev ?? 0 }));
@@ -221,6 +222,11 @@ function Summary({ plan }: { plan: Plan }) {
       <span>{t('import.rows', { count: plan.rows })}</span>
       <span className="dim">{t('import.unchanged', { count: plan.unchanged })}</span>
       {plan.missing > 0 && <span className="dim">{t('import.missing', { count: plan.missing })}</span>}
+      {plan.notes.map((n) => (
+        <span key={n} className="plan-note break">
+          <Icon name="note" /> {n}
+        </span>
+      ))}
     </p>
   );
 }
@@ -247,6 +253,7 @@ function Apply({
   const rows = refusedRows(plan);
   const parts = [
     plan.areasAdded.length > 0 ? t('import.willAreas', { count: plan.areasAdded.length }) : '',
+    plan.credentialsAdded.length > 0 ? t('import.willLogins', { count: plan.credentialsAdded.length }) : '',
     plan.added.length > 0 ? t('import.willAdd', { count: plan.added.length }) : '',
     plan.changed.length > 0 ? t('import.willChange', { count: plan.changed.length }) : '',
     plan.removed.length > 0 ? t('import.willRemove', { count: plan.removed.length }) : '',

@@ -19,7 +19,7 @@ export function plan(state, body, params) {
     const field = mine ? own[heading] || null : (HEADINGS[heading.trim().toLowerCase()] ?? null);
     return { column: i + 1, heading, field, guessed: !mine && field !== null };
   });
-  const out = { kind, format: 'csv', encoding: 'utf-8', delimiter: ',', mapping, rows: Math.max(0, lines.length - 1), base_rev: state.revisions.length, unchanged: 0, added: [], changed: [], removed: [], missing: 0, areas_added: [], refused: [], applied: false };
+  const out = { kind: kind.slice(0, -1), format: 'csv', encoding: 'utf-8', delimiter: ',', mapping, rows: Math.max(0, lines.length - 1), base_rev: state.revisions.length, unchanged: 0, added: [], changed: [], removed: [], missing: 0, areas_added: [], credentials_added: [], notes: [], refused: [], applied: false };
   const deeds = [];
   const seen = new Set();
   const known = new Map(state.channels.map((c) => [c.id, c]));

@@ -97,7 +97,7 @@ function commit(source, summary, deeds, author = 'admin') {
   }
   paths.clear();
   const count = (op) => deeds.filter((d) => d.op === op).length;
-  state.revisions.push({ rev, at: new Date().toISOString(), author, source, summary, added: count('add'), changed: count('change'), removed: count('remove'), undone_by: null, changes, deeds: deeds.map(clone) });
+  state.revisions.push({ rev, at: new Date().toISOString(), author, source, summary, added: count('add'), changed: count('change'), removed: count('remove'), undoes: null, undone_by: null, changes, deeds: deeds.map(clone) });
   return rev;
 }
 const said = (k, v) => (k === 'password' ? '[changed]' : k === 'people' ? (v ?? []).map((p) => p.name) : (v ?? null));
@@ -114,6 +114,7 @@ function undo(rev) {
   const inverse = { add: 'remove', remove: 'add', change: 'change' };
   const n = commit('undo', `takes back revision ${rev}`, r.deeds.map((d) => ({ kind: d.kind, id: d.id, op: inverse[d.op], before: d.after, after: d.before })));
   r.undone_by = n;
+  state.revisions[n - 1].undoes = rev;
   return n;
 }
 
@@ -210,7 +211,7 @@ async function api(method, path, params, body) {
     case 'POST channels': {
       const fields = checkedChannel(json());
       const made = fields.id ?? (fields.external_id || `cam-${randomUUID().slice(0, 8)}`);
-      if (state.channels.some((x) => x.id === made)) throw new Refusal(422, 'invalid', `id: ${made} is taken`);
+      if (state.channels.some((x) => x.id === made)) throw new Refusal(409, 'conflict', `the id '${made}' is taken; choose another`);
       commit('api', `adds ${fields.name}`, [{ kind: 'channel', id: made, op: 'add', before: null, after: { ...clone(NEW), since: Date.now(), ...stored(fields), id: made } }]);
       return [201, view(find(state.channels, made, 'channel'), true)];
     }
