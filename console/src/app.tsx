@@ -16,6 +16,11 @@ import { Guard, Loading } from './ui/parts';
 
 const ChannelsPage = lazy(() => import('./pages/channels'));
 const ChannelPage = lazy(() => import('./pages/channel'));
+const AreasPage = lazy(() => import('./pages/areas'));
+const CredentialsPage = lazy(() => import('./pages/credentials'));
+const ImportPage = lazy(() => import('./pages/import'));
+const ChangesPage = lazy(() => import('./pages/changes'));
+const AddChannelPage = lazy(() => import('./pages/addchannel'));
 const BoxPage = lazy(() => import('./pages/box'));
 const SystemPage = lazy(() => import('./pages/system'));
 const DocsPage = lazy(() => import('./pages/docs'));
@@ -63,6 +68,13 @@ function Pages() {
             <Route path="/alerts/:id" element={<AlertsPage />} />
             <Route path="/channels" element={<ChannelsPage />} />
             <Route path="/channels/:id" element={<ChannelPage />} />
+            <Route path="/areas" element={<AreasPage />} />
+            <Route path="/areas/:id" element={<AreasPage />} />
+            <Route path="/credentials" element={<CredentialsPage />} />
+            <Route path="/import" element={<ImportPage />} />
+            <Route path="/changes" element={<ChangesPage />} />
+            <Route path="/changes/:rev" element={<ChangesPage />} />
+            <Route path="/add-channel" element={<AddChannelPage />} />
             <Route path="/box" element={<BoxPage />} />
             <Route path="/system" element={<SystemPage />} />
             <Route path="/api-docs" element={<DocsPage />} />

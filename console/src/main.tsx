@@ -11,6 +11,8 @@ import './styles/shell.css';
 import './styles/alerts.css';
 import './styles/pages.css';
 import './styles/box.css';
+import './styles/channels.css';
+import './styles/configure.css';
 
 startTheme();
 startLanguage();

@@ -17,9 +17,12 @@ function useNewCount(): number {
   return useLive((s) => s.order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0));
 }
 
+const CHANNEL_PAGES = /^\/(areas|credentials|import|changes|add-channel)(\/|$)/;
+
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
-  // The desk has two addresses: its own, and one for each alert.
-  const inside = useLocation().pathname.startsWith('/alerts/') && to === '/';
+  // The desk has two addresses: its own, and one for each alert. Much else belongs to channels.
+  const path = useLocation().pathname;
+  const inside = to === '/' ? path.startsWith('/alerts/') : to === '/channels' && CHANNEL_PAGES.test(path);
   return (
     <NavLink to={to} end={to === '/'} className={`nav-item ${inside ? 'active' : ''}`} data-testid={testid}>
       <Icon name={icon} />

@@ -63,19 +63,23 @@ function learnClock(date: string | null): void {
   clockOffset = Math.abs(offset) > 3000 ? offset : 0;
 }
 
-async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+const TIMEOUT_MS = 20_000;
+/** `body` is sent as JSON, a `Blob` as it is. */
+export async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const raw = body instanceof Blob;
+  if (body !== undefined) headers['Content-Type'] = raw ? 'application/octet-stream' : 'application/json';
   if (method !== 'GET') headers['X-CSRF-Token'] = csrf;
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? null : raw ? body : JSON.stringify(body),
       credentials: 'same-origin',
       redirect: 'error',
-      signal: signal ?? AbortSignal.timeout(20_000),
+      // A large file takes its time on a slow line.
+      signal: signal ?? AbortSignal.timeout(raw ? 6 * TIMEOUT_MS : TIMEOUT_MS),
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
@@ -97,7 +101,7 @@ async function send(method: string, path: string, body?: unknown, signal?: Abort
   throw error;
 }
 
-async function json<T>(read: (v: unknown) => T | null, method: string, path: string, body?: unknown): Promise<T> {
+export async function json<T>(read: (v: unknown) => T | null, method: string, path: string, body?: unknown): Promise<T> {
   const response = await send(method, path, body);
   const value = read(await response.json().catch(() => null));
   if (value === null) throw new ApiError(response.status, 'bad_answer', '');
@@ -109,13 +113,13 @@ function keepToken(session: Session): Session {
   return session;
 }
 
-function query(params: Record<string, string | number | null | undefined>): string {
+export function query(params: Record<string, string | number | boolean | null | undefined>): string {
   const q = new URLSearchParams();
   for (const [k, v] of Object.entries(params)) if (v !== null && v !== undefined && v !== '') q.set(k, String(v));
   const s = q.toString();
   return s === '' ? '' : `?${s}`;
 }
-const seg = encodeURIComponent;
+export const seg = encodeURIComponent;
 
 export const api = {
   session: (): Promise<Session> => json(readSession, 'GET', '/api/v1/session').then(keepToken),

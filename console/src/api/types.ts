@@ -3,6 +3,7 @@
  * them. A reader returns null for anything that is not what it should be: a hostile or broken message is counted and
  * dropped, it never reaches a component. Texts are cut to a bounded length here, once. Nothing in here does I/O.
  */
+import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time } from './read';
 
 export const ALERT_STATES = ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const;
 export type AlertState = (typeof ALERT_STATES)[number];
@@ -110,6 +111,24 @@ export interface AlertDetail {
   history: HistoryEntry[];
   events: EventFact[];
 }
+export const CONDITIONS = [
+  'frozen',
+  'dark',
+  'bright',
+  'blurred',
+  'covered',
+  'moved',
+  'bitrate_collapsed',
+  'key_interval_long',
+  'clock_skew',
+] as const;
+export type ConditionKind = (typeof CONDITIONS)[number];
+/** What the pictures and the session tell although the channel runs. */
+export interface Condition {
+  kind: ConditionKind;
+  since: number;
+  reason: string;
+}
 export interface Health {
   channel: string;
   at: number;
@@ -126,12 +145,15 @@ export interface Health {
   clockSkewMs: number | null;
   lostPackets: number;
   sessions: number;
+  conditions: Condition[];
 }
 export interface Zone {
   id: string;
   name: string;
   polygon: [number, number][];
 }
+/** Where a configured thing stands: a file is changed by hand only, the inventory from here. */
+export type Origin = 'file' | 'inventory';
 export interface Channel {
   id: string;
   name: string;
@@ -143,6 +165,33 @@ export interface Channel {
   health: Health;
   rules: string[];
   zones: Zone[];
+  /** The device's own number, empty where there is none. */
+  externalId: string;
+  tags: string[];
+  place: { lat: number; lon: number } | null;
+  origin: Origin;
+  enabled: boolean;
+  /** It has a main stream beside the one that is looked at. */
+  main: boolean;
+  /** Only of one channel, and only for those who may change it. */
+  config: ChannelConfig | null;
+}
+/** What can be changed of a channel. */
+export interface ChannelConfig {
+  url: string;
+  mainUrl: string;
+  credential: string;
+  transport: string;
+  stream: string;
+  enabled: boolean;
+  weight: number;
+  area: string;
+  externalId: string;
+  tags: string[];
+  lat: number | null;
+  lon: number | null;
+  /** The revision that changed it last; 0 where it was never changed. */
+  rev: number;
 }
 export interface NodeStatus {
   node: string;
@@ -173,47 +222,6 @@ export interface Change {
   cursor: number;
   topic: string;
   payload: unknown;
-}
-
-type Raw = Record<string, unknown>;
-
-const MAX_TEXT = 300;
-const MAX_ITEMS = 200;
-
-function obj(v: unknown): Raw | null {
-  return typeof v === 'object' && v !== null && !Array.isArray(v) ? (v as Raw) : null;
-}
-function text(v: unknown, max = MAX_TEXT): string {
-  return typeof v === 'string' ? (v.length > max ? `${v.slice(0, max - 1)}…` : v) : '';
-}
-/** An id: needed, and never longer than an id can be. */
-function ident(v: unknown): string | null {
-  return typeof v === 'string' && v.length > 0 && v.length <= 64 ? v : null;
-}
-function optText(v: unknown): string | null {
-  return typeof v === 'string' && v !== '' ? text(v) : null;
-}
-function num(v: unknown, fallback = 0): number {
-  return typeof v === 'number' && Number.isFinite(v) ? v : fallback;
-}
-function optNum(v: unknown): number | null {
-  return typeof v === 'number' && Number.isFinite(v) ? v : null;
-}
-function list(v: unknown): unknown[] {
-  return Array.isArray(v) ? v.slice(0, MAX_ITEMS) : [];
-}
-function texts(v: unknown): string[] {
-  return list(v).map((x) => text(x)).filter((x) => x !== '');
-}
-/** RFC 3339 to Unix milliseconds; NaN shows as "unknown". */
-function time(v: unknown): number {
-  return typeof v === 'string' ? Date.parse(v) : Number.NaN;
-}
-function oneOf<T extends string>(v: unknown, all: readonly T[]): T | null {
-  return typeof v === 'string' && (all as readonly string[]).includes(v) ? (v as T) : null;
-}
-function all<T>(v: unknown, read: (x: unknown) => T | null): T[] {
-  return list(v).map(read).filter((x): x is T => x !== null);
 }
 
 /** The part of the box that lies in the picture; null where there is none. */
@@ -366,6 +374,38 @@ export function readHealth(v: unknown): Health | null {
     clockSkewMs: optNum(o.clock_skew_ms),
     lostPackets: num(o.lost_packets),
     sessions: num(o.sessions),
+    conditions: all(o.conditions, readCondition, CONDITIONS.length),
+  };
+}
+
+function readCondition(v: unknown): Condition | null {
+  const o = obj(v);
+  const kind = o && oneOf(o.kind, CONDITIONS);
+  return o && kind ? { kind, since: time(o.since), reason: text(o.reason, 500) } : null;
+}
+
+export function readPlace(o: Record<string, unknown>): { lat: number; lon: number } | null {
+  const [lat, lon] = [optNum(o.lat), optNum(o.lon)];
+  return lat !== null && lon !== null && Math.abs(lat) <= 90 && Math.abs(lon) <= 180 ? { lat, lon } : null;
+}
+
+function readConfig(v: unknown): ChannelConfig | null {
+  const o = obj(v);
+  if (!o) return null;
+  return {
+    url: text(o.url, 2048),
+    mainUrl: text(o.main_url, 2048),
+    credential: text(o.credential, 64),
+    transport: text(o.transport, 20),
+    stream: text(o.stream, 20),
+    enabled: o.enabled !== false,
+    weight: num(o.weight, 1),
+    area: text(o.area, 64),
+    externalId: text(o.external_id, 64),
+    tags: texts(o.tags),
+    lat: optNum(o.lat),
+    lon: optNum(o.lon),
+    rev: num(o.rev),
   };
 }
 
@@ -399,6 +439,14 @@ export function readChannel(v: unknown): Channel | null {
     health,
     rules: texts(o.rules),
     zones: all(o.zones, readZone),
+    externalId: text(o.external_id, 64),
+    tags: texts(o.tags),
+    place: readPlace(o),
+    // A gateway that does not say where it stands has it from its file.
+    origin: o.origin === 'inventory' ? 'inventory' : 'file',
+    enabled: o.enabled !== false,
+    main: o.main === true,
+    config: readConfig(o.config),
   };
 }
 

@@ -85,3 +85,7 @@ export function useTitle(title: string): void {
     document.title = `${title} · skyeye`;
   }, [title]);
 }
+
+export function useRem(): number {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+}

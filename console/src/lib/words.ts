@@ -25,7 +25,7 @@ export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects'>): 
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
 }
 
-const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated'] as const;
+const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated', 'conflict', 'too_large'] as const;
 
 /** A failure in the operator's language, with the gateway's own sentence behind it where there is one. */
 export function errorText(t: TFunction, error: unknown): string {
@@ -63,4 +63,9 @@ export function rateText(t: TFunction, hz: number): string {
 export function codecText(codec: string | null): string | null {
   const known: Record<string, string> = { h264: 'H.264', h265: 'H.265', mjpeg: 'MJPEG' };
   return codec === null ? null : (known[codec] ?? codec);
+}
+
+/** "a, b and c", as the language has it. */
+export function listText(language: string, parts: readonly string[]): string {
+  return new Intl.ListFormat(language, { type: 'conjunction' }).format(parts);
 }

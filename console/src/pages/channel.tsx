@@ -1,14 +1,22 @@
-/* One channel: its picture with the zones drawn on it, everything that is known of its health, and its latest alerts. */
+/*
+ * One channel: its picture with the zones drawn on it, what is known of its health and what to do about it, its
+ * configuration, its latest alerts, and what happened to it.
+ */
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { api, ApiError } from '../api/client';
+import { transportText } from '../lib/configwords';
 import { useTimes, useTitle } from '../lib/hooks';
 import { bitrateText, codecText, decimal, errorText, rateText } from '../lib/words';
 import { useHealthy } from '../state/channels';
 import { absorb, setHealth, useLive } from '../state/live';
+import { useMayConfigure } from '../state/rights';
 import { AlertRow } from '../ui/alertrow';
+import { Tags } from '../ui/channelbits';
+import { ChannelFormDialog } from '../ui/channelform';
+import { ChannelLog } from '../ui/channellog';
 import { ChannelPicture } from '../ui/channelpicture';
 import { Icon } from '../ui/icons';
 import { Blank, ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
@@ -31,6 +39,8 @@ export default function ChannelPage() {
   });
   const found = useMemo(() => (query.data ? [query.data] : []), [query.data]);
   const channel = useHealthy(found)[0];
+  const may = useMayConfigure();
+  const [editing, setEditing] = useState(false);
   useTitle(channel?.name ?? t('channels.title'));
 
   if (!channel) {
@@ -70,7 +80,15 @@ export default function ChannelPage() {
             <span className="mono">{channel.id}</span>
           </p>
         </div>
+        <span className="grow" />
+        {may && channel.config && channel.origin === 'inventory' && (
+          <button type="button" className="button" data-testid="edit-channel" onClick={() => setEditing(true)}>
+            <Icon name="edit" />
+            {t('edit.open')}
+          </button>
+        )}
       </header>
+      {editing && channel.config && <ChannelFormDialog channel={channel} config={channel.config} onClose={() => setEditing(false)} />}
       <div className="channel-body">
         <div className="channel-main">
           <div className="picture-space">
@@ -83,7 +101,26 @@ export default function ChannelPage() {
             <p>{t(`channelStateHint.${h.state}`)}</p>
             {h.reason !== '' && <p className="reason">{h.reason}</p>}
             <p className="dim num">{t('channels.since', { time: times.moment(h.since, 'full') })}</p>
+            {h.state !== 'running' && h.state !== 'connecting' && (
+              <p className="advice">
+                <b>{t('log.todo')}</b> {t(`channelAdvice.${h.state}`)}
+              </p>
+            )}
           </section>
+          {h.conditions.map((c) => (
+            <section key={c.kind} className="card verdict ch-stalled" data-testid="condition" data-condition={c.kind}>
+              <span className="chan-state">
+                <Icon name={c.kind} />
+                {t(`condition.${c.kind}`)}
+              </span>
+              <p>{t(`conditionHint.${c.kind}`)}</p>
+              {c.reason !== '' && <p className="reason">{c.reason}</p>}
+              <p className="dim num">{t('channels.since', { time: times.moment(c.since, 'full') })}</p>
+              <p className="advice">
+                <b>{t('log.todo')}</b> {t(`conditionAdvice.${c.kind}`)}
+              </p>
+            </section>
+          ))}
           <section className="card">
             <h2>{t('channels.health')}</h2>
             <dl className="facts">
@@ -119,18 +156,49 @@ export default function ChannelPage() {
           </section>
           <section className="card">
             <h2>{t('channels.setup')}</h2>
-            <dl className="facts">
+            <dl className="facts" data-testid="channel-setup">
               <Fact name={t('health.host')}>
                 <span className="mono">{channel.host}</span>
               </Fact>
+              {channel.config && (
+                <>
+                  <Fact name={t('field.url')}>
+                    <span className="mono">{channel.config.url}</span>
+                  </Fact>
+                  {channel.config.mainUrl !== '' && (
+                    <Fact name={t('field.main_url')}>
+                      <span className="mono">{channel.config.mainUrl}</span>
+                    </Fact>
+                  )}
+                  <Fact name={t('field.credential')}>{channel.config.credential || t('edit.noCredential')}</Fact>
+                </>
+              )}
+              {channel.externalId !== '' && (
+                <Fact name={t('field.external_id')}>
+                  <span className="mono">{channel.externalId}</span>
+                </Fact>
+              )}
               <Fact name={t('health.stream')}>
                 {channel.stream === 'main' ? t('health.streamMain') : channel.stream === 'sub' ? t('health.streamSub') : channel.stream}
               </Fact>
-              <Fact name={t('health.transport')}>{channel.transport.toUpperCase()}</Fact>
+              <Fact name={t('health.transport')}>{transportText(t, channel.transport)}</Fact>
               <Fact name={t('health.rules')}>
                 <span className="mono">{channel.rules.join(', ') || t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.zones')}>{channel.zones.map((z) => z.name).join(', ') || t('health.unknown')}</Fact>
+              {channel.tags.length > 0 && (
+                <Fact name={t('field.tags')}>
+                  <Tags tags={channel.tags} />
+                </Fact>
+              )}
+              {channel.place && (
+                <Fact name={t('field.place')}>
+                  <span className="num">
+                    {channel.place.lat.toFixed(5)}, {channel.place.lon.toFixed(5)}
+                  </span>
+                </Fact>
+              )}
+              <Fact name={t('field.origin')}>{t(channel.origin === 'file' ? 'edit.originFile' : 'edit.originInventory')}</Fact>
             </dl>
           </section>
         </div>
@@ -138,6 +206,7 @@ export default function ChannelPage() {
           <h2>{t('channels.latestAlerts')}</h2>
           <ChannelAlerts id={channel.id} />
         </section>
+        <ChannelLog channel={channel} />
       </div>
     </div>
   );

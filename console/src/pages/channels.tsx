@@ -1,273 +1,244 @@
 /*
- * All channels with health and latest picture. Only the rows of cards in view exist, and only cards in view ask for
- * pictures; the more there are in view, the less often each is refreshed.
+ * All channels: the tree of areas on the left, what the filter lets through on the right, as a table or as pictures. The
+ * filter stands in the address, so that going back finds it again. Ten thousand channels are searched and sorted in
+ * memory; health is taken in twice a second at most.
  */
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { useDeferredValue, useMemo, useRef, useState } from 'react';
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
-import { CHANNEL_STATES, type Channel, type ChannelState } from '../api/types';
-import { useTimes, useTitle, useWidth } from '../lib/hooks';
-import { bitrateText, codecText, decimal, errorText, rateText } from '../lib/words';
+import { useSearchParams } from 'react-router';
+import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/types';
+import { ALL, filterChannels, filterFrom, filterTo, indexChannels, isAll, type Filter, type SortKey } from '../lib/channelfilter';
+import { useMedia, useTitle } from '../lib/hooks';
+import { errorText } from '../lib/words';
+import { buildTree, countTree, NO_AREA, wayText } from '../state/areas';
 import { useChannels, useHealthy } from '../state/channels';
+import { useAreas } from '../state/inventory';
 import { setChannelView, usePrefs } from '../state/prefs';
-import { ChannelPicture } from '../ui/channelpicture';
+import { useMayConfigure } from '../state/rights';
+import { useSelection } from '../state/selection';
+import { AreaTree } from '../ui/areatree';
+import { BulkBar } from '../ui/bulk';
+import { ChannelCards } from '../ui/channelcards';
+import { ChannelRows } from '../ui/channelrows';
+import { ConfigNav } from '../ui/confignav';
 import { Icon } from '../ui/icons';
-import { Blank, ChannelStateWord, Skeleton } from '../ui/parts';
+import { Blank, Skeleton } from '../ui/parts';
 
-const CARD_REM = 17;
-const GAP_REM = 0.875;
-/** A name and two lines below the picture. */
-const TEXT_REM = 5.6;
-const LIST_REM = 3;
-/** A card refreshes every five seconds while few are in view. */
-const EVERY_MS = 5000;
-const EACH_MS = 400;
+const HEALTH_MS = 500;
+/** After the last key, the address follows what is typed. */
+const TYPED_MS = 250;
 
-function matches(c: Channel, words: readonly string[]): boolean {
-  const hay = [c.id, c.name, c.host, ...c.area, ...c.areaNames].join(' ').toLowerCase();
-  return words.every((w) => hay.includes(w));
+function useFilter(): [Filter, (part: Partial<Filter>) => void] {
+  const [params, setParams] = useSearchParams();
+  const filter = useMemo(() => filterFrom(params), [params]);
+  const change = useCallback(
+    (part: Partial<Filter>) => setParams((now) => filterTo({ ...filterFrom(now), ...part }), { replace: true }),
+    [setParams],
+  );
+  return [filter, change];
 }
 
 export default function ChannelsPage() {
   const { t } = useTranslation();
   const query = useChannels();
-  const all = useHealthy(query.data);
+  const areas = useAreas();
+  const all = useHealthy(query.data, HEALTH_MS);
   const view = usePrefs((s) => s.channelView);
-  const [search, setSearch] = useState('');
-  const [state, setState] = useState<ChannelState | null>(null);
-  const wanted = useDeferredValue(search);
+  const may = useMayConfigure();
+  const narrow = useMedia('(max-width: 60rem)');
+  const [treeOpen, setTreeOpen] = useState(false);
+  const [filter, change] = useFilter();
+  const [typed, setTyped] = useState(filter.search);
+  const picking = useSelection();
   useTitle(t('channels.title'));
 
-  const counts = useMemo(() => {
-    const n = new Map<ChannelState, number>();
-    for (const c of all) n.set(c.health.state, (n.get(c.health.state) ?? 0) + 1);
+  const typing = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const search = (text: string): void => {
+    setTyped(text);
+    if (typing.current !== null) clearTimeout(typing.current);
+    typing.current = setTimeout(() => change({ search: text.trim() }), TYPED_MS);
+  };
+  useEffect(() => () => void (typing.current !== null && clearTimeout(typing.current)), []);
+  const reset = (): void => {
+    setTyped('');
+    if (typing.current !== null) clearTimeout(typing.current);
+    change({ ...ALL, sort: filter.sort, down: filter.down });
+  };
+
+  const index = useMemo(() => indexChannels(query.data ?? []), [query.data]);
+  const tree = useMemo(() => buildTree(areas.data ?? [], query.data ?? []), [areas.data, query.data]);
+  const counts = useMemo(() => countTree(all), [all]);
+  const wanted = useDeferredValue(typed);
+  const shown = useMemo(() => filterChannels(all, index, { ...filter, search: wanted }), [all, index, filter, wanted]);
+  const conditions = useMemo(() => {
+    const n = new Map<ConditionKind, number>();
+    for (const c of all) for (const x of c.health.conditions) n.set(x.kind, (n.get(x.kind) ?? 0) + 1);
     return n;
   }, [all]);
-  const shown = useMemo(() => {
-    const words = wanted.toLowerCase().split(/\s+/).filter((w) => w !== '');
-    return all.filter((c) => (state === null || c.health.state === state) && matches(c, words));
-  }, [all, wanted, state]);
-  const reset = (): void => {
-    setSearch('');
-    setState(null);
+  const { ids } = picking.selection;
+  const chosen = useMemo(() => (ids.size === 0 ? [] : all.filter((c) => ids.has(c.id))), [all, ids]);
+  const chosenShown = useMemo(() => (ids.size === 0 ? 0 : shown.channels.filter((c) => ids.has(c.id)).length), [shown, ids]);
+
+  const sort = (key: SortKey): void => {
+    if (filter.sort !== key) change({ sort: key, down: key === 'rate' });
+    else if (filter.down === (key === 'rate')) change({ down: !filter.down });
+    else change({ sort: 'order', down: false });
   };
+  const list = (channels: readonly Channel[]) =>
+    view === 'grid' ? (
+      <ChannelCards channels={channels} picking={may ? picking : null} />
+    ) : (
+      <ChannelRows channels={channels} picking={may ? picking : null} sorting={{ key: filter.sort, down: filter.down, set: sort }} />
+    );
+  const chooseArea = (id: string): void => {
+    change({ area: filter.area === id ? null : id });
+    setTreeOpen(false);
+  };
+  const treeShown = !narrow || treeOpen;
 
   return (
     <div className="page channels-page">
-      <header className="page-head">
-        <h1>{t('channels.title')}</h1>
-        <label className="search">
-          <Icon name="search" />
-          <span className="visually-hidden">{t('channels.search')}</span>
-          <input type="search" data-testid="channel-search" placeholder={t('channels.search')} value={search} onChange={(e) => setSearch(e.target.value)} />
-        </label>
-        <div className="segments" role="group" aria-label={t('channels.view')}>
-          {(['grid', 'list'] as const).map((v) => (
-            <button key={v} type="button" aria-pressed={view === v} data-testid={`view-${v}`} onClick={() => setChannelView(v)}>
-              <Icon name={v} /> {t(`channels.${v}`)}
-            </button>
-          ))}
-        </div>
-      </header>
-      <div className="state-filter" role="group" aria-label={t('channels.filter')}>
-        <button type="button" className="filter-chip" aria-pressed={state === null} onClick={() => setState(null)}>
-          {t('channels.any', { count: all.length })}
-        </button>
-        {CHANNEL_STATES.filter((s) => counts.has(s) || s === state).map((s) => (
-          <button key={s} type="button" className={`filter-chip ch-${s}`} aria-pressed={state === s} data-testid={`state-${s}`} onClick={() => setState(state === s ? null : s)}>
-            <Icon name={s} /> {t(`channelState.${s}`)} <span className="num">{counts.get(s) ?? 0}</span>
+      <h1 className="visually-hidden">{t('channels.title')}</h1>
+      <ConfigNav />
+      <div className={`channels-split ${treeShown && !narrow ? '' : 'one'}`}>
+        {narrow && (
+          <button type="button" className="button small tree-toggle" aria-expanded={treeOpen} data-testid="tree-toggle" onClick={() => setTreeOpen(!treeOpen)}>
+            <Icon name="area" />
+            {filter.area === null ? t('areas.all') : filter.area === NO_AREA ? t('areas.loose') : wayText(tree, filter.area) || filter.area}
           </button>
-        ))}
-      </div>
-      {query.isPending ? (
-        <>
-          <p className="visually-hidden" role="status">
-            {t('channels.loading')}
-          </p>
-          <Skeleton rows={8} kind="card" />
-        </>
-      ) : query.isError && all.length === 0 ? (
-        <Blank icon="misconfigured" title={t('channels.failed')} tone="bad">
-          <p>{errorText(t, query.error)}</p>
-          <button type="button" className="button" onClick={() => void query.refetch()}>
-            {t('error.retry')}
-          </button>
-        </Blank>
-      ) : all.length === 0 ? (
-        <Blank icon="channels" title={t('channels.emptyTitle')}>
-          <p>{t('channels.empty')}</p>
-        </Blank>
-      ) : shown.length === 0 ? (
-        <Blank icon="search" title={t('channels.noMatch')}>
-          <button type="button" className="button" onClick={reset}>
-            {t('channels.clear')}
-          </button>
-        </Blank>
-      ) : (
-        <>
-          <p className="visually-hidden" role="status">
-            {t('channels.shown', { count: shown.length })}
-          </p>
-          {view === 'grid' ? <Grid channels={shown} /> : <List channels={shown} />}
-        </>
-      )}
-    </div>
-  );
-}
-
-function useRem(): number {
-  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-}
-
-function Grid({ channels }: { channels: readonly Channel[] }) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const width = useWidth(scroller);
-  const rem = useRem();
-  const gap = GAP_REM * rem;
-  const columns = Math.max(1, Math.floor((width + gap) / (CARD_REM * rem + gap)));
-  const rows = Math.ceil(channels.length / columns);
-  const cardWidth = (width - gap * (columns - 1)) / columns;
-  const height = Math.round((cardWidth * 9) / 16 + TEXT_REM * rem);
-  const virtual = useVirtualizer({
-    count: width > 0 ? rows : 0,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => height + gap,
-    overscan: 1,
-  });
-  const size = `${columns} ${Math.round(height)}`;
-  const measured = useRef(size);
-  if (measured.current !== size) {
-    measured.current = size;
-    virtual.measure();
-  }
-  const items = virtual.getVirtualItems();
-  const everyMs = Math.max(EVERY_MS, items.length * columns * EACH_MS);
-  return (
-    <div className="cards-scroll" ref={scroller}>
-      <div className="cards" style={{ height: virtual.getTotalSize() }}>
-        {items.map((item) => (
-          <div
-            key={item.key}
-            className="cards-row"
-            style={{ transform: `translateY(${item.start}px)`, height, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}
-          >
-            {channels.slice(item.index * columns, (item.index + 1) * columns).map((c) => (
-              <Card key={c.id} channel={c} everyMs={everyMs} />
-            ))}
-          </div>
-        ))}
-      </div>
-    </div>
-  );
-}
-
-function useVideo(): (c: Channel) => string {
-  return (c) => {
-    const { codec, width, height } = c.health;
-    return [codecText(codec), width > 0 && height > 0 ? `${width}×${height}` : null].filter((x) => x !== null).join(' · ');
-  };
-}
-
-function Card({ channel, everyMs }: { channel: Channel; everyMs: number }) {
-  const { t } = useTranslation();
-  const times = useTimes();
-  const video = useVideo()(channel);
-  const h = channel.health;
-  return (
-    <Link
-      to={`/channels/${encodeURIComponent(channel.id)}`}
-      className={`channel-card edge-${h.state}`}
-      data-testid="channel-card"
-      data-channel-id={channel.id}
-      data-state={h.state}
-    >
-      <ChannelPicture id={channel.id} name={channel.name} everyMs={everyMs} live={h.state === 'running'} />
-      <span className="card-state">
-        <ChannelStateWord state={h.state} />
-      </span>
-      <span className="card-text">
-        <b className="card-name" title={channel.name}>
-          {channel.name}
-        </b>
-        {h.state === 'running' ? (
-          <>
-            <span className="card-line dim num">
-              <span>{video}</span>
-              <span>{bitrateText(t, h.kbitS)}</span>
-            </span>
-            <span className="card-line dim num">
-              <span>
-                {t('health.looks')} {rateText(t, h.lookRateHz)}
-              </span>
-              {h.keyIntervalS > 0 && (
-                <span>
-                  {t('health.key')} {t('unit.seconds', { n: decimal(h.keyIntervalS, 1) })}
-                </span>
-              )}
-            </span>
-          </>
-        ) : (
-          <span className="card-reason" title={h.reason}>
-            {h.reason || t(`channelStateHint.${h.state}`)} <span className="dim num">{t('channels.since', { time: times.moment(h.since, 'short') })}</span>
-          </span>
         )}
-      </span>
-    </Link>
+        {treeShown && (
+          <aside className="channels-tree" aria-label={t('areas.title')}>
+            <button type="button" className={`tree-all ${filter.area === null ? 'on' : ''}`} aria-pressed={filter.area === null} data-testid="area-all" onClick={() => { change({ area: null }); setTreeOpen(false); }}>
+              <span>{t('areas.all')}</span>
+              <span className="num dim">{all.length}</span>
+            </button>
+            <AreaTree tree={tree} counts={counts} chosen={filter.area} onChoose={chooseArea} label={t('areas.title')} />
+            {tree.loose && tree.byId.size > 0 && (
+              <button type="button" className={`tree-all ${filter.area === NO_AREA ? 'on' : ''}`} aria-pressed={filter.area === NO_AREA} data-testid="area-none" onClick={() => chooseArea(NO_AREA)}>
+                <span>{t('areas.loose')}</span>
+                <span className="num dim">{counts.get(NO_AREA)?.channels ?? 0}</span>
+              </button>
+            )}
+          </aside>
+        )}
+        <section className="channels-main" aria-label={t('channels.title')}>
+          <div className="filter-bar">
+            <label className="search">
+              <Icon name="search" />
+              <span className="visually-hidden">{t('channels.search')}</span>
+              <input type="search" data-testid="channel-search" placeholder={t('channels.search')} value={typed} onChange={(e) => search(e.target.value)} />
+            </label>
+            <FacetSelect label={t('channels.condition')} value={filter.condition} testid="filter-condition" onChange={(v) => change({ condition: v as Filter['condition'] })}>
+              <option value="any">{t('channels.conditionAny')}</option>
+              {CONDITIONS.filter((k) => conditions.has(k) || k === filter.condition).map((k) => (
+                <option key={k} value={k}>
+                  {t(`condition.${k}`)} ({conditions.get(k) ?? 0})
+                </option>
+              ))}
+            </FacetSelect>
+            <FacetSelect label={t('channels.host')} value={filter.host} testid="filter-host" onChange={(host) => change({ host })} facets={index.hosts} />
+            {(index.tags.length > 0 || filter.tag !== null) && (
+              <FacetSelect label={t('field.tags')} value={filter.tag} testid="filter-tag" onChange={(tag) => change({ tag })} facets={index.tags} />
+            )}
+            <span className="grow" />
+            <div className="segments" role="group" aria-label={t('channels.view')}>
+              {(['grid', 'list'] as const).map((v) => (
+                <button key={v} type="button" aria-pressed={view === v} data-testid={`view-${v}`} onClick={() => setChannelView(v)}>
+                  <Icon name={v} /> {t(`channels.${v}`)}
+                </button>
+              ))}
+            </div>
+          </div>
+          <div className="state-filter" role="group" aria-label={t('channels.filter')}>
+            <button type="button" className="filter-chip" aria-pressed={filter.state === null} onClick={() => change({ state: null })}>
+              {t('channels.any', { count: shown.all })}
+            </button>
+            {(shown.away > 0 || filter.state === 'away') && (
+              <button type="button" className="filter-chip ch-away" aria-pressed={filter.state === 'away'} data-testid="state-away" onClick={() => change({ state: filter.state === 'away' ? null : 'away' })}>
+                <Icon name="misconfigured" /> {t('channels.away')} <span className="num">{shown.away}</span>
+              </button>
+            )}
+            {CHANNEL_STATES.filter((s) => shown.states.has(s) || s === filter.state).map((s) => (
+              <button key={s} type="button" className={`filter-chip ch-${s}`} aria-pressed={filter.state === s} data-testid={`state-${s}`} onClick={() => change({ state: filter.state === s ? null : s })}>
+                <Icon name={s} /> {t(`channelState.${s}`)} <span className="num">{shown.states.get(s) ?? 0}</span>
+              </button>
+            ))}
+            {!isAll(filter) && (
+              <button type="button" className="button quiet small" data-testid="filter-reset" onClick={reset}>
+                <Icon name="cross" />
+                {t('channels.clear')}
+              </button>
+            )}
+          </div>
+          {query.isPending ? (
+            <>
+              <p className="visually-hidden" role="status">
+                {t('channels.loading')}
+              </p>
+              <Skeleton rows={8} kind="card" />
+            </>
+          ) : query.isError && all.length === 0 ? (
+            <Blank icon="misconfigured" title={t('channels.failed')} tone="bad">
+              <p>{errorText(t, query.error)}</p>
+              <button type="button" className="button" onClick={() => void query.refetch()}>
+                {t('error.retry')}
+              </button>
+            </Blank>
+          ) : all.length === 0 ? (
+            <Blank icon="channels" title={t('channels.emptyTitle')}>
+              <p>{t(may ? 'channels.emptyMay' : 'channels.empty')}</p>
+            </Blank>
+          ) : shown.channels.length === 0 ? (
+            <Blank icon="search" title={t('channels.noMatch')}>
+              <button type="button" className="button" onClick={reset}>
+                {t('channels.clear')}
+              </button>
+            </Blank>
+          ) : (
+            <>
+              <p className="visually-hidden" role="status" data-testid="shown-count" data-count={shown.channels.length}>
+                {t('channels.shown', { count: shown.channels.length })}
+              </p>
+              {list(shown.channels)}
+            </>
+          )}
+          {may && chosen.length > 0 && <BulkBar chosen={chosen} shown={chosenShown} picking={picking} tree={tree} />}
+        </section>
+      </div>
+    </div>
   );
 }
 
-function List({ channels }: { channels: readonly Channel[] }) {
+function FacetSelect({
+  label,
+  value,
+  onChange,
+  facets = [],
+  children,
+  testid,
+}: {
+  label: string;
+  value: string | null;
+  onChange: (value: string | null) => void;
+  facets?: readonly { value: string; count: number }[];
+  children?: ReactNode;
+  testid: string;
+}) {
   const { t } = useTranslation();
-  const scroller = useRef<HTMLDivElement>(null);
-  const height = LIST_REM * useRem();
-  const times = useTimes();
-  const video = useVideo();
-  const virtual = useVirtualizer({
-    count: channels.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => height,
-    overscan: 8,
-  });
   return (
-    <div className="list-scroll" ref={scroller}>
-      <div className="list-head" aria-hidden="true">
-        <span>{t('channels.column.state')}</span>
-        <span>{t('channels.column.name')}</span>
-        <span>{t('channels.column.area')}</span>
-        <span>{t('channels.column.video')}</span>
-        <span>{t('channels.column.rate')}</span>
-        <span>{t('channels.column.reason')}</span>
-      </div>
-      <div className="list-rows" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => {
-          const c = channels[item.index];
-          if (!c) return null;
-          const h = c.health;
-          return (
-            <Link
-              key={c.id}
-              to={`/channels/${encodeURIComponent(c.id)}`}
-              className={`list-row edge-${h.state}`}
-              data-testid="channel-card"
-              data-channel-id={c.id}
-              data-state={h.state}
-              style={{ transform: `translateY(${item.start}px)` }}
-            >
-              <ChannelStateWord state={h.state} />
-              <b>{c.name}</b>
-              <span className="dim">{c.areaNames.join(' / ')}</span>
-              <span className="num">{video(c)}</span>
-              <span className="num">
-                {h.kbitS > 0 && `${bitrateText(t, h.kbitS)} · ${rateText(t, h.lookRateHz)}`}
-              </span>
-              <span className="dim" title={h.reason}>
-                {h.reason || t('channels.since', { time: times.moment(h.since, 'short') })}
-              </span>
-            </Link>
-          );
-        })}
-      </div>
-    </div>
+    <label className={`select facet ${value !== null ? 'on' : ''}`}>
+      <span className="visually-hidden">{label}</span>
+      <select data-testid={testid} value={value ?? ''} onChange={(e) => onChange(e.target.value === '' ? null : e.target.value)}>
+        <option value="">{t('channels.facetAny', { what: label })}</option>
+        {children}
+        {value !== null && !children && !facets.some((f) => f.value === value) && <option value={value}>{value}</option>}
+        {facets.map((f) => (
+          <option key={f.value} value={f.value}>
+            {f.value} ({f.count})
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

@@ -1,6 +1,6 @@
 /* The list of channels: asked for once and again now and then; their health is kept up to date by the feed. */
 import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { api } from '../api/client';
 import type { Channel, Health } from '../api/types';
 import { setAreas, setHealth, useLive } from './live';
@@ -30,15 +30,40 @@ export function useAreaText(area: readonly string[]): string {
   return area.map((id) => names.get(id) ?? id).join(' / ');
 }
 
+/** The health that the feed tells, looked at no more often than this: ten thousand channels change all the time. */
+function useHealthEvery(ms: number): ReadonlyMap<string, Health> {
+  const [health, set] = useState(() => useLive.getState().health);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const take = (): void => {
+      timer = null;
+      set(useLive.getState().health);
+    };
+    take();
+    const leave = useLive.subscribe((now, before) => {
+      if (now.health !== before.health) timer ??= setTimeout(take, ms);
+    });
+    return () => {
+      leave();
+      if (timer !== null) clearTimeout(timer);
+    };
+  }, [ms]);
+  return health;
+}
+
+/** A channel whose health did not change stays the very same object, so that its row is not drawn again. */
+const joined = new WeakMap<Channel, Channel>();
+function join(c: Channel, newer: Health | undefined): Channel {
+  if (!newer || newer === c.health || newer.at < c.health.at) return c;
+  const before = joined.get(c);
+  if (before?.health === newer) return before;
+  const now = { ...c, health: newer };
+  joined.set(c, now);
+  return now;
+}
+
 /** Each channel with the newest health that is known of it. */
-export function useHealthy(channels: readonly Channel[] | undefined): Channel[] {
-  const health = useLive((s) => s.health);
-  return useMemo(
-    () =>
-      (channels ?? []).map((c) => {
-        const newer: Health | undefined = health.get(c.id);
-        return newer && !(newer.at < c.health.at) ? { ...c, health: newer } : c;
-      }),
-    [channels, health],
-  );
+export function useHealthy(channels: readonly Channel[] | undefined, everyMs = 100): Channel[] {
+  const health = useHealthEvery(everyMs);
+  return useMemo(() => (channels ?? []).map((c) => join(c, health.get(c.id))), [channels, health]);
 }
