@@ -11,9 +11,9 @@ use crate::{
 };
 
 const AFTER: &str = "Examples:
-  skyeye discover
+  skyeye channels discover
       asks this machine's networks by WS-Discovery
-  skyeye discover 10.1.0.0/24 10.2.0.5-9 --user admin --password-file nvr.secret
+  skyeye channels discover 10.1.0.0/24 10.2.0.5-9 --user admin --password-file nvr.secret
       tries each address at the usual ports for ONVIF (80, 8000, 8080, 2020) and
       RTSP (554, 8554), and asks each device once who made it
 

@@ -131,12 +131,6 @@ enum Command {
     /// output is read. The built-in manifest describes some, `local.toml` in the models folder those that you add. Key
     /// `model` under `[infer]` in the configuration names the one in use. A model that identifies people is refused.
     Models(models::ModelsArgs),
-    /// Look for cameras in this machine's networks or at a list of addresses
-    #[command(hide = true)]
-    Discover(discover::DiscoverArgs),
-    /// Print the stream paths of common makers
-    #[command(hide = true)]
-    Brands,
     /// Measure what the gateway costs and how fast it answers on this machine, beside the floor of the same run
     Bench(Box<bench::BenchArgs>),
     /// Examine the database, with the gateway running or stopped
@@ -168,16 +162,11 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&args.config, &demo),
         Command::Check(check) => Ok(check::run(&args.config, &check, args.json)),
         Command::Probe(probe) => block_on(probe::run(probe, args.json)),
-        Command::Discover(discover) => block_on(discover::run(discover, args.json)),
-        Command::Brands => discover::brand_table(args.json),
         Command::Store(StoreCommand::Check) => match load(&args.config) {
             Ok(config) => block_on(store::check(&config.node.data_dir, args.json)),
             Err(exit) => Ok(exit),
         },
-        Command::Channels(command) => match load(&args.config) {
-            Ok(config) => block_on(channels::run(config, *command, args.json)),
-            Err(exit) => Ok(exit),
-        },
+        Command::Channels(command) => block_on(channels::run(&args.config, *command, args.json)),
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
         Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
         Command::Models(models) => {

@@ -34,7 +34,7 @@ pub struct ProbeArgs {
     /// Ask the device by ONVIF who it is and which streams it has, and look at them
     #[arg(long)]
     pub onvif: bool,
-    /// Take the stream paths of this maker (`skyeye brands` lists them)
+    /// Take the stream paths of this maker (`skyeye channels brands` lists them)
     #[arg(long, value_name = "BRAND")]
     pub brand: Option<String>,
     /// Channel of a recorder

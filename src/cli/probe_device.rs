@@ -20,7 +20,7 @@ pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
         None => None,
         Some(name) => match brands::find(name) {
             Some(brand) => Some(brand),
-            None => return Ok(refuse("--brand: nobody in `skyeye brands` is called that", json)),
+            None => return Ok(refuse("--brand: nobody in `skyeye channels brands` is called that", json)),
         },
     };
     let login = match login(args.user.as_deref(), args.password_file.as_deref()) {

@@ -72,6 +72,20 @@ pub fn find(text: &str) -> Option<&'static Brand> {
     all().iter().find(exact).or_else(|| all().iter().find(within))
 }
 
+/// The address of a stream where a list names the maker; `port` 0 is the brand's own. The error follows the name.
+pub fn url(brand: &str, host: &str, port: u16, channel: u32, stream: StreamKind) -> Result<String, String> {
+    let found = find(brand).ok_or_else(|| {
+        let known: Vec<_> = all().iter().map(|b| b.id.as_str()).collect();
+        format!("is no maker whose addresses are known ({}); give the address itself in a column url", known.join(", "))
+    })?;
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    let port = match if port == 0 { found.port } else { port } {
+        554 => String::new(),
+        port => format!(":{port}"),
+    };
+    Ok(format!("rtsp://{host}{port}{}", found.path(channel, stream)))
+}
+
 impl Brand {
     /// The path of a stream of a channel, from 1.
     pub fn path(&self, channel: u32, stream: StreamKind) -> String {

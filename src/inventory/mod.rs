@@ -10,7 +10,6 @@
 //! has touched the same things. Ids never change, and one that was used is never made again. Passwords are sealed under a
 //! key file and never leave but into the merged configuration. Nothing is deleted that others hang on.
 
-mod brand;
 mod check;
 mod coordinates;
 mod edit;

@@ -10,10 +10,15 @@ mod list;
 mod login;
 mod set;
 
+use std::path::Path;
+
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Exit;
+use super::{
+    Exit,
+    discover::{self, DiscoverArgs},
+};
 use crate::{
     config::Config,
     inventory::{Done, Inventory, InventoryError, Snapshot},
@@ -35,6 +40,17 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum ChannelsCommand {
+    #[command(flatten)]
+    Stored(Stored),
+    /// Look for cameras in this machine's networks or at a list of addresses
+    Discover(Box<DiscoverArgs>),
+    /// Print the stream paths of common makers
+    Brands,
+}
+
+/// What works on the inventory.
+#[derive(Debug, Subcommand)]
+pub enum Stored {
     /// List channels, those of the configuration file and of the inventory
     List(list::ListArgs),
     /// Show all that is configured of one channel
@@ -64,17 +80,27 @@ pub enum ChannelsCommand {
 }
 
 /// Runs a command on the inventory of a configuration file.
-pub async fn run(config: Config, command: ChannelsCommand, json: bool) -> anyhow::Result<Exit> {
+pub async fn run(path: &Path, command: ChannelsCommand, json: bool) -> anyhow::Result<Exit> {
+    let command = match command {
+        // These two look beyond what is configured.
+        ChannelsCommand::Discover(args) => return discover::run(*args, json).await,
+        ChannelsCommand::Brands => return discover::brand_table(json),
+        ChannelsCommand::Stored(command) => command,
+    };
+    let config = match super::load(path) {
+        Ok(config) => config,
+        Err(exit) => return Ok(exit),
+    };
     let done = match command {
-        ChannelsCommand::List(args) => list::list(config, &args, json).await,
-        ChannelsCommand::Show { id } => list::show(config, &id, json).await,
-        ChannelsCommand::Import(args) => import::import(config, args, json).await,
-        ChannelsCommand::Export(args) => import::export(config, &args, json).await,
-        ChannelsCommand::Set(args) => set::set(config, &args, json).await,
-        ChannelsCommand::Remove(args) => set::remove(config, &args, json).await,
-        ChannelsCommand::History(args) => history::history(&config, &args, json).await,
-        ChannelsCommand::Undo { rev } => history::undo(&config, rev, json).await,
-        ChannelsCommand::Credential(command) => login::run(config, command, json).await,
+        Stored::List(args) => list::list(config, &args, json).await,
+        Stored::Show { id } => list::show(config, &id, json).await,
+        Stored::Import(args) => import::import(config, args, json).await,
+        Stored::Export(args) => import::export(config, &args, json).await,
+        Stored::Set(args) => set::set(config, &args, json).await,
+        Stored::Remove(args) => set::remove(config, &args, json).await,
+        Stored::History(args) => history::history(&config, &args, json).await,
+        Stored::Undo { rev } => history::undo(&config, rev, json).await,
+        Stored::Credential(command) => login::run(config, command, json).await,
     };
     // What the inventory refuses is an answer, not a fault of the program.
     match done.map_err(|e| (e.downcast_ref::<InventoryError>().is_some(), e)) {

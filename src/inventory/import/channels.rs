@@ -12,8 +12,9 @@ use super::{
     tree::Tree,
 };
 use crate::config::{Channel, Config, Mask, Refs, StreamKind, Zone};
+use crate::discover::brands;
 use crate::inventory::{
-    Change, Coordinates, InventoryError, Kind, Snapshot, brand, check,
+    Change, Coordinates, InventoryError, Kind, Snapshot, check,
     coordinates::gcj02_to_wgs84,
     edit::Op,
     ids::Ids,
@@ -249,7 +250,7 @@ impl Planner<'_> {
             );
             return None;
         };
-        let url = |stream| brand::url(&maker, &host, port, number, stream);
+        let url = |stream| brands::url(&maker, &host, port, number, stream);
         let main_asked = row.said(Field::Stream).is_some_and(|s| matches!(s, "main" | "主码流" | "主"));
         let urls = url(StreamKind::Main).and_then(|main| Ok((url(StreamKind::Sub)?, main)));
         match urls {
