@@ -243,7 +243,7 @@ async fn a_command_beside_the_running_gateway_is_noticed() {
         channels(&mut g).iter().any(|c| c["id"] == "cam-0002" && c["name"] == "Door").then_some(())
     })
     .await;
-    run(&["channels", "remove", "cam-0001", "--yes"]);
+    run(&["channels", "remove", "cam-0001"]);
     all_running(&mut g, 3).await;
     for (id, sessions, lost) in sessions(&mut g) {
         assert_eq!((sessions, lost), (1, 0), "{id}");
