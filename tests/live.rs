@@ -10,122 +10,25 @@ mod gateway;
 mod mqtt;
 #[path = "support/scenario.rs"]
 mod scenario;
+#[path = "support/one_change.rs"]
+mod one_change;
 
 use std::time::Duration;
 
 use gateway::{Gateway, last_object, program};
+use one_change::{all_running, ask, channels, farm, import, list, sessions, start};
 use scenario::wait_for;
-use serde_json::{Value, json};
-use skyeye::simulate::{self, Farm, FarmOptions};
-
-/// Pictures a second of each camera.
-const FPS: u64 = 10;
-/// No detector is wanted: nothing is looked at.
-const NO_MODEL: &str = "[infer]\nruntime = \"none.so\"\n[ingest]\nallow_loopback = true\nstall_deadline_s = 60\n\
-                        connects_per_host = 50\nconnects_per_host_per_s = 500\n";
-
-/// Cameras that show a test picture.
-async fn farm(dir: &tempfile::TempDir, channels: u32) -> Farm {
-    let clip = dir.path().join("clip.mkv");
-    let args =
-        "-f lavfi -i testsrc=size=160x120:rate=10 -t 4 -c:v libx264 -preset veryfast -tune zerolatency -g 10 -bf 0";
-    let mut args: Vec<_> = args.split(' ').collect();
-    args.extend(["-pix_fmt", "yuv420p", clip.to_str().unwrap()]);
-    support::ffmpeg(&args);
-    simulate::start(FarmOptions { clips: vec![clip.into()], channels, ..FarmOptions::default() }).await.unwrap()
-}
-
-fn start(rest: &str) -> Gateway {
-    tokio::task::block_in_place(|| Gateway::start(NO_MODEL, rest))
-}
-
-/// A blocking call to the gateway.
-fn ask(g: &mut Gateway, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
-    tokio::task::block_in_place(|| g.ask(method, path, body))
-}
-
-fn channels(g: &mut Gateway) -> Vec<Value> {
-    tokio::task::block_in_place(|| g.get("/api/v1/channels"))["channels"].as_array().unwrap().clone()
-}
-
-/// Of each channel: how many sessions it began, and how many packets it knows to be lost.
-fn sessions(g: &mut Gateway) -> Vec<(String, u64, u64)> {
-    let of = |c: &Value| {
-        let health = &c["health"];
-        let number = |key: &str| health[key].as_u64().unwrap();
-        (c["id"].as_str().unwrap().to_owned(), number("sessions"), number("lost_packets"))
-    };
-    channels(g).iter().map(of).collect()
-}
-
-async fn all_running(g: &mut Gateway, n: usize) {
-    wait_for(&format!("{n} channels run"), 60, || {
-        let all = channels(g);
-        (all.len() == n && all.iter().all(|c| c["health"]["state"] == "running")).then_some(())
-    })
-    .await;
-}
-
-/// A list of channels in CSV: one a camera of the farm.
-fn list(farm: &Farm, n: std::ops::RangeInclusive<u32>) -> String {
-    let rows = n.map(|i| format!("cam-{i:04},Camera {i},{}\r\n", farm.url(i)));
-    format!("id,name,url\r\n{}", rows.collect::<String>())
-}
-
-fn import(g: &mut Gateway, csv: &str) -> Value {
-    let (status, plan) = ask(g, "POST", "/api/v1/inventory/import?kind=channels&filename=l.csv&apply=true", csv);
-    assert_eq!((status, &plan["applied"]), (200, &json!(true)), "{plan}");
-    plan
-}
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn one_channel_changes_and_the_others_lose_no_access_unit() {
-    let dir = tempfile::tempdir().unwrap();
-    let farm = farm(&dir, 24).await;
-    let mut g = start("[[area]]\nid = \"north\"\nname = \"North\"\nkind = \"street\"\n");
-    import(&mut g, &list(&farm, 1..=24));
-    all_running(&mut g, 24).await;
-
-    // What a session does not hang on.
-    let path = "/api/v1/channels/cam-0003";
-    let edit = json!({ "name": "Gate", "area": "north", "weight": 2.0, "tags": ["school"], "external_id": "440305" });
-    let (status, answer) = ask(&mut g, "PATCH", path, edit.to_string());
-    assert_eq!((status, &answer["name"], &answer["area"]), (200, &json!("Gate"), &json!(["north"])), "{answer}");
-    // What one hangs on: another camera's address.
-    let before = farm.stats().sessions_total;
-    let (status, answer) = ask(&mut g, "PATCH", "/api/v1/channels/cam-0007", json!({ "url": farm.url(1) }).to_string());
-    assert_eq!(status, 200, "{answer}");
-    wait_for("cam-0007 has another session", 30, || {
-        sessions(&mut g).iter().any(|(id, n, _)| id == "cam-0007" && *n == 2).then_some(())
-    })
-    .await;
-    all_running(&mut g, 24).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-
-    for (id, sessions, lost) in sessions(&mut g) {
-        assert_eq!((sessions, lost), (if id == "cam-0007" { 2 } else { 1 }, 0), "{id}");
-    }
-    assert_eq!(farm.stats().sessions_total - before, 1, "the farm counts one session more");
-
-    // Every unit that was sent came, but for what was on its way to the one that changed.
-    assert_eq!(farm.command("stall host 1").await, "ok");
-    let count = |g: &Gateway| {
-        let came =
-            g.metric("skyeye_ingest_units_total", "") + g.metric("skyeye_ingest_dropped_units_total", "before_key");
-        farm.stats().units.saturating_sub(came as u64)
-    };
-    let missing = wait_for("what was sent has come", 30, || Some(count(&g)).filter(|n| *n <= FPS)).await;
-    let sent = farm.stats().units;
-    println!("{sent} units sent, {missing} of them on their way to the channel that changed");
-    assert!(sent > 24 * FPS, "the test shows nothing");
-    drop(g);
-    farm.shutdown().await;
+    one_change::one_change(24, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn two_hundred_come_by_a_list_go_by_taking_it_back_and_come_again() {
     let dir = tempfile::tempdir().unwrap();
-    let farm = farm(&dir, 210).await;
+    let farm = farm(&dir, 210, 0).await;
     let first = gateway::channel("first", &farm.url(1), "");
     let mut g = start(&first);
     all_running(&mut g, 1).await;
@@ -175,7 +78,7 @@ async fn two_hundred_come_by_a_list_go_by_taking_it_back_and_come_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let farm = farm(&dir, 3).await;
+    let farm = farm(&dir, 3, 0).await;
     let text = |name: &str| {
         (1..=3)
             .map(|i| gateway::channel(&format!("c{i}"), &farm.url(i), &format!("name = \"{name} {i}\"")))
@@ -222,7 +125,7 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_command_beside_the_running_gateway_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let farm = farm(&dir, 4).await;
+    let farm = farm(&dir, 4, 0).await;
     let mut g = start("");
     let file = dir.path().join("list.csv");
     std::fs::write(&file, list(&farm, 1..=4)).unwrap();
@@ -243,7 +146,7 @@ async fn a_command_beside_the_running_gateway_is_noticed() {
         channels(&mut g).iter().any(|c| c["id"] == "cam-0002" && c["name"] == "Door").then_some(())
     })
     .await;
-    run(&["channels", "remove", "cam-0001", "--yes"]);
+    run(&["channels", "remove", "cam-0001"]);
     all_running(&mut g, 3).await;
     for (id, sessions, lost) in sessions(&mut g) {
         assert_eq!((sessions, lost), (1, 0), "{id}");
@@ -254,7 +157,7 @@ async fn a_command_beside_the_running_gateway_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn an_inventory_that_is_broken_leaves_the_file_and_is_said() {
     let dir = tempfile::tempdir().unwrap();
-    let farm = farm(&dir, 2).await;
+    let farm = farm(&dir, 2, 0).await;
     let mut g = start(&gateway::channel("first", &farm.url(1), ""));
     let body = json!({ "username": "admin", "password": "canary-of-the-farm" }).to_string();
     assert_eq!(ask(&mut g, "PUT", "/api/v1/credentials/rec", body).0, 204);

@@ -14,6 +14,8 @@ mod gateway;
 mod mqtt;
 #[path = "support/scenario.rs"]
 mod scenario;
+#[path = "support/one_change.rs"]
+mod one_change;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -37,6 +39,15 @@ fn skipped() -> bool {
         println!("skipped: a run of more than a minute; `make long` does it (SKYEYE_LONG=1)");
     }
     !is_long()
+}
+
+/// A district's cameras come by one list and run; one of them changes, and no other loses an access unit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_a_district_changes() {
+    if skipped() {
+        return;
+    }
+    one_change::one_change(6314, 40).await;
 }
 
 /// One loop of `footage/one-by-one-person.mp4`, over TCP and over UDP: the six visits that tests/visits.rs tells of.

@@ -121,7 +121,8 @@ impl Diff {
         if self.is_empty() {
             return "nothing changed".to_owned();
         }
-        let mut groups: BTreeMap<(Kind, Op), (Vec<&str>, BTreeSet<&str>)> = BTreeMap::new();
+        type Group<'a> = (Vec<&'a str>, BTreeSet<&'a str>);
+        let mut groups: BTreeMap<(Kind, Op), Group> = BTreeMap::new();
         for change in &self.changes {
             let (ids, fields) = groups.entry((change.kind, change.op)).or_default();
             ids.push(&change.id);

@@ -25,7 +25,7 @@ use crate::{
 const RATE_WINDOW_MS: u64 = 60_000;
 /// A change of the configuration waits at most this long for a worker that holds a channel. Longer holds only one that
 /// hangs, and it must not keep other channels from being changed.
-const HELD: Duration = Duration::from_secs(5);
+const HELD: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 /// Looks remembered for the rate; more than one a 30 ms would be beyond any camera.
 const RATE_LOOKS: usize = 2048;
 
@@ -208,6 +208,21 @@ mod tests {
         let rates: Vec<f32> = (1..=120).map(|s| a.count_look(Mono(s * 1000))).collect();
         assert!((rates[9] - 1.0).abs() < 0.01, "after ten seconds {}", rates[9]);
         assert!((rates[119] - 1.0).abs() < 0.05, "after two minutes {}", rates[119]);
+    }
+
+    #[test]
+    fn a_worker_that_hangs_in_a_look_holds_up_no_change() {
+        let text = "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"r\"\ntype = \"presence\"\nchannels = [\"*\"]\n";
+        let config = config::parse("t", text).unwrap();
+        let clock = crate::types::Clock::start();
+        let registry = channel::Registry::new(&config, clock);
+        let watch = || Watch::new(&config, registry.channels()[0].clone(), clock.mono());
+        let running = watch();
+        let hangs = running.analysis.lock();
+        let (next, ends) = watch().take_over(&running, ChannelRules::new(&config, &config.channel[0]), clock.now());
+        assert!(ends.is_empty() && next.is_watched() && !next.analysis.lock().rules.is_empty());
+        assert!(running.retire(clock.now()).is_empty());
+        drop(hangs);
     }
 
     #[test]

@@ -175,7 +175,9 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 mod tests {
     use super::*;
 
-    fn json(text: &str) -> Result<Vec<(u64, Map<String, Value>)>, String> {
+    type Rows = Vec<(u64, Map<String, Value>)>;
+
+    fn json(text: &str) -> Result<Rows, String> {
         let mut rows = Vec::new();
         let mut source = serde_json::Deserializer::from_str(text);
         read(&mut source, "channel", &mut |n, row| rows.push((n, row))).map_err(|e| e.to_string())?;
