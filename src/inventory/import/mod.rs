@@ -20,6 +20,7 @@ mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
+mod toml_tables;
 mod tree;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -35,8 +36,6 @@ use crate::config::Config;
 
 /// A larger file is refused.
 pub const MAX_BYTES: usize = 32 << 20;
-/// TOML is read whole before its tables are known.
-pub const MAX_TOML_BYTES: usize = 8 << 20;
 /// Rows of one file.
 pub const MAX_ROWS: u64 = 100_000;
 
