@@ -79,8 +79,8 @@ impl Live {
             tokio::select! {
                 _ = tick.tick() => {
                     round = round.wrapping_add(1);
-                    self.poll(round % RETRY_EVERY == 0).await;
-                    if round % FILE_EVERY == 0 {
+                    self.poll(round.is_multiple_of(RETRY_EVERY)).await;
+                    if round.is_multiple_of(FILE_EVERY) {
                         self.look_at_file().await;
                     }
                 }
