@@ -53,10 +53,12 @@ fn help_teaches_and_what_is_unknown_is_64() {
     let help = skyeye(&["--help"]);
     assert!(help.status.success());
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for word in ["run", "demo", "check", "probe", "simulate", "models", "store", "First steps", "Exit codes"] {
+    for word in
+        ["run", "demo", "check", "probe", "channels", "simulate", "models", "store", "First steps", "Exit codes"]
+    {
         assert!(text.contains(word), "--help tells of {word}:\n{text}");
     }
-    for command in ["run", "demo", "check", "probe", "simulate", "models", "store"] {
+    for command in ["run", "demo", "check", "probe", "channels", "simulate", "models", "store"] {
         assert_eq!(code(&[command, "--help"]), 0, "{command}");
     }
     assert_eq!(code(&["--version"]), 0);

@@ -8,6 +8,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
     Change, ChangeView, Done, Inventory, InventoryError, Kind, Rev, Snapshot, Source, check,
+    edit::TRIES,
     open::number,
     record::{self, Fields},
     write::Meta,
@@ -93,7 +94,7 @@ impl Inventory {
 
     /// Takes a revision back, where nothing has touched since what it changed.
     pub async fn undo(&self, file: &Config, rev: Rev, author: &str, source: Source) -> Result<Done, InventoryError> {
-        loop {
+        for _ in 0..TRIES {
             let snapshot = self.snapshot().await?;
             let (revision, recorded) = self.recorded(rev).await?;
             let conflict = |why: String| InventoryError::Conflict {
@@ -133,6 +134,7 @@ impl Inventory {
                 return Ok(Done { rev, changes });
             }
         }
+        Err(InventoryError::Busy { wait_s: 0 })
     }
 
     async fn last_touch(&self, kind: Kind, id: &str) -> Result<Rev, InventoryError> {

@@ -20,9 +20,10 @@ mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
+mod toml_tables;
 mod tree;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -35,13 +36,11 @@ use crate::config::Config;
 
 /// A larger file is refused.
 pub const MAX_BYTES: usize = 32 << 20;
-/// TOML is read whole before its tables are known.
-pub const MAX_TOML_BYTES: usize = 8 << 20;
 /// Rows of one file.
 pub const MAX_ROWS: u64 = 100_000;
 
 /// What to import and how.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Import {
     /// Channels or areas.
     pub kind: Kind,
@@ -61,6 +60,14 @@ pub struct Import {
     pub expect_rev: Option<Rev>,
     pub author: String,
     pub source: Source,
+}
+
+/// The file may hold passwords.
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes.len();
+        f.debug_struct("Import").field("filename", &self.filename).field("bytes", &bytes).finish_non_exhaustive()
+    }
 }
 
 impl Inventory {

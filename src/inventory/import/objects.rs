@@ -16,27 +16,34 @@ use super::{MAX_ROWS, table::MAX_CELL};
 /// Values in one table, those in lists and tables of it too: 32 zones of 64 points are some 6,000.
 const MAX_VALUES: usize = 20_000;
 
-/// Gives each table under `name` to `take`, with its number from 1.
-pub fn read<'de, D: Deserializer<'de>>(
-    source: D,
-    name: &str,
-    take: &mut dyn FnMut(u64, Map<String, Value>),
-) -> Result<(), D::Error> {
+/// Takes one table.
+type Take<'a> = &'a mut dyn FnMut(Map<String, Value>);
+
+pub fn no_list(name: &str) -> String {
+    format!("there is no list \"{name}\" in it")
+}
+
+pub fn too_many() -> String {
+    format!("there are more than {MAX_ROWS} tables in the list; import it in parts")
+}
+
+/// Gives each table under `name` to `take`, in order; `false` where there is no such list.
+pub fn read<'de, D: Deserializer<'de>>(source: D, name: &str, take: Take<'_>) -> Result<bool, D::Error> {
     source.deserialize_any(Whole { name, take })
 }
 
 struct Whole<'a> {
     name: &'a str,
-    take: &'a mut dyn FnMut(u64, Map<String, Value>),
+    take: Take<'a>,
 }
 
 impl<'de> Visitor<'de> for Whole<'_> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a table with the list \"{}\", or the list itself", self.name)
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut found = false;
         while let Some(key) = map.next_key::<String>()? {
             if key == self.name && !found {
@@ -46,15 +53,15 @@ impl<'de> Visitor<'de> for Whole<'_> {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        if found { Ok(()) } else { Err(A::Error::custom(format!("there is no list \"{}\" in it", self.name))) }
+        Ok(found)
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        Rows { take: self.take }.visit_seq(seq)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        Rows { take: self.take }.visit_seq(seq).map(|()| true)
     }
 }
 
 struct Rows<'a> {
-    take: &'a mut dyn FnMut(u64, Map<String, Value>),
+    take: Take<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Rows<'_> {
@@ -76,9 +83,9 @@ impl<'de> Visitor<'de> for Rows<'_> {
             match seq.next_element_seed(Bounded { left: &left })? {
                 None => break,
                 Some(_) if number > MAX_ROWS => {
-                    return Err(A::Error::custom(format!("there are more than {MAX_ROWS} tables in the list")));
+                    return Err(A::Error::custom(too_many()));
                 }
-                Some(Value::Object(map)) => (self.take)(number, map),
+                Some(Value::Object(map)) => (self.take)(map),
                 Some(_) => return Err(A::Error::custom(format!("number {number} of the list is no table"))),
             }
         }
@@ -175,25 +182,25 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 mod tests {
     use super::*;
 
-    fn json(text: &str) -> Result<Vec<(u64, Map<String, Value>)>, String> {
+    fn json(text: &str) -> Result<Vec<Map<String, Value>>, String> {
         let mut rows = Vec::new();
         let mut source = serde_json::Deserializer::from_str(text);
-        read(&mut source, "channel", &mut |n, row| rows.push((n, row))).map_err(|e| e.to_string())?;
-        Ok(rows)
+        let list = read(&mut source, "channel", &mut |row| rows.push(row)).map_err(|e| e.to_string())?;
+        if list { Ok(rows) } else { Err(no_list("channel")) }
     }
 
     #[test]
     fn a_list_under_its_name_or_alone() {
         for text in [r#"{"area": [1], "channel": [{"id": "a"}, {"id": "b"}]}"#, r#"[{"id": "a"}, {"id": "b"}]"#] {
             let rows = json(text).unwrap();
-            assert_eq!((rows.len(), rows[1].0, rows[1].1["id"].as_str()), (2, 2, Some("b")));
+            assert_eq!((rows.len(), rows[1]["id"].as_str()), (2, Some("b")));
         }
         assert!(json("{}").unwrap_err().contains("no list \"channel\""));
         assert!(json("[1]").unwrap_err().contains("number 1"));
         assert!(json(r#"[{"a": 1, "a": 2}]"#).unwrap_err().contains("twice"));
         let toml = "[[channel]]\nid = \"a\"\nzone = [{ id = \"z\" }]\n[[channel]]\nid = \"b\"\n";
         let mut count = 0;
-        read(toml::Deserializer::parse(toml).unwrap(), "channel", &mut |_, _| count += 1).unwrap();
+        read(toml::Deserializer::parse(toml).unwrap(), "channel", &mut |_| count += 1).unwrap();
         assert_eq!(count, 2);
     }
 
@@ -204,6 +211,6 @@ mod tests {
         let deep = "[".repeat(100_000);
         assert!(json(&deep).is_err());
         let long = json(&format!("[{{\"name\": \"{}\"}}]", "x".repeat(1 << 20))).unwrap();
-        assert!(long[0].1["name"].as_str().unwrap().len() > MAX_CELL, "so that it is refused by its row");
+        assert!(long[0]["name"].as_str().unwrap().len() > MAX_CELL, "so that it is refused by its row");
     }
 }

@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
-    Import, MAX_BYTES, MAX_ROWS, MAX_TOML_BYTES, Refused,
+    Import, MAX_BYTES, MAX_ROWS, Refused,
     field::{self, Field},
     headings::{self, Column},
     objects,
     table::{self, Line, MAX_CELL, MAX_COLUMNS, Scanner},
+    toml_tables,
 };
 use crate::inventory::{Format, InventoryError, Kind, check};
 
@@ -110,9 +111,6 @@ pub fn read(import: &Import, take: &mut dyn FnMut(Row)) -> Result<Sheet, Invento
     match format {
         Format::Csv => csv(import, take).map_err(bad),
         Format::Json => nested(import, format, take).map_err(bad),
-        Format::Toml if bytes.len() > MAX_TOML_BYTES => {
-            Err(bad(format!("has {} bytes; TOML may have {MAX_TOML_BYTES}: use JSON or CSV", bytes.len())))
-        }
         Format::Toml => nested(import, format, take).map_err(bad),
     }
 }
@@ -249,25 +247,38 @@ fn nested(import: &Import, format: Format, take: &mut dyn FnMut(Row)) -> Result<
         format!("line {line} is not UTF-8; save the file as UTF-8")
     })?;
     let mut keys: BTreeMap<String, (usize, Option<Field>)> = BTreeMap::new();
-    let mut count = 0;
-    let mut each = |number: u64, object: Map<String, Value>| {
-        count += 1;
-        take(object_row(import, number, object, &mut keys));
+    let count = std::cell::Cell::new(0u64);
+    let mut each = |object: Map<String, Value>| {
+        count.set(count.get() + 1);
+        take(object_row(import, count.get(), object, &mut keys));
     };
     let name = import.kind.as_str();
     match format {
         Format::Json => {
             let mut source = serde_json::Deserializer::from_str(text);
-            objects::read(&mut source, name, &mut each).and_then(|()| source.end()).map_err(|e| e.to_string())?;
+            let list = objects::read(&mut source, name, &mut each).map_err(|e| e.to_string())?;
+            source.end().map_err(|e| e.to_string())?;
+            if !list {
+                return Err(objects::no_list(name));
+            }
         }
         _ => {
-            let line = |e: toml::de::Error| {
-                let at = e.span().map_or(0, |s| s.start);
-                let line = 1 + text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
-                format!("line {line}: {}", e.message().trim_end().replace('\n', "; "))
-            };
-            let source = toml::Deserializer::parse(text).map_err(line)?;
-            objects::read(source, name, &mut each).map_err(line)?;
+            let mut lists = 0;
+            for (first, piece) in toml_tables::pieces(text, name)? {
+                let wrong = |e: toml::de::Error| {
+                    let at = e.span().map_or(0, |s| s.start);
+                    let line = first + piece.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
+                    format!("line {line}: {}", e.message().trim_end().replace('\n', "; "))
+                };
+                let source = toml::Deserializer::parse(piece).map_err(wrong)?;
+                lists += usize::from(objects::read(source, name, &mut each).map_err(wrong)?);
+                if count.get() > MAX_ROWS {
+                    return Err(objects::too_many());
+                }
+            }
+            if lists == 0 {
+                return Err(objects::no_list(name));
+            }
         }
     }
     if let Some(heading) = import.map.keys().find(|h| !keys.contains_key(*h)) {
@@ -283,7 +294,7 @@ fn nested(import: &Import, format: Format, take: &mut dyn FnMut(Row)) -> Result<
         })
         .collect();
     mapping.sort_by_key(|c| c.column);
-    Ok(Sheet { format, encoding: "utf-8", delimiter: String::new(), mapping, rows: count })
+    Ok(Sheet { format, encoding: "utf-8", delimiter: String::new(), mapping, rows: count.get() })
 }
 
 /// Keys of one file that are remembered for the mapping.

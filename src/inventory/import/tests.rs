@@ -353,6 +353,17 @@ async fn a_tree_comes_in_any_order_and_by_names() {
 }
 
 #[tokio::test]
+async fn names_below_the_only_district_hang_on_it() {
+    let world = World::new().await;
+    world.apply(of(Kind::Area, "a.csv", "id,name,kind\nd,D,district\n")).await;
+    let plan = world.import(channels("url,street,grid\nrtsp://10.0.0.1/x,S,G\nrtsp://10.0.0.2/x,,G2\n")).await;
+    let made: Vec<_> =
+        plan.areas_added.iter().map(|a| (a.name.as_str(), a.parent.as_ref().map(|p| p.to_string()))).collect();
+    let street = plan.areas_added[0].id.to_string();
+    assert_eq!(made, [("S", Some("d".into())), ("G", Some(street)), ("G2", Some("d".into()))]);
+}
+
+#[tokio::test]
 async fn toml_and_json_are_the_tables_of_the_configuration() {
     let world = World::new().await;
     let toml = "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/x\"\ntags = [\"x\", \"y\"]\nenabled = false\n[[channel.zone]]\nid = \"z\"\npolygon = [[0, 0], [1, 0], [0.5, 1]]\n";

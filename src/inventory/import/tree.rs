@@ -124,9 +124,11 @@ impl Tree {
         Ok(id)
     }
 
-    /// Where nothing is said of what is above, and there is one root only of a higher kind, it hangs there.
+    /// Where nothing is said of what is above, and there was one root only of a higher kind, it hangs there. What other
+    /// rows make does not count: it would hang on the order of rows.
     fn only_root(&self, kind: AreaKind) -> Option<AreaId> {
-        let mut roots = self.nodes.iter().filter(|(_, n)| n.parent.is_none() && n.kind < kind);
+        let mut roots =
+            self.nodes.iter().filter(|(id, n)| n.parent.is_none() && n.kind < kind && !self.made.contains(id));
         match (roots.next(), roots.next()) {
             (Some((id, _)), None) => Some(id.clone()),
             _ => None,
