@@ -93,6 +93,14 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     g.configure(&text("Gate"));
     wait_for("the new names are in force", 20, || (name(&mut g) == "Gate 1").then_some(())).await;
 
+    // What it came to stands in the log and on the record of who did what.
+    let log = g.log();
+    let line =
+        |what: &str| log.lines().find(|l| l.contains(what)).unwrap_or_else(|| panic!("{what} is not in the log"));
+    let summary = "3 channels changed (name): c1, c2, c3";
+    assert!(line("configuration applied").contains(summary) && line("configuration_changed").contains(summary));
+    assert!(line("configuration_changed").contains("(file)"));
+
     // Half a file, then a broken one: said once, and nothing changes.
     let refused = g.metric("skyeye_config_reloads_total", "refused");
     std::fs::write(g.config_file(), "[node]\nsite = \"te").unwrap();

@@ -121,14 +121,13 @@ impl Diff {
         if self.is_empty() {
             return "nothing changed".to_owned();
         }
-        type Group<'a> = (Vec<&'a str>, BTreeSet<&'a str>);
-        let mut groups: BTreeMap<(Kind, Op), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(Kind, Op), Vec<&Change>> = BTreeMap::new();
         for change in &self.changes {
-            let (ids, fields) = groups.entry((change.kind, change.op)).or_default();
-            ids.push(&change.id);
-            fields.extend(change.fields.iter().map(String::as_str));
+            groups.entry((change.kind, change.op)).or_default().push(change);
         }
-        let told = groups.into_iter().map(|((kind, op), (ids, fields))| {
+        let told = groups.into_iter().map(|((kind, op), changes)| {
+            let ids: Vec<&str> = changes.iter().map(|c| c.id.as_str()).collect();
+            let fields: BTreeSet<&str> = changes.iter().flat_map(|c| c.fields.iter().map(String::as_str)).collect();
             let op = match op {
                 Op::Added => "added",
                 Op::Changed => "changed",

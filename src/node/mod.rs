@@ -66,7 +66,7 @@ use crate::{
     config::{self, BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
-    ingest::{ChannelSpec, Ingest, Logins, descriptors},
+    ingest::{Ingest, descriptors},
     media::Media,
     outbox::{Ledger, LedgerOptions},
     publish::{
@@ -303,7 +303,7 @@ impl Node {
 
         let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
         let config = inner.config.load_full();
-        pull(&ingest, &config, &registry).await;
+        reload::pull(&ingest, &config, &registry).await;
         let live = Live::new(inner.clone(), ingest, intake, lookers, config_path, read, audit);
         let live = Arc::new(live);
         ticks.push(tokio::spawn(live.clone().follow(stop_ticks.clone())));
@@ -431,33 +431,6 @@ fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
     let id = entry.config.id.clone();
     inner.queue.register(&id, entry.config.weight, floor_ms(config, &entry.config));
     inner.watches.insert(id, Arc::new(Watch::new(config, entry, inner.clock.mono())));
-}
-
-/// Makes what ingest pulls equal to the configuration; reads the passwords' files. A channel that cannot be pulled as it is
-/// configured says why in its health.
-async fn pull(ingest: &Ingest, config: &Arc<Config>, registry: &Registry) {
-    let config = config.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        let (mut logins, mut specs, mut refused) = (Logins::default(), Vec::new(), Vec::new());
-        for channel in config.channel.iter().filter(|c| c.enabled) {
-            match ChannelSpec::with(&config, channel, &mut logins) {
-                Ok(spec) => specs.push(spec),
-                Err(sentence) => refused.push((channel.id.clone(), sentence)),
-            }
-        }
-        (specs, refused)
-    });
-    let (specs, refused) = match made.await {
-        Ok(made) => made,
-        Err(e) => return tracing::error!("the channels' specifications could not be made: {e}"),
-    };
-    ingest.apply(&specs);
-    // After their sessions were told to end, which might say otherwise.
-    for (id, sentence) in refused {
-        if let Some(entry) = registry.get(&id) {
-            entry.misconfigured(&sentence);
-        }
-    }
 }
 
 /// The web stage's state over the ports of this node, and the one-time password if there is one.

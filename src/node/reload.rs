@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 
-use super::{item, live::Live, pull, watch::Watch};
+use super::{item, live::Live, watch::Watch};
 use crate::{
-    channel::Entry,
+    channel::{Entry, Registry},
     config::{
         Config, Diff,
         diff::{Concerned, Kind},
     },
-    ingest::descriptors,
+    ingest::{ChannelSpec, Ingest, Logins, descriptors},
     rule::ChannelRules,
     types::ChannelId,
 };
@@ -135,4 +135,31 @@ fn compare(old: &Config, new: &Config) -> Effect {
     let gone = old.channel.iter().map(|c| &c.id).filter(|id| !on.contains(id)).cloned().collect();
     let rules = diff.under_changed_rules(old, new);
     Effect { diff, rules, gone }
+}
+
+/// Makes what ingest pulls equal to the configuration; reads the passwords' files. A channel that cannot be pulled as it is
+/// configured says why in its health.
+pub(super) async fn pull(ingest: &Ingest, config: &Arc<Config>, registry: &Registry) {
+    let config = config.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let (mut logins, mut specs, mut refused) = (Logins::default(), Vec::new(), Vec::new());
+        for channel in config.channel.iter().filter(|c| c.enabled) {
+            match ChannelSpec::with(&config, channel, &mut logins) {
+                Ok(spec) => specs.push(spec),
+                Err(sentence) => refused.push((channel.id.clone(), sentence)),
+            }
+        }
+        (specs, refused)
+    });
+    let (specs, refused) = match made.await {
+        Ok(made) => made,
+        Err(e) => return tracing::error!("the channels' specifications could not be made: {e}"),
+    };
+    ingest.apply(&specs);
+    // After their sessions were told to end, which might say otherwise.
+    for (id, sentence) in refused {
+        if let Some(entry) = registry.get(&id) {
+            entry.misconfigured(&sentence);
+        }
+    }
 }
