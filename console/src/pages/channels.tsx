@@ -203,7 +203,7 @@ export default function ChannelsPage() {
               {list(shown.channels)}
             </>
           )}
-          {may && chosen.length > 0 && <BulkBar chosen={chosen} shown={chosenShown} picking={picking} tree={tree} />}
+          {may && <BulkBar chosen={chosen} shown={chosenShown} picking={picking} tree={tree} />}
         </section>
       </div>
     </div>
