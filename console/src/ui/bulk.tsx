@@ -73,7 +73,7 @@ function BulkDialog({
   const queries = useQueryClient();
   const [area, setArea] = useState('');
   const [credential, setCredential] = useState('');
-  const [transport, setTransport] = useState<string>('auto');
+  const [transport, setTransport] = useState<string>('tcp');
   const [add, setAdd] = useState('');
   const [drop, setDrop] = useState('');
   const [busy, setBusy] = useState(false);
