@@ -21,6 +21,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
+import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
 
 const env = process.env;
 const url = env.SKYEYE_URL?.replace(/\/$/, '');
@@ -296,6 +297,10 @@ step(
   env.SKYEYE_RESTART_CMD ? false : 'SKYEYE_RESTART_CMD is not set',
 );
 
+const told = await fetch(`${url}/api/v1/inventory/revisions`).catch(() => null);
+const unchangeable = told?.status === 404 ? 'this gateway has no inventory' : false;
+channelSteps({ step, desk: () => desk, url, shots, skip: unchangeable });
+
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
   const channel = await desk.evaluate(async () => (await (await fetch('/api/v1/channels')).json()).channels[0]?.id);
@@ -304,6 +309,7 @@ async function allPages() {
     ['alert', chosen ? `/alerts/${chosen}` : null, '[data-testid=alert-state]'],
     ['channels', '/channels', '[data-testid=channel-card]'],
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
+    ...(unchangeable ? [] : CHANNEL_PAGES),
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],

@@ -74,11 +74,11 @@ export function rebase(before: ChannelForm, form: ChannelForm, fresh: ChannelFor
   return out as unknown as ChannelForm;
 }
 
-/** The field that a sentence of the gateway speaks of. */
+/** The field that a sentence of the gateway speaks of: it names it before a colon. */
 export function fieldIn(sentence: string): FormField | null {
   const names: readonly FormField[] = ['main_url', 'external_id', 'url', 'credential', 'transport', 'stream', 'weight', 'area', 'tags', 'lat', 'lon', 'name', 'enabled'];
   const at = names
-    .map((name) => ({ name, at: sentence.search(new RegExp(`(^|[^a-z_])${name}([^a-z_]|$)`, 'i')) }))
+    .map((name) => ({ name, at: sentence.search(new RegExp(`(^|[ ,.])${name}:`)) }))
     .filter((x) => x.at >= 0)
     .sort((a, b) => a.at - b.at);
   return at[0]?.name ?? null;

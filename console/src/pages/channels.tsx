@@ -7,7 +7,7 @@ import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, ty
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/types';
-import { ALL, filterChannels, filterFrom, filterTo, indexChannels, isAll, type Filter, type SortKey } from '../lib/channelfilter';
+import { ALL, filterChannels, filterFrom, filterTo, indexChannels, isAll, SORTS, type Filter, type SortKey } from '../lib/channelfilter';
 import { useMedia, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { buildTree, countTree, NO_AREA, wayText } from '../state/areas';
@@ -141,6 +141,18 @@ export default function ChannelsPage() {
             {(index.tags.length > 0 || filter.tag !== null) && (
               <FacetSelect label={t('field.tags')} value={filter.tag} testid="filter-tag" onChange={(tag) => change({ tag })} facets={index.tags} />
             )}
+            {view === 'grid' && (
+              <label className="select facet">
+                <span className="visually-hidden">{t('channels.sort')}</span>
+                <select data-testid="sort-select" value={filter.sort} onChange={(e) => change({ sort: e.target.value as SortKey, down: e.target.value === 'rate' })}>
+                  {SORTS.map((s) => (
+                    <option key={s} value={s}>
+                      {t('channels.sortBy', { what: t(`channels.sorted.${s}`) })}
+                    </option>
+                  ))}
+                </select>
+              </label>
+            )}
             <span className="grow" />
             <div className="segments" role="group" aria-label={t('channels.view')}>
               {(['grid', 'list'] as const).map((v) => (
@@ -203,7 +215,7 @@ export default function ChannelsPage() {
               {list(shown.channels)}
             </>
           )}
-          {may && chosen.length > 0 && <BulkBar chosen={chosen} shown={chosenShown} picking={picking} tree={tree} />}
+          {may && <BulkBar chosen={chosen} shown={chosenShown} picking={picking} tree={tree} />}
         </section>
       </div>
     </div>

@@ -29,25 +29,30 @@ const LISTED = 100;
 
 export function BulkBar({ chosen, shown, picking, tree }: { chosen: readonly Channel[]; shown: number; picking: Picking; tree: AreaTree }) {
   const { t } = useTranslation();
-  const [deed, setDeed] = useState<Deed | null>(null);
+  // What was chosen when the dialog opened: it stays the same below it, and its result stays when nothing is chosen any more.
+  const [open, setOpen] = useState<{ deed: Deed; chosen: readonly Channel[] } | null>(null);
   const hidden = chosen.length - shown;
   return (
-    <div className="bulk-bar" role="region" aria-label={t('bulk.label')} data-testid="bulk-bar">
-      <span className="bulk-count" role="status">
-        <b className="num">{t('bulk.chosen', { count: chosen.length })}</b>
-        {hidden > 0 && <span className="warn-text">{t('bulk.hidden', { count: hidden })}</span>}
-      </span>
-      {DEEDS.map((d) => (
-        <button key={d} type="button" className={`button small ${d === 'remove' ? 'danger' : ''}`} data-testid={`bulk-${d}`} onClick={() => setDeed(d)}>
-          <Icon name={ICONS[d]} />
-          {t(`bulk.deed.${d}`)}
-        </button>
-      ))}
-      <button type="button" className="button quiet small" data-testid="bulk-none" onClick={picking.none}>
-        {t('bulk.none')}
-      </button>
-      {deed && <BulkDialog deed={deed} chosen={chosen} tree={tree} picking={picking} onClose={() => setDeed(null)} />}
-    </div>
+    <>
+      {chosen.length > 0 && (
+        <div className="bulk-bar" role="region" aria-label={t('bulk.label')} data-testid="bulk-bar">
+          <span className="bulk-count" role="status">
+            <b className="num">{t('bulk.chosen', { count: chosen.length })}</b>
+            {hidden > 0 && <span className="warn-text">{t('bulk.hidden', { count: hidden })}</span>}
+          </span>
+          {DEEDS.map((d) => (
+            <button key={d} type="button" className={`button small ${d === 'remove' ? 'danger' : ''}`} data-testid={`bulk-${d}`} onClick={() => setOpen({ deed: d, chosen })}>
+              <Icon name={ICONS[d]} />
+              {t(`bulk.deed.${d}`)}
+            </button>
+          ))}
+          <button type="button" className="button quiet small" data-testid="bulk-none" onClick={picking.none}>
+            {t('bulk.none')}
+          </button>
+        </div>
+      )}
+      {open && <BulkDialog deed={open.deed} chosen={open.chosen} tree={tree} picking={picking} onClose={() => setOpen(null)} />}
+    </>
   );
 }
 
@@ -68,7 +73,7 @@ function BulkDialog({
   const queries = useQueryClient();
   const [area, setArea] = useState('');
   const [credential, setCredential] = useState('');
-  const [transport, setTransport] = useState<string>('auto');
+  const [transport, setTransport] = useState<string>('tcp');
   const [add, setAdd] = useState('');
   const [drop, setDrop] = useState('');
   const [busy, setBusy] = useState(false);

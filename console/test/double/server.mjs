@@ -184,9 +184,8 @@ function picture(seed) {
 }
 
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
-let open = true;
 
-async function api(method, path, params, body) {
+async function api(method, path, params, body, open) {
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
   const id = b && decodeURIComponent(b);
   const json = () => (body.length > 0 ? JSON.parse(body.toString('utf8')) : {});
@@ -195,11 +194,14 @@ async function api(method, path, params, body) {
       if (!open) throw new Refusal(401, 'unauthenticated', 'no login; log in first');
       return session;
     case 'POST login':
-      open = true;
+      if (json().password?.endsWith('-wrong')) throw new Refusal(401, 'wrong_password', 'user or password is wrong');
       return session;
     case 'POST logout':
-      open = false;
       return null;
+    case 'GET box':
+      return { load: {}, stages: [], channels: {} };
+    case 'GET openapi.json':
+      return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':
       return { alerts: [], cursor: 1, next: null };
     case 'GET changes':
@@ -341,7 +343,10 @@ const server = createServer((request, response) => {
       if (url.pathname.startsWith('/api/v1/')) {
         if (request.method !== 'GET' && url.pathname !== '/api/v1/login' && request.headers['x-csrf-token'] !== 'double') throw new Refusal(403, 'forbidden', 'no request token');
         if (request.method !== 'GET' && role === 'viewer') throw new Refusal(403, 'forbidden', 'this login may not change the configuration');
-        const answer = await api(request.method, url.pathname.slice(7), url.searchParams, Buffer.concat(parts));
+        const open = /double=in/.test(request.headers.cookie ?? '');
+        const answer = await api(request.method, url.pathname.slice(7), url.searchParams, Buffer.concat(parts), open);
+        if (url.pathname.endsWith('/login')) head['set-cookie'] = 'double=in; Path=/; HttpOnly; SameSite=Strict';
+        if (url.pathname.endsWith('/logout')) head['set-cookie'] = 'double=out; Path=/; HttpOnly; SameSite=Strict';
         if (answer === null) response.writeHead(204, head).end();
         else if (answer.bytes) response.writeHead(200, { ...head, 'content-type': answer.type, 'x-skyeye-age-ms': '400', 'x-skyeye-seen': new Date().toISOString() }).end(answer.bytes);
         else {
