@@ -54,6 +54,8 @@ fn event(number: u8, phase: Phase, key: &str, severity: Severity, now: Now) -> E
         alert: None,
         incident: None,
         media: vec![],
+        health: None,
+        subjects: None,
     }
 }
 

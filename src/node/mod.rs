@@ -9,7 +9,9 @@
 
 pub mod ages;
 mod breath;
+mod condition;
 mod focus;
+mod health;
 mod intake;
 mod look;
 mod pictures;
@@ -165,6 +167,8 @@ pub struct Node {
     lookers: Arc<Lookers>,
     publisher: Arc<Publisher>,
     broker: Option<EmbeddedBroker>,
+    /// Tells what is wrong with channels; ends its events when the ticks are stopped.
+    health: JoinHandle<()>,
     /// Ends the tasks that go by the clock.
     stop_ticks: CancellationToken,
     ticks: Vec<JoinHandle<()>>,
@@ -291,6 +295,8 @@ impl Node {
             tokio::spawn(source::commands(ledger, commands_rx)),
         ];
 
+        let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));
+
         let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
         ingest.apply(&specs(&config, &registry).await);
         inner.up.store(true, Ordering::Relaxed);
@@ -305,6 +311,7 @@ impl Node {
             lookers,
             publisher,
             broker,
+            health,
             stop_ticks,
             ticks,
             stop_web,
@@ -367,6 +374,7 @@ impl Node {
                     self.inner.pump.put(item(&watch, event)).await;
                 }
             }
+            ended("the task that tells of health", self.health).await;
             self.inner.pump.close();
             for lane in self.lanes {
                 ended("a lane of the pump", lane).await;

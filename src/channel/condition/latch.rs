@@ -111,7 +111,11 @@ mod tests {
         assert_eq!(run(&[(0, Yes), (1000, Yes), (2000, Yes), (3000, No), (4000, No)]), [2000, 3000]);
         assert_eq!(run(&[(0, Yes), (100, Yes), (200, Yes), (300, Yes)]), [0u64; 0], "too quick");
         assert_eq!(run(&[(0, Yes), (1000, Yes), (2000, No), (3000, Yes), (4000, Yes)]), [0u64; 0], "broken");
-        assert_eq!(run(&[(0, Yes), (1000, Yes), (2000, Unsure), (3000, Yes)]), [3000], "what says nothing breaks nothing");
+        assert_eq!(
+            run(&[(0, Yes), (1000, Yes), (2000, Unsure), (3000, Yes)]),
+            [3000],
+            "what says nothing breaks nothing"
+        );
     }
 
     #[test]

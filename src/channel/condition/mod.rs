@@ -42,13 +42,10 @@ const LEAST_STRUCTURE: f32 = 0.10;
 /// Share of the usual structure that is left where the lens is covered: measured 0 to 0.19. At night it is 0.44 and less,
 /// but what is left lies where it lay, and is as sharp as it was.
 const COVERED: (f32, f32) = (0.28, 0.40);
-const COVERED_FITS: f32 = 0.5;
-const COVERED_SHARP: f32 = 0.6;
-/// What a ramp has of sharpness.
-const RAMP: f32 = 0.25;
-const LEAST_SHARPNESS: f32 = 0.04;
-/// Share of the usual sharpness beyond a ramp's: 0.2 and less out of focus, 0.75 and more behind a crowd.
-const BLURRED: (f32, f32) = (0.3, 0.5);
+const COVERED_FITS: f32 = 0.68;
+const COVERED_SHARP: f32 = 0.7;
+/// Share of the usual sharpness: 0.5 and less out of focus, 0.8 and more behind a crowd.
+const BLURRED: (f32, f32) = (0.6, 0.75);
 /// And of the structure.
 const BLURRED_STRUCTURE: f32 = 0.75;
 /// A picture that fits the reference as it is: traffic leaves 0.64 and more.
@@ -101,6 +98,10 @@ struct Picture {
 impl Conditions {
     pub fn new(options: Options) -> Self {
         Self { options, ..Self::default() }
+    }
+
+    pub fn options(&self) -> Options {
+        self.options
     }
 
     /// What is no longer looked for is cleared.
@@ -186,9 +187,15 @@ impl Conditions {
             ConditionKind::Frozen => {
                 "pictures arrive, and all are the same; restart the camera, or look at the recorder's input".into()
             }
-            ConditionKind::Dark => "the picture is nearly black; look at the lens cap, the lamps and the exposure".into(),
-            ConditionKind::Bright => "the picture is nearly white; look at the exposure and at lamps that shine in".into(),
-            ConditionKind::Blurred => "the picture has lost its sharpness; look at the focus, and for dirt or dew".into(),
+            ConditionKind::Dark => {
+                "the picture is nearly black; look at the lens cap, the lamps and the exposure".into()
+            }
+            ConditionKind::Bright => {
+                "the picture is nearly white; look at the exposure and at lamps that shine in".into()
+            }
+            ConditionKind::Blurred => {
+                "the picture has lost its sharpness; look at the focus, and for dirt or dew".into()
+            }
             ConditionKind::Covered => "something covers the lens; have it looked at on the spot".into(),
             ConditionKind::Moved => {
                 let (x, y) = self.picture.as_ref().map_or((0, 0), |p| p.shift);
@@ -255,16 +262,18 @@ impl Picture {
         let age_ms = self.moved.age_ms(now.mono).max(self.elsewhere.age_ms(now.mono));
         if ignored || age_ms >= ADOPT_MS {
             self.scene.forget();
-            [&mut self.blurred, &mut self.covered, &mut self.moved, &mut self.elsewhere].into_iter().for_each(Latch::reset);
+            [&mut self.blurred, &mut self.covered, &mut self.moved, &mut self.elsewhere]
+                .into_iter()
+                .for_each(Latch::reset);
         }
     }
 
     fn against_reference(&mut self, glance: &Glance, now: Now) {
         let fit = self.scene.compare(glance, FITS);
         let usual = self.scene.structure;
-        let structure = if usual >= LEAST_STRUCTURE { glance.structure / usual } else { 1.0 };
-        let usual = self.scene.sharpness - RAMP;
-        let sharpness = if usual >= LEAST_SHARPNESS { (glance.sharpness - RAMP) / usual } else { 1.0 };
+        let known = usual >= LEAST_STRUCTURE;
+        let structure = if known { glance.structure / usual } else { 1.0 };
+        let sharpness = glance.sharpness / self.scene.sharpness.max(f32::EPSILON);
 
         let hidden = fit.here < COVERED_FITS || sharpness < COVERED_SHARP;
         let covered = match Verdict::below(structure, COVERED.0, COVERED.1) {
@@ -276,7 +285,8 @@ impl Picture {
             return;
         }
         let blurred = match Verdict::below(sharpness, BLURRED.0, BLURRED.1) {
-            Verdict::Yes if structure > BLURRED_STRUCTURE => Verdict::Unsure,
+            // Of a wall only the noise is sharp.
+            Verdict::Yes if structure > BLURRED_STRUCTURE || !known => Verdict::Unsure,
             verdict => verdict,
         };
         self.blurred.find(blurred, PACE, now);
@@ -304,7 +314,13 @@ impl Picture {
             (false, false) => Verdict::Unsure,
         };
         self.elsewhere.find(elsewhere, ELSEWHERE_PACE, now);
-        self.shift = if shifted { fit.shift } else if self.moved.is_set() { self.shift } else { (0, 0) };
+        self.shift = if shifted {
+            fit.shift
+        } else if self.moved.is_set() {
+            self.shift
+        } else {
+            (0, 0)
+        };
     }
 }
 

@@ -102,7 +102,8 @@ const HALF_CELLS: usize = HALF_WIDTH * HALF_HEIGHT;
 fn halved(mean: &[u8; CELLS]) -> [u8; HALF_CELLS] {
     std::array::from_fn(|at| {
         let (x, y) = (at % HALF_WIDTH * 2, at / HALF_WIDTH * 2);
-        let sum: u16 = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| u16::from(mean[y * WIDTH + x])).iter().sum();
+        let sum: u16 =
+            [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| u16::from(mean[y * WIDTH + x])).iter().sum();
         (sum / 4) as u8
     })
 }
@@ -143,8 +144,10 @@ impl<const W: usize, const H: usize, const N: usize> Edges<W, H, N> {
             let length = columns.len();
             let Some(at) = from.checked_add_signed(-(dy as isize * W as isize + dx as isize)) else { continue };
             for (a, b) in [(&self.x, &other.x), (&self.y, &other.y)] {
-                let (a, b) = (a.get(from..from + length).unwrap_or_default(), b.get(at..at + length).unwrap_or_default());
-                let dot = |p: &[i16], q: &[i16]| p.iter().zip(q).map(|(p, q)| i32::from(*p) * i32::from(*q)).sum::<i32>();
+                let (a, b) =
+                    (a.get(from..from + length).unwrap_or_default(), b.get(at..at + length).unwrap_or_default());
+                let dot =
+                    |p: &[i16], q: &[i16]| p.iter().zip(q).map(|(p, q)| i32::from(*p) * i32::from(*q)).sum::<i32>();
                 both += i64::from(dot(a, b));
                 mine += i64::from(dot(a, a));
                 theirs += i64::from(dot(b, b));
@@ -195,7 +198,10 @@ mod tests {
             let moved = glance(|x, y| street(x + dx / WIDTH as f32, y + dy / HEIGHT as f32));
             let found = scene.compare(&moved, 0.5);
             assert!(found.best > 0.8 && found.here < 0.5, "{dx} {dy}: {found:?}");
-            assert!((found.shift.0 - dx as i32).abs() <= 1 && (found.shift.1 - dy as i32).abs() <= 1, "{dx} {dy}: {found:?}");
+            assert!(
+                (found.shift.0 - dx as i32).abs() <= 1 && (found.shift.1 - dy as i32).abs() <= 1,
+                "{dx} {dy}: {found:?}"
+            );
         }
     }
 

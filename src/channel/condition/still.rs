@@ -73,9 +73,7 @@ mod tests {
     #[test]
     fn the_same_picture_is_known_with_and_without_a_clock_in_it() {
         let mut still = Still::default();
-        let clock = |n: u32| {
-            glance(move |x, y| if x < 0.3 && y < 0.08 { (n % 7) as f32 / 7.0 } else { street(x, y) })
-        };
+        let clock = |n: u32| glance(move |x, y| if x < 0.3 && y < 0.08 { (n % 7) as f32 / 7.0 } else { street(x, y) });
         assert_eq!(still.look(&clock(0), 0), Verdict::Unsure, "there is none before");
         for n in 1..5 {
             assert_eq!(still.look(&clock(n), i64::from(n)), Verdict::Yes);
@@ -105,7 +103,9 @@ mod tests {
         let mut still = Still::default();
         // A quarter of the rows change with every picture.
         let verdicts: Vec<_> = (0..14)
-            .map(|n| still.look(&glance(move |x, y| if y > 0.75 { street(x, y) + n as f32 / 50.0 } else { street(x, y) }), n))
+            .map(|n| {
+                still.look(&glance(move |x, y| if y > 0.75 { street(x, y) + n as f32 / 50.0 } else { street(x, y) }), n)
+            })
             .collect();
         assert!(verdicts[..8].iter().all(|v| *v == Verdict::Unsure), "{verdicts:?}");
         assert_eq!(verdicts[13], Verdict::Yes);
