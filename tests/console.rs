@@ -36,7 +36,7 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     let farm = simulate::start(FarmOptions { clips, channels: 2, ..FarmOptions::default() }).await.unwrap();
     let zone = "[[channel.zone]]\nid = \"yard\"\nname = \"场地 Yard\"\npolygon = [[0.0, 0.2], [1.0, 0.2], [1.0, 1.0], [0.0, 1.0]]\n";
     let rest = [
-        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\n".to_owned(),
+        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\n".to_owned(),
         channel("coming-and-going", &farm.named_url("flash"), &format!("name = \"<b>门</b> gate\"\n{zone}")),
         channel("square", &farm.named_url("crowd"), ""),
         rule("people", "[\"coming-and-going\"]", "zones = [\"yard\"]\nseverity = \"high\""),

@@ -16,6 +16,10 @@ mod mqtt;
 mod scenario;
 #[path = "support/one_change.rs"]
 mod one_change;
+#[path = "support/spoil.rs"]
+mod spoil;
+#[path = "long/still.rs"]
+mod still;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -279,6 +283,13 @@ fn district() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn farm() {
     farm_run::run(is_long()).await;
+}
+
+/// An hour of the demo's footage before the real detector of conditions, at the demo's looks and in simulated time: it
+/// finds nothing, and finds what is spoiled in between. Short: five minutes of each film.
+#[test]
+fn no_condition_where_nothing_is_wrong() {
+    still::run(is_long());
 }
 
 /// A day of 6,314 channels before the schedule, in simulated time: bursts and hanging workers every hour, a power cut

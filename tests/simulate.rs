@@ -452,6 +452,44 @@ async fn stalls_refusals_and_drops_come_and_go() {
     }
 }
 
+#[tokio::test]
+async fn another_clip_is_played_from_the_next_key_frame_without_a_break() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = film(dir.path(), "own.mp4", "2", H264);
+    let other = dir.path().join("other.mp4");
+    let mut args = vec!["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-t", "1"];
+    args.extend_from_slice(H264);
+    args.push(other.to_str().unwrap());
+    support::ffmpeg(&args);
+    let mjpeg = film(dir.path(), "mjpeg.avi", "1", MJPEG);
+    let named = |name: &str, path: &Path| ClipArg { name: Some(name.into()), path: path.to_owned() };
+    let clips = vec![ClipArg::from(own.clone()), named("other", &other), named("mjpeg", &mjpeg)];
+    let farm = simulate::start(FarmOptions { clips, channels: 1, ..FarmOptions::default() }).await.unwrap();
+    let mut stream = playing(&farm.url(1), false, None).await.unwrap();
+    let essences = |path: &Path| -> Vec<_> {
+        let file = read_access_units(path).unwrap();
+        file.units.iter().map(|u| essence(file.codec, &u.data)).collect()
+    };
+    let (first, second) = (essences(&own), essences(&other));
+    pictures(&mut stream, 5).await;
+    for (clip, shown) in [("other", &second), ("own", &first)] {
+        assert_eq!(farm.command(&format!("play 1 {clip}")).await, "ok");
+        let seen = pictures(&mut stream, 60).await;
+        assert!(seen.iter().all(|p| p.loss == 0), "no packet is missing");
+        let changed =
+            seen.iter().position(|p| essence(Codec::H264, &p.data) == shown[0]).expect("its first picture comes");
+        assert!(changed <= 13, "at the next key frame, not after {changed} pictures");
+        for (n, picture) in seen[changed..].iter().enumerate() {
+            assert_eq!(essence(Codec::H264, &picture.data), shown[n % shown.len()], "picture {n} of {clip}");
+        }
+        for pair in seen.windows(2) {
+            assert_eq!(pair[1].time - pair[0].time, 3_600, "25 pictures a second throughout");
+        }
+    }
+    assert!(farm.command("play 1 mjpeg").await.starts_with("error channel 1 sends h264"));
+    assert!(farm.command("play 1 nothing").await.starts_with("error "));
+}
+
 /// A client by hand: SETUP and PLAY of a channel over TCP, then the socket.
 async fn bare(farm: &Farm, n: u32) -> TcpStream {
     let url = farm.url(n);

@@ -159,6 +159,8 @@ impl AlertBook {
             owner: None,
             objects: event.objects.clone(),
             media: event.media.clone(),
+            health: event.health.clone(),
+            subjects: event.subjects.clone(),
             open_events: 1,
             last_end: None,
             limited: 0,
@@ -348,6 +350,8 @@ fn takes_events(state: AlertState) -> bool {
 fn touch(alert: &mut Alert, event: &EventPayload) {
     alert.severity = alert.severity.max(event.severity);
     alert.objects.clone_from(&event.objects);
+    alert.health.clone_from(&event.health);
+    alert.subjects.clone_from(&event.subjects);
     if !event.media.is_empty() {
         alert.media.clone_from(&event.media);
     }

@@ -8,6 +8,7 @@
 //! It never knows how health is published. `Entry::version` counts the changes that are worth telling, so that a
 //! publisher compares one number instead of the whole health.
 
+pub mod condition;
 mod history;
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ pub use history::StateChange;
 
 use self::history::History;
 use crate::config::{self, Config};
-use crate::types::{Activity, AreaId, ChannelHealth, ChannelId, ChannelState, Clock};
+use crate::types::{Activity, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, ConditionSet};
 
 /// Rates that differ by less than this share from what was last told are not news.
 const RATE_NEWS: f32 = 0.2;
@@ -85,6 +86,12 @@ impl Entry {
         self.shared.health.lock().now.state
     }
 
+    /// State and conditions, without copying the rest.
+    pub fn sight(&self) -> (ChannelState, ConditionSet) {
+        let health = self.shared.health.lock();
+        (health.now.state, health.now.condition_set())
+    }
+
     /// Changes the health. The closure runs under the entry's lock: it must be short and must not block.
     pub fn update(&self, f: impl FnOnce(&mut ChannelHealth)) {
         let mut health = self.shared.health.lock();
@@ -145,6 +152,7 @@ fn is_news(told: &ChannelHealth, now: &ChannelHealth) -> bool {
         || told.codec != now.codec
         || (told.width, told.height) != (now.width, now.height)
         || told.sessions != now.sessions
+        || told.conditions != now.conditions
         || told.lost_packets != now.lost_packets
         || moved(told.kbit_s, now.kbit_s)
         || moved(told.unit_rate_hz, now.unit_rate_hz)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Area, Channel, Config, Credential, Rule, secret_file};
-use crate::types::{AreaId, Secret};
+use crate::types::{AreaId, ConditionSet, Secret};
 
 /// The area tree, read once for any number of questions.
 pub struct AreaPaths<'a> {
@@ -90,6 +90,11 @@ impl Config {
     /// Of one channel; whoever asks for many reads the tree once with `area_paths`.
     pub fn area_path(&self, channel: &Channel) -> Vec<AreaId> {
         self.area_paths().of(channel)
+    }
+
+    /// Conditions that are not looked for on a channel.
+    pub fn ignored_conditions(&self, channel: &Channel) -> ConditionSet {
+        self.condition.off.iter().chain(&channel.ignore_conditions).copied().collect()
     }
 
     /// The rules that apply to a channel.

@@ -23,7 +23,8 @@ pub use lookup::{AreaPaths, RuleIndex};
 pub use refs::Refs;
 
 use crate::types::{
-    AreaId, ChannelId, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId, ZoneId,
+    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId,
+    ZoneId,
 };
 
 /// The whole file. Relative paths are relative to the working directory.
@@ -39,6 +40,7 @@ pub struct Config {
     pub infer: Infer,
     pub track: Track,
     pub alert: Alert,
+    pub condition: Condition,
     pub evidence: Evidence,
     pub outbox: Outbox,
     pub publish: Publish,
@@ -278,11 +280,38 @@ pub struct Alert {
     pub join_s: u32,
     /// New alerts a minute of one channel; what is above joins the latest alert of the channel and is counted.
     pub max_per_channel_per_min: u32,
+    /// Channels that are down and conditions that they are in become events of the type `health`, and so alerts.
+    pub health: bool,
+    /// A channel must be down, or in a condition, for so long.
+    pub health_hold_s: u32,
+    /// Of what blinds a channel: down, frozen, dark, covered, moved. The other conditions are low.
+    pub health_severity: Severity,
 }
 
 impl Default for Alert {
     fn default() -> Self {
-        Self { join_s: 60, max_per_channel_per_min: 30 }
+        Self {
+            join_s: 60,
+            max_per_channel_per_min: 30,
+            health: true,
+            health_hold_s: 10,
+            health_severity: Severity::Medium,
+        }
+    }
+}
+
+/// What pictures and streams tell of a channel.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Condition {
+    pub enabled: bool,
+    /// Conditions that nobody wants to know, on any channel.
+    pub off: Vec<ConditionKind>,
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self { enabled: true, off: Vec::new() }
     }
 }
 
@@ -564,6 +593,9 @@ pub struct Channel {
     /// Privacy masks: blackened before any picture is stored or shown.
     #[serde(default)]
     pub mask: Vec<Mask>,
+    /// Conditions that are not looked for: `moved` on a camera that is steered.
+    #[serde(default)]
+    pub ignore_conditions: Vec<ConditionKind>,
 }
 
 /// A polygon on the channel's picture, 0..1.

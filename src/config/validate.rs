@@ -8,7 +8,7 @@ use std::{
 use url::Url;
 
 use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Rule};
-use crate::types::Point;
+use crate::types::{Point, RuleId};
 
 struct Found(Vec<Problem>);
 
@@ -74,6 +74,7 @@ fn sections(c: &Config, f: &mut Found) {
     f.range("track.max_tracks", c.track.max_tracks, 1, 10_000);
     f.range("alert.join_s", c.alert.join_s, 0, 86_400);
     f.range("alert.max_per_channel_per_min", c.alert.max_per_channel_per_min, 1, 10_000);
+    f.range("alert.health_hold_s", c.alert.health_hold_s, 10, 3600);
     f.range("evidence.jpeg_quality", c.evidence.jpeg_quality, 1, 100);
     f.range("evidence.retention_days", c.evidence.retention_days, 1, 3650);
     f.range("outbox.max_bytes", c.outbox.max_bytes, 1 << 20, 1 << 40);
@@ -351,6 +352,9 @@ fn polygon(key: &str, points: &[Point], f: &mut Found) {
 
 fn rule_problems(c: &Config, channels: &BTreeMap<&str, &Channel>, i: usize, rule: &Rule, f: &mut Found) {
     let key = |name: &str| format!("rule[{i}].{name}");
+    if rule.id == RuleId::health() {
+        f.add(key("id"), "'health' is the gateway's own rule; choose another id");
+    }
     if rule.channels.is_empty() {
         f.add(key("channels"), "is empty; name channel ids, or \"*\" for all");
     }

@@ -196,6 +196,7 @@ pub fn blank_channel() -> Channel {
         lon: None,
         zone: Vec::new(),
         mask: Vec::new(),
+        ignore_conditions: Vec::new(),
     }
 }
 

@@ -74,7 +74,7 @@ impl UnitSink for Session {
         let intake = &*self.intake;
         // First: a channel that a reload took away must leave nothing behind.
         let Some(Way { watch, ring, sampler }) = &self.way else { return };
-        watch.unit_at(unit.ingested);
+        watch.unit(&unit);
         // Activity is read before there is a detector, too: then it is known when one comes.
         let chosen = match watch.is_watched() {
             true => intake.sampler.consider_held(sampler, &unit, &watch.demand),

@@ -12,7 +12,9 @@ mod breath;
 mod discover;
 mod configure;
 mod file;
+mod condition;
 mod focus;
+mod health;
 mod intake;
 mod live;
 mod look;
@@ -171,6 +173,8 @@ pub struct Node {
     web_addr: std::net::SocketAddr,
     publisher: Arc<Publisher>,
     broker: Option<EmbeddedBroker>,
+    /// Tells what is wrong with channels; ends its events when the ticks are stopped.
+    health: JoinHandle<()>,
     /// Ends the tasks that go by the clock.
     stop_ticks: CancellationToken,
     ticks: Vec<JoinHandle<()>>,
@@ -301,6 +305,8 @@ impl Node {
             tokio::spawn(source::commands(ledger, commands_rx)),
         ];
 
+        let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));
+
         let ingest = Arc::new(Ingest::new(registry.clone(), config.ingest.clone(), clock, intake.clone()));
         let config = inner.config.load_full();
         reload::pull(&ingest, &config, &registry).await;
@@ -309,7 +315,20 @@ impl Node {
         ticks.push(tokio::spawn(live.clone().follow(stop_ticks.clone())));
         inner.up.store(true, Ordering::Relaxed);
         tracing::info!(site = %inner.site, node = %inner.id, channels = config.channel.len(), web = %web_addr, "up");
-        Ok(Node { inner, live, first_password, web_addr, publisher, broker, stop_ticks, ticks, stop_web, web, lanes })
+        Ok(Node {
+            inner,
+            live,
+            first_password,
+            web_addr,
+            publisher,
+            broker,
+            health,
+            stop_ticks,
+            ticks,
+            stop_web,
+            web,
+            lanes,
+        })
     }
 
     /// Reads the configuration file again.
@@ -373,6 +392,7 @@ impl Node {
                     self.inner.pump.put(item(&watch, event)).await;
                 }
             }
+            ended("the task that tells of health", self.health).await;
             self.inner.pump.close();
             for lane in self.lanes {
                 ended("a lane of the pump", lane).await;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     channel::Registry,
     node::{
-        Inner,
+        Inner, condition,
         look::Lookers,
         pump::{Item, Pump},
         watch::Watch,
@@ -80,6 +80,7 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
     while next(&mut tick, &stop).await {
         let now = inner.clock.now();
         look_rates(&inner, now.mono);
+        condition::second(&inner, now);
         tell_health(&inner.registry, &inner, &mut told, now.wall);
         publisher.set_degraded(inner.node_payload().degraded);
     }

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -12,13 +12,16 @@ use std::{
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::{
-    channel,
+    channel::{
+        self,
+        condition::{Conditions, Options},
+    },
     config::Config,
     node::stream::Stream,
     rule::{ChannelRules, Focus},
     schedule::Demand,
     track::Tracker,
-    types::{ChannelId, Event, Mono, Now, Polygon},
+    types::{AccessUnit, ChannelId, Event, Frame, Mono, Now, Polygon},
 };
 
 /// Looks are counted over this time to say how often a channel is looked at.
@@ -41,8 +44,13 @@ pub struct Watch {
     pub demand: Arc<Demand>,
     /// Its decoder while it is in catch-up or focus.
     pub stream: Mutex<Stream>,
+    /// What its pictures and its stream tell of it. A lock of its own, held for a tenth of a millisecond.
+    pub conditions: Arc<Mutex<Conditions>>,
     /// `Mono` of the latest access unit, 0 before the first.
     last_unit: AtomicU64,
+    /// The same of the latest key unit, and its place on the timeline.
+    last_key: AtomicU64,
+    group: AtomicI64,
     watched: bool,
 }
 
@@ -59,6 +67,7 @@ impl Watch {
         let masks = entry.config.mask.iter().map(|m| Polygon(m.polygon.clone())).collect();
         let rules = ChannelRules::new(config, &entry.config);
         let (watched, focus) = (!rules.is_empty(), rules.focus());
+        let conditions = Arc::new(Mutex::new(Conditions::new(Self::options(config, &entry))));
         let analysis = Analysis { tracker: Tracker::new(&config.track), rules, looks: VecDeque::new(), since: now };
         Self {
             entry,
@@ -67,9 +76,16 @@ impl Watch {
             focus,
             demand: Arc::default(),
             stream: Mutex::default(),
+            conditions,
             last_unit: AtomicU64::new(0),
+            last_key: AtomicU64::new(0),
+            group: AtomicI64::new(0),
             watched,
         }
+    }
+
+    fn options(config: &Config, entry: &channel::Entry) -> Options {
+        Options { enabled: config.condition.enabled, ignore: config.ignored_conditions(&entry.config) }
     }
 
     /// True if a rule watches the channel; otherwise nothing of it need be decoded.
@@ -80,7 +96,12 @@ impl Watch {
     /// Goes on where `running` is: its tracks, its open events under rules that are the same, its rate. Gives the ends of
     /// the others. A look that is under way finds nothing to report afterwards. Where a worker hangs in one, the channel
     /// begins anew, and what was open ends as interrupted at the next start.
-    pub fn take_over(self, running: &Watch, rules: ChannelRules, now: Now) -> (Watch, Vec<Event>) {
+    pub fn take_over(mut self, running: &Watch, rules: ChannelRules, now: Now) -> (Watch, Vec<Event>) {
+        if self.entry.config.url == running.entry.config.url {
+            let options = self.conditions.lock().options();
+            running.conditions.lock().set_options(options);
+            self.conditions = running.conditions.clone();
+        }
         let Some(mut old) = running.held("is put under its new rules without what was open") else {
             return (self, Vec::new());
         };
@@ -91,6 +112,8 @@ impl Watch {
         old.rules = ChannelRules::none();
         drop(old);
         self.last_unit.store(running.last_unit.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.last_key.store(running.last_key.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.group.store(running.group.load(Ordering::Relaxed), Ordering::Relaxed);
         let demand = running.demand.clone();
         demand.set_in_view(fresh.rules.found());
         demand.set_event_open(fresh.rules.open() > 0);
@@ -111,8 +134,23 @@ impl Watch {
         held
     }
 
-    pub fn unit_at(&self, at: Mono) {
-        self.last_unit.store(at.0, Ordering::Relaxed);
+    /// An access unit came.
+    pub fn unit(&self, unit: &AccessUnit) {
+        self.last_unit.store(unit.ingested.0, Ordering::Relaxed);
+        if unit.key {
+            self.last_key.store(unit.ingested.0, Ordering::Relaxed);
+            self.group.store(unit.timeline_90k, Ordering::Relaxed);
+        }
+    }
+
+    /// A look at the picture of a unit.
+    pub fn look(&self, frame: &Frame, unit: &AccessUnit) {
+        let group = if unit.key { unit.timeline_90k } else { self.group.load(Ordering::Relaxed) };
+        self.conditions.lock().look(frame, group, Now { mono: unit.ingested, wall: unit.ingested_wall });
+    }
+
+    pub fn last_key(&self) -> Mono {
+        Mono(self.last_key.load(Ordering::Relaxed))
     }
 
     pub fn last_unit(&self) -> Mono {

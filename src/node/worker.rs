@@ -223,6 +223,7 @@ impl Worker {
 
     fn analyse(&self, seen: Seen) {
         let Seen { watch, unit, frame, detections } = seen;
+        watch.look(&frame, &unit);
         let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
         let rate_hz = analysis.count_look(now.mono);

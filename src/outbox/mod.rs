@@ -365,6 +365,8 @@ impl Ledger {
             alert: None,
             incident: None,
             media: fact.media,
+            health: e.health.map(|h| *h),
+            subjects: e.subjects.map(|s| *s),
         }
     }
 

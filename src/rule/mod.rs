@@ -5,6 +5,7 @@
 //! long as the owner calls `lost` when pictures stop and `finish` when the rule or channel goes away; what a crash
 //! leaves open the outbox ends at the next start.
 
+pub mod health;
 mod presence;
 
 use std::collections::BTreeSet;

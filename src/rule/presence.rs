@@ -137,6 +137,8 @@ impl Presence {
             camera_clock: look.camera_clock,
             model: Some(look.model.clone()),
             rate_hz: look.rate_hz,
+            health: None,
+            subjects: None,
         };
         self.open = Some(Open { last: event.clone(), occupied: look.at, empty: 0, updated: look.at });
         event

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::fault::Fault;
 use super::server::Core;
 
-const USAGE: &str = "stats | calm | position N | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
+const USAGE: &str = "stats | calm | position N | play N CLIP | play N own | stop-host H | start-host H | stall N | stall host H | drip N | garbage N \
                      [payload|ssrc|channel|raw] | refuse CODE H | drop N | resume [N | host H] | quit";
 const MAX_LINE_BYTES: u64 = 1_024;
 
@@ -49,6 +49,20 @@ async fn obey(core: &Arc<Core>, line: &str) -> Result<String, String> {
         ["position", n] => {
             let (loops, ms) = core.position(channel(core, n)?);
             Ok(format!("ok {loops} {ms}"))
+        }
+        // Sessions change over at the next key frame, as if the camera were turned, covered or stuck.
+        ["play", n, clip] => {
+            let shows = &core.channels[channel(core, n)?];
+            let clip = if clip == "own" { &shows.clip } else { &core.channels[channel(core, clip)?].clip };
+            if clip.codec != shows.clip.codec {
+                return Err(format!(
+                    "channel {n} sends {}, and the clip is {}; its clients were promised the former",
+                    shows.clip.codec.as_str(),
+                    clip.codec.as_str()
+                ));
+            }
+            shows.shown.store(Arc::clone(clip));
+            Ok(String::new())
         }
         ["stop-host", h] => {
             let index = host(core, h)?;

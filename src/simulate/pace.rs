@@ -165,6 +165,22 @@ impl Player {
         }
     }
 
+    /// Where the channel shows another clip by now, it begins in place of the next key unit: at its time, and under the
+    /// timestamp that it would have had.
+    fn change_over(&mut self, core: &Core) {
+        let Some(channel) = core.channels.get(self.session.channel) else { return };
+        if self.packet > 0 || !self.clip.units[self.unit].key || Arc::ptr_eq(&channel.shown.load(), &self.clip) {
+            return;
+        }
+        let clip = channel.shown.load_full();
+        let ticks = self.loops * self.clip.length_90k + self.clip.units[self.unit].send_90k;
+        let (at_us, rtp) = (self.anchor_us + us_of_ticks(ticks), self.rtp_of(&self.clip.units[self.unit]));
+        let unit = clip.keys[0];
+        self.anchor_us = at_us - us_of_ticks(clip.units[unit].send_90k);
+        self.rtp_zero = rtp.wrapping_sub(clip.units[unit].pts_90k as u32);
+        (self.clip, self.loops, self.unit) = (clip, 0, unit);
+    }
+
     /// Sends what is due; gives the time of the next call, or None when the session is over.
     fn step(&mut self, core: &Core, now_us: u64, scratch: &mut Vec<u8>) -> Option<u64> {
         if self.session.closed() {
@@ -189,6 +205,7 @@ impl Player {
             self.sent(self.session.outlet.send(&held[at..]), now_us, core)?;
         }
         while self.due_us() <= now_us {
+            self.change_over(core);
             if matches!(fault, Fault::Stall | Fault::Drip) {
                 core.counters.units_skipped.fetch_add(1, Relaxed);
                 self.advance();

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
@@ -48,7 +49,10 @@ pub struct Core {
 pub struct Channel {
     pub number: u32,
     pub name: Option<String>,
+    /// What it was made with: its timetable, and where `position` counts.
     pub clip: Arc<Clip>,
+    /// What it shows now: the same, or what `play` put in its place.
+    pub shown: ArcSwap<Clip>,
     /// Index of its host; None is on all of them.
     pub host: Option<usize>,
     /// How far into the loop it is when the farm starts.
@@ -88,7 +92,17 @@ impl Channel {
             Phase::Spread => (place * clip.length_90k as f64) as i64,
             Phase::Same => 0,
         };
-        Self { number, name, clip, host, offset_90k, fault: FaultCell::default(), sessions: Mutex::new(Vec::new()) }
+        let shown = ArcSwap::new(Arc::clone(&clip));
+        Self {
+            number,
+            name,
+            clip,
+            shown,
+            host,
+            offset_90k,
+            fault: FaultCell::default(),
+            sessions: Mutex::new(Vec::new()),
+        }
     }
 
     pub fn register(&self, session: &Arc<Session>) {

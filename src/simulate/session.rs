@@ -402,7 +402,7 @@ impl Dialogue {
         let Some(channel) = self.core.channels.get(session.channel) else {
             return status(StatusCode::NotFound).into();
         };
-        let player = Player::new(&self.core, session, Arc::clone(&channel.clip), channel.offset_90k, route, ssrc);
+        let player = Player::new(&self.core, session, channel.shown.load_full(), channel.offset_90k, route, ssrc);
         let start = player.start();
         let url = request.request_uri().map(|u| u.as_str().trim_end_matches('/').to_owned()).unwrap_or_default();
         let track = if url.ends_with(TRACK) { url } else { format!("{url}/{TRACK}") };

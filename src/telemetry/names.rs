@@ -48,6 +48,17 @@ const CODECS: &[&str] = &["h264", "h265", "mjpeg"];
 const DROPS: &[&str] = &["replaced", "expired", "unknown_channel"];
 const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
 const ACTIVITY: &[&str] = &["learning", "quiet", "active", "mute"];
+const CONDITIONS: &[&str] = &[
+    "frozen",
+    "dark",
+    "bright",
+    "blurred",
+    "covered",
+    "moved",
+    "bitrate_collapsed",
+    "key_interval_long",
+    "clock_skew",
+];
 const CHANNEL_STATES: &[&str] = &[
     "connecting",
     "running",
@@ -100,6 +111,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_media_shrunk_units_total", "units", "Access units that left the pre-roll early because the bound over all channels was reached.", &[]),
     counter("skyeye_sample_chosen_total", "samples", "Access units chosen to be looked at.", &[("tier", TIERS)]),
     gauge("skyeye_channel_state", "channels", "Channels by state.", &[("state", CHANNEL_STATES)]),
+    gauge("skyeye_channel_condition", "channels", "Channels in a condition, by kind.", &[("kind", CONDITIONS)]),
     histogram("skyeye_channel_look_rate_hz", "hertz", "Looks a second of a channel over its last minute, each watched channel recorded every ten seconds: its distribution over channels.", &[]),
     histogram("skyeye_schedule_age_seconds", "seconds", "Age of a sample when a worker takes it, since the last byte of its access unit was read.", &[("tier", TIERS)]),
     counter("skyeye_schedule_offered_samples_total", "samples", "Samples offered to the schedule.", &[]),
@@ -127,6 +139,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_node_disk_used_ratio", "ratio", "Share of the disk under node.data_dir that is in use, 0 to 1.", &[]),
     counter("skyeye_config_reloads_total", "reloads", "Reloads of the configuration, by outcome.", &[("outcome", &["applied", "refused"])]),
     histogram("skyeye_rule_age_seconds", "seconds", "Age of a look when tracker and rules have seen it.", &[]),
+    gauge("skyeye_rule_health_events", "events", "Events of the type health that are open: what is wrong with channels and their hosts.", &[]),
     counter("skyeye_alert_limited_total", "events", "Events whose alert was folded because the channel raised too many.", &[]),
     gauge("skyeye_evidence_bytes", "bytes", "Evidence on disk.", &[]),
     counter("skyeye_evidence_stored_total", "files", "Snapshots stored.", &[]),

@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use super::{
-    AlertId, AreaId, ChannelId, EventId, IncidentId, NodeId, RuleRef, Severity, SiteId, UserId, Wall, ZoneId,
+    AlertId, AreaId, ChannelId, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects, UserId,
+    Wall, ZoneId,
     fact::Object,
     payload::{AlertAction, AlertPayload, AlertState, Media, Order},
 };
@@ -62,6 +63,8 @@ pub struct Alert {
     pub owner: Option<UserId>,
     pub objects: Vec<Object>,
     pub media: Vec<Media>,
+    pub health: Option<HealthFact>,
+    pub subjects: Option<Subjects>,
     /// Events of the alert that have started and not ended.
     pub open_events: u32,
     /// When its latest event ended.
@@ -104,6 +107,8 @@ impl Alert {
             owner: a.owner,
             objects: a.objects,
             media: a.media,
+            health: a.health,
+            subjects: a.subjects,
             committed,
         }
     }
@@ -131,6 +136,8 @@ impl Alert {
             owner: p.owner,
             objects: p.objects,
             media: p.media,
+            health: p.health,
+            subjects: p.subjects,
             open_events,
             last_end,
             limited,

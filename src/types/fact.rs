@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BBox, ChannelId, EventId, Mono, RuleId, Wall, ZoneId, detection::ModelRef};
+use super::{BBox, ChannelId, ChannelState, EventId, Mono, RuleId, Wall, ZoneId, detection::ModelRef};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -66,6 +66,43 @@ pub struct Object {
     pub bbox: BBox,
 }
 
+/// The channels under an event that is about more than one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Subjects {
+    /// All that were affected so far.
+    pub count: u32,
+    /// The first hundred of them.
+    pub channels: Vec<ChannelId>,
+}
+
+/// How far a `health` fact reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthScope {
+    /// The event's own channel.
+    Channel,
+    /// Channels of one recorder: those whose URLs name the same host.
+    Host,
+    /// Channels with hosts of their own that hang on one area: what is behind a switch.
+    Area,
+    /// Such channels on no area.
+    Node,
+}
+
+/// What an event of the type `health` is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HealthFact {
+    pub scope: HealthScope,
+    /// The host's address or the area's id.
+    pub name: Option<String>,
+    /// `down`, or a condition such as `frozen`.
+    pub what: String,
+    /// The channel's state, where one channel is down.
+    pub state: Option<ChannelState>,
+    /// One sentence: what happened and what to do; never holds a secret.
+    pub reason: String,
+}
+
 /// What `rule` gives to `alert`, `evidence` and the store. Times are those of the look that caused it.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -87,4 +124,8 @@ pub struct Event {
     pub camera_clock: bool,
     pub model: Option<ModelRef>,
     pub rate_hz: f32,
+    /// Of the type `health` only.
+    pub health: Option<Box<HealthFact>>,
+    /// Where it is about more channels than its own, which then is only the first of them.
+    pub subjects: Option<Box<Subjects>>,
 }

@@ -98,6 +98,13 @@ level_id!(/// A shared user name and password for cameras.
 level_id!(/// A model of the manifest.
     ModelName);
 
+impl RuleId {
+    /// The gateway's own rule, which tells of its channels' health.
+    pub fn health() -> Self {
+        Self(Arc::from("health"))
+    }
+}
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -6,6 +6,7 @@
 pub mod buckets;
 pub mod alert;
 pub mod clock;
+pub mod condition;
 pub mod detection;
 pub mod fact;
 pub mod frame;
@@ -19,8 +20,9 @@ pub mod unit;
 
 pub use buckets::Buckets;
 pub use clock::{Clock, Mono, Now, Wall};
+pub use condition::{Condition, ConditionKind, ConditionSet};
 pub use detection::{Detection, Look, ModelRef, Track};
-pub use fact::{Event, EventEnd, Phase, RuleRef, Severity};
+pub use fact::{Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{

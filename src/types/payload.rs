@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    AlertId, AreaId, ChannelHealth, ChannelId, EventEnd, EventId, IncidentId, ModelName, NodeId, Phase, RuleRef,
-    Severity, SiteId, UserId, Wall, ZoneId, fact::Object,
+    AlertId, AreaId, ChannelHealth, ChannelId, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
+    RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
 };
 
 /// Where in the node's and the site's order a message stands.
@@ -84,7 +84,7 @@ pub struct EventPayload {
     pub channel: ChannelId,
     /// Ids from the root of the area tree, as they were when the fact arose.
     pub area: Vec<AreaId>,
-    /// `presence`
+    /// `presence`, `health`
     #[serde(rename = "type")]
     pub kind: String,
     pub phase: Phase,
@@ -103,6 +103,12 @@ pub struct EventPayload {
     pub alert: Option<AlertId>,
     pub incident: Option<IncidentId>,
     pub media: Vec<Media>,
+    /// With type `health` only: what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthFact>,
+    /// The channels that it is about, where they are more than `channel`, the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<Subjects>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
@@ -172,6 +178,12 @@ pub struct AlertPayload {
     pub objects: Vec<Object>,
     /// Pictures of the latest event that has one.
     pub media: Vec<Media>,
+    /// With type `health` only: what is or was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthFact>,
+    /// The channels that it is about, where they are more than `channel`, the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<Subjects>,
     pub committed: Wall,
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Wall};
+use super::{Codec, Condition, ConditionSet, Wall};
 
 /// Where a channel stands. In JSON and metrics in snake case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +101,9 @@ pub struct ChannelHealth {
     pub lost_packets: u64,
     /// Sessions begun since the start of the process.
     pub sessions: u32,
+    /// What its pictures and its stream tell of it; empty is good.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
 }
 
 impl ChannelHealth {
@@ -121,6 +124,12 @@ impl ChannelHealth {
             clock_skew_ms: None,
             lost_packets: 0,
             sessions: 0,
+            conditions: Vec::new(),
         }
+    }
+
+    /// The kinds of its conditions.
+    pub fn condition_set(&self) -> ConditionSet {
+        self.conditions.iter().map(|c| c.kind).collect()
     }
 }

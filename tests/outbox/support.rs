@@ -61,6 +61,8 @@ pub fn fact(id: EventId, phase: Phase, channel: &str, severity: Severity) -> Fac
             camera_clock: false,
             model: None,
             rate_hz: 1.0,
+            health: None,
+            subjects: None,
             channel: channel.clone(),
         },
         channel_name: "Gate".into(),

@@ -185,10 +185,11 @@ impl Gateway {
         SocketAddr::from(([127, 0, 0, 1], self.broker))
     }
 
-    /// Writes the configuration with another rest.
+    /// Writes the configuration with another rest. Alerts are those of its rules alone, unless it has its own `[alert]`.
     pub fn configure(&self, rest: &str) {
+        let alert = if rest.contains("[alert]") { "" } else { "[alert]\nhealth = false\n" };
         let text = format!(
-            "[node]\nsite = \"{SITE}\"\nid = \"{NODE}\"\ndata_dir = {:?}\n{}{}[web]\nlisten = \"127.0.0.1:{}\"\n{rest}",
+            "[node]\nsite = \"{SITE}\"\nid = \"{NODE}\"\ndata_dir = {:?}\n{}{}{alert}[web]\nlisten = \"127.0.0.1:{}\"\n{rest}",
             self.path("data"),
             self.infer,
             self.publish,

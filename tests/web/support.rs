@@ -170,6 +170,8 @@ impl World {
                 height: 1,
                 objects: Vec::new(),
             }],
+            health: None,
+            subjects: None,
             committed: seen,
         };
         let opened = AlertChange {

@@ -76,6 +76,8 @@ export interface Alert {
   owner: string | null;
   objects: SeenObject[];
   media: Media[];
+  /** What is wrong, where it is about a channel's health; `channels`: how many are under it, 0 where it is one. */
+  health: { scope: string; name: string | null; what: string; state: string | null; reason: string; channels: number } | null;
 }
 export interface EventFact {
   id: string;
@@ -297,6 +299,20 @@ export function readAlert(v: unknown): Alert | null {
     owner: ident(o.owner),
     objects: all(o.objects, readObject),
     media: all(o.media, readMedia),
+    health: readHealthFact(o.health, o.subjects),
+  };
+}
+
+function readHealthFact(v: unknown, subjects: unknown): Alert['health'] {
+  const o = obj(v);
+  if (!o) return null;
+  return {
+    scope: text(o.scope, 64),
+    name: optText(o.name),
+    what: text(o.what, 64),
+    state: optText(o.state),
+    reason: text(o.reason, 500),
+    channels: Math.max(0, Math.trunc(num(obj(subjects)?.count))),
   };
 }
 

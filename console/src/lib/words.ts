@@ -19,7 +19,20 @@ export function objectCounts(objects: readonly SeenObject[]): { label: string; c
   return [...counts].map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
 }
 
-export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects'>): string {
+type Wrong = keyof typeof en.wrong;
+const isWrong = (s: string): s is Wrong => Object.hasOwn(en.wrong, s);
+
+/** What is wrong with a channel, or with a group of them: a recorder, what is behind a switch. */
+function healthText(t: TFunction, health: NonNullable<Alert['health']>): string {
+  const state = health.state ?? '';
+  const word = isWrong(state) ? state : health.what;
+  const what = isWrong(word) ? t(`wrong.${word}`) : word;
+  if (health.scope === 'channel') return what;
+  return t('kind.healthOf', { what, name: health.name ?? '', count: health.channels });
+}
+
+export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects' | 'health'>): string {
+  if (alert.kind === 'health') return alert.health ? healthText(t, alert.health) : t('kind.health');
   if (alert.kind !== 'presence') return alert.kind;
   const first = objectCounts(alert.objects)[0];
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');

@@ -206,6 +206,7 @@ function AlertFacts({ alert, fact }: { alert: Alert; fact: EventFact | null }) {
         <Fact name={t('detail.updated')}>
           <Moment at={alert.updated} />
         </Fact>
+        {alert.health && <Fact name={t('detail.wrong')}>{alert.health.reason}</Fact>}
         <Fact name={t('detail.owner')}>{alert.owner ?? <span className="dim">{t('detail.nobody')}</span>}</Fact>
         <Fact name={t('detail.zone')}>{zones[0]?.name ?? alert.zone ?? <span className="dim">{t('detail.wholePicture')}</span>}</Fact>
         <Fact name={t('detail.rule')}>

@@ -355,6 +355,8 @@ fn fact(channel: u32, clock: Clock) -> anyhow::Result<FactIn> {
         camera_clock: true,
         model: Some(ModelRef { name: ModelName::new("efficientdet-lite0")?, sha256: "0".repeat(64).into() }),
         rate_hz: 0.5,
+        health: None,
+        subjects: None,
     };
     let area = ["district", "street-3", "community-12", "grid-120"].map(AreaId::new);
     Ok(FactIn {

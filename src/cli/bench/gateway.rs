@@ -49,6 +49,7 @@ impl Configuration {
              [telemetry]\nlog = \"error\"\n\
              [web]\nlisten = \"127.0.0.1:{web}\"\nmetrics_token_file = {token:?}\n\
              [publish]\nlisten = \"127.0.0.1:{broker}\"\nuser = [{{ name = {USER:?}, password_file = {password:?} }}]\n\
+             [alert]\nhealth = false\n\
              [schedule]\ndeadline_ms = {deadline}\nfocus_share = {share}\n\
              {infer}{sections}\n",
             deadline = setting.config.schedule.deadline_ms,

@@ -285,6 +285,7 @@ impl Planner<'_> {
                     | Field::Weight
                     | Field::ExternalId
                     | Field::Tags
+                    | Field::IgnoreConditions
                     | Field::Lat
                     | Field::Lon,
                 ) => field::set_field(fields, cell.field, text),

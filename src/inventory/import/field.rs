@@ -7,6 +7,7 @@ use crate::inventory::{
     Kind,
     record::{self, Fields},
 };
+use crate::types::ConditionKind;
 
 /// People of one area.
 const MAX_PEOPLE: u8 = 20;
@@ -31,6 +32,7 @@ pub enum Field {
     Weight,
     ExternalId,
     Tags,
+    IgnoreConditions,
     Host,
     Port,
     ChannelNo,
@@ -57,7 +59,7 @@ pub enum Part {
 }
 
 /// Fields of channels that are keys of the configuration, in the order of an export.
-const CHANNEL: [Field; 16] = [
+const CHANNEL: [Field; 17] = [
     Field::Id,
     Field::Name,
     Field::Url,
@@ -70,6 +72,7 @@ const CHANNEL: [Field; 16] = [
     Field::Weight,
     Field::ExternalId,
     Field::Tags,
+    Field::IgnoreConditions,
     Field::Lat,
     Field::Lon,
     Field::Zone,
@@ -105,6 +108,7 @@ impl Field {
             Field::Weight => "weight",
             Field::ExternalId => "external_id",
             Field::Tags => "tags",
+            Field::IgnoreConditions => "ignore_conditions",
             Field::Host => "host",
             Field::Port => "port",
             Field::ChannelNo => "channel_no",
@@ -205,6 +209,7 @@ pub fn set_field(fields: &mut Fields, field: Field, cell: &str) -> Result<(), St
         Field::Lat | Field::Lon if cell.is_empty() => Value::Null,
         Field::Lat | Field::Lon => number(cell)?,
         Field::Tags => json!(tags(cell)),
+        Field::IgnoreConditions => json!(conditions(cell)?),
         Field::Kind => json!(area_kind(cell)?),
         Field::Person(n, part) => return person(fields, usize::from(n) - 1, part, cell),
         _ => return Err(format!("{} is not set by itself", field.name())),
@@ -245,6 +250,15 @@ fn yes_or_no(cell: &str) -> Result<bool, String> {
         "" | "true" | "1" | "yes" | "y" | "on" | "是" | "启用" | "开" | "有效" => Ok(true),
         "false" | "0" | "no" | "n" | "off" | "否" | "停用" | "禁用" | "关" | "无效" => Ok(false),
         _ => Err("is neither true nor false (是, 否)".into()),
+    }
+}
+
+fn conditions(cell: &str) -> Result<Vec<String>, String> {
+    let known = ConditionKind::ALL.map(ConditionKind::as_str);
+    let named = tags(cell);
+    match named.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(format!("names the condition '{name}', which there is not; there are: {}", known.join(", "))),
+        None => Ok(named),
     }
 }
 

@@ -339,7 +339,9 @@ fn object_row(
             Value::String(text) => put(&mut row, field, heading, text),
             Value::Null => put(&mut row, field, heading, String::new()),
             Value::Bool(_) | Value::Number(_) if !field.nested() => put(&mut row, field, heading, value.to_string()),
-            Value::Array(items) if field == Field::Tags && items.iter().all(Value::is_string) => {
+            Value::Array(items)
+                if matches!(field, Field::Tags | Field::IgnoreConditions) && items.iter().all(Value::is_string) =>
+            {
                 let text = items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(";");
                 put(&mut row, field, heading, text);
             }
