@@ -72,9 +72,13 @@ pub fn find(text: &str) -> Option<&'static Brand> {
     all().iter().find(exact).or_else(|| all().iter().find(within))
 }
 
-/// The address of a stream where a list names the maker; `port` 0 is the brand's own. The error follows the name.
-pub fn url(brand: &str, host: &str, port: u16, channel: u32, stream: StreamKind) -> Result<String, String> {
-    let found = find(brand).ok_or_else(|| {
+/// The address of a stream where a list names the maker; `port` 0 is the brand's own. A list that numbers channels is one
+/// of recorders, which some makers address otherwise than their cameras. The error follows the name.
+pub fn url(brand: &str, host: &str, port: u16, channel: Option<u32>, stream: StreamKind) -> Result<String, String> {
+    let recorder = |b: &Brand| all().iter().find(|r| r.id.strip_suffix("-recorder") == Some(&b.id));
+    let found = find(brand).map(|b| channel.and_then(|_| recorder(b)).unwrap_or(b));
+    let channel = channel.unwrap_or(1);
+    let found = found.ok_or_else(|| {
         let known: Vec<_> = all().iter().map(|b| b.id.as_str()).collect();
         format!("is no maker whose addresses are known ({}); give the address itself in a column url", known.join(", "))
     })?;
@@ -174,6 +178,15 @@ mod tests {
         }
         assert_eq!(find("").map(|b| &b.id), None);
         assert_eq!(find("nobody knows").map(|b| &b.id), None);
+    }
+
+    #[test]
+    fn a_list_that_numbers_channels_is_one_of_recorders() {
+        let of = |brand, channel| url(brand, "10.0.0.1", 0, channel, StreamKind::Sub).unwrap();
+        assert_eq!(of("宇视", None), "rtsp://10.0.0.1/media/video2");
+        assert_eq!(of("宇视", Some(3)), "rtsp://10.0.0.1/unicast/c3/s1/live");
+        assert_eq!(of("海康", Some(1)), "rtsp://10.0.0.1/Streaming/Channels/102");
+        assert!(url("nobody", "10.0.0.1", 0, None, StreamKind::Sub).unwrap_err().contains("hikvision"));
     }
 
     #[test]

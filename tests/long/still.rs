@@ -80,7 +80,7 @@ pub fn run(long: bool) {
         let film = frames(&path);
         for (step, after_ms) in [(1, KEY_MS), (4, REST_MS)] {
             // A film of so few key frames shows the same picture again: that is no condition of a camera.
-            let step = if film.len() % step == 0 { step + 1 } else { step };
+            let step = if film.len().is_multiple_of(step) { step + 1 } else { step };
             let mut camera = Camera::new();
             camera.watch(name, &film, step, seconds, after_ms);
             println!(

@@ -236,8 +236,8 @@ impl Planner<'_> {
         let number =
             row.said(Field::ChannelNo).map(|t| t.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '-'));
         let number = match number.map(str::parse::<u32>) {
-            None => 1,
-            Some(Ok(n @ 1..=9999)) => n,
+            None => None,
+            Some(Ok(n @ 1..=9999)) => Some(n),
             Some(_) => {
                 row.refuse(&[Field::ChannelNo], "is no channel number; 1 to 9999");
                 return None;
