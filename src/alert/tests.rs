@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn cfg(join_s: u32, max: u32) -> config::Alert {
-    config::Alert { join_s, max_per_channel_per_min: max }
+    config::Alert { join_s, max_per_channel_per_min: max, ..config::Alert::default() }
 }
 
 fn at(s: u64) -> Now {
