@@ -63,6 +63,15 @@ describe('words', () => {
     expect(kindText(tz, alert({ objects: [person, car, car] }))).toBe('汽车出现');
     expect(kindText(t, alert({ objects: [] }))).toBe('Presence');
     expect(kindText(t, alert({ type: 'line_crossing' }))).toBe('line_crossing');
+    const health = (part: object, subjects?: object) =>
+      alert({ type: 'health', health: { scope: 'channel', name: null, what: 'down', state: null, reason: 'r', ...part }, subjects });
+    expect(kindText(t, health({ state: 'auth_failed' }))).toBe('Login refused');
+    expect(kindText(tz, health({ what: 'covered' }))).toBe('镜头被遮挡');
+    expect(kindText(t, health({ what: 'of_later' }))).toBe('of_later');
+    expect(kindText(t, health({ scope: 'host', name: '10.0.0.5' }, { count: 300, channels: [] }))).toBe(
+      'Not running: 300 channels, 10.0.0.5',
+    );
+    expect(kindText(t, alert({ type: 'health' }))).toBe('Channel health');
   });
   it('write numbers short', () => {
     expect([decimal(2, 2), decimal(2.5, 2), decimal(0.493, 2), decimal(10, 0)]).toEqual(['2', '2.5', '0.49', '10']);

@@ -7,7 +7,7 @@ use crate::types::{Mono, Now, Wall};
 pub enum Verdict {
     Yes,
     No,
-    /// Says nothing: neither side's findings go on, neither begins anew.
+    /// Says nothing: neither side's findings go on, neither begins anew for a while.
     Unsure,
 }
 
@@ -33,18 +33,27 @@ pub struct Pace {
     pub clear: (u8, u64),
 }
 
+/// Findings that nothing has followed for so long count no more.
+const STALE_MS: u64 = 60_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Latch {
     since: Option<(Mono, Wall)>,
-    /// Findings in a row against what is, and when the first of them was.
+    /// Findings in a row against what is, and when the first and the latest of them were.
     against: u8,
     first: Mono,
+    latest: Mono,
 }
 
 impl Latch {
     pub fn find(&mut self, verdict: Verdict, pace: Pace, now: Now) {
         let change = match (verdict, self.since.is_some()) {
-            (Verdict::Unsure, _) => return,
+            (Verdict::Unsure, _) => {
+                if now.mono.since_ms(self.latest) >= STALE_MS {
+                    self.against = 0;
+                }
+                return;
+            }
             (Verdict::Yes, set) => !set,
             (Verdict::No, set) => set,
         };
@@ -56,6 +65,7 @@ impl Latch {
             self.first = now.mono;
         }
         self.against = self.against.saturating_add(1);
+        self.latest = now.mono;
         let (times, ms) = if self.since.is_some() { pace.clear } else { pace.set };
         if self.against >= times && now.mono.since_ms(self.first) >= ms {
             self.against = 0;
@@ -116,6 +126,17 @@ mod tests {
             [3000],
             "what says nothing breaks nothing"
         );
+    }
+
+    #[test]
+    fn what_stays_unsure_is_no_suspicion_for_ever() {
+        let mut latch = Latch::default();
+        let mut find = |ms, verdict| {
+            latch.find(verdict, PACE, Now { mono: Mono(ms), wall: Wall(0) });
+            latch.is_suspected()
+        };
+        assert!(find(0, Verdict::Yes) && find(30_000, Verdict::Unsure));
+        assert!(!find(60_000, Verdict::Unsure));
     }
 
     #[test]

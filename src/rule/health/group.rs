@@ -159,7 +159,7 @@ impl GroupCase {
         case
     }
 
-    pub fn add(&mut self, channel: &ChannelId, _now: Now) {
+    pub fn add(&mut self, channel: &ChannelId) {
         self.under.insert(channel.clone());
     }
 

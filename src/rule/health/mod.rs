@@ -90,6 +90,13 @@ pub struct Sight {
     pub conditions: ConditionSet,
 }
 
+/// One second as it is handed down.
+struct Seen<'a> {
+    sights: &'a [Sight],
+    now: Now,
+    reason: &'a dyn Fn(usize, Matter) -> String,
+}
+
 /// An event on its way out, and the area that it is about: its channel's own, or what all its channels have in common.
 #[derive(Debug, Clone)]
 pub struct Fact {
@@ -214,6 +221,7 @@ impl Health {
 
     /// One second. `sights` are those of the members, in their order; `reason` says why a member is as it is.
     pub fn tick(&mut self, sights: &[Sight], now: Now, reason: &dyn Fn(usize, Matter) -> String) -> Vec<Fact> {
+        let seen = Seen { sights, now, reason };
         let mut facts = Vec::new();
         // Groups in which something is not told yet.
         let mut news: BTreeMap<(usize, Matter), Vec<usize>> = BTreeMap::new();
@@ -229,29 +237,20 @@ impl Health {
             facts.extend(channel.updates(at, *sight, now, reason));
         }
         for ((group, matter), members) in news {
-            self.tell(group, matter, &members, sights, now, reason, &mut facts);
+            self.tell(group, matter, &members, &seen, &mut facts);
         }
         self.tend_groups(sights, now, &mut facts);
         facts
     }
 
     /// Tells what has lasted long enough: as one event of its group, under one that is open, or each by itself.
-    #[allow(clippy::too_many_arguments)]
-    fn tell(
-        &mut self,
-        group: usize,
-        matter: Matter,
-        members: &[usize],
-        sights: &[Sight],
-        now: Now,
-        reason: &dyn Fn(usize, Matter) -> String,
-        facts: &mut Vec<Fact>,
-    ) {
+    fn tell(&mut self, group: usize, matter: Matter, members: &[usize], seen: &Seen<'_>, facts: &mut Vec<Fact>) {
+        let now = seen.now;
         let Some(key) = self.groups.key(group).cloned() else { return };
         if let Some(open) = self.open_groups.get_mut(&(key.clone(), matter)) {
             for at in members {
                 self.channels[*at].join(matter);
-                open.add(&self.channels[*at].member.id, now);
+                open.add(&self.channels[*at].member.id);
             }
             return;
         }
@@ -274,7 +273,7 @@ impl Health {
         if together < group::LEAST || 2 * together < well {
             for at in members.iter().copied().filter(|at| lasts(*at)).collect::<Vec<_>>() {
                 let event = self.event(Matter::severity(matter, self.severity), &self.channels[at].member.id, now);
-                facts.push(self.channels[at].begin(matter, event, sights[at], reason(at, matter), now));
+                facts.push(self.channels[at].begin(matter, event, seen.sights[at], (seen.reason)(at, matter), now));
             }
             return;
         }
@@ -287,7 +286,7 @@ impl Health {
         let of: Vec<&Member> = all.iter().map(|at| &self.channels[*at].member).collect();
         let event = self.event(matter.severity(self.severity), &of[0].id, now);
         let size = self.groups.members(group).len();
-        let states = all.iter().map(|at| sights[*at].state);
+        let states = all.iter().map(|at| seen.sights[*at].state);
         let case = GroupCase::begin(&key, matter, event, &of, size, states, now);
         facts.push(case.fact());
         self.open_groups.insert((key, matter), case);
