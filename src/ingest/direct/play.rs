@@ -206,8 +206,9 @@ impl Direct {
                 Next::Packet { channel, data, length } if channel == self.channels[0] => match framing::rtp(data) {
                     Some(packet) if packet.payload_type == METADATA => *at += length,
                     Some(packet) if self.ssrc.is_none_or(|ours| ours == packet.ssrc) => {
-                        // Not every camera marks the end of a picture.
-                        if self.gather.begun() && self.timestamp.is_some_and(|(t, _)| t != packet.timestamp) {
+                        // Not every camera marks the end of a picture; where packets are missing it may be among them.
+                        let another = self.timestamp.is_some_and(|(t, _)| t != packet.timestamp);
+                        if self.gather.begun() && another && self.sequence == Some(packet.sequence) {
                             self.ready = self.finish(picture);
                         } else {
                             *at += length;
