@@ -58,6 +58,20 @@ impl Failure {
         )
     }
 
+    /// No encrypted connection.
+    pub fn tls(why: impl std::fmt::Display) -> Self {
+        Self::new(ChannelState::Misconfigured, "tls", format!("gave no encrypted connection: {why}"))
+    }
+
+    /// What comes over TLS is read in one way only, and that does not know this.
+    pub fn not_over_tls(why: &str) -> Self {
+        Self::new(
+            ChannelState::Misconfigured,
+            "protocol",
+            format!("cannot be read over rtsps ({why}); set the stream to H.264 or H.265, or use rtsp"),
+        )
+    }
+
     pub fn closed_in_setup() -> Self {
         Self::new(
             ChannelState::Offline,

@@ -98,6 +98,7 @@ pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionG
     if spec.transport == Transport::Tcp {
         match direct::open(spec, &url).await? {
             Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
+            Opened::NotOurs(why) if url.scheme() == "rtsps" => return Err(Failure::not_over_tls(why)),
             Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
         }
     }
@@ -196,7 +197,7 @@ async fn checked_url(url: &Url, allow_loopback: bool) -> Result<Url, Failure> {
     let ip = match literal {
         Some(ip) => validate::address_allowed(ip, allow_loopback).map(|()| ip).map_err(refused)?,
         None => {
-            let found = tokio::net::lookup_host((host, url.port().unwrap_or(554))).await.map_err(|_| {
+            let found = tokio::net::lookup_host((host, validate::camera_port(url))).await.map_err(|_| {
                 Failure::new(
                     ChannelState::Unreachable,
                     "resolve",

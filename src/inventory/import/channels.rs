@@ -280,6 +280,7 @@ impl Planner<'_> {
                     | Field::Url
                     | Field::MainUrl
                     | Field::Transport
+                    | Field::Tls
                     | Field::Stream
                     | Field::Enabled
                     | Field::Weight

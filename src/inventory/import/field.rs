@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{AreaKind, Channel, StreamKind};
+use crate::config::{AreaKind, Channel, StreamKind, Tls};
 use crate::inventory::{
     Kind,
     record::{self, Fields},
@@ -26,6 +26,7 @@ pub enum Field {
     Credential,
     Area,
     Transport,
+    Tls,
     Stream,
     Enabled,
     Weight,
@@ -57,7 +58,7 @@ pub enum Part {
 }
 
 /// Fields of channels that are keys of the configuration, in the order of an export.
-const CHANNEL: [Field; 16] = [
+const CHANNEL: [Field; 17] = [
     Field::Id,
     Field::Name,
     Field::Url,
@@ -65,6 +66,7 @@ const CHANNEL: [Field; 16] = [
     Field::Credential,
     Field::Area,
     Field::Transport,
+    Field::Tls,
     Field::Stream,
     Field::Enabled,
     Field::Weight,
@@ -100,6 +102,7 @@ impl Field {
             Field::Credential => "credential",
             Field::Area => "area",
             Field::Transport => "transport",
+            Field::Tls => "tls",
             Field::Stream => "stream",
             Field::Enabled => "enabled",
             Field::Weight => "weight",
@@ -198,6 +201,8 @@ pub fn set_field(fields: &mut Fields, field: Field, cell: &str) -> Result<(), St
             json!(cell)
         }
         Field::Transport => json!(if cell.is_empty() { "tcp".to_owned() } else { cell.to_lowercase() }),
+        Field::Tls if cell.is_empty() => json!(Tls::default()),
+        Field::Tls => json!(cell.to_lowercase().parse::<Tls>()?),
         Field::Stream => json!(stream(cell)?),
         Field::Enabled => json!(yes_or_no(cell)?),
         Field::Weight if cell.is_empty() => json!(1.0),
