@@ -198,6 +198,7 @@ fn table(r: &ProbeReport) -> String {
     let transport = match r.transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
+        Transport::Auto => "auto",
     };
     let rows = [
         ("codec", r.codec.map_or("unknown", Codec::as_str).to_owned()),

@@ -513,6 +513,8 @@ pub enum Transport {
     #[default]
     Tcp,
     Udp,
+    /// TCP, and UDP where the camera refuses that.
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -113,7 +113,7 @@ impl Failure {
             461 => Self::new(
                 Misconfigured,
                 "transport",
-                "answers 461: it does not offer this transport; change the channel's transport to tcp or udp",
+                "answers 461: it does not offer this transport; set the channel's transport to auto",
             ),
             300..=399 => Self::new(
                 Misconfigured,
@@ -155,7 +155,7 @@ impl Failure {
 
     pub fn stalled(seconds: u32, transport: Transport) -> Self {
         let advice = match transport {
-            Transport::Tcp => "check the camera and the network",
+            Transport::Tcp | Transport::Auto => "check the camera and the network",
             Transport::Udp => "a firewall may hold UDP back; try transport = \"tcp\"",
         };
         Self::new(
