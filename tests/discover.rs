@@ -496,6 +496,7 @@ async fn the_command_line_comes_to_a_picture_in_a_file() {
         user: Some("admin".into()),
         password_file: Some(secret),
         udp: false,
+        tls: Default::default(),
         seconds: 5,
         allow_loopback: true,
     };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use skyeye::decode::file::read_access_units;
 use skyeye::decode::{DecodeLimits, KeyDecoder};
 use skyeye::simulate::packetise::split_annex_b;
-use skyeye::simulate::{self, AuthScheme, ClipArg, Farm, FarmOptions};
+use skyeye::simulate::{self, AuthScheme, ClipArg, Farm, FarmOptions, Transports};
 use skyeye::types::{AccessUnit, ChannelId, ChannelState, Codec, Secret};
 use support::gst_server::{Clips, GstServer};
 use support::lossy::{Fate, serve};
@@ -465,4 +465,30 @@ async fn a_session_that_is_let_go_is_ended_at_the_camera() {
     }
     assert_eq!(farm.stats().sessions_now, 0);
     assert_eq!(farm.stats().requests, before + 1, "one TEARDOWN");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_refuses_tcp_is_read_over_udp_where_that_is_allowed() {
+    let Some(clips) = Clips::make(&["h264", "mjpeg"]) else { return };
+    for codec in ["h264", "mjpeg"] {
+        let clip = || vec![ClipArg::from(clips.path(codec))];
+        let udp = farm(&clips, |o| (o.clips, o.transport) = (clip(), Transports::Udp)).await;
+        let tcp = farm(&clips, |o| (o.clips, o.transport) = (clip(), Transports::Tcp)).await;
+        let pull = Pull::start(
+            "backoff_min_s = 1\nbackoff_max_s = 2",
+            &[
+                channel("udp", &udp.url(1), "transport = \"auto\""),
+                channel("tcp", &tcp.url(1), "transport = \"auto\""),
+                channel("never", &udp.url(1), ""),
+            ]
+            .concat(),
+        );
+        for id in ["udp", "tcp"] {
+            assert!(pull.until_units(id, 15, 12).await[0].key, "{id}");
+            assert_eq!(pull.health(id).sessions, 1, "{id}");
+        }
+        let health = pull.until_state("never", 5, ChannelState::Misconfigured).await;
+        assert!(health.reason.contains("461") && health.reason.contains("auto"), "{}", health.reason);
+        pull.ingest.stop().await;
+    }
 }

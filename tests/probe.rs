@@ -22,6 +22,7 @@ fn args(url: &str, udp: bool) -> ProbeArgs {
         user,
         password_file,
         udp,
+        tls: Default::default(),
         seconds: 5,
         allow_loopback: true,
     }

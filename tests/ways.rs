@@ -13,7 +13,7 @@ use retina::client::{
     SessionOptions, SetupOptions,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
-use skyeye::config::Transport;
+use skyeye::config::{Tls, Transport};
 use skyeye::decode::file::read_access_units;
 use skyeye::ingest::{ChannelSpec, Reader, Received, open};
 use skyeye::simulate::packetise::split_annex_b;
@@ -43,6 +43,7 @@ async fn ours(url: &str, login: bool) -> Reader {
         url: Url::parse(url).unwrap(),
         credential,
         transport: Transport::Tcp,
+        tls: Tls::Verify,
         patrol_floor_s: 120,
     };
     let playing = open(&spec, true, &Arc::new(SessionGroup::default())).await.unwrap();

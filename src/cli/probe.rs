@@ -12,7 +12,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::Exit;
-use crate::config::{self, Transport, validate};
+use crate::config::{self, Tls, Transport, validate};
 use crate::discover::Login;
 use crate::ingest::{ChannelSpec, LookTime, Looked, look};
 use crate::types::{ChannelId, Codec, Secret};
@@ -55,6 +55,9 @@ pub struct ProbeArgs {
     /// Pull over UDP instead of TCP
     #[arg(long)]
     pub udp: bool,
+    /// How the certificate of an rtsps:// address is judged: verify, accept-any, or pin:SHA256
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub tls: Tls,
     /// How long to look, in seconds; key frames must come twice in that time for their interval
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
@@ -150,6 +153,7 @@ pub async fn probe(args: &ProbeArgs, url: Url, credential: Option<(String, Secre
         url,
         credential,
         transport,
+        tls: args.tls,
         patrol_floor_s: config::Sample::default().patrol_floor_s,
     };
     let time = LookTime::exactly(Duration::from_secs(u64::from(args.seconds)));
@@ -194,6 +198,7 @@ fn table(r: &ProbeReport) -> String {
     let transport = match r.transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
+        Transport::Auto => "auto",
     };
     let rows = [
         ("codec", r.codec.map_or("unknown", Codec::as_str).to_owned()),

@@ -10,6 +10,7 @@ mod load;
 mod lookup;
 mod refs;
 pub mod secret_file;
+mod tls;
 pub mod validate;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use diff::Diff;
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
 pub use refs::Refs;
+pub use tls::Tls;
 
 use crate::types::{
     AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId,
@@ -540,6 +542,8 @@ pub enum Transport {
     #[default]
     Tcp,
     Udp,
+    /// TCP, and UDP where the camera refuses that.
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -558,7 +562,7 @@ pub struct Channel {
     /// Shown to people; the id where empty.
     #[serde(default)]
     pub name: String,
-    /// `rtsp://host[:port]/path`, without user and password.
+    /// `rtsp://host[:port]/path` or `rtsps://`, without user and password.
     pub url: String,
     /// The camera's main stream, where `url` is the sub stream; shown to people, never analysed.
     #[serde(default)]
@@ -569,6 +573,10 @@ pub struct Channel {
     pub area: Option<AreaId>,
     #[serde(default)]
     pub transport: Transport,
+    /// How the certificate of an `rtsps://` address is judged.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub tls: Tls,
     /// Which of the camera's streams the address is; shown, and `sub` is what analysis wants.
     #[serde(default)]
     pub stream: StreamKind,

@@ -7,7 +7,7 @@ use std::{
 
 use url::Url;
 
-use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Rule};
+use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Rule, Transport};
 use crate::types::{Point, RuleId};
 
 struct Found(Vec<Problem>);
@@ -235,6 +235,9 @@ pub fn channel(channel: &Channel, refs: &Refs<'_>, allow_loopback: bool) -> Vec<
     if let Err(message) = camera_address(&channel.url, allow_loopback) {
         f.add("url", message);
     }
+    if channel.url.starts_with("rtsps:") && channel.transport == Transport::Udp {
+        f.add("transport", "is udp, but rtsps:// is encrypted over TCP; set transport = \"tcp\"");
+    }
     if let Some(url) = &channel.main_url
         && let Err(message) = camera_address(url, allow_loopback)
     {
@@ -287,6 +290,11 @@ fn tags(tags: &[String], f: &mut Found) {
     }
 }
 
+/// The port of a camera's address; 322 is the registered one of `rtsps`.
+pub fn camera_port(url: &Url) -> u16 {
+    url.port().unwrap_or(if url.scheme() == "rtsps" { 322 } else { 554 })
+}
+
 /// Checks an address that the gateway is asked to pull from. The sentence never repeats the address: it may hold a
 /// password.
 pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
@@ -296,8 +304,8 @@ pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
             "holds a user or password; put them into a [[credential]] and name it with credential = \"ID\"".into()
         );
     }
-    if url.scheme() != "rtsp" {
-        return Err(format!("begins with '{}://'; must be rtsp://", url.scheme()));
+    if !matches!(url.scheme(), "rtsp" | "rtsps") {
+        return Err(format!("begins with '{}://'; must be rtsp:// or rtsps://", url.scheme()));
     }
     let ip = match url.host() {
         None => return Err("names no host; e.g. \"rtsp://192.168.1.20/stream1\"".into()),

@@ -15,7 +15,7 @@ pub fn needed(config: &Config) -> u64 {
     let cameras = config.channel.iter().filter(|c| c.enabled).map(|c| match c.transport {
         Transport::Tcp => 1,
         // The RTSP dialogue, RTP and RTCP.
-        Transport::Udp => 3,
+        Transport::Udp | Transport::Auto => 3,
     });
     cameras.sum::<u64>() + OTHERS
 }

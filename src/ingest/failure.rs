@@ -58,6 +58,20 @@ impl Failure {
         )
     }
 
+    /// No encrypted connection.
+    pub fn tls(why: impl std::fmt::Display) -> Self {
+        Self::new(ChannelState::Misconfigured, "tls", format!("gave no encrypted connection: {why}"))
+    }
+
+    /// What comes over TLS is read in one way only, and that does not know this.
+    pub fn not_over_tls(why: &str) -> Self {
+        Self::new(
+            ChannelState::Misconfigured,
+            "protocol",
+            format!("cannot be read over rtsps ({why}); set the stream to H.264 or H.265, or use rtsp"),
+        )
+    }
+
     pub fn closed_in_setup() -> Self {
         Self::new(
             ChannelState::Offline,
@@ -99,7 +113,7 @@ impl Failure {
             461 => Self::new(
                 Misconfigured,
                 "transport",
-                "answers 461: it does not offer this transport; change the channel's transport to tcp or udp",
+                "answers 461: it does not offer this transport; set the channel's transport to auto",
             ),
             300..=399 => Self::new(
                 Misconfigured,
@@ -141,7 +155,7 @@ impl Failure {
 
     pub fn stalled(seconds: u32, transport: Transport) -> Self {
         let advice = match transport {
-            Transport::Tcp => "check the camera and the network",
+            Transport::Tcp | Transport::Auto => "check the camera and the network",
             Transport::Udp => "a firewall may hold UDP back; try transport = \"tcp\"",
         };
         Self::new(

@@ -145,7 +145,7 @@ impl Counted {
         }
         let seconds = u32::try_from(time.most.as_secs()).unwrap_or(u32::MAX);
         Some(ended.unwrap_or_else(|| match self.looked.units {
-            0 => Failure::stalled(seconds, spec.transport),
+            0 => Failure::stalled(seconds, reader.transport()),
             _ => Failure::no_key(u64::from(seconds)),
         }))
     }

@@ -40,7 +40,7 @@ pub use session::{Playing, VideoInfo, open};
 pub use supervise::Ingest;
 pub use task::run_channel;
 
-use crate::config::{self, Config, Transport, validate};
+use crate::config::{self, Config, Tls, Transport, validate};
 use crate::types::{AccessUnit, ChannelId, CredentialId, Secret};
 
 /// How we present ourselves to cameras.
@@ -54,6 +54,8 @@ pub struct ChannelSpec {
     pub url: Url,
     pub credential: Option<(String, Secret)>,
     pub transport: Transport,
+    /// How the certificate of an `rtsps` address is judged.
+    pub tls: Tls,
     /// The channel's floor, a look in at least this time; health says where its key frames come more rarely.
     pub patrol_floor_s: u32,
 }
@@ -74,6 +76,7 @@ impl ChannelSpec {
             url,
             credential,
             transport: channel.transport,
+            tls: channel.tls,
             patrol_floor_s: config.sample.patrol_floor_s,
         })
     }
@@ -84,6 +87,7 @@ impl ChannelSpec {
         self.id == other.id
             && self.url == other.url
             && self.transport == other.transport
+            && self.tls == other.tls
             && exposed(&self.credential) == exposed(&other.credential)
     }
 }

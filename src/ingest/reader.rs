@@ -12,6 +12,7 @@ use super::failure::{Reach, reach};
 use super::picture::{begins_with_parameter_sets, glance};
 use super::session::General;
 use super::{Failure, Playing, VideoInfo};
+use crate::config::Transport;
 use crate::types::Mono;
 
 /// One item of a session.
@@ -64,6 +65,10 @@ impl Reader {
 
     pub fn video(&self) -> VideoInfo {
         self.playing.video()
+    }
+
+    pub fn transport(&self) -> Transport {
+        self.playing.transport()
     }
 
     /// To be called about once a second: a camera ends a session whose client says nothing.

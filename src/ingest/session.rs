@@ -47,9 +47,18 @@ pub struct General {
     demuxed: Demuxed,
     stream: usize,
     pub(super) codec: Codec,
+    udp: bool,
 }
 
 impl Playing {
+    /// How the pictures travel.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Playing::General(general) if general.udp => Transport::Udp,
+            _ => Transport::Tcp,
+        }
+    }
+
     /// For metrics.
     pub fn way(&self) -> &'static str {
         match self {
@@ -95,21 +104,40 @@ impl General {
 /// Sets up a session and plays it. `group` is the channel's own, over all its sessions.
 pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionGroup>) -> Result<Playing, Failure> {
     let url = checked_url(&spec.url, allow_loopback).await?;
-    if spec.transport == Transport::Tcp {
-        match direct::open(spec, &url).await? {
-            Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
-            Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
-        }
+    if spec.transport == Transport::Udp {
+        return general(spec, &url, group, true).await;
     }
+    match by_tcp(spec, &url, group).await {
+        // What is asked for next is new to the camera, and TCP is asked for again in the next session: nothing has to
+        // be remembered, and a camera that learns TCP is read over it.
+        Err(refused) if refused.kind == "transport" && spec.transport == Transport::Auto && url.scheme() == "rtsp" => {
+            tracing::debug!(channel = %spec.id, "refuses TCP; over UDP");
+            general(spec, &url, group, true).await
+        }
+        opened => opened,
+    }
+}
+
+async fn by_tcp(spec: &ChannelSpec, url: &Url, group: &Arc<SessionGroup>) -> Result<Playing, Failure> {
+    match direct::open(spec, url).await? {
+        Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
+        Opened::NotOurs(why) if url.scheme() == "rtsps" => return Err(Failure::not_over_tls(why)),
+        Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
+    }
+    general(spec, url, group, false).await
+}
+
+async fn general(spec: &ChannelSpec, url: &Url, group: &Arc<SessionGroup>, udp: bool) -> Result<Playing, Failure> {
     let polite = group.stale_sessions().num_sessions < MAX_TEARDOWNS;
-    let mut session = describe(&url, spec, group, polite).await?;
-    if polite && !teardown_is_safe(&session, &url, spec.transport) {
-        session = describe(&url, spec, group, false).await?;
+    let mut session = describe(url, spec, group, polite).await?;
+    if polite && !teardown_is_safe(&session, url, udp) {
+        session = describe(url, spec, group, false).await?;
     }
     let (stream, codec) = choose(&session)?;
-    let transport = match spec.transport {
-        Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
-        Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
+    let transport = if udp {
+        retina::client::Transport::Udp(UdpTransportOptions::default())
+    } else {
+        retina::client::Transport::Tcp(TcpTransportOptions::default())
     };
     let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::SIMPLE);
     session.setup(stream, setup).await.map_err(|e| Failure::of_setup(&e))?;
@@ -120,7 +148,7 @@ pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionG
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
     let session = session.play(play).await.map_err(|e| Failure::of_setup(&e))?;
     let demuxed = session.demuxed().map_err(|e| Failure::of_setup(&e))?;
-    Ok(Playing::General(Box::new(General { demuxed, stream, codec })))
+    Ok(Playing::General(Box::new(General { demuxed, stream, codec, udp })))
 }
 
 async fn describe(
@@ -145,8 +173,8 @@ async fn describe(
 /// Whether the library's TEARDOWN may be let loose. Over UDP (and for one old server over TCP) it repeats on fresh
 /// connections to an address that the camera itself gave in `Content-Base`: only the address that passed the policy
 /// is acceptable there. The base shows in the control address of a medium, where that is relative.
-fn teardown_is_safe(session: &Session<Described>, url: &Url, transport: Transport) -> bool {
-    let repeats = transport == Transport::Udp || session.tool().is_some_and(|t| t.has_live555_tcp_bug());
+fn teardown_is_safe(session: &Session<Described>, url: &Url, udp: bool) -> bool {
+    let repeats = udp || session.tool().is_some_and(|t| t.has_live555_tcp_bug());
     let absolute = session
         .sdp()
         .split(|b| *b == b'\n')
@@ -196,7 +224,7 @@ async fn checked_url(url: &Url, allow_loopback: bool) -> Result<Url, Failure> {
     let ip = match literal {
         Some(ip) => validate::address_allowed(ip, allow_loopback).map(|()| ip).map_err(refused)?,
         None => {
-            let found = tokio::net::lookup_host((host, url.port().unwrap_or(554))).await.map_err(|_| {
+            let found = tokio::net::lookup_host((host, validate::camera_port(url))).await.map_err(|_| {
                 Failure::new(
                     ChannelState::Unreachable,
                     "resolve",

@@ -327,7 +327,7 @@ impl Task {
         }
         let deadline_ms = u64::from(self.options.stall_deadline_s) * 1000;
         if now.since_ms(play.last_whole) >= deadline_ms {
-            return Some(Failure::stalled(self.options.stall_deadline_s, self.spec.transport));
+            return Some(Failure::stalled(self.options.stall_deadline_s, reader.transport()));
         }
         if now.since_ms(play.last_unit) >= NO_KEY_MS.max(deadline_ms) {
             return Some(Failure::no_key(now.since_ms(play.last_unit) / 1000));

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::config::{Area, AreaKind, Channel, StreamKind, Transport};
+use crate::config::{Area, AreaKind, Channel, StreamKind, Tls, Transport};
 use crate::types::{AreaId, ChannelId};
 
 /// Fields of an object by name.
@@ -187,6 +187,7 @@ pub fn blank_channel() -> Channel {
         credential: None,
         area: None,
         transport: Transport::default(),
+        tls: Tls::default(),
         stream: StreamKind::default(),
         enabled: true,
         weight: 1.0,

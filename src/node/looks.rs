@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::Semaphore;
 
 use crate::{
+    config::Tls,
     decode::{DecodeLimits, KeyDecoder},
     discover::{StreamAsk, StreamSeen, Streams},
     evidence,
@@ -56,6 +57,7 @@ impl Streams for Looks {
                 url: ask.url,
                 credential: ask.login.map(|l| (l.user, l.password)),
                 transport: ask.transport,
+                tls: Tls::default(),
                 patrol_floor_s: self.patrol_floor_s,
             };
             let looked = look(&spec, self.allow_loopback, TIME).await;

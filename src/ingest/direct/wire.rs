@@ -1,31 +1,44 @@
-//! The connection to a camera. All that is known above is that bytes go in and come out.
+//! The connection to a camera, plain or encrypted. All that is known above is that bytes go in and come out.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use url::Url;
 
+use super::certificate;
+use crate::config::validate::camera_port;
 use crate::ingest::{ChannelSpec, Failure};
 
 pub enum Wire {
     Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
     /// The other end is the test itself.
     #[cfg(test)]
     Test(tokio::io::DuplexStream),
 }
 
 impl Wire {
-    /// Connects to the address in `url`, which passed the policy.
-    pub async fn connect(_spec: &ChannelSpec, url: &Url) -> Result<Self, Failure> {
+    /// Connects to the address in `url`, which passed the policy; a certificate must be for the host that the channel
+    /// names.
+    pub async fn connect(spec: &ChannelSpec, url: &Url) -> Result<Self, Failure> {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let stream =
-            TcpStream::connect((host, url.port().unwrap_or(554))).await.map_err(|e| Failure::unreachable(&e))?;
+        let stream = TcpStream::connect((host, camera_port(url))).await.map_err(|e| Failure::unreachable(&e))?;
         // Small requests that are answered one by one; where it cannot be set they are only slower.
         drop(stream.set_nodelay(true));
-        Ok(Wire::Plain(stream))
+        if url.scheme() != "rtsps" {
+            return Ok(Wire::Plain(stream));
+        }
+        let name = spec.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let name = name.try_into().map_err(|_| Failure::tls("the host of the address is no name"))?;
+        let client = TlsConnector::from(Arc::new(certificate::client(spec.tls).map_err(Failure::tls)?));
+        let stream = client.connect(name, stream).await.map_err(refused)?;
+        Ok(Wire::Secure(Box::new(stream)))
     }
 
     /// Writes at once or not at all.
@@ -39,11 +52,24 @@ impl Wire {
     }
 }
 
+/// What the handshake failed for: our own judgement in its own words, else what the library says.
+fn refused(error: io::Error) -> Failure {
+    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::General(why)) => Failure::tls(why),
+        Some(error) => Failure::tls(format!("{error}; check that the port is one for rtsps")),
+        None => Failure::closed_in_setup(),
+    }
+}
+
 /// The same call on whatever the connection is.
 macro_rules! on {
     ($wire:expr, $stream:ident => $call:expr) => {
         match $wire.get_mut() {
             Wire::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Wire::Secure($stream) => {
                 let $stream = Pin::new($stream);
                 $call
             }

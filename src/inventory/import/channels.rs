@@ -280,6 +280,7 @@ impl Planner<'_> {
                     | Field::Url
                     | Field::MainUrl
                     | Field::Transport
+                    | Field::Tls
                     | Field::Stream
                     | Field::Enabled
                     | Field::Weight
@@ -306,7 +307,7 @@ impl Planner<'_> {
         }
         let transport = fields.get("transport").cloned().unwrap_or_default();
         if serde_json::from_value::<crate::config::Transport>(transport).is_err() {
-            row.refuse(&[Field::Transport], "is no transport: tcp or udp");
+            row.refuse(&[Field::Transport], "is no transport: tcp, udp or auto");
             fields.remove("transport");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{AreaKind, Channel, StreamKind};
+use crate::config::{AreaKind, Channel, StreamKind, Tls};
 use crate::inventory::{
     Kind,
     record::{self, Fields},
@@ -27,6 +27,7 @@ pub enum Field {
     Credential,
     Area,
     Transport,
+    Tls,
     Stream,
     Enabled,
     Weight,
@@ -59,7 +60,7 @@ pub enum Part {
 }
 
 /// Fields of channels that are keys of the configuration, in the order of an export.
-const CHANNEL: [Field; 17] = [
+const CHANNEL: [Field; 18] = [
     Field::Id,
     Field::Name,
     Field::Url,
@@ -67,6 +68,7 @@ const CHANNEL: [Field; 17] = [
     Field::Credential,
     Field::Area,
     Field::Transport,
+    Field::Tls,
     Field::Stream,
     Field::Enabled,
     Field::Weight,
@@ -103,6 +105,7 @@ impl Field {
             Field::Credential => "credential",
             Field::Area => "area",
             Field::Transport => "transport",
+            Field::Tls => "tls",
             Field::Stream => "stream",
             Field::Enabled => "enabled",
             Field::Weight => "weight",
@@ -202,6 +205,8 @@ pub fn set_field(fields: &mut Fields, field: Field, cell: &str) -> Result<(), St
             json!(cell)
         }
         Field::Transport => json!(if cell.is_empty() { "tcp".to_owned() } else { cell.to_lowercase() }),
+        Field::Tls if cell.is_empty() => json!(Tls::default()),
+        Field::Tls => json!(cell.to_lowercase().parse::<Tls>()?),
         Field::Stream => json!(stream(cell)?),
         Field::Enabled => json!(yes_or_no(cell)?),
         Field::Weight if cell.is_empty() => json!(1.0),

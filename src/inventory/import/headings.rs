@@ -25,7 +25,7 @@ pub struct Column {
 }
 
 /// Headings besides the field's own name, as `plain` leaves them.
-const CHANNEL: [(Field, &[&str]); 24] = [
+const CHANNEL: [(Field, &[&str]); 25] = [
     (Field::Id, &["通道id", "channelid", "平台编号", "系统编号"]),
     (
         Field::Name,
@@ -122,6 +122,7 @@ const CHANNEL: [(Field, &[&str]); 24] = [
     (Field::Level(AreaKind::Grid), &["网格", "所属网格", "网格名称"]),
     (Field::Level(AreaKind::MicroGrid), &["微网格", "所属微网格", "微网格名称"]),
     (Field::Transport, &["传输方式", "传输协议", "传输", "protocol"]),
+    (Field::Tls, &["证书", "证书校验", "certificate"]),
     (Field::Stream, &["码流", "码流类型", "streamtype"]),
     (Field::Enabled, &["启用", "是否启用", "状态", "active"]),
     (Field::Weight, &["权重"]),

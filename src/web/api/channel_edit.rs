@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What `bulk` sets, besides tags.
-const BULK: [&str; 5] = ["enabled", "area", "credential", "transport", "weight"];
+const BULK: [&str; 6] = ["enabled", "area", "credential", "transport", "tls", "weight"];
 
 /// Fields of a channel as in the configuration; what is left out is usual.
 #[derive(JsonSchema)]
@@ -101,7 +101,7 @@ pub async fn remove(author: Author, PathIds(id): PathIds<ChannelId>) -> Result<S
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     ids: Vec<ChannelId>,
-    /// `enabled`, `area`, `credential`, `transport`, `weight`, `add_tags`, `remove_tags`.
+    /// `enabled`, `area`, `credential`, `transport`, `tls`, `weight`, `add_tags`, `remove_tags`.
     #[serde(default)]
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     set: Fields,
@@ -206,6 +206,7 @@ impl Set {
                 "area" => channel.area.clone_from(&model.area),
                 "credential" => channel.credential.clone_from(&model.credential),
                 "transport" => channel.transport = model.transport,
+                "tls" => channel.tls = model.tls,
                 "weight" => channel.weight = model.weight,
                 _ => {}
             }

@@ -1,0 +1,94 @@
+//! Whether a camera that speaks TLS is the one that is meant, by the channel's policy.
+//!
+//! A certificate that is refused is named by its sum in the reason, so that who trusts it can pin it. With `accept-any`
+//! nothing is checked at all: cameras have certificates that no library would take for one.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use sha2::Digest;
+
+use crate::config::Tls;
+
+/// The roots that this machine trusts are read once.
+static TRUSTED: LazyLock<Result<Arc<Verifier>, Error>> = LazyLock::new(|| Verifier::new(provider()).map(Arc::new));
+
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+    PROVIDER.clone()
+}
+
+/// What a connection to a camera is set up with; the error is that of this machine's trusted roots.
+pub fn client(policy: Tls) -> Result<ClientConfig, Error> {
+    let trusted = if policy == Tls::Verify { Some(TRUSTED.clone()?) } else { None };
+    let judge = Arc::new(Judge { policy, trusted });
+    let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    Ok(config.dangerous().with_custom_certificate_verifier(judge).with_no_client_auth())
+}
+
+#[derive(Debug)]
+struct Judge {
+    policy: Tls,
+    /// With `Tls::Verify`.
+    trusted: Option<Arc<Verifier>>,
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let sum: [u8; 32] = sha2::Sha256::digest(certificate.as_ref()).into();
+        let refused = |why: String| {
+            Error::General(format!(
+                "{why}; if it is the camera's own (SHA-256 of the certificate), set the channel's tls = \"{}\"",
+                Tls::Pin(sum)
+            ))
+        };
+        match (self.policy, &self.trusted) {
+            (Tls::AcceptAny, _) => Ok(ServerCertVerified::assertion()),
+            (Tls::Pin(pin), _) if pin == sum => Ok(ServerCertVerified::assertion()),
+            (Tls::Pin(_), _) => Err(refused("its certificate is another than the pinned one".into())),
+            (Tls::Verify, Some(trusted)) => trusted
+                .verify_server_cert(certificate, between, name, ocsp, now)
+                .map_err(|e| refused(format!("its certificate is not trusted ({e})"))),
+            (Tls::Verify, None) => Err(Error::General("no trusted certificates".into())),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.policy == Tls::AcceptAny {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.policy == Tls::AcceptAny {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
