@@ -282,7 +282,7 @@ async fn no_picture_is_lost_or_torn_where_packets_are_missing() {
             .filter(|(i, _)| {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 // The beginning and the end are there, so that what is missing shows.
-                let keep = *i < 100 || i + 30 > all.len() || (seed >> 16) % 40 != 0;
+                let keep = *i < 100 || i + 30 > all.len() || !(seed >> 16).is_multiple_of(40);
                 missing += u64::from(!keep);
                 keep
             })
