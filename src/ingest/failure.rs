@@ -199,7 +199,11 @@ pub fn reach(error: &retina::Error) -> Reach {
 
 /// The beginning of an error's text, made safe to show: what a camera sends may stand in it.
 fn first_line(error: &retina::Error) -> String {
-    let text = error.to_string();
+    shown(&error.to_string())
+}
+
+/// The first line of a text in which may stand what a camera sends, made safe to show.
+pub fn shown(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(160).collect()
 }
 

@@ -13,6 +13,7 @@ use rustls_platform_verifier::Verifier;
 use sha2::Digest;
 
 use crate::config::Tls;
+use crate::ingest::failure::shown;
 
 /// The roots that this machine trusts are read once.
 static TRUSTED: LazyLock<Result<Arc<Verifier>, Error>> = LazyLock::new(|| Verifier::new(provider()).map(Arc::new));
@@ -59,7 +60,7 @@ impl ServerCertVerifier for Judge {
             (Tls::Pin(_), _) => Err(refused("its certificate is another than the pinned one".into())),
             (Tls::Verify, Some(trusted)) => trusted
                 .verify_server_cert(certificate, between, name, ocsp, now)
-                .map_err(|e| refused(format!("its certificate is not trusted ({e})"))),
+                .map_err(|e| refused(format!("its certificate is not trusted ({})", shown(&e.to_string())))),
             (Tls::Verify, None) => Err(Error::General("no trusted certificates".into())),
         }
     }

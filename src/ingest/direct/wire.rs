@@ -1,7 +1,8 @@
 //! The connection to a camera, plain or encrypted. All that is known above is that bytes go in and come out.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -13,6 +14,7 @@ use url::Url;
 
 use super::certificate;
 use crate::config::validate::camera_port;
+use crate::ingest::failure::shown;
 use crate::ingest::{ChannelSpec, Failure};
 
 pub enum Wire {
@@ -43,8 +45,10 @@ impl Wire {
 
     /// Writes at once or not at all.
     pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Nobody waits for room: a socket that is full of requests has no reader.
-        match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
+        // Nobody waits for room: a socket that is full of requests has no reader. Nor for the task's budget, which what was
+        // read may have used up.
+        let write = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_write(cx, bytes));
+        match pin!(tokio::task::unconstrained(write)).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(n)) if n == bytes.len() => Ok(()),
             Poll::Ready(Ok(_)) | Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
             Poll::Ready(Err(e)) => Err(e),
@@ -56,7 +60,7 @@ impl Wire {
 fn refused(error: io::Error) -> Failure {
     match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::General(why)) => Failure::tls(why),
-        Some(error) => Failure::tls(format!("{error}; check that the port is one for rtsps")),
+        Some(error) => Failure::tls(format!("{}; check that the port is one for rtsps", shown(&error.to_string()))),
         None => Failure::closed_in_setup(),
     }
 }
