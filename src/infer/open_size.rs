@@ -203,9 +203,9 @@ mod tests {
         // A version, eight and four bytes: what else may stand in a file.
         [
             vec![1 << 3, 8],
-            vec![20 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8],
+            vec![9 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8],
             message(&[(MODEL_GRAPH, &graph)]),
-            vec![21 << 3 | 5, 1, 2, 3, 4],
+            vec![10 << 3 | 5, 1, 2, 3, 4],
         ]
         .concat()
     }
@@ -226,9 +226,9 @@ mod tests {
         ]);
         let wanted = [
             vec![1 << 3, 8],
-            vec![20 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8],
+            vec![9 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8],
             message(&[(MODEL_GRAPH, &graph)]),
-            vec![21 << 3 | 5, 1, 2, 3, 4],
+            vec![10 << 3 | 5, 1, 2, 3, 4],
         ]
         .concat();
         assert_eq!(open, wanted);
