@@ -11,7 +11,7 @@ use crate::one_change::{all_running, farm, import, list, start_with};
 use crate::scenario::until;
 
 /// Nothing but the model differs from what ships. There is none: nothing is looked at.
-const AS_SHIPPED: &str = "[infer]\nruntime = \"none.so\"\n[ingest]\nallow_loopback = true\n[alert]\nhealth = true\n";
+const AS_SHIPPED: &str = "[infer]\nruntime = \"none.so\"\n[ingest]\nallow_loopback = true\n";
 /// What ships.
 const CONNECTS_PER_HOST: u64 = 4;
 const CONNECTS_PER_HOST_PER_S: u64 = 10;
@@ -28,7 +28,7 @@ fn health_alerts(g: &mut Gateway) -> Vec<Value> {
 pub async fn run(cameras: u32, hosts: u32) {
     let dir = tempfile::tempdir().unwrap();
     let farm = farm(&dir, cameras, hosts).await;
-    let mut g = start_with(AS_SHIPPED, "");
+    let mut g = start_with(AS_SHIPPED, "[alert]\nhealth = true\n");
     import(&mut g, &list(&farm, 1..=cameras));
     let began = Instant::now();
     all_running(&mut g, cameras.into()).await;
