@@ -203,7 +203,18 @@ mod tests {
 
     fn track(x: f32, score: f32) -> Track {
         let bbox = BBox { x, y: 0.3, w: 0.1, h: 0.3 };
-        Track { number: 1, label: Arc::from("person"), score, bbox, first: Mono(0), last: Mono(0), looks: 1 }
+        Track {
+            number: 1,
+            label: Arc::from("person"),
+            score,
+            bbox,
+            first: Mono(0),
+            last: Mono(0),
+            looks: 1,
+            velocity: (0.0, 0.0),
+            still_ms: 0,
+            confirmed: true,
+        }
     }
 
     /// Each step is (ms, x of a person or none, score); gives phases with their times.

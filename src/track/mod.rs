@@ -19,12 +19,14 @@ const GATE_HEIGHTS_PER_S: f32 = 2.0;
 const GATE_SLACK_HEIGHTS: f32 = 0.5;
 /// A box that changed its area by more than this factor is another object.
 const MAX_AREA_RATIO: f32 = 4.0;
+/// What stays within so many box heights of one place stands still.
+const STILL_HEIGHTS: f32 = 0.25;
 
 #[derive(Debug, Clone)]
 struct Kept {
     track: Track,
-    /// Centre's velocity in picture shares a second, smoothed.
-    velocity: (f32, f32),
+    /// Where it was when it last began to stand, and since when.
+    stood: (BBox, Mono),
 }
 
 impl Kept {
@@ -33,8 +35,8 @@ impl Kept {
     fn predicted(&self, now: Mono) -> BBox {
         let dt = (now.since_ms(self.track.last) as f32 / 1000.0).min(2.0);
         BBox {
-            x: self.track.bbox.x + self.velocity.0 * dt,
-            y: self.track.bbox.y + self.velocity.1 * dt,
+            x: self.track.bbox.x + self.track.track.velocity.0 * dt,
+            y: self.track.bbox.y + self.track.track.velocity.1 * dt,
             ..self.track.bbox
         }
     }
@@ -84,10 +86,13 @@ impl Tracker {
                 first: now,
                 last: now,
                 looks: 1,
+                velocity: (0.0, 0.0),
+                still_ms: 0,
+                confirmed: true,
             };
             self.next += 1;
             found.push(track.clone());
-            self.kept.push(Kept { track, velocity: (0.0, 0.0) });
+            self.kept.push(Kept { track, stood: (d.bbox, now) });
         }
         self.bound();
         found
@@ -152,11 +157,16 @@ fn continue_track(k: &mut Kept, d: &Detection, now: Mono) {
         let (a, b) = (centre(&k.track.bbox), centre(&d.bbox));
         // The first displacement is all that is known; later ones are averaged.
         let keep = if k.track.looks == 1 { 0.0 } else { 0.5 };
-        k.velocity = (
-            k.velocity.0 * keep + (b.0 - a.0) / dt * (1.0 - keep),
-            k.velocity.1 * keep + (b.1 - a.1) / dt * (1.0 - keep),
+        k.track.velocity = (
+            k.track.velocity.0 * keep + (b.0 - a.0) / dt * (1.0 - keep),
+            k.track.velocity.1 * keep + (b.1 - a.1) / dt * (1.0 - keep),
         );
     }
+    let (a, b) = (k.stood.0.bottom_centre(), d.bbox.bottom_centre());
+    if (b.x - a.x).hypot(b.y - a.y) > STILL_HEIGHTS * d.bbox.h.max(d.bbox.w) {
+        k.stood = (d.bbox, now);
+    }
+    k.track.still_ms = now.since_ms(k.stood.1);
     k.track.bbox = d.bbox;
     k.track.score = d.score;
     k.track.last = now;

@@ -45,10 +45,20 @@ pub struct Look {
 pub struct Track {
     pub number: u64,
     pub label: Arc<str>,
+    /// Of the detection in this look.
     pub score: f32,
     pub bbox: BBox,
+    /// When it was first and last found.
     pub first: Mono,
     pub last: Mono,
     /// Looks in which it was found.
     pub looks: u32,
+    /// Where it is going: picture widths and heights a second, of the middle of its lower edge; zero while that is not
+    /// known.
+    pub velocity: (f32, f32),
+    /// For how long it has stood still, up to `last`; 0 while it moves or nothing is known yet.
+    pub still_ms: u64,
+    /// Whether it has been found often and surely enough to be taken for an object. One strong detection is enough; what
+    /// is weak, or looks like a double of another object's box, must be found again first.
+    pub confirmed: bool,
 }
