@@ -196,6 +196,7 @@ pub fn blank_channel() -> Channel {
         lat: None,
         lon: None,
         zone: Vec::new(),
+        line: Vec::new(),
         mask: Vec::new(),
         ignore_conditions: Vec::new(),
     }
