@@ -6,6 +6,9 @@
 //!
 //! It follows an object within one channel only, by where it is and how large, never by what a person looks like.
 
+pub mod assign;
+mod motion;
+
 use std::cmp::Ordering;
 
 use crate::{
@@ -97,6 +100,9 @@ impl Tracker {
         self.bound();
         found
     }
+
+    /// The picture's size in pixels, so that a length is the same in both directions.
+    pub fn shaped(&mut self, _width: u32, _height: u32) {}
 
     /// Tracks that went because there were too many.
     pub fn dropped(&self) -> u64 {

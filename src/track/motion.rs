@@ -29,9 +29,10 @@ pub struct Tuning {
     pub jitter_w: f32,
     pub jitter_h: f32,
     pub grows: f32,
+    pub doubt: f32,
 }
 pub const TUNING: Tuning =
-    Tuning { speed: SPEED, keeps_s: KEEPS_S, jitter: JITTER, jitter_w: JITTER_W, jitter_h: JITTER_H, grows: GROWS };
+    Tuning { speed: SPEED, keeps_s: KEEPS_S, jitter: JITTER, jitter_w: JITTER_W, jitter_h: JITTER_H, grows: GROWS, doubt: 0.0 };
 
 /// A box as the filter sees it: middle, and size by logarithms. `x` is stretched by the picture's aspect, so that a
 /// length is the same in both directions.
@@ -128,8 +129,8 @@ impl Motion {
     pub fn fit(&self, z: &Shape, t: &Tuning) -> Fit {
         let size = self.shape.size().max(1e-4);
         let (dx, dy) = ((z.x - self.shape.x) / size, (z.y - self.shape.y) / size);
-        let spread = self.place + t.jitter * t.jitter;
         let (dw, dh) = (z.ln_w - self.shape.ln_w, z.ln_h - self.shape.ln_h);
+        let spread = self.place + self.noise(z, t);
         Fit {
             place: (dx * dx + dy * dy) / spread,
             size: dw * dw / (self.var_w + t.jitter_w * t.jitter_w) + dh * dh / (self.var_h + t.jitter_h * t.jitter_h),
@@ -137,9 +138,16 @@ impl Motion {
         }
     }
 
+    /// A box that is cut off or drawn out has its middle elsewhere than the object.
+    fn noise(&self, z: &Shape, t: &Tuning) -> f32 {
+        let (dw, dh) = (z.ln_w - self.shape.ln_w, z.ln_h - self.shape.ln_h);
+        let (w, h) = ((self.shape.ln_w - self.shape.ln_h).exp() / 4.0, (self.shape.ln_h - self.shape.ln_w).exp() / 4.0);
+        t.jitter * t.jitter + t.doubt * (dw * dw * w + dh * dh * h).min(0.25)
+    }
+
     /// Takes a box that was found where this was expected.
     pub fn found_w(&mut self, z: &Shape, t: &Tuning, w: f32, ws: f32) {
-        let noise = t.jitter * t.jitter * w;
+        let noise = self.noise(z, t) * w;
         let (k, g) = (self.place / (self.place + noise), self.cross / (self.place + noise));
         let (dx, dy) = (z.x - self.shape.x, z.y - self.shape.y);
         self.shape.x += k * dx;
