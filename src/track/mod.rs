@@ -6,6 +6,9 @@
 //!
 //! It follows an object within one channel only, by where it is and how large, never by what a person looks like.
 
+pub mod assign;
+mod motion;
+
 use std::cmp::Ordering;
 
 use crate::{
@@ -35,8 +38,8 @@ impl Kept {
     fn predicted(&self, now: Mono) -> BBox {
         let dt = (now.since_ms(self.track.last) as f32 / 1000.0).min(2.0);
         BBox {
-            x: self.track.bbox.x + self.track.track.velocity.0 * dt,
-            y: self.track.bbox.y + self.track.track.velocity.1 * dt,
+            x: self.track.bbox.x + self.track.velocity.0 * dt,
+            y: self.track.bbox.y + self.track.velocity.1 * dt,
             ..self.track.bbox
         }
     }
@@ -97,6 +100,9 @@ impl Tracker {
         self.bound();
         found
     }
+
+    /// The picture's size in pixels, so that a length is the same in both directions.
+    pub fn shaped(&mut self, _width: u32, _height: u32) {}
 
     /// Tracks that went because there were too many.
     pub fn dropped(&self) -> u64 {
