@@ -7,6 +7,7 @@
 //! It follows an object within one channel only, by where it is and how large, never by what a person looks like.
 
 pub mod assign;
+pub mod replay;
 mod motion;
 
 use std::cmp::Ordering;
