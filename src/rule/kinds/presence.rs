@@ -86,8 +86,8 @@ mod tests {
         let mut r = rule("intrusion", "zones = [\"left\"]\nstart_looks = 2");
         let walk: Vec<_> = (0..9).map(|n| (n * 1000, vec![track(1, 0.7 - 0.06 * n as f32, 0.6)])).collect();
         let got = phases(&mut r, &walk);
-        // The middle of its lower edge is inside from the fifth look on.
-        assert_eq!(got, [(5000, "start")]);
+        // The middle of its lower edge is inside from five seconds on.
+        assert_eq!(got, [(6000, "start")]);
         let mut r = rule("intrusion", "zones = [\"left\"]");
         let stands: Vec<_> = (0..30).map(|n| (n * 1000, vec![track(1, 0.2 + 0.004 * (n % 3) as f32, 0.6)])).collect();
         assert!(phases(&mut r, &stands).is_empty());
