@@ -36,7 +36,7 @@ use serde_json::{Map, Value, json};
 use super::Exit;
 use crate::{
     config::Config,
-    infer::{Detector, DetectorOptions, Manifest, ModelInfo, Runtime},
+    infer::{Detector, DetectorOptions, ModelInfo, Runtime},
 };
 
 /// `skyeye bench NAME`.
