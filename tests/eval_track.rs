@@ -30,7 +30,7 @@ fn same(name: &str, ours: &Value, reference: &Value) {
     }
 }
 
-/// The committed scenes, made and scored by `tests/motmetrics.py make`.
+/// The committed scenes, made and scored by `tests/mot_reference.py make`.
 #[test]
 fn the_measures_are_those_of_the_fixture() {
     let expected: Value = serde_json::from_str(&std::fs::read_to_string(fixture("expected.json")).unwrap()).unwrap();
@@ -43,7 +43,7 @@ fn the_measures_are_those_of_the_fixture() {
 fn motmetrics(pairs: &[(PathBuf, PathBuf)]) -> Option<Vec<Value>> {
     let python = std::env::var("SKYEYE_MOTMETRICS_PYTHON").unwrap_or_else(|_| "python3".into());
     let paths = pairs.iter().flat_map(|(gt, tracks)| [gt, tracks]);
-    let script = support::root().join("tests/motmetrics.py");
+    let script = support::root().join("tests/mot_reference.py");
     let Ok(out) = Command::new(python).arg(script).arg("score").args(paths).output() else {
         println!("skipped: no Python is there");
         return None;
@@ -93,7 +93,8 @@ fn the_measures_are_those_of_motmetrics_on_new_scenes() {
     let pairs: Vec<_> = (1..=12)
         .map(|seed| {
             let (truth, found) = scene(seed);
-            let (gt, tracks) = (dir.path().join(format!("{seed}.gt.txt")), dir.path().join(format!("{seed}.tracks.txt")));
+            let (gt, tracks) =
+                (dir.path().join(format!("{seed}.gt.txt")), dir.path().join(format!("{seed}.tracks.txt")));
             std::fs::write(&gt, truth).unwrap();
             std::fs::write(&tracks, found).unwrap();
             (gt, tracks)
@@ -162,8 +163,7 @@ fn pedestrians_are_followed_at_two_and_a_half_looks_a_second() {
     let wrote = place.eval(&["detections", "--clip", &film, "--fps", "2.5", "--out", &found]);
     assert_eq!((figure(&wrote, "pictures"), figure(&wrote, "looks")), (795.0, 199.0));
 
-    let report =
-        place.eval(&["track", "--detections", &found, "--gt", &gt, "--fps", "2.5", "--tracks", &tracks]);
+    let report = place.eval(&["track", "--detections", &found, "--gt", &gt, "--fps", "2.5", "--tracks", &tracks]);
     assert!(figure(&report, "mota") >= 0.65 && figure(&report, "idf1") >= 0.62, "{report}");
     assert!(figure(&report, "switches") <= 40.0 && figure(&report, "recall") >= 0.8, "{report}");
     assert_eq!(figure(&report, "objects"), 1164.0, "every fourth picture's boxes, whatever their confidence");

@@ -160,9 +160,10 @@ impl Tracker {
     fn forget(&mut self, now: Mono) {
         let weak_ms = (self.tuning.weak_gap_s * 1000.0) as u64;
         self.kept.retain(|k| {
+            let gap_ms = now.since_ms(k.track.last);
             // What has been there for long is missed for longer, be it a poster.
-            let kept_ms = weak_ms.max(k.track.last.since_ms(k.track.first) / 5);
-            !k.is_weak() || now.since_ms(k.track.last) <= kept_ms
+            let known_ms = k.track.last.since_ms(k.track.first);
+            gap_ms <= weak_ms || !k.leaves() && (k.track.confirmed || gap_ms <= known_ms / 5)
         });
         let over = self.kept.len().saturating_sub(self.max_tracks);
         if over > 0 {
@@ -211,86 +212,15 @@ impl Kept {
         }
     }
 
-    /// Not worth a long memory: never sure, or gone over the edge of the picture.
-    fn is_weak(&self) -> bool {
+    /// Gone, or about to go, over the edge of the picture: who comes in there is hardly the same.
+    fn leaves(&self) -> bool {
         let (b, (vx, vy)) = (&self.track.bbox, self.track.velocity);
-        let leaves = b.x < EDGE && vx < 0.0
+        b.x < EDGE && vx < 0.0
             || b.x + b.w > 1.0 - EDGE && vx > 0.0
             || b.y < EDGE && vy < 0.0
-            || b.y + b.h > 1.0 - EDGE && vy > 0.0;
-        leaves || !self.track.confirmed
+            || b.y + b.h > 1.0 - EDGE && vy > 0.0
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn person(x: f32) -> Detection {
-        Detection { label: Arc::from("person"), score: 0.8, bbox: BBox { x, y: 0.4, w: 0.05, h: 0.2 } }
-    }
-
-    fn tracker() -> Tracker {
-        Tracker::new(&config::Track::default())
-    }
-
-    #[test]
-    fn a_walker_keeps_the_number_at_one_look_in_two_seconds() {
-        let mut t = tracker();
-        for i in 0..5 {
-            let found = t.look(&[person(0.1 + 0.15 * i as f32)], Mono(2000 * i));
-            assert_eq!(found[0].number, 1, "look {i}");
-        }
-    }
-
-    #[test]
-    fn two_that_stand_apart_stay_two() {
-        let mut t = tracker();
-        let first = t.look(&[person(0.1), person(0.8)], Mono(0));
-        let second = t.look(&[person(0.81), person(0.11)], Mono(1000));
-        assert_eq!(first.len(), 2);
-        let number = |tracks: &[Track], left: bool| tracks.iter().find(|t| (t.bbox.x < 0.5) == left).unwrap().number;
-        assert_eq!(number(&first, true), number(&second, true));
-        assert_eq!(number(&first, false), number(&second, false));
-    }
-
-    #[test]
-    fn a_jump_across_the_picture_is_another_object() {
-        let mut t = tracker();
-        t.look(&[person(0.0)], Mono(0));
-        assert_eq!(t.look(&[person(0.9)], Mono(100))[0].number, 2);
-    }
-
-    #[test]
-    fn another_label_is_another_object() {
-        let mut t = tracker();
-        t.look(&[person(0.5)], Mono(0));
-        let car = Detection { label: Arc::from("car"), ..person(0.5) };
-        assert_eq!(t.look(&[car], Mono(500))[0].number, 2);
-    }
-
-    proptest! {
-        #[test]
-        fn every_detection_is_one_track_and_memory_is_bounded(
-            looks in prop::collection::vec(prop::collection::vec((0.0f32..1.0, 0.0f32..1.0), 0..12), 1..40)
-        ) {
-            let mut t = Tracker::new(&config::Track { max_tracks: 8, ..Default::default() });
-            for (i, look) in looks.iter().enumerate() {
-                let detections: Vec<_> = look.iter()
-                    .map(|(x, score)| Detection { score: *score, ..person(*x) })
-                    .collect();
-                let found = t.look(&detections, Mono(500 * i as u64));
-                prop_assert_eq!(found.len(), detections.len());
-                let mut numbers: Vec<_> = found.iter().map(|t| t.number).collect();
-                numbers.sort_unstable();
-                numbers.dedup();
-                prop_assert_eq!(numbers.len(), detections.len(), "one number twice in one look");
-                prop_assert!(t.kept.len() <= 8);
-            }
-        }
-    }
-}
+mod tests;

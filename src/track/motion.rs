@@ -11,6 +11,10 @@ use crate::types::BBox;
 
 /// Nothing is smaller; a side of less than a pixel says nothing.
 const LEAST_SIDE: f32 = 1e-4;
+/// A box that comes so near to the edge of the picture is cut off there.
+const EDGE: f32 = 0.004;
+/// Spread of the logarithm of a side that begins cut off.
+const UNKNOWN_SIDE: f32 = 0.7;
 /// A gap is never taken for longer.
 const LONGEST_S: f32 = 3600.0;
 
@@ -24,6 +28,26 @@ pub struct Shape {
     ln_h: f32,
     /// The side of a square of the same area.
     pub size: f32,
+    cut: Cut,
+}
+
+/// At which edges of the picture a box ends.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Cut {
+    left: bool,
+    right: bool,
+    top: bool,
+    bottom: bool,
+}
+
+impl Cut {
+    /// -1 or 1: what is hidden lies left or right of the box (above or below it); 0: nothing is, or on both sides.
+    fn across(self) -> f32 {
+        f32::from(self.right) - f32::from(self.left)
+    }
+    fn down(self) -> f32 {
+        f32::from(self.bottom) - f32::from(self.top)
+    }
 }
 
 impl Shape {
@@ -31,7 +55,9 @@ impl Shape {
     pub fn of(b: &BBox, aspect: f32) -> Self {
         let (w, h) = (b.w.max(LEAST_SIDE) * aspect, b.h.max(LEAST_SIDE));
         let (x, y) = ((b.x + b.w / 2.0) * aspect, b.y + b.h / 2.0);
-        Self { x, y, ln_w: w.ln(), ln_h: h.ln(), size: (w * h).sqrt() }
+        let cut =
+            Cut { left: b.x < EDGE, right: b.x + b.w > 1.0 - EDGE, top: b.y < EDGE, bottom: b.y + b.h > 1.0 - EDGE };
+        Self { x, y, ln_w: w.ln(), ln_h: h.ln(), size: (w * h).sqrt(), cut }
     }
 
     pub fn bbox(&self, aspect: f32) -> BBox {
@@ -82,8 +108,8 @@ impl Motion {
             place: square(t.jitter),
             cross: 0.0,
             speed: square(t.speed),
-            var_w: square(t.jitter_w),
-            var_h: square(t.jitter_h),
+            var_w: square(if shape.cut.across() == 0.0 { t.jitter_w } else { UNKNOWN_SIDE }),
+            var_h: square(if shape.cut.down() == 0.0 { t.jitter_h } else { UNKNOWN_SIDE }),
         }
     }
 
@@ -110,6 +136,7 @@ impl Motion {
 
     /// How well a box fits this, which is what is expected for its time.
     pub fn fit(&self, z: &Shape, t: &Tuning) -> Fit {
+        let z = &self.whole(z);
         let off = square((z.x - self.shape.x) / self.shape.size) + square((z.y - self.shape.y) / self.shape.size);
         let spread = self.place + self.noise(z, t);
         let (dw, dh) = (square(z.ln_w - self.shape.ln_w), square(z.ln_h - self.shape.ln_h));
@@ -119,6 +146,7 @@ impl Motion {
 
     /// Takes a box that was found where this was expected.
     pub fn found(&mut self, z: &Shape, t: &Tuning) {
+        let z = &self.whole(z);
         let noise = self.noise(z, t);
         let (k, g) = (self.place / (self.place + noise), self.cross / (self.place + noise));
         let (dx, dy) = (z.x - self.shape.x, z.y - self.shape.y);
@@ -134,7 +162,22 @@ impl Motion {
         let ln_w = toward(self.shape.ln_w, &mut self.var_w, z.ln_w, t.jitter_w);
         let ln_h = toward(self.shape.ln_h, &mut self.var_h, z.ln_h, t.jitter_h);
         let size = ((ln_w + ln_h) / 2.0).exp();
-        self.shape = Shape { x: self.shape.x + k * dx, y: self.shape.y + k * dy, ln_w, ln_h, size };
+        self.shape = Shape { x: self.shape.x + k * dx, y: self.shape.y + k * dy, ln_w, ln_h, size, cut: z.cut };
+    }
+
+    /// A box that the picture's edge cuts off, as large as it is expected to be: what shows fixes the side that shows.
+    fn whole(&self, z: &Shape) -> Shape {
+        let mut whole = *z;
+        let (across, down) = (z.cut.across(), z.cut.down());
+        if across != 0.0 && z.ln_w < self.shape.ln_w {
+            whole.x += across * (self.shape.ln_w.exp() - z.ln_w.exp()) / 2.0;
+            whole.ln_w = self.shape.ln_w;
+        }
+        if down != 0.0 && z.ln_h < self.shape.ln_h {
+            whole.y += down * (self.shape.ln_h.exp() - z.ln_h.exp()) / 2.0;
+            whole.ln_h = self.shape.ln_h;
+        }
+        whole
     }
 
     /// Variance of where the box puts the middle. One that is cut off by what stands before it, or drawn out over two
@@ -196,6 +239,20 @@ mod tests {
         m.found(&cut, &TUNING);
         whole.found(&Shape { ln_h: expected.ln_h, ..cut }, &TUNING);
         assert!(expected.distance(&m.shape) < 0.5 * expected.distance(&whole.shape));
+    }
+
+    #[test]
+    fn who_walks_out_of_the_picture_is_followed_until_nothing_shows() {
+        let mut m = Motion::new(at(0.2), &TUNING);
+        for i in 1..24 {
+            m = m.after(0.2, &TUNING);
+            let bbox = BBox { x: 0.2 - 0.01 * i as f32, y: 0.4, w: 0.05, h: 0.2 }.clipped().unwrap();
+            let z = Shape::of(&bbox, ASPECT);
+            let fit = m.fit(&z, &TUNING);
+            assert!(fit.place + fit.size < 4.0, "{i}: {bbox:?} {fit:?}");
+            m.found(&z, &TUNING);
+        }
+        assert!(m.shape.x < 0.0 && m.shape.bbox(ASPECT).w > 0.045, "{m:?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the Python package motmetrics counts: the reference for `skyeye eval track`.
 
-    motmetrics.py score GT TRACKS [GT TRACKS ...]   one JSON object a pair, on a line each
-    motmetrics.py make DIR                          writes the fixture anew: the scenes, and expected.json with their scores
+    mot_reference.py score GT TRACKS [GT TRACKS ...]   one JSON object a pair, on a line each
+    mot_reference.py make DIR                          writes the fixture anew: the scenes, and expected.json with their scores
 
 Needs `pip install motmetrics` (1.4.0 was used) and exits with 77 where that is missing. All rows of a ground truth count,
 whatever their confidence; boxes are of one object from an IoU of 0.5 on.
