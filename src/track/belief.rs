@@ -51,7 +51,9 @@ impl Belief {
 
     /// A box was found, and puts the object at `place`.
     pub fn found(&mut self, place: &Shape, evidence: f32, now: Mono, t: &Tuning) {
-        if self.place.distance(place) > t.move_by {
+        // A box of somebody who passes before the poster may take its place for a moment.
+        let settled = !self.confirmed && self.boxes > 2 && self.still_ms(now) > (t.settled_s * 1000.0) as u64;
+        if self.place.distance(place) > if settled { t.settled_by } else { t.move_by } {
             self.gathered = (self.log_odds() + t.moved).min(t.most);
             (self.here, self.boxes, self.place, self.since) = (evidence, 1, *place, now);
         } else {

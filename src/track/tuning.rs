@@ -36,6 +36,9 @@ pub struct Tuning {
     pub moved: f32,
     /// A move, in sizes: what stays within it stands still.
     pub move_by: f32,
+    /// What stood for so long without being confirmed must go so far.
+    pub settled_s: f32,
+    pub settled_by: f32,
     /// Belief from which a track is confirmed, and below which it is no longer.
     pub confirm: f32,
     pub deny: f32,
@@ -71,6 +74,8 @@ pub const TUNING: Tuning = Tuning {
     evidence: 1.1,
     moved: 0.55,
     move_by: 0.2,
+    settled_s: 3.0,
+    settled_by: 1.0,
     confirm: 1.35,
     deny: -0.6,
     most: 6.0,
