@@ -80,6 +80,7 @@ use crate::{
     schedule::{self, Queue},
     store::users::Users,
     telemetry,
+    track::LookBook,
     types::{
         Clock, Message, NodeId, Secret, SiteId, UserId,
         payload::{HealthPayload, NodePayload, NodeStatus},
@@ -103,6 +104,8 @@ pub struct Inner {
     pub media: Arc<Media>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
+    /// The looks of the last hours.
+    pub book: Arc<LookBook>,
     pub sampler: Arc<Sampler>,
     /// Decoders kept for catch-up and focus.
     pub streams: Arc<Streams>,
@@ -247,6 +250,7 @@ impl Node {
             media: media.clone(),
             queue: queue.clone(),
             watches: watches.clone(),
+            book: Arc::new(LookBook::new(config.track.keep_looks_bytes, config.track.keep_looks_h)),
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
             pump,

@@ -27,6 +27,7 @@ use crate::{
     },
     schedule::{self, Sample, Taken, Tier},
     telemetry::{Stopwatch, stage},
+    track::LookBook,
     types::{AccessUnit, ChannelId, Clock, Detection, Event, Frame, Look, Mono, Phase},
 };
 
@@ -37,6 +38,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub struct Shared {
     pub queue: Arc<schedule::Queue>,
     pub watches: Arc<Watches>,
+    pub book: Arc<LookBook>,
     pub pump: Pump,
     pub clock: Clock,
     pub media: Arc<Media>,
@@ -240,6 +242,7 @@ impl Worker {
             model: self.detector.model_ref(),
             rate_hz,
         };
+        self.shared.book.put(&look.channel, look.at, look.ingested, &look.detections);
         let mut stopwatch = Stopwatch::start();
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);

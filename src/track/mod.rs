@@ -6,7 +6,13 @@
 //!
 //! It follows an object within one channel only, by where it is and how large, never by what a person looks like.
 
+mod kept;
+mod traces;
+
 use std::cmp::Ordering;
+
+pub use kept::{KeptLook, KeptStats, LookBook};
+pub use traces::{since, traces};
 
 use crate::{
     config,
@@ -35,8 +41,8 @@ impl Kept {
     fn predicted(&self, now: Mono) -> BBox {
         let dt = (now.since_ms(self.track.last) as f32 / 1000.0).min(2.0);
         BBox {
-            x: self.track.bbox.x + self.track.track.velocity.0 * dt,
-            y: self.track.bbox.y + self.track.track.velocity.1 * dt,
+            x: self.track.bbox.x + self.track.velocity.0 * dt,
+            y: self.track.bbox.y + self.track.velocity.1 * dt,
             ..self.track.bbox
         }
     }
