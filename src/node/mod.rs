@@ -11,6 +11,7 @@ pub mod ages;
 mod breath;
 mod discover;
 mod configure;
+mod dryrun;
 mod file;
 mod condition;
 mod focus;
@@ -23,6 +24,7 @@ mod pictures;
 mod ports;
 mod pump;
 mod reload;
+mod rules;
 pub mod source;
 mod stored;
 mod stream;
@@ -113,6 +115,8 @@ pub struct Inner {
     pub ledger: Ledger,
     pub files: Arc<Files>,
     pub pictures: Pictures,
+    /// What is kept between questions about rules.
+    asked: rules::Asked,
     pub states: Arc<States>,
     pub metrics: telemetry::Metrics,
     /// The overview for the console, made once a second.
@@ -257,6 +261,7 @@ impl Node {
             ledger: ledger.clone(),
             files,
             pictures,
+            asked: rules::Asked::default(),
             states: states.clone(),
             metrics,
             breath: ArcSwap::default(),
@@ -472,6 +477,7 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         channels: ports.clone(),
         node: ports.clone(),
         commands: ports.clone(),
+        rules: ports.clone(),
         configuration: ports,
         discovery,
         feed,

@@ -7,6 +7,7 @@
 
 pub mod configuration;
 pub mod discover;
+pub mod rules;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use configuration::Configuration;
+pub use rules::Rules;
 
 use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
 use super::boxview::BoxView;

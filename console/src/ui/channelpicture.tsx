@@ -2,7 +2,7 @@
  * The latest picture of a channel, asked for again while it can be seen. It is drawn on a canvas, so that a new picture
  * replaces the old one without a flash, no object addresses pile up, and the content policy needs no exception.
  */
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ApiError, gatewayNow } from '../api/client';
 import type { Zone } from '../api/types';
@@ -19,6 +19,7 @@ export function ChannelPicture({
   everyMs,
   live,
   zones = [],
+  over,
 }: {
   id: string;
   name: string;
@@ -26,6 +27,8 @@ export function ChannelPicture({
   /** False where the channel gives no pictures now: the last one is asked for once and not again and again. */
   live: boolean;
   zones?: readonly Zone[];
+  /** Drawn over the picture, in its proportions (width by height), and also where there is none yet. */
+  over?: (ratio: number) => ReactNode;
 }) {
   const { t } = useTranslation();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -114,6 +117,7 @@ export function ChannelPicture({
       {shot && zones.length > 0 && (
         <Boxes objects={[]} zones={zones} labels ratio={shot.width / Math.max(1, shot.height)} />
       )}
+      {over?.(shot ? shot.width / Math.max(1, shot.height) : 16 / 9)}
       {!shot && (
         <span className="picture-none">
           <Icon name="picture" />
