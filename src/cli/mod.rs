@@ -10,6 +10,7 @@ mod channels;
 mod check;
 mod demo;
 pub mod discover;
+pub mod eval;
 pub mod models;
 pub mod probe;
 mod probe_device;
@@ -133,6 +134,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Measure what the gateway costs and how fast it answers on this machine, beside the floor of the same run
     Bench(Box<bench::BenchArgs>),
+    /// Hold what the gateway finds in footage against what people wrote down about it
+    Eval(Box<eval::EvalArgs>),
     /// Examine the database, with the gateway running or stopped
     #[command(subcommand)]
     Store(StoreCommand),
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Channels(command) => block_on(channels::run(&args.config, *command, args.json)),
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
         Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
+        Command::Eval(eval) => eval::run(&args.config, *eval, args.json),
         Command::Models(models) => {
             model_paths(&args.config).map_or_else(Ok, |paths| Ok(models::run(&models, &paths, args.json)))
         }

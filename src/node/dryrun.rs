@@ -10,7 +10,7 @@ use crate::{
     config::{Channel, Config, Rule},
     rule::ChannelRules,
     track::{KeptLook, LookBook, Tracker, since},
-    types::{ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Phase, Polygon, Wall},
+    types::{ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Phase, Wall},
     web::ports::rules::{DryRun, DryRunAsk, DryRunChannel, DryRunEvent, Raised},
 };
 
@@ -110,7 +110,7 @@ fn problem(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Option<Str
 fn replay(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Vec<Event> {
     let mut tracker = Tracker::new(&config.track);
     let mut rules = ChannelRules::new(config, channel);
-    let ignored = ignored(channel);
+    let ignored = channel.ignore_masks();
     let Ok(name) = ModelName::new("kept") else { return Vec::new() };
     let model = ModelRef { name, sha256: "".into() };
     let mut events = Vec::new();
@@ -138,10 +138,6 @@ fn replay(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Vec<Event> 
         events.extend(rules.look(&look, &tracks, Now { mono: kept.at, wall: kept.ingested }));
     }
     events
-}
-
-fn ignored(channel: &Channel) -> Vec<Polygon> {
-    channel.ignored()
 }
 
 fn rate(looks: &[KeptLook], i: usize) -> f32 {

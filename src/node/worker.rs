@@ -224,7 +224,10 @@ impl Worker {
     }
 
     fn analyse(&self, seen: Seen) {
-        let Seen { watch, unit, frame, detections } = seen;
+        let Seen { watch, unit, frame, mut detections } = seen;
+        // Before anything is dropped, so that other masks can be tried on what was seen.
+        self.shared.book.put(&unit.channel, unit.ingested, unit.ingested_wall, &detections);
+        watch.drop_ignored(&mut detections);
         watch.look(&frame, &unit);
         let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
@@ -242,7 +245,6 @@ impl Worker {
             model: self.detector.model_ref(),
             rate_hz,
         };
-        self.shared.book.put(&look.channel, look.at, look.ingested, &look.detections);
         let mut stopwatch = Stopwatch::start();
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);

@@ -6,7 +6,9 @@
 //!
 //! It follows an object within one channel only, by where it is and how large, never by what a person looks like.
 
+pub mod assign;
 mod kept;
+mod motion;
 mod traces;
 
 use std::cmp::Ordering;
@@ -103,6 +105,9 @@ impl Tracker {
         self.bound();
         found
     }
+
+    /// The picture's size in pixels, so that a length is the same in both directions.
+    pub fn shaped(&mut self, _width: u32, _height: u32) {}
 
     /// Tracks that went because there were too many.
     pub fn dropped(&self) -> u64 {

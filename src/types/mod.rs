@@ -27,8 +27,8 @@ pub use fact::{Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{
-    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, ModelName, NodeId, RuleId, SiteId, UserId,
-    ZoneId,
+    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, LineId, ModelName, NodeId, RuleId, SiteId,
+    TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use secret::Secret;

@@ -3,7 +3,7 @@
  * them. A reader returns null for anything that is not what it should be: a hostile or broken message is counted and
  * dropped, it never reaches a component. Texts are cut to a bounded length here, once. Nothing in here does I/O.
  */
-import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time } from './read';
+import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time, type Raw } from './read';
 
 export const ALERT_STATES = ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const;
 export type AlertState = (typeof ALERT_STATES)[number];
@@ -154,6 +154,11 @@ export interface Zone {
   name: string;
   polygon: [number, number][];
 }
+export interface Line {
+  id: string;
+  name: string;
+  points: [number, number][];
+}
 /** Where a configured thing stands: a file is changed by hand only, the inventory from here. */
 export type Origin = 'file' | 'inventory';
 export interface Channel {
@@ -167,6 +172,7 @@ export interface Channel {
   health: Health;
   rules: string[];
   zones: Zone[];
+  lines: Line[];
   /** The device's own number, empty where there is none. */
   externalId: string;
   tags: string[];
@@ -462,6 +468,13 @@ function readPlaces(o: Raw): ChannelPlaces {
   };
 }
 
+function readLine(v: unknown): Line | null {
+  const o = obj(v);
+  const id = o && ident(o.id);
+  const points = o ? readPoints(o.points) : [];
+  return o && id && points.length >= 2 ? { id, name: text(o.name, 120) || id, points } : null;
+}
+
 function readZone(v: unknown): Zone | null {
   const o = obj(v);
   const id = o && ident(o.id);
@@ -487,6 +500,7 @@ export function readChannel(v: unknown): Channel | null {
     health,
     rules: texts(o.rules),
     zones: all(o.zones, readZone),
+    lines: all(o.lines, readLine),
     externalId: text(o.external_id, 64),
     tags: texts(o.tags),
     place: readPlace(o),

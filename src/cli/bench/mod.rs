@@ -194,16 +194,7 @@ impl Setting {
 
     /// The entry of a model by its name in the manifest or by its file.
     pub fn named(&self, named: &str) -> anyhow::Result<ModelInfo> {
-        let file = Path::new(named);
-        if let (true, Some(folder)) = (file.is_file(), file.parent()) {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            let manifest = Manifest::load(folder, None)?;
-            let same = manifest.models.iter().find(|m| m.path.file_name() == file.file_name());
-            return same
-                .cloned()
-                .with_context(|| format!("{named} is in no manifest; add it with `skyeye models add`"));
-        }
-        Ok(Manifest::load(&self.config.infer.models_dir, None)?.get(named)?.clone())
+        crate::cli::models::named(&self.config.infer.models_dir, named)
     }
 
     /// A detector as the gateway's workers have it.

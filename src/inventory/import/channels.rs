@@ -293,6 +293,9 @@ impl Planner<'_> {
                 (Content::Nested(value), Field::Zone) => serde_json::from_value::<Vec<Zone>>(value.clone())
                     .map(|_| drop(fields.insert("zone".into(), value.clone())))
                     .map_err(|e| e.to_string()),
+                (Content::Nested(value), Field::Line) => serde_json::from_value::<Vec<Line>>(value.clone())
+                    .map(|_| drop(fields.insert("line".into(), value.clone())))
+                    .map_err(|e| e.to_string()),
                 (Content::Nested(value), Field::Mask) => serde_json::from_value::<Vec<Mask>>(value.clone())
                     .map(|_| drop(fields.insert("mask".into(), value.clone())))
                     .map_err(|e| e.to_string()),
