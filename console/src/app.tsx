@@ -75,7 +75,7 @@ function Pages() {
             <Route path="/channels/:id" element={<ChannelPage />} />
             <Route path="/channels/:id/draw" element={<DrawPage />} />
             <Route path="/rules" element={<RulesPage />} />
-            <Route path="/rules/new" element={<RuleFormPage />} />
+            <Route path="/add-rule" element={<RuleFormPage />} />
             <Route path="/rules/:id" element={<RulePage />} />
             <Route path="/rules/:id/edit" element={<RuleFormPage />} />
             <Route path="/timetables" element={<TimetablesPage />} />

@@ -21,7 +21,7 @@ function useNewCount(): number {
 const INSIDE: Record<string, RegExp> = {
   '/': /^\/alerts\//,
   '/channels': /^\/(areas|credentials|import|changes|add-channel)(\/|$)/,
-  '/rules': /^\/timetables(\/|$)/,
+  '/rules': /^\/(timetables|add-rule)(\/|$)/,
 };
 
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {

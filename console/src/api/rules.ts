@@ -310,7 +310,7 @@ export const rulesApi = {
   change: (id: string, fields: Raw): Promise<RuleDetail> => json(readRuleDetail, 'PATCH', `${V1}/rules/${seg(id)}`, fields),
   remove: (id: string): Promise<void> => none(send('DELETE', `${V1}/rules/${seg(id)}`)),
   dryRun: (ask: { id?: string; rule?: Raw; channels?: string[]; hours: number }): Promise<DryRun> =>
-    json(readDryRun, 'POST', `${V1}/rules/dry-run`, ask),
+    json(readDryRun, 'POST', `${V1}/dry-run`, ask),
   timetables: (): Promise<Timetable[]> => json(readTimetables, 'GET', `${V1}/timetables`),
   addTimetable: (table: Raw): Promise<Timetable> => json(readTimetable, 'POST', `${V1}/timetables`, table),
   changeTimetable: (id: string, fields: Raw): Promise<Timetable> => json(readTimetable, 'PATCH', `${V1}/timetables/${seg(id)}`, fields),

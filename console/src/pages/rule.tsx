@@ -138,7 +138,7 @@ function Facts({ detail }: { detail: RuleDetail }) {
   const form = formOf(rule);
   const severity = SEVERITIES.find((s) => s === rule.severity);
   const table = tables.data?.find((x) => x.id === rule.timetable);
-  const said = GROUPS.flatMap((g) => fieldsOf(rule.type, g)).filter((f) => (form.typed[f.key] ?? '') !== '' && !f.more);
+  const said = GROUPS.flatMap((g) => fieldsOf(rule.type, g)).filter((f) => !['', '0'].includes(form.typed[f.key] ?? '') && !f.more);
   return (
     <section className="card">
       <h2>{t('rules.says')}</h2>

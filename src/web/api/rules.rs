@@ -285,7 +285,7 @@ fn day() -> f32 {
 
 /// Says what a rule would have made of the looks kept of the last hours, as if it were armed for all channels that it is
 /// for. Nothing is changed. One at a time; after some seconds it ends with the channels that it came to.
-#[utoipa::path(post, path = "/api/v1/rules/dry-run", operation_id = "dry_run_rule", tag = "rules",
+#[utoipa::path(post, path = "/api/v1/dry-run", operation_id = "dry_run_rule", tag = "rules",
     request_body(content = ref("#/components/schemas/DryRunRequest"),
         example = json!({"rule": {"type": "intrusion", "channels": ["gate-1"], "zones": ["yard"], "labels": ["person"]}, "hours": 6})),
     responses((status = 200, description = "What would have been", body = ref("#/components/schemas/DryRun")),

@@ -130,7 +130,7 @@ function ShapeFields({
           </button>
         )}
         {named && saved && (
-          <Link className="button small" data-testid="shape-rule" to={`/rules/new?channel=${encodeURIComponent(channel)}&${kind}=${encodeURIComponent(shape.id)}`}>
+          <Link className="button small" data-testid="shape-rule" to={`/add-rule?channel=${encodeURIComponent(channel)}&${kind}=${encodeURIComponent(shape.id)}`}>
             <Icon name="plus" />
             {t('draw.makeRule')}
           </Link>

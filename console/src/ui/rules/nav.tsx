@@ -20,7 +20,7 @@ export function RulesNav() {
         </NavLink>
       </nav>
       {may && (
-        <NavLink to="/rules/new" className="button primary small" data-testid="rule-add">
+        <NavLink to="/add-rule" className="button primary small" data-testid="rule-add">
           <Icon name="plus" />
           {t('rules.add')}
         </NavLink>
