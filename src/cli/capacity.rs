@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::{
-    config::{Config, FocusWhen},
+    config::{Config, FocusWhen, guard::Looks},
     infer::{Detector, DetectorOptions, Manifest, Runtime},
     schedule::FOCUS_PART,
     telemetry::Stopwatch,
@@ -46,12 +46,13 @@ impl Capacity {
 
     fn of(config: &Config, look_ms: f64, workers: usize) -> Self {
         let looks_hz = workers as f64 * 1000.0 / look_ms;
-        let watched = config.channel.iter().filter(|c| c.enabled && config.rules_of(c).next().is_some());
+        let index = config.rule_index();
         let (mut channels, mut focus_hz) = (0, 0.0);
-        for channel in watched {
-            channels += 1;
-            let always = config.rules_of(channel).filter(|r| r.focus_when == FocusWhen::Always);
-            focus_hz += always.map(|r| f64::from(r.focus_hz)).fold(0.0, f64::max);
+        for channel in config.channel.iter().filter(|c| c.enabled) {
+            let rules = index.of(channel);
+            channels += u32::from(!rules.is_empty());
+            let always = rules.iter().filter(|r| r.focus_when == FocusWhen::Always);
+            focus_hz += always.map(|r| f64::from(Looks::of(r, &config.sample).focus_hz)).fold(0.0, f64::max);
         }
         let floors_hz = f64::from(channels) / f64::from(config.sample.patrol_floor_s);
         let focus_budget_hz = looks_hz * f64::from(config.schedule.focus_share) * FOCUS_PART;

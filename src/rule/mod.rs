@@ -36,10 +36,8 @@ impl ChannelRules {
     pub fn new(config: &config::Config, channel: &config::Channel) -> Self {
         let mut presence = Vec::new();
         for rule in config.rules_of(channel) {
-            for (zone, polygon) in zones(rule, channel) {
-                match rule.kind {
-                    config::RuleKind::Presence => presence.push(Presence::new(rule, channel.id.clone(), zone, polygon)),
-                }
+            for (zone, polygon) in zones(&rule, channel) {
+                presence.push(Presence::new(&rule, channel.id.clone(), zone, polygon));
             }
         }
         Self { presence }

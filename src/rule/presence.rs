@@ -62,7 +62,7 @@ impl Presence {
 
     /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough.
     pub fn focus(&self) -> Option<(f32, config::FocusWhen)> {
-        (self.rule.focus_hz > 0.0).then_some((self.rule.focus_hz, self.rule.focus_when))
+        self.rule.focus_hz.filter(|hz| *hz > 0.0).map(|hz| (hz, self.rule.focus_when))
     }
 
     pub fn look(&mut self, look: &Look, tracks: &[Track], now: Now) -> Option<Event> {

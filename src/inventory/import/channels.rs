@@ -11,7 +11,7 @@ use super::{
     rows::{self, Content, Row},
     tree::Tree,
 };
-use crate::config::{Channel, Config, Mask, Refs, StreamKind, Zone};
+use crate::config::{Channel, Config, Line, Mask, Refs, StreamKind, Zone};
 use crate::discover::brands;
 use crate::inventory::{
     Change, Coordinates, InventoryError, Kind, Snapshot, check,
