@@ -215,7 +215,8 @@ fn fixed(file: &Config, changed: &Changed, refused: &mut Vec<Refusal>) {
         .map(|(id, _)| (Kind::Credential, id.to_string()));
     let rules: HashSet<_> = file.rule.iter().map(|r| &r.id).collect();
     let timetables: HashSet<_> = file.timetable.iter().map(|t| &t.id).collect();
-    let of_rules = changed.rules.iter().filter(|(id, _)| rules.contains(id)).map(|(id, _)| (Kind::Rule, id.to_string()));
+    let of_rules =
+        changed.rules.iter().filter(|(id, _)| rules.contains(id)).map(|(id, _)| (Kind::Rule, id.to_string()));
     let of_timetables = changed
         .timetables
         .iter()

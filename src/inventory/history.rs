@@ -182,7 +182,9 @@ fn present(snapshot: &Snapshot) -> BTreeMap<(Kind, &str), Fields> {
     let areas = snapshot.areas.iter().map(|a| ((Kind::Area, a.value.id.as_str()), record::area_fields(&a.value)));
     let credentials = snapshot.credentials.iter().map(|c| ((Kind::Credential, c.id.as_str()), c.fields()));
     let rules = snapshot.rules.iter().map(|r| ((Kind::Rule, r.value.id.as_str()), record::rule_fields(&r.value)));
-    let timetables =
-        snapshot.timetables.iter().map(|t| ((Kind::Timetable, t.value.id.as_str()), record::timetable_fields(&t.value)));
+    let timetables = snapshot
+        .timetables
+        .iter()
+        .map(|t| ((Kind::Timetable, t.value.id.as_str()), record::timetable_fields(&t.value)));
     channels.chain(areas).chain(credentials).chain(rules).chain(timetables).collect()
 }

@@ -312,7 +312,10 @@ fn rule(text: &str) -> Op {
 #[tokio::test]
 async fn rules_and_timetables_are_stored_compared_and_taken_back_like_anything_else() {
     let dir = tempfile::tempdir().unwrap();
-    let config = file(dir.path(), "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"f\"\ntype = \"presence\"\nchannels = [\"a\"]\n");
+    let config = file(
+        dir.path(),
+        "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"f\"\ntype = \"presence\"\nchannels = [\"a\"]\n",
+    );
     let inventory = open(&config).await;
     let nights: config::Timetable = toml::from_str("id = \"nights\"\nweekly = [\"18:00-08:00\"]").unwrap();
     let crowd = "id = \"r\"\ntype = \"crowd\"\nchannels = [\"a\"]\nmin_count = 7\ntimetable = \"nights\"";

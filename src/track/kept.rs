@@ -323,7 +323,12 @@ mod tests {
     fn the_oldest_of_all_goes_when_there_is_no_more_room_and_is_counted() {
         let book = LookBook::new(20_000, 24);
         for i in 0..5000u64 {
-            book.put(&id(if i % 2 == 0 { "a" } else { "b" }), Mono(i * 1000), Wall(i as i64 * 1000), &[person(0.1, 0.9)]);
+            book.put(
+                &id(if i % 2 == 0 { "a" } else { "b" }),
+                Mono(i * 1000),
+                Wall(i as i64 * 1000),
+                &[person(0.1, 0.9)],
+            );
             assert!(book.stats().bytes <= 20_000);
         }
         let (stats, kept) = (book.stats(), book.looks(&id("a"), Mono(0)).len() + book.looks(&id("b"), Mono(0)).len());

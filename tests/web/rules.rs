@@ -45,7 +45,8 @@ async fn a_rule_is_added_armed_for_a_few_and_taken_back() {
     assert_eq!(late.status, StatusCode::CONFLICT, "{}", late.text());
 
     let listed = g.get(&alice, "/api/v1/rules").await.json();
-    let ids: Vec<_> = listed["rules"].as_array().unwrap().iter().map(|r| (r["id"].clone(), r["origin"].clone())).collect();
+    let ids: Vec<_> =
+        listed["rules"].as_array().unwrap().iter().map(|r| (r["id"].clone(), r["origin"].clone())).collect();
     assert_eq!(ids, [(json!("people"), json!("file")), (json!("loitering-1"), json!("inventory"))]);
     let of_one = g.get(&alice, "/api/v1/inventory/revisions?kind=rule&id=loitering-1").await.json();
     assert_eq!(of_one["revisions"].as_array().unwrap().len(), 2, "{of_one}");
@@ -99,7 +100,8 @@ async fn who_is_limited_to_areas_sees_the_rules_of_his_channels_and_changes_none
     assert_eq!(patch(&g, &sam, "/api/v1/rules/both", json!({ "min_score": 0.9 })).await.status, StatusCode::FORBIDDEN);
     assert_eq!(g.get(&sam, "/api/v1/channels/gate/traces").await.status, StatusCode::NOT_FOUND);
     assert_eq!(g.get(&sam, "/api/v1/channels/yard/traces?hours=2&labels=person,car").await.status, StatusCode::OK);
-    let tried = g.post(&sam, "/api/v1/dry-run", json!({ "id": "people", "rule": { "min_score": 0.6 }, "hours": 3 })).await;
+    let tried =
+        g.post(&sam, "/api/v1/dry-run", json!({ "id": "people", "rule": { "min_score": 0.6 }, "hours": 3 })).await;
     assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
     let asked = g.world.asked.lock().unwrap().clone();
     assert_eq!(
@@ -115,10 +117,17 @@ async fn a_dry_run_takes_a_rule_that_is_not_there_yet_and_refuses_what_could_not
     let ask = json!({ "rule": { "type": "crowd", "channels": ["*"] }, "channels": ["gate"] });
     let tried = g.post(&alice, "/api/v1/dry-run", ask).await;
     assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
-    assert_eq!(g.world.asked.lock().unwrap()[0], "dry run new crowd 0.5 [ChannelId(\"gate\")] 24 north true south true");
+    assert_eq!(
+        g.world.asked.lock().unwrap()[0],
+        "dry run new crowd 0.5 [ChannelId(\"gate\")] 24 north true south true"
+    );
     for (ask, status, needle) in [
         (json!({ "rule": { "type": "line", "channels": ["*"] } }), StatusCode::UNPROCESSABLE_ENTITY, "lines"),
-        (json!({ "rule": { "type": "crowd", "channels": ["*"] }, "hours": 0 }), StatusCode::UNPROCESSABLE_ENTITY, "hours"),
+        (
+            json!({ "rule": { "type": "crowd", "channels": ["*"] }, "hours": 0 }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "hours",
+        ),
         (json!({ "id": "nobody" }), StatusCode::NOT_FOUND, "rule"),
     ] {
         let answer = g.post(&alice, "/api/v1/dry-run", ask.clone()).await;
@@ -169,7 +178,12 @@ async fn zones_lines_and_masks_are_drawn_on_a_channel_and_seen() {
     assert_eq!(door.status, StatusCode::OK, "{}", door.text());
     let door = door.json();
     assert_eq!((&door["lines"][0]["name"], &door["zones"][0]["name"]), (&json!("way"), &json!("Yard")));
-    assert_eq!((&door["config"]["mask"][0]["kind"], &door["config"]["mask"][1]["kind"]), (&json!("ignore"), &json!("privacy")));
-    let bad = patch(&g, &alice, "/api/v1/channels/door", json!({ "zone": [{ "id": "z", "polygon": [[0, 0], [1, 1]] }] })).await;
+    assert_eq!(
+        (&door["config"]["mask"][0]["kind"], &door["config"]["mask"][1]["kind"]),
+        (&json!("ignore"), &json!("privacy"))
+    );
+    let bad =
+        patch(&g, &alice, "/api/v1/channels/door", json!({ "zone": [{ "id": "z", "polygon": [[0, 0], [1, 1]] }] }))
+            .await;
     assert!(said(&bad).contains("zone[0].polygon"), "{}", said(&bad));
 }

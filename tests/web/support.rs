@@ -22,8 +22,8 @@ use skyeye::{
     },
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, RuleId, Scope,
-        Secret, Severity, Traces, UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, RuleId,
+        Scope, Secret, Severity, Traces, UserId, Wall,
         fact::RuleRef,
         payload::{
             AlertAction, AlertPayload, AlertState, CommandPayload, HealthPayload, Media, NodePayload, NodeStatus, Order,
@@ -416,7 +416,10 @@ impl Rules for World {
             let north = proof.covers(&[AreaId::new("city").unwrap(), AreaId::new("north").unwrap()]);
             let south = proof.covers(&[AreaId::new("city").unwrap(), AreaId::new("south").unwrap()]);
             let rule = format!("{} {} {}", ask.rule.id, ask.rule.kind.as_str(), ask.rule.min_score);
-            self.asked.lock().unwrap().push(format!("dry run {rule} {:?} {} north {north} south {south}", ask.channels, ask.hours));
+            self.asked
+                .lock()
+                .unwrap()
+                .push(format!("dry run {rule} {:?} {} north {north} south {south}", ask.channels, ask.hours));
             Ok(DryRun::default())
         })
     }
