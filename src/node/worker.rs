@@ -226,7 +226,8 @@ impl Worker {
     fn analyse(&self, seen: Seen) {
         let Seen { watch, unit, frame, mut detections } = seen;
         // Before anything is dropped, so that other masks can be tried on what was seen.
-        self.shared.book.put(&unit.channel, unit.ingested, unit.ingested_wall, &detections);
+        let size = (frame.width, frame.height);
+        self.shared.book.put(&unit.channel, unit.ingested, unit.ingested_wall, size, &detections);
         watch.drop_ignored(&mut detections);
         watch.look(&frame, &unit);
         let now = self.shared.clock.now();

@@ -29,6 +29,8 @@ const PAGE_OVERHEAD: usize = size_of::<Page>();
 pub struct KeptLook {
     pub at: Mono,
     pub ingested: Wall,
+    /// Pixels of the picture.
+    pub size: (u32, u32),
     pub detections: Vec<Detection>,
 }
 
@@ -64,6 +66,8 @@ struct Page {
     last: Mono,
     /// By how much the wall clock had moved against the other one at `last`.
     drift_ms: i64,
+    /// Of all of its looks.
+    size: (u32, u32),
     looks: u32,
     data: Vec<u8>,
 }
@@ -79,7 +83,14 @@ impl LookBook {
     }
 
     /// Keeps a look. One that is older than the channel's latest is left out: looks are kept in order.
-    pub fn put(&self, channel: &ChannelId, at: Mono, ingested: Wall, detections: &[Detection]) {
+    pub fn put(
+        &self,
+        channel: &ChannelId,
+        at: Mono,
+        ingested: Wall,
+        size: (u32, u32),
+        detections: &[Detection],
+    ) {
         if self.max_bytes == 0 {
             return;
         }
@@ -93,14 +104,14 @@ impl LookBook {
         if pages.back().is_some_and(|p| at <= p.last) {
             return;
         }
-        let full = |p: &Page| p.data.len() >= PAGE_BYTES || at.since_ms(p.first) >= PAGE_MS;
+        let full = |p: &Page| p.data.len() >= PAGE_BYTES || at.since_ms(p.first) >= PAGE_MS || p.size != size;
         if pages.back().is_none_or(full) {
             if let Some(page) = pages.back_mut() {
                 let before = page.data.capacity();
                 page.data.shrink_to_fit();
                 state.stats.bytes -= before - page.data.capacity();
             }
-            pages.push_back(Page { first: at, wall: ingested, last: at, drift_ms: 0, looks: 0, data: Vec::new() });
+            pages.push_back(Page { first: at, wall: ingested, last: at, drift_ms: 0, size, looks: 0, data: Vec::new() });
             state.stats.bytes += PAGE_OVERHEAD;
         }
         let Some(page) = pages.back_mut() else { return };
@@ -253,7 +264,7 @@ fn one(bytes: &mut &[u8], page: &Page, at: Mono, drift: i64, labels: &[Arc<str>]
         detections.push(Detection { label, score: f32::from(fixed[0]) / 255.0, bbox });
     }
     let since = i64::try_from(at.since_ms(page.first)).unwrap_or(0);
-    Some((KeptLook { at, ingested: Wall(page.wall.0 + since + drift), detections }, drift))
+    Some((KeptLook { at, ingested: Wall(page.wall.0 + since + drift), size: page.size, detections }, drift))
 }
 
 /// Seven bits a byte, the lowest first.
@@ -292,6 +303,8 @@ mod tests {
 
     use super::*;
 
+    const SIZE: (u32, u32) = (640, 360);
+
     fn id(text: &str) -> ChannelId {
         ChannelId::new(text).unwrap()
     }
@@ -304,11 +317,11 @@ mod tests {
     fn looks_come_back_as_they_were() {
         let book = LookBook::new(1 << 20, 6);
         let (a, b) = (id("a"), id("b"));
-        book.put(&a, Mono(1000), Wall(50_000), &[person(0.25, 0.8)]);
-        book.put(&b, Mono(1100), Wall(50_100), &[]);
+        book.put(&a, Mono(1000), Wall(50_000), SIZE, &[person(0.25, 0.8)]);
+        book.put(&b, Mono(1100), Wall(50_100), SIZE, &[]);
         // The wall clock jumps back between two looks.
-        book.put(&a, Mono(1500), Wall(40_500), &[]);
-        book.put(&a, Mono(1400), Wall(40_400), &[person(0.5, 0.5)]);
+        book.put(&a, Mono(1500), Wall(40_500), SIZE, &[]);
+        book.put(&a, Mono(1400), Wall(40_400), SIZE, &[person(0.5, 0.5)]);
         let looks = book.looks(&a, Mono(0));
         assert_eq!(looks.iter().map(|l| (l.at.0, l.ingested.0)).collect::<Vec<_>>(), [(1000, 50_000), (1500, 40_500)]);
         let seen = &looks[0].detections[0];
@@ -327,6 +340,7 @@ mod tests {
                 &id(if i % 2 == 0 { "a" } else { "b" }),
                 Mono(i * 1000),
                 Wall(i as i64 * 1000),
+                SIZE,
                 &[person(0.1, 0.9)],
             );
             assert!(book.stats().bytes <= 20_000);
@@ -340,12 +354,12 @@ mod tests {
     #[test]
     fn what_is_too_old_goes_and_a_book_without_room_keeps_nothing() {
         let book = LookBook::new(1 << 20, 1);
-        (0..200u64).for_each(|m| book.put(&id("a"), Mono(m * 60_000), Wall(0), &[]));
+        (0..200u64).for_each(|m| book.put(&id("a"), Mono(m * 60_000), Wall(0), SIZE, &[]));
         let (_, first, last) = book.span(&id("a")).unwrap();
         assert!(last.since_ms(first) <= 3_600_000 + PAGE_MS, "{}", last.since_ms(first));
         assert_eq!(book.stats().dropped, 0);
         let none = LookBook::new(0, 1);
-        none.put(&id("a"), Mono(1), Wall(1), &[]);
+        none.put(&id("a"), Mono(1), Wall(1), SIZE, &[]);
         assert_eq!(none.stats(), KeptStats::default());
     }
 
@@ -354,7 +368,7 @@ mod tests {
         let book = LookBook::new(1 << 20, 1);
         let mut many: Vec<_> = (0..1000).map(|i| person(0.3, i as f32 / 1000.0)).collect();
         many.push(Detection { bbox: BBox { x: f32::NAN, y: 0.0, w: 1.0, h: 1.0 }, ..person(0.0, f32::NAN) });
-        book.put(&id("a"), Mono(1), Wall(1), &many);
+        book.put(&id("a"), Mono(1), Wall(1), SIZE, &many);
         let looks = book.looks(&id("a"), Mono(0));
         assert_eq!(looks[0].detections.len(), MAX_DETECTIONS);
         assert!(looks[0].detections.iter().all(|d| d.score > 0.79));
@@ -367,7 +381,7 @@ mod tests {
             let (mut at, mut put) = (0u64, Vec::new());
             for (dt, wall, n) in steps {
                 at += dt;
-                book.put(&id("a"), Mono(at), Wall(i64::from(wall)), &vec![person(0.5, 0.5); n]);
+                book.put(&id("a"), Mono(at), Wall(i64::from(wall)), SIZE, &vec![person(0.5, 0.5); n]);
                 put.push((at, i64::from(wall), n));
             }
             let looks: Vec<_> = book.looks(&id("a"), Mono(0)).iter().map(|l| (l.at.0, l.ingested.0, l.detections.len())).collect();
