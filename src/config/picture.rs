@@ -64,15 +64,7 @@ pub enum MaskKind {
 impl Channel {
     /// What is blackened before a picture is stored or shown.
     pub fn privacy_masks(&self) -> Vec<Polygon> {
-        self.masks(MaskKind::Privacy)
-    }
-
-    /// Where nothing is looked at.
-    pub fn ignore_masks(&self) -> Vec<Polygon> {
-        self.masks(MaskKind::Ignore)
-    }
-
-    fn masks(&self, kind: MaskKind) -> Vec<Polygon> {
-        self.mask.iter().filter(|m| m.kind == kind).map(|m| Polygon(m.polygon.clone())).collect()
+        let privacy = self.mask.iter().filter(|m| m.kind == MaskKind::Privacy);
+        privacy.map(|m| Polygon(m.polygon.clone())).collect()
     }
 }

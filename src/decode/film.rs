@@ -60,7 +60,8 @@ impl Film {
         bin.connect_pad_added(move |bin, pad| {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let is_video = caps.structure(0).is_some_and(|s| s.name().starts_with("video/x-raw"));
-            let input = weak.upgrade().and_then(|c| c.static_pad("sink")).filter(|input| is_video && !input.is_linked());
+            let input =
+                weak.upgrade().and_then(|c| c.static_pad("sink")).filter(|input| is_video && !input.is_linked());
             let done = match input {
                 Some(input) => pad.link(&input).is_ok(),
                 None => blind(bin, pad).is_some(),
@@ -77,10 +78,11 @@ impl Film {
                 tracing::debug!("the end of a film without pictures could not be told");
             }
         });
-        let mut film =
-            Self { path: path.into(), pipeline, sink, limits, fps: None, ahead: Vec::new(), any: false };
+        let mut film = Self { path: path.into(), pipeline, sink, limits, fps: None, ahead: Vec::new(), any: false };
         let started = film.pipeline.set_state(gst::State::Playing);
-        started.map_err(|_| film.broken("cannot be opened: it is no film, or the plug-in for its format is missing".into()))?;
+        started.map_err(|_| {
+            film.broken("cannot be opened: it is no film, or the plug-in for its format is missing".into())
+        })?;
         film.fps = Some(film.rate()?);
         Ok(film)
     }

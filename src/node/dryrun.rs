@@ -8,9 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     config::{Channel, Config, Rule},
-    rule::ChannelRules,
-    track::{KeptLook, LookBook, Tracker, since},
-    types::{ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Phase, Wall},
+    track::{KeptLook, LookBook, replay::Replay, since},
+    types::{ChannelId, Event, ModelName, ModelRef, Mono, Now, Phase, Wall},
     web::ports::rules::{DryRun, DryRunAsk, DryRunChannel, DryRunEvent, Raised},
 };
 
@@ -22,8 +21,6 @@ const MAX_RUN_MS: u128 = 8000;
 /// Below this nothing is said of a day.
 const LEAST_SPAN_MS: u64 = 10 * 60_000;
 const DAY_MS: f32 = 86_400_000.0;
-/// Looks a second are counted over so many looks.
-const RATE_LOOKS: usize = 10;
 
 /// Tries `ask.rule`, as if it were armed everywhere that it is for, on those of `visible` channels.
 pub fn run(
@@ -51,7 +48,7 @@ pub fn run(
             continue;
         }
         let looks = book.looks(&channel.id, since(now, ask.hours));
-        let found = replay(&alone, channel, &looks);
+        let found = events_of(&alone, channel, &looks);
         let mut told = pair(&found, u64::from(alone.alert.join_s) * 1000);
         let (from, to) = (looks.first().map(|l| l.ingested), looks.last().map(|l| l.ingested));
         let span_ms = looks.first().zip(looks.last()).map_or(0, |(a, b)| b.at.since_ms(a.at));
@@ -114,43 +111,11 @@ fn problem(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Option<Str
 }
 
 /// All events of the looks, in order.
-fn replay(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Vec<Event> {
-    let mut tracker = Tracker::new(&config.track);
-    let mut rules = ChannelRules::new(config, channel);
-    let ignored = channel.ignore_masks();
+fn events_of(config: &Config, channel: &Channel, looks: &[KeptLook]) -> Vec<Event> {
     let Ok(name) = ModelName::new("kept") else { return Vec::new() };
-    let model = ModelRef { name, sha256: "".into() };
-    let mut events = Vec::new();
-    for (i, kept) in looks.iter().enumerate() {
-        let detections: Vec<_> = kept
-            .detections
-            .iter()
-            .filter(|d| !ignored.iter().any(|m| m.contains(d.bbox.bottom_centre())))
-            .cloned()
-            .collect();
-        let look = Look {
-            channel: channel.id.clone(),
-            timeline_90k: i64::try_from(kept.at.0).unwrap_or(0) * 90,
-            at: kept.at,
-            ingested: kept.ingested,
-            seen: kept.ingested,
-            camera_clock: false,
-            width: 0,
-            height: 0,
-            detections,
-            model: model.clone(),
-            rate_hz: rate(looks, i),
-        };
-        let tracks = tracker.look(&look.detections, look.at);
-        events.extend(rules.look(&look, &tracks, Now { mono: kept.at, wall: kept.ingested }));
-    }
-    events
-}
-
-fn rate(looks: &[KeptLook], i: usize) -> f32 {
-    let from = i.saturating_sub(RATE_LOOKS);
-    let ms = looks[i].at.since_ms(looks[from].at);
-    if ms == 0 { 0.0 } else { (i - from) as f32 * 1000.0 / ms as f32 }
+    let mut replay = Replay::new(config, channel, ModelRef { name, sha256: "".into() });
+    let look = |kept: &KeptLook| replay.look(&kept.detections, kept.size, Now { mono: kept.at, wall: kept.ingested });
+    looks.iter().flat_map(look).collect()
 }
 
 /// Starts with their ends, in the order of the starts.
@@ -176,6 +141,7 @@ fn pair(events: &[Event], join_ms: u64) -> Vec<DryRunEvent> {
                     ended: None,
                     joined,
                     objects: event.objects.clone(),
+                    details: event.details.as_deref().cloned(),
                 });
             }
             Phase::Update => {}
@@ -183,6 +149,7 @@ fn pair(events: &[Event], join_ms: u64) -> Vec<DryRunEvent> {
                 ended.insert(&event.dedupe_key, Some(event.ingested));
                 if let Some(of) = at.get(&event.id).and_then(|i| found.get_mut(*i)) {
                     (of.end, of.ended) = (Some(event.ingested), event.end);
+                    of.details = event.details.as_deref().cloned();
                 }
             }
         }
@@ -232,7 +199,8 @@ mod tests {
         for s in 0..40 * 60u64 {
             let there = minutes.contains(&(s / 60)) && s % 60 < 10;
             let detections = if there { vec![person(x)] } else { Vec::new() };
-            book.put(&id, Mono(s * 1000), Wall(1_800_000_000_000 + s as i64 * 1000), &detections);
+            let wall = Wall(1_800_000_000_000 + s as i64 * 1000);
+            book.put(&id, Mono(s * 1000), wall, (640, 360), &detections);
         }
     }
 

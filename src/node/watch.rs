@@ -20,7 +20,7 @@ use crate::{
     node::stream::Stream,
     rule::{ChannelRules, Focus},
     schedule::Demand,
-    track::Tracker,
+    track::{Tracker, replay},
     types::{AccessUnit, ChannelId, Detection, Event, Frame, Mono, Now, Polygon},
 };
 
@@ -67,7 +67,7 @@ pub struct Analysis {
 
 impl Watch {
     pub fn new(config: &Config, entry: Arc<channel::Entry>, now: Mono) -> Self {
-        let (masks, ignore) = (entry.config.privacy_masks(), entry.config.ignore_masks());
+        let (masks, ignore) = (entry.config.privacy_masks(), replay::ignore_masks(&entry.config));
         let rules = ChannelRules::new(config, &entry.config);
         let (watched, focus) = (!rules.is_empty(), rules.focus());
         let conditions = Arc::new(Mutex::new(Conditions::new(Self::options(config, &entry))));
@@ -150,7 +150,7 @@ impl Watch {
     /// Drops what stands where nothing is looked at.
     pub fn drop_ignored(&self, detections: &mut Vec<Detection>) {
         if !self.ignore.is_empty() {
-            detections.retain(|d| !self.ignore.iter().any(|m| m.contains(d.bbox.bottom_centre())));
+            detections.retain(|d| !replay::ignored(&self.ignore, d));
         }
     }
 

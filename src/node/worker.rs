@@ -247,6 +247,7 @@ impl Worker {
             rate_hz,
         };
         let mut stopwatch = Stopwatch::start();
+        analysis.tracker.shaped(look.width, look.height);
         let tracks = analysis.tracker.look(&look.detections, look.at);
         let events = analysis.rules.look(&look, &tracks, now);
         watch.demand.set_in_view(analysis.rules.found());

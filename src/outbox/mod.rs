@@ -367,6 +367,7 @@ impl Ledger {
             media: fact.media,
             health: e.health.map(|h| *h),
             subjects: e.subjects.map(|s| *s),
+            details: e.details.map(|d| *d),
         }
     }
 

@@ -83,14 +83,7 @@ impl LookBook {
     }
 
     /// Keeps a look. One that is older than the channel's latest is left out: looks are kept in order.
-    pub fn put(
-        &self,
-        channel: &ChannelId,
-        at: Mono,
-        ingested: Wall,
-        size: (u32, u32),
-        detections: &[Detection],
-    ) {
+    pub fn put(&self, channel: &ChannelId, at: Mono, ingested: Wall, size: (u32, u32), detections: &[Detection]) {
         if self.max_bytes == 0 {
             return;
         }
@@ -111,7 +104,15 @@ impl LookBook {
                 page.data.shrink_to_fit();
                 state.stats.bytes -= before - page.data.capacity();
             }
-            pages.push_back(Page { first: at, wall: ingested, last: at, drift_ms: 0, size, looks: 0, data: Vec::new() });
+            pages.push_back(Page {
+                first: at,
+                wall: ingested,
+                last: at,
+                drift_ms: 0,
+                size,
+                looks: 0,
+                data: Vec::new(),
+            });
             state.stats.bytes += PAGE_OVERHEAD;
         }
         let Some(page) = pages.back_mut() else { return };

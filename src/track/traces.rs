@@ -31,6 +31,7 @@ pub fn traces(looks: &[KeptLook], config: &config::Track, labels: &[String], min
     for (i, look) in looks.iter().enumerate() {
         let stay = looks.get(i + 1).map_or(MAX_STAY_MS, |next| next.at.since_ms(look.at).min(MAX_STAY_MS));
         let wanted = |l: &str| labels.is_empty() || labels.iter().any(|x| x == l);
+        tracker.shaped(look.size.0, look.size.1);
         for track in tracker.look(&look.detections, look.at) {
             if !track.confirmed || track.score < min_score || !wanted(&track.label) {
                 continue;
@@ -93,7 +94,7 @@ mod tests {
     fn look(ms: u64, x: f32, label: &str) -> KeptLook {
         let bbox = BBox { x, y: 0.3, w: 0.1, h: 0.3 };
         let detections = vec![Detection { label: Arc::from(label), score: 0.9, bbox }];
-        KeptLook { at: Mono(ms), ingested: Wall(ms as i64), detections }
+        KeptLook { at: Mono(ms), ingested: Wall(ms as i64), size: (640, 360), detections }
     }
 
     #[test]

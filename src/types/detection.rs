@@ -53,12 +53,11 @@ pub struct Track {
     pub last: Mono,
     /// Looks in which it was found.
     pub looks: u32,
-    /// Where it is going: picture widths and heights a second, of the middle of its lower edge; zero while that is not
-    /// known.
+    /// Where it is going: picture widths and heights a second; zero while that is not known.
     pub velocity: (f32, f32),
-    /// For how long it has stood still, up to `last`; 0 while it moves or nothing is known yet.
+    /// For how long it has stood still, up to `last`: some hundred ms are nothing, for that long everything does.
     pub still_ms: u64,
-    /// Whether it has been found often and surely enough to be taken for an object. One strong detection is enough; what
-    /// is weak, or looks like a double of another object's box, must be found again first.
+    /// Whether it is taken for an object. One strong detection is enough; what is weak, or looks like a double of another
+    /// object's box, must be found again, and at another place: what never moved and is never sure may be a poster.
     pub confirmed: bool,
 }

@@ -23,7 +23,7 @@ pub use buckets::Buckets;
 pub use clock::{Clock, Mono, Now, Wall};
 pub use condition::{Condition, ConditionKind, ConditionSet};
 pub use detection::{Detection, Look, ModelRef, Track};
-pub use fact::{Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects};
+pub use fact::{Counts, Details, Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects, Way};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{

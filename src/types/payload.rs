@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    AlertId, AreaId, ChannelHealth, ChannelId, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
+    AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
     RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
 };
 
@@ -84,7 +84,7 @@ pub struct EventPayload {
     pub channel: ChannelId,
     /// Ids from the root of the area tree, as they were when the fact arose.
     pub area: Vec<AreaId>,
-    /// `presence`, `health`
+    /// The rule's type, such as `presence` or `line`, or `health`.
     #[serde(rename = "type")]
     pub kind: String,
     pub phase: Phase,
@@ -109,6 +109,9 @@ pub struct EventPayload {
     /// The channels that it is about, where they are more than `channel`, the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<Subjects>,
+    /// What the rule has measured: line, direction, counts, dwell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
@@ -184,6 +187,9 @@ pub struct AlertPayload {
     /// The channels that it is about, where they are more than `channel`, the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<Subjects>,
+    /// What the rule has measured: line, direction, counts, dwell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
     pub committed: Wall,
 }
 

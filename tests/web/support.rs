@@ -177,6 +177,7 @@ impl World {
             }],
             health: None,
             subjects: None,
+            details: None,
             committed: seen,
         };
         let opened = AlertChange {

@@ -170,7 +170,11 @@ fn most_agreement(together: &HashMap<(u64, u64), usize>) -> usize {
     let objects = list(&mut together.keys().map(|k| k.0));
     let tracks = list(&mut together.keys().map(|k| k.1));
     let place = |ids: &[u64], id| ids.binary_search(&id).unwrap_or_default();
-    let pair = |(&(o, t), &n): (&(u64, u64), &usize)| Pair { row: place(&objects, o), column: place(&tracks, t), gain: n as f64 };
+    let pair = |(&(o, t), &n): (&(u64, u64), &usize)| Pair {
+        row: place(&objects, o),
+        column: place(&tracks, t),
+        gain: n as f64,
+    };
     let pairs: Vec<_> = together.iter().map(pair).collect();
     let chosen = assign(objects.len(), tracks.len(), &pairs);
     chosen.iter().map(|(o, t)| together.get(&(objects[*o], tracks[*t])).copied().unwrap_or_default()).sum()

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::PortError;
 use crate::{
     config::Rule,
-    types::{ChannelId, EventEnd, RuleId, Traces, Wall, ZoneId, fact::Object},
+    types::{ChannelId, Details, EventEnd, RuleId, Traces, Wall, ZoneId, fact::Object},
     web::auth::{ListProof, MediaProof},
 };
 
@@ -84,6 +84,8 @@ pub struct DryRunEvent {
     pub joined: bool,
     /// Those of its start.
     pub objects: Vec<Object>,
+    /// What the rule measured, at the end where it has one.
+    pub details: Option<Details>,
 }
 
 /// Why a rule was not tried.
