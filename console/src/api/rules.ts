@@ -111,6 +111,9 @@ export interface DryRunEvent {
   ended: EventEnd | null;
   joined: boolean;
   objects: SeenObject[];
+  /** Of what goes over lines. */
+  line: string | null;
+  direction: 'forward' | 'backward' | null;
 }
 export interface DryRun {
   from: number;
@@ -251,6 +254,7 @@ function readDryRunEvent(v: unknown): DryRunEvent | null {
   const start = o ? time(o.start) : Number.NaN;
   if (!o || !channel || !Number.isFinite(start)) return null;
   const end = time(o.end);
+  const details = obj(o.details);
   return {
     channel,
     type: text(o.type, 40),
@@ -260,6 +264,8 @@ function readDryRunEvent(v: unknown): DryRunEvent | null {
     ended: oneOf(o.ended, EVENT_ENDS),
     joined: o.joined === true,
     objects: readObjects(o.objects),
+    line: ident(details?.line),
+    direction: oneOf(details?.direction, ['forward', 'backward'] as const),
   };
 }
 export function readDryRun(v: unknown): DryRun | null {

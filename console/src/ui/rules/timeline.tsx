@@ -103,7 +103,9 @@ export function EventTable({ run }: { run: DryRun }) {
                 {times.moment(e.start, 'full')}
               </th>
               <td>{names.get(e.channel) ?? e.channel}</td>
-              <td className="mono">{e.zone ?? '–'}</td>
+              <td>
+                <span className="mono">{e.zone ?? e.line ?? '–'}</span> {e.direction && t(`direction.${e.direction}`)}
+              </td>
               <td>{what(e)}</td>
               <td className="right num">{e.end === null ? t('dry.goesOn') : times.age(e.end - e.start)}</td>
               <td>{t(e.joined ? 'dry.joins' : 'dry.new')}</td>
