@@ -273,11 +273,14 @@ pub struct Track {
     pub max_gap_ms: u32,
     /// Tracks kept a channel; the weakest goes first.
     pub max_tracks: u32,
+    /// Looks of the last hours kept in memory, boxes without pictures, over all channels; 0: none.
+    pub keep_looks_bytes: u64,
+    pub keep_looks_h: u32,
 }
 
 impl Default for Track {
     fn default() -> Self {
-        Self { max_gap_ms: 6000, max_tracks: 256 }
+        Self { max_gap_ms: 6000, max_tracks: 256, keep_looks_bytes: 64 << 20, keep_looks_h: 24 }
     }
 }
 

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{LineId, Point, ZoneId};
+use super::Channel;
+use crate::types::{LineId, Point, Polygon, ZoneId};
 
 /// A polygon on the channel's picture, 0..1.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -58,4 +59,12 @@ pub enum MaskKind {
     Privacy,
     /// From the rules: what stands in it (the middle of its lower edge) is dropped before tracking.
     Ignore,
+}
+
+impl Channel {
+    /// What is blackened before a picture is stored or shown.
+    pub fn privacy_masks(&self) -> Vec<Polygon> {
+        let privacy = self.mask.iter().filter(|m| m.kind == MaskKind::Privacy);
+        privacy.map(|m| Polygon(m.polygon.clone())).collect()
+    }
 }

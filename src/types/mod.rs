@@ -16,6 +16,7 @@ pub mod message;
 pub mod payload;
 pub mod secret;
 pub mod state;
+pub mod trace;
 pub mod unit;
 
 pub use buckets::Buckets;
@@ -32,4 +33,5 @@ pub use id::{
 pub use message::{Message, Scope};
 pub use secret::Secret;
 pub use state::{Activity, ChannelHealth, ChannelState};
+pub use trace::{Heat, Path, Traces};
 pub use unit::{AccessUnit, Codec};
