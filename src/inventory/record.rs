@@ -75,6 +75,8 @@ pub enum Source {
     Api,
     Console,
     Cli,
+    /// By MQTT.
+    Command,
     Undo,
 }
 
@@ -85,11 +87,12 @@ impl Source {
             Source::Api => "api",
             Source::Console => "console",
             Source::Cli => "cli",
+            Source::Command => "command",
             Source::Undo => "undo",
         }
     }
     pub fn of(text: &str) -> Option<Self> {
-        [Source::Import, Source::Api, Source::Console, Source::Cli, Source::Undo]
+        [Source::Import, Source::Api, Source::Console, Source::Cli, Source::Command, Source::Undo]
             .into_iter()
             .find(|s| s.as_str() == text)
     }

@@ -54,7 +54,9 @@ pub struct Body {
     pub here: bool,
     /// It has come some way since it was first seen.
     pub moved: bool,
-    origin: Point,
+    /// When and where that was.
+    pub first: Mono,
+    pub origin: Point,
 }
 
 impl Body {
@@ -83,6 +85,7 @@ pub struct Scene {
     gone: Vec<Body>,
     next: u64,
     keep_ms: u64,
+    /// Objects are found again under other numbers.
     stitch: bool,
     /// Width over height of the picture.
     pub aspect: f32,
@@ -100,6 +103,11 @@ impl Scene {
     /// Numbers are taken as they are: for tracks that people drew.
     pub fn trust_numbers(&mut self) {
         self.stitch = false;
+    }
+
+    /// Whether a new number may be an object that was lost.
+    pub fn trusts_numbers(&self) -> bool {
+        !self.stitch
     }
 
     /// Found in this look.
@@ -218,6 +226,7 @@ impl Body {
             sure: track.confirmed,
             here: true,
             moved: false,
+            first: now,
             origin: at,
         }
     }

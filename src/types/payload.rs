@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
-    RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
+    RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
 };
 
 /// Where in the node's and the site's order a message stands.
@@ -260,6 +260,29 @@ pub enum AlertAction {
     Dispatch,
     Resolve,
     Close,
+}
+
+/// Payload of `.../command/{user}/{request}` too: arms or disarms a rule of the inventory. The state is the rule's own,
+/// and the inventory keeps who set it and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleCommandPayload {
+    /// `skyeye.rule-command`
+    pub schema: String,
+    /// 1
+    pub version: u32,
+    pub action: RuleAction,
+    pub rule: RuleId,
+    /// Only on these channels; empty: on all that the rule is for.
+    #[serde(default)]
+    pub channels: Vec<ChannelId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleAction {
+    Arm,
+    Disarm,
 }
 
 /// Payload of `.../result/{user}/{request}`.

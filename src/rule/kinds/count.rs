@@ -98,6 +98,7 @@ mod tests {
         let mut looks = walk(0, 1);
         looks.push((60_000, vec![]));
         looks.push((61_000, vec![track(2, 0.8, 0.7)]));
+        looks.push((62_000, vec![track(2, 0.8, 0.7)]));
         let events = run(&mut r, &looks);
         let last = |zone: &str| {
             let of = |e: &&(u64, crate::types::Event)| e.1.zone.as_ref().is_some_and(|z| z.as_str() == zone);

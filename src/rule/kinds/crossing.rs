@@ -1,7 +1,8 @@
 //! A line is crossed: of type `line`, and of type `wrong-way` over a line.
 //!
-//! What counts is the way from look to look, so a gap across the line counts. Whoever has crossed counts when he is clear of
-//! the line by a tenth of his size: who dithers on it has crossed once, or, back where he came from, not at all.
+//! What counts is the way from look to look, so a gap across the line counts. Whoever was clear of the line on one side and
+//! is clear of it on the other has crossed, clear being a share of his size: who dithers on it has crossed once, or, back
+//! where he came from, not at all; and who turns up on it has come from neither side.
 
 use super::{Kind, Of, Outcome, View, anything_moves};
 use crate::{
@@ -10,48 +11,53 @@ use crate::{
     types::{Details, Way},
 };
 
-/// Clear of a line, or of a zone's edge: so far from it, in body sizes.
-pub const CLEAR_SIZES: f32 = 0.1;
+/// Clear of a line, or of a zone's edge: so far from it, in body sizes. Boxes of who stands jitter by a tenth.
+pub const CLEAR_SIZES: f32 = 0.15;
 
-/// Who is over a line and not yet clear of it.
+/// Who is where against a line.
 #[derive(Debug, Default)]
 pub struct Crossings {
-    /// Times forward less times backward.
-    pending: Of<i32>,
+    bodies: Of<Side>,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    /// Times forward less times backward since it was last clear of the line.
+    net: i32,
+    /// It has been clear of the line.
+    clear: bool,
 }
 
 impl Crossings {
     /// Those who have crossed with this look, and which way.
     pub fn look<'a>(&mut self, view: &View<'a>) -> Vec<(&'a Body, Way)> {
         let Place::Line(_, points) = view.place else { return Vec::new() };
-        self.pending.tidy(view.scene);
+        self.bodies.tidy(view.scene);
+        let aspect = view.scene.aspect;
         let mut done = Vec::new();
         for body in view.scene.here() {
-            let crossed = if body.looks > 1 { geometry::crossings(body.before, body.at, points) } else { 0 };
-            if crossed == 0 && self.pending.get(body.id).is_none() {
+            let side = self.bodies.of(body.id);
+            if body.looks > 1 {
+                side.net += geometry::crossings(body.before, body.at, points);
+            }
+            if geometry::to_line(body.at, points, aspect) < CLEAR_SIZES * body.size(aspect) {
                 continue;
             }
-            let pending = self.pending.of(body.id);
-            *pending += crossed;
-            let net = *pending;
-            let clear = CLEAR_SIZES * body.size(view.scene.aspect);
-            if net != 0 && geometry::to_line(body.at, points, view.scene.aspect) < clear {
-                continue;
-            }
-            if net != 0 && !view.filter.known(body) {
+            if side.net != 0 && side.clear && !view.filter.known(body) {
                 // It may be surer later.
                 continue;
             }
-            self.pending.take(body.id);
-            if net != 0 {
+            let net = std::mem::take(&mut side.net);
+            if net != 0 && side.clear {
                 done.push((body, if net > 0 { Way::Forward } else { Way::Backward }));
             }
+            side.clear = true;
         }
         done
     }
 
     pub fn clear(&mut self) {
-        self.pending.clear();
+        self.bodies.clear();
     }
 }
 

@@ -2,25 +2,42 @@
 
 use super::{Kind, Of, Outcome, View, crossing::CLEAR_SIZES, moves_inside};
 use crate::{
-    rule::{episode::Finding, place::Place, scene::Body},
-    types::{Details, Mono, Point},
+    rule::{episode::Finding, geometry, scene::Body},
+    types::{Details, Mono},
 };
 
-/// Who is in a place, with hysteresis: in is who stands in it, out who is clear of its edge by a tenth of his size.
+/// Who has stayed for so long visits; who only steps over an edge, or is a box that flickers, does not.
+const VISIT_MS: u64 = 400;
+/// Who turns up inside a place within this time of being lost there, and near, is the same: the visit goes on. The reach is
+/// in body sizes, at once and for each second.
+const AGAIN_MS: u64 = 6000;
+const AGAIN_SIZES: f32 = 1.0;
+const AGAIN_SIZES_PER_S: f32 = 1.0;
+/// What was first seen no longer ago than this has turned up.
+const FRESH_MS: u64 = 2000;
+
+/// Who is in a place, with hysteresis: in is who stands in it, out who is clear of its edge by a share of his size.
 #[derive(Debug, Default)]
 pub struct Stays {
-    /// Since when.
     bodies: Of<Stay>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Stay {
     since: Option<Mono>,
+    /// It has been counted as a visit.
+    visits: bool,
     /// When it went out, for as long as it may come back.
     out: Option<Mono>,
 }
 
-/// What a look changed.
+impl Stay {
+    fn is_in(&self) -> bool {
+        self.since.is_some() && self.out.is_none()
+    }
+}
+
+/// What a look changed: visits that have begun, and that have ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Moves {
     pub came: u32,
@@ -32,32 +49,53 @@ impl Stays {
     pub fn look(&mut self, view: &View<'_>, grace_ms: u64) -> Moves {
         let mut moves = Moves::default();
         for body in view.scene.gone() {
-            moves.went += u32::from(self.bodies.take(body.id).is_some_and(|s| s.since.is_some() && s.out.is_none()));
+            moves.went += u32::from(self.bodies.take(body.id).is_some_and(|s| s.is_in() && s.visits));
         }
+        let now = view.look.at;
         for body in view.scene.here().filter(|b| view.filter.known(b)) {
             let within = view.place.holds(body.at);
-            let stays = self.bodies.get(body.id).is_some_and(|s| s.since.is_some() && s.out.is_none());
-            match (stays, within) {
-                (false, true) => {
-                    let stay = self.bodies.of(body.id);
-                    let back = stay.out.is_some_and(|out| view.look.at.since_ms(out) <= grace_ms);
-                    let since = stay.since.filter(|_| back).unwrap_or(view.look.at);
-                    *stay = Stay { since: Some(since), out: None };
-                    moves.came += 1;
-                }
-                (true, false) if self.is_clear(view, body) => {
-                    self.bodies.of(body.id).out = Some(view.look.at);
-                    moves.went += 1;
-                }
-                // In and out again between two looks.
-                (false, false) if body.looks > 1 && passes(view.place, body.before, body.at) => {
-                    moves.came += 1;
-                    moves.went += 1;
-                }
-                _ => {}
+            let stays = self.bodies.get(body.id).is_some_and(Stay::is_in);
+            if !stays && within {
+                let again = if self.bodies.get(body.id).is_none() { self.again(view, body) } else { None };
+                let stay = self.bodies.of(body.id);
+                let back = stay.out.is_some_and(|out| now.since_ms(out) <= grace_ms);
+                *stay = match (again, back) {
+                    (Some(again), _) => again,
+                    (None, true) => Stay { out: None, ..*stay },
+                    (None, false) => Stay { since: Some(now), visits: false, out: None },
+                };
+            } else if stays && !within && self.is_clear(view, body) {
+                let stay = self.bodies.of(body.id);
+                stay.out = Some(now);
+                moves.went += u32::from(stay.visits);
+            }
+            if within {
+                let stay = self.bodies.of(body.id);
+                let visits = stay.since.is_some_and(|since| now.since_ms(since) >= VISIT_MS);
+                moves.came += u32::from(visits && !stay.visits);
+                stay.visits |= visits;
             }
         }
         moves
+    }
+
+    /// The stay of one who was lost in the place and is likely this body, which has turned up there.
+    fn again(&mut self, view: &View<'_>, body: &Body) -> Option<Stay> {
+        let (now, aspect) = (view.look.at, view.scene.aspect);
+        let turned_up = now.since_ms(body.first) <= FRESH_MS && view.place.holds(body.origin);
+        if view.scene.trusts_numbers() || !turned_up {
+            return None;
+        }
+        let lost = view.scene.all().iter().filter(|b| !b.here && b.label == body.label);
+        let near = lost.filter_map(|b| {
+            let lost_ms = now.since_ms(b.last);
+            let off = geometry::distance(b.at, body.at, aspect) / body.size(aspect);
+            let reach = AGAIN_SIZES + AGAIN_SIZES_PER_S * lost_ms as f32 / 1000.0;
+            let stays = self.bodies.get(b.id).is_some_and(Stay::is_in);
+            (stays && lost_ms <= AGAIN_MS && off <= reach).then_some((off, b.id))
+        });
+        let (_, id) = near.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?;
+        self.bodies.take(id)
     }
 
     fn is_clear(&self, view: &View<'_>, body: &Body) -> bool {
@@ -66,23 +104,18 @@ impl Stays {
 
     /// Since when a body stays.
     pub fn since(&self, id: u64) -> Option<Mono> {
-        self.bodies.get(id).filter(|s| s.out.is_none()).and_then(|s| s.since)
+        self.bodies.get(id).filter(|s| s.is_in()).and_then(|s| s.since)
     }
 
-    /// How many stay.
+    /// How many visit.
     pub fn present(&self) -> u32 {
-        let staying = self.bodies.0.iter().filter(|(_, s)| s.since.is_some() && s.out.is_none());
+        let staying = self.bodies.0.iter().filter(|(_, s)| s.is_in() && s.visits);
         u32::try_from(staying.count()).unwrap_or(u32::MAX)
     }
 
     pub fn clear(&mut self) {
         self.bodies.clear();
     }
-}
-
-fn passes(place: &Place, from: Point, to: Point) -> bool {
-    let at = |t: f32| Point { x: from.x + (to.x - from.x) * t, y: from.y + (to.y - from.y) * t };
-    [0.25, 0.5, 0.75].into_iter().any(|t| place.holds(at(t)))
 }
 
 /// Somebody stays for longer than `dwell_s`.
