@@ -8,6 +8,8 @@ use crate::{
 
 /// Who has stayed for so long visits; who only steps over an edge, or is a box that flickers, does not.
 const VISIT_MS: u64 = 400;
+/// The same for who was first seen inside: more of these are doubles that a detector makes in a crowd.
+const TURNED_UP_MS: u64 = 800;
 /// Who turns up inside a place within this time of being lost there, and near, is the same: the visit goes on. The reach is
 /// in body sizes, at once and for each second.
 const AGAIN_MS: u64 = 6000;
@@ -71,7 +73,8 @@ impl Stays {
             }
             if within {
                 let stay = self.bodies.of(body.id);
-                let visits = stay.since.is_some_and(|since| now.since_ms(since) >= VISIT_MS);
+                let needed_ms = |since| if since == body.first { TURNED_UP_MS } else { VISIT_MS };
+                let visits = stay.since.is_some_and(|since| now.since_ms(since) >= needed_ms(since));
                 moves.came += u32::from(visits && !stay.visits);
                 stay.visits |= visits;
             }
