@@ -86,11 +86,18 @@ impl Tracker {
         let pairs = self.pairs(&seen, &expected, now);
         let mut free = vec![true; seen.len()];
         let mut found = vec![false; self.kept.len()];
-        for (i, j) in assign(self.kept.len(), seen.len(), &pairs) {
+        let chosen = assign(self.kept.len(), seen.len(), &pairs);
+        for &(i, j) in &chosen {
             (free[j], found[i]) = (false, true);
-            self.kept[i].goes_on(expected[i], &seen[j], now, self.aspect, &t);
         }
-        for (k, _) in self.kept.iter_mut().zip(&found).filter(|(_, found)| !**found) {
+        let mut hidden = vec![false; self.kept.len()];
+        for &(i, j) in &chosen {
+            let behind = self.behind(&seen[j], &found, &expected, now);
+            let shared = !behind.is_empty();
+            behind.into_iter().for_each(|other| hidden[other] = true);
+            self.kept[i].goes_on(expected[i], &seen[j], shared, now, self.aspect, &t);
+        }
+        for (_, k) in self.kept.iter_mut().enumerate().filter(|(i, _)| !found[*i] && !hidden[*i]) {
             k.belief.missed(&t);
             k.track.confirmed = k.belief.confirmed();
         }
@@ -122,6 +129,20 @@ impl Tracker {
             }
         }
         pairs
+    }
+
+    /// Known objects without a box of their own that are expected within this one: it is of them as well, or they stand
+    /// behind.
+    fn behind(&self, one: &Seen, found: &[bool], expected: &[Motion], now: Mono) -> Vec<usize> {
+        let t = &self.tuning;
+        let there = |(i, k): (usize, &Kept)| {
+            let known = !found[i] && k.track.confirmed && k.gap_s(now) <= t.hidden_s;
+            let inside = known
+                && alike(&k.track.label, &one.detection.label)
+                && within(&expected[i].shape.bbox(self.aspect), &one.bbox) >= t.hidden;
+            inside.then_some(i)
+        };
+        self.kept.iter().enumerate().filter_map(there).collect()
     }
 
     /// Tracks for the boxes that continue none.
@@ -182,9 +203,10 @@ impl Kept {
         now.since_ms(self.track.last) as f32 / 1000.0
     }
 
-    fn goes_on(&mut self, expected: Motion, one: &Seen, now: Mono, aspect: f32, t: &Tuning) {
+    /// `shared`: the box is of others, too.
+    fn goes_on(&mut self, expected: Motion, one: &Seen, shared: bool, now: Mono, aspect: f32, t: &Tuning) {
         self.motion = expected;
-        self.motion.found(&one.shape, t);
+        self.motion.found(&one.shape, if shared { t.pooled } else { 0.0 }, t);
         self.belief.found(&self.motion.shape, one.evidence, now, t);
         self.called(&one.detection.label, one.score);
         let (vx, vy) = self.motion.velocity;

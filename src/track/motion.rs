@@ -144,10 +144,11 @@ impl Motion {
         Fit { place: off / spread, size, spread }
     }
 
-    /// Takes a box that was found where this was expected.
-    pub fn found(&mut self, z: &Shape, t: &Tuning) {
+    /// Takes a box that was found where this was expected. `doubt`: spread of its middle, in sizes, if it is not of this object
+    /// alone; it says nothing of the size, then.
+    pub fn found(&mut self, z: &Shape, doubt: f32, t: &Tuning) {
         let z = &self.whole(z);
-        let noise = self.noise(z, t);
+        let noise = self.noise(z, t) + square(doubt);
         let (k, g) = (self.place / (self.place + noise), self.cross / (self.place + noise));
         let (dx, dy) = (z.x - self.shape.x, z.y - self.shape.y);
         self.velocity = (self.velocity.0 + g * dx, self.velocity.1 + g * dy);
@@ -155,7 +156,7 @@ impl Motion {
         self.cross *= 1.0 - k;
         self.place *= 1.0 - k;
         let toward = |value: f32, var: &mut f32, z: f32, jitter: f32| {
-            let k = *var / (*var + square(jitter));
+            let k = if doubt > 0.0 { 0.0 } else { *var / (*var + square(jitter)) };
             *var *= 1.0 - k;
             value + k * (z - value)
         };
@@ -206,7 +207,7 @@ mod tests {
         let mut m = Motion::new(at(0.1), &TUNING);
         for i in 1..looks {
             m = m.after(dt, &TUNING);
-            m.found(&at(0.1 + 0.05 * dt * i as f32), &TUNING);
+            m.found(&at(0.1 + 0.05 * dt * i as f32), 0.0, &TUNING);
         }
         m
     }
@@ -236,8 +237,8 @@ mod tests {
         let (expected, mut whole) = (m.shape, m);
         // The lower third is hidden, and the middle of what is left lies higher.
         let cut = Shape::of(&BBox { x: 0.1 + 0.05 * 4.0, y: 0.4, w: 0.05, h: 0.2 * 0.67 }, ASPECT);
-        m.found(&cut, &TUNING);
-        whole.found(&Shape { ln_h: expected.ln_h, ..cut }, &TUNING);
+        m.found(&cut, 0.0, &TUNING);
+        whole.found(&Shape { ln_h: expected.ln_h, ..cut }, 0.0, &TUNING);
         assert!(expected.distance(&m.shape) < 0.5 * expected.distance(&whole.shape));
     }
 
@@ -250,7 +251,7 @@ mod tests {
             let z = Shape::of(&bbox, ASPECT);
             let fit = m.fit(&z, &TUNING);
             assert!(fit.place + fit.size < 4.0, "{i}: {bbox:?} {fit:?}");
-            m.found(&z, &TUNING);
+            m.found(&z, 0.0, &TUNING);
         }
         assert!(m.shape.x < 0.0 && m.shape.bbox(ASPECT).w > 0.045, "{m:?}");
     }

@@ -50,6 +50,11 @@ pub struct Tuning {
     /// as likely as not, and what that takes from its evidence.
     pub within: f32,
     pub double: f32,
+    /// A known object that has no box of its own, was seen so lately, and is expected within another's box by this share, is
+    /// hidden there; and how far that box may be off, in sizes.
+    pub hidden_s: f32,
+    pub hidden: f32,
+    pub pooled: f32,
     /// Below this score a box continues a track but begins none.
     pub begins: f32,
     /// How long a track is kept that was never confirmed, or that went over the edge of the picture; it always has one
@@ -82,6 +87,9 @@ pub const TUNING: Tuning = Tuning {
     missed: 0.13,
     within: 0.75,
     double: 1.5,
+    hidden_s: 1.0,
+    hidden: 0.6,
+    pooled: 0.5,
     begins: 0.3,
     weak_gap_s: 1.0,
 };
