@@ -91,11 +91,12 @@ impl Tracker {
             (free[j], found[i]) = (false, true);
         }
         let mut hidden = vec![false; self.kept.len()];
-        for &(i, j) in &chosen {
+        let doubts = doubts(&pairs, &chosen, &t);
+        for (&(i, j), doubt) in chosen.iter().zip(doubts) {
             let behind = self.behind(&seen[j], &found, &expected, now);
-            let shared = !behind.is_empty();
+            let doubt = if behind.is_empty() { doubt } else { t.pooled };
             behind.into_iter().for_each(|other| hidden[other] = true);
-            self.kept[i].goes_on(expected[i], &seen[j], shared, now, self.aspect, &t);
+            self.kept[i].goes_on(expected[i], &seen[j], doubt, now, self.aspect, &t);
         }
         for (_, k) in self.kept.iter_mut().enumerate().filter(|(i, _)| !found[*i] && !hidden[*i]) {
             k.belief.missed(&t);
@@ -198,15 +199,32 @@ impl Tracker {
     }
 }
 
+/// For each chosen pair, how far its box may be off because two objects might as well have changed boxes. Whoever they are,
+/// they go on as they did before until it is clear again.
+fn doubts(pairs: &[Pair], chosen: &[(usize, usize)], t: &Tuning) -> Vec<f32> {
+    let gain = |row, column| {
+        let at = pairs.binary_search_by_key(&(row, column), |p| (p.row, p.column));
+        at.ok().and_then(|at| pairs.get(at)).map(|p| p.gain as f32)
+    };
+    let margin = |&(i, j): &(usize, usize), &(other, its): &(usize, usize)| {
+        Some(gain(i, j)? + gain(other, its)? - gain(i, its)? - gain(other, j)?)
+    };
+    let doubt = |pair: &(usize, usize)| {
+        let others = chosen.iter().filter(|other| *other != pair);
+        let least = others.filter_map(|other| margin(pair, other)).fold(t.clear, f32::min);
+        t.pooled * (1.0 - least / t.clear)
+    };
+    chosen.iter().map(doubt).collect()
+}
+
 impl Kept {
     fn gap_s(&self, now: Mono) -> f32 {
         now.since_ms(self.track.last) as f32 / 1000.0
     }
 
-    /// `shared`: the box is of others, too.
-    fn goes_on(&mut self, expected: Motion, one: &Seen, shared: bool, now: Mono, aspect: f32, t: &Tuning) {
+    fn goes_on(&mut self, expected: Motion, one: &Seen, doubt: f32, now: Mono, aspect: f32, t: &Tuning) {
         self.motion = expected;
-        self.motion.found(&one.shape, if shared { t.pooled } else { 0.0 }, t);
+        self.motion.found(&one.shape, doubt, t);
         self.belief.found(&self.motion.shape, one.evidence, now, t);
         self.called(&one.detection.label, one.score);
         let (vx, vy) = self.motion.velocity;

@@ -55,6 +55,8 @@ pub struct Tuning {
     pub hidden_s: f32,
     pub hidden: f32,
     pub pooled: f32,
+    /// Two objects that might have changed boxes: by this much less likely than that they have not, and it is clear.
+    pub clear: f32,
     /// Below this score a box continues a track but begins none.
     pub begins: f32,
     /// How long a track is kept that was never confirmed, or that went over the edge of the picture; it always has one
@@ -89,7 +91,8 @@ pub const TUNING: Tuning = Tuning {
     double: 1.5,
     hidden_s: 1.0,
     hidden: 0.6,
-    pooled: 0.5,
+    pooled: 0.3,
+    clear: 5.0,
     begins: 0.3,
     weak_gap_s: 1.0,
 };
