@@ -120,10 +120,8 @@ impl Tracker {
         for (row, (k, expected)) in self.kept.iter().zip(expected).enumerate() {
             let known = if k.track.confirmed { t.confirmed_counts } else { 0.0 } - t.lost_per_s * k.gap_s(now);
             for (column, one) in seen.iter().enumerate() {
-                let fit = expected.fit(&one.shape, t);
-                if fit.place > t.gate || fit.size > t.gate || !alike(&one.detection.label, &k.track.label) {
-                    continue;
-                }
+                let fit = expected.fit(&one.shape, t).filter(|_| alike(&one.detection.label, &k.track.label));
+                let Some(fit) = fit else { continue };
                 let place = -0.5 * fit.place - fit.spread.ln();
                 let gain = t.goes_on + place - t.size_counts * fit.size + t.score_counts * one.evidence + known;
                 pairs.push(Pair { row, column, gain: f64::from(gain) });
@@ -206,13 +204,21 @@ fn doubts(pairs: &[Pair], chosen: &[(usize, usize)], t: &Tuning) -> Vec<f32> {
         let at = pairs.binary_search_by_key(&(row, column), |p| (p.row, p.column));
         at.ok().and_then(|at| pairs.get(at)).map(|p| p.gain as f32)
     };
-    let margin = |&(i, j): &(usize, usize), &(other, its): &(usize, usize)| {
-        Some(gain(i, j)? + gain(other, its)? - gain(i, its)? - gain(other, j)?)
+    let mut owners: Vec<(usize, usize)> = chosen.iter().map(|(row, column)| (*column, *row)).collect();
+    owners.sort_unstable();
+    let owner = |column: usize| {
+        let at = owners.binary_search_by_key(&column, |o| o.0);
+        at.ok().and_then(|at| owners.get(at)).map(|o| o.1)
     };
-    let doubt = |pair: &(usize, usize)| {
-        let others = chosen.iter().filter(|other| *other != pair);
-        let least = others.filter_map(|other| margin(pair, other)).fold(t.clear, f32::min);
-        t.pooled * (1.0 - least / t.clear)
+    let doubt = |&(row, column): &(usize, usize)| {
+        let from = pairs.partition_point(|p| p.row < row);
+        let own = pairs[from..].iter().take_while(|p| p.row == row);
+        let margin = |theirs: &Pair| {
+            let other = owner(theirs.column).filter(|other| *other != row)?;
+            let stay = gain(row, column)? + gain(other, theirs.column)?;
+            Some(stay - theirs.gain as f32 - gain(other, column)?)
+        };
+        t.pooled * (1.0 - own.filter_map(margin).fold(t.clear, f32::min) / t.clear)
     };
     chosen.iter().map(doubt).collect()
 }
