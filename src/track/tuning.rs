@@ -83,7 +83,7 @@ pub const TUNING: Tuning = Tuning {
     move_by: 0.2,
     settled_s: 3.0,
     settled_by: 1.0,
-    confirm: 1.35,
+    confirm: 1.15,
     deny: -0.6,
     most: 6.0,
     missed: 0.13,
