@@ -163,7 +163,7 @@ impl Motion {
         self.cross *= 1.0 - k;
         self.place *= 1.0 - k;
         let toward = |value: f32, var: &mut f32, z: f32, jitter: f32| {
-            let k = if doubt > 0.0 { 0.0 } else { *var / (*var + square(jitter)) };
+            let k = *var / (*var + square(jitter) + square(doubt));
             *var *= 1.0 - k;
             value + k * (z - value)
         };
