@@ -207,7 +207,10 @@ fn a_film_is_drawn_and_what_is_no_film_is_named() {
     drawn.sort();
     assert_eq!(drawn, ["000001.jpg", "000003.jpg", "000005.jpg", "000007.jpg", "000009.jpg"]);
 
+    let sound = place.path("sound.wav");
+    support::ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", &sound]);
     for (args, code, said) in [
+        (vec!["track", "--clip", &sound], 1, "no picture"),
         (vec!["track", "--clip", "Cargo.toml"], 1, "Cargo.toml"),
         (vec!["track", "--clip", "no-such-film"], 1, "cannot be read"),
         (vec!["track", "--clip", &film, "--gt", "Cargo.toml"], 1, "line 1"),
