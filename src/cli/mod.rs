@@ -14,6 +14,7 @@ pub mod eval;
 pub mod models;
 pub mod probe;
 mod probe_device;
+mod rules;
 mod run;
 pub mod simulate;
 pub mod store;
@@ -126,6 +127,11 @@ enum Command {
     /// changes over by itself.
     #[command(subcommand)]
     Channels(Box<channels::ChannelsCommand>),
+    /// List, set and remove rules and timetables; who changed what, and taking it back
+    ///
+    /// They are stored in the inventory, beside the channels. A running gateway takes changes over by itself.
+    #[command(subcommand)]
+    Rules(Box<rules::RulesCommand>),
     /// List, fetch, check and add detectors (the models that find people and vehicles)
     ///
     /// A detector is an ONNX file and its entry in a manifest: where it comes from, its licence, its sha256, how its
@@ -170,6 +176,7 @@ pub fn main() -> ExitCode {
             Err(exit) => Ok(exit),
         },
         Command::Channels(command) => block_on(channels::run(&args.config, *command, args.json)),
+        Command::Rules(command) => block_on(rules::run(&args.config, *command, args.json)),
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
         Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
         Command::Eval(eval) => eval::run(&args.config, *eval, args.json),

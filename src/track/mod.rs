@@ -13,10 +13,16 @@
 pub mod assign;
 mod belief;
 mod intake;
+mod kept;
 mod motion;
+pub mod replay;
+mod traces;
 mod tuning;
 
 use std::sync::Arc;
+
+pub use kept::{KeptLook, KeptStats, LookBook};
+pub use traces::{since, traces};
 
 use crate::{
     config,

@@ -24,6 +24,7 @@ pub mod measure;
 mod overload;
 mod patrol;
 mod readers;
+pub mod rules;
 pub mod subscriber;
 mod whole;
 
@@ -102,6 +103,8 @@ enum Bench {
     Activity(activity::ActivityArgs),
     /// Precision, recall and time of a model beside another one's, against a ground truth
     Accuracy(accuracy::AccuracyArgs),
+    /// Channel-looks a second on one core, tracking and rules together
+    Rules(rules::RulesArgs),
     /// Time until a district's channels are all up
     Connect(connect::ConnectArgs),
     /// A district's channels for minutes: gaps, lateness, looks a second left over
@@ -165,6 +168,7 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
         Bench::Appear(args) => appear::run(&ctx, &args)?,
         Bench::Activity(args) => activity::run(&ctx, &args)?,
         Bench::Accuracy(args) => accuracy::run(&ctx, &args)?,
+        Bench::Rules(args) => rules::run(&ctx, &args)?,
         Bench::Connect(args) => connect::run(&ctx, &args)?,
         Bench::District(args) => district::run(&ctx, &args)?,
     };

@@ -5,10 +5,12 @@
 //! list of what is right. Out: figures, as a table for a person or with `--json` as one object on the last line.
 
 mod detections;
+mod events;
 pub mod footage;
 pub mod measure;
 pub mod mot;
 mod picture;
+mod rules;
 mod track;
 
 use std::path::Path;
@@ -32,6 +34,9 @@ const AFTER: &str = "Examples:
   skyeye eval detections --clip vtest.avi --out found.csv
   skyeye eval track --detections found.csv --gt PETS09-S2L1.txt --fps 2.5
       the same without looking again: some milliseconds
+  skyeye eval rules --clip vtest.avi --rules gate.toml --fps 5
+      what these rules would have made of it
+  skyeye eval events --clip visits.mp4 --rules gate.toml --expected visits.csv
 
 The detector and where it lies are those of [infer] in the configuration, unless
 --model names another.";
@@ -40,6 +45,10 @@ The detector and where it lies are those of [infer] in the configuration, unless
 enum What {
     /// Follow objects through a film and say how well, by the CLEAR-MOT and identity measures
     Track(track::TrackArgs),
+    /// Run rules over a film: what would have fired, how many alerts a day that would mean, and whether counts are right
+    Rules(rules::RulesArgs),
+    /// Hold the events of a film against a list of what should have been: precision and recall
+    Events(events::EventsArgs),
     /// Look at every picture of a film and write down what is found, for `--detections` of the others
     Detections(detections::DetectionsArgs),
 }
@@ -56,6 +65,8 @@ pub fn run(path: &Path, args: EvalArgs, json: bool) -> anyhow::Result<Exit> {
     };
     match args.what {
         What::Track(args) => track::run(&config, &args, json),
+        What::Rules(args) => rules::run(&config, &args, json),
+        What::Events(args) => events::run(&config, &args, json),
         What::Detections(args) => detections::run(&config, &args, json),
     }
 }
