@@ -113,14 +113,16 @@ impl Tracker {
             k.track.confirmed = k.belief.confirmed();
         }
         self.begin(&seen, &free, &expected, now);
-        let tracks = self.kept.iter().filter(|k| k.track.last == now).map(|k| k.track.clone()).collect();
+        // Behind the known ones stand those that begin.
+        let given = |(i, k): (usize, &Kept)| found.get(i).copied().unwrap_or(true).then(|| k.track.clone());
+        let tracks = self.kept.iter().enumerate().filter_map(given).collect();
         self.forget(now);
         tracks
     }
 
-    /// Tracks that went, and detections that were not looked at, because there were too many.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// Tracks that went, and detections that were not looked at, because there were too many: since this was last asked.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     /// What may belong together, and by how much that is likelier than that the box is of something else.
