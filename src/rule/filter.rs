@@ -41,8 +41,7 @@ impl Filter {
     /// Class and size, whatever the score.
     pub fn about(&self, body: &Body) -> bool {
         let b = &body.bbox;
-        body.sure
-            && (self.labels.is_empty() || self.labels.iter().any(|l| **l == *body.label))
+        (self.labels.is_empty() || self.labels.iter().any(|l| **l == *body.label))
             && (self.height.0..=self.height.1).contains(&b.h)
             && (self.area.0..=self.area.1).contains(&(b.w * b.h))
     }

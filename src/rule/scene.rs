@@ -48,8 +48,6 @@ pub struct Body {
     /// Shares of the picture a second.
     pub velocity: (f32, f32),
     pub still_ms: u64,
-    /// The tracker takes it for an object.
-    pub sure: bool,
     /// It was found in this look.
     pub here: bool,
     /// It has come some way since it was first seen.
@@ -124,14 +122,14 @@ impl Scene {
         &self.gone
     }
 
-    /// Takes up one look.
+    /// Takes up one look. What the tracker is not sure of yet is not there yet.
     pub fn look(&mut self, tracks: &[Track], size: (u32, u32), now: Mono) {
         let aspect = size.0 as f32 / size.1 as f32;
         self.aspect = if aspect.is_finite() && (0.05..=20.0).contains(&aspect) { aspect } else { 1.0 };
         self.now = now;
         self.gone.clear();
         self.bodies.iter_mut().for_each(|b| b.here = false);
-        let mut good: Vec<&Track> = tracks.iter().filter(|t| is_box(t)).collect();
+        let mut good: Vec<&Track> = tracks.iter().filter(|t| t.confirmed && is_box(t)).collect();
         if good.len() > MAX_TRACKS {
             good.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
             good.truncate(MAX_TRACKS);
@@ -223,7 +221,6 @@ impl Body {
             looks: 1,
             velocity: finite(track.velocity),
             still_ms: track.still_ms,
-            sure: track.confirmed,
             here: true,
             moved: false,
             first: now,
@@ -241,7 +238,6 @@ impl Body {
         self.looks = self.looks.saturating_add(1);
         self.velocity = finite(track.velocity);
         self.still_ms = track.still_ms;
-        self.sure |= track.confirmed;
         self.here = true;
         self.moved |= geometry::distance(self.origin, self.at, aspect) > MOVED_SIZES * self.size(aspect);
     }
