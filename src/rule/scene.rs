@@ -20,10 +20,10 @@ const MAX_BODIES: usize = 512;
 /// An object that was lost so long ago may come back under another number.
 const STITCH_MS: u64 = 3000;
 /// How far from where it should be, in body sizes: for the jitter of boxes, and for each second.
-const STITCH_SIZES: f32 = 0.5;
-const STITCH_SIZES_PER_S: f32 = 0.7;
+const STITCH_SIZES: f32 = 0.35;
+const STITCH_SIZES_PER_S: f32 = 0.6;
 /// And so much taller or less tall.
-const STITCH_RATIO: f32 = 1.6;
+const STITCH_RATIO: f32 = 1.5;
 /// What has come so far from where it was first seen moves, in body sizes: boxes of what stands jitter by a tenth.
 const MOVED_SIZES: f32 = 0.4;
 
