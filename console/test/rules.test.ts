@@ -1,7 +1,6 @@
-/* Rules: reading them, the form and the way back, where they are armed, and a timetable's week. */
+/* Rules: reading them, the form and the way back, and a timetable's week. */
 import { describe, expect, it } from 'vitest';
 import { readDryRun, readRuleDetail, readRules, readTimetables, readTraces, type Rule } from '../src/api/rules';
-import { arm, armAll, armedFor } from '../src/lib/arming';
 import { badKeys, blankForm, changesOf, fieldsOf, formOf, keyIn, newRule } from '../src/lib/rulefields';
 import { readSpan, weekOf } from '../src/lib/week';
 
@@ -83,23 +82,6 @@ describe('the form', () => {
     expect(keyIn("rule 'x', keep_score: must be 0.01 to 0.5")).toBe('keep_score');
     expect(keyIn('focus_hz: the rule needs 10 looks')).toBe('focus_hz');
     expect(keyIn('nothing of it')).toBeNull();
-  });
-});
-
-describe('arming', () => {
-  it('begins with a few, is widened, and taken back', () => {
-    let r = rule();
-    expect(armedFor(r, 'a')).toBe(false);
-    r = { ...r, ...arm(r, ['a', 'c'], true) };
-    expect(r.for).toEqual([{ channel: 'a', min_score: 0.7, enabled: true }, { channel: 'c', enabled: true }]);
-    expect(['a', 'b', 'c'].map((id) => armedFor(r, id))).toEqual([true, false, true]);
-    r = { ...r, ...arm(r, ['c'], false) };
-    expect(r.for).toEqual([{ channel: 'a', min_score: 0.7, enabled: true }]);
-    r = { ...r, ...armAll(r, true) };
-    expect([r.enabled, r.for]).toEqual([true, [{ channel: 'a', min_score: 0.7 }]]);
-    r = { ...r, ...arm(r, ['b'], false) };
-    expect(armedFor(r, 'b')).toBe(false);
-    expect({ ...r, ...armAll(r, false) }.for).toEqual([{ channel: 'a', min_score: 0.7 }]);
   });
 });
 

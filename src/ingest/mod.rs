@@ -14,6 +14,7 @@
 
 mod alarm;
 mod backoff;
+mod breaker;
 mod camera_clock;
 pub mod descriptors;
 mod direct;

@@ -17,7 +17,7 @@ use super::reader::Unit;
 use super::window::Window;
 use super::{ChannelSpec, Failure, Governor, Reader, Received, Sink, UnitSink, session};
 use crate::channel::Entry;
-use crate::config;
+use crate::config::{self, validate};
 use crate::media::Timeline;
 use crate::sample;
 use crate::types::{AccessUnit, ChannelState, Clock, Codec, Mono};
@@ -54,6 +54,7 @@ pub async fn run_channel(
         group: Arc::new(SessionGroup::default()),
         timeline: Timeline::default(),
         counters: Counters::new(),
+        asked_for: false,
         spec,
         entry,
         governor,
@@ -75,6 +76,8 @@ struct Task {
     group: Arc<SessionGroup>,
     timeline: Timeline,
     counters: Counters,
+    /// Others ask for this channel whether its host is back.
+    asked_for: bool,
 }
 
 /// Over all channels: a label a channel would be thousands of series.
@@ -148,6 +151,10 @@ impl Task {
     fn wait_after(&mut self, failure: &Failure) -> Duration {
         let random = rand::random::<f64>();
         match failure.state {
+            // It waits at the governor, with all others of its host: a long wait of its own would make it the last one back.
+            _ if self.asked_for => {
+                Duration::from_secs(self.options.backoff_min_s.max(1).into()).mul_f64(1.0 + random / 2.0)
+            }
             ChannelState::AuthFailed => AUTH_WAIT.mul_f64(1.0 + random / 10.0),
             ChannelState::Refused => self.backoff.next(random).max(REFUSED_WAIT),
             _ => self.backoff.next(random),
@@ -173,16 +180,21 @@ impl Task {
 
     /// One session from its turn at the governor to its end.
     async fn session(&mut self) -> Failure {
-        let host = self.spec.url.host_str().unwrap_or_default();
-        let permit = self.governor.turn(host).await;
+        self.asked_for = false;
+        let to = (self.spec.url.host_str().unwrap_or_default().to_owned(), validate::camera_port(&self.spec.url));
+        let held = |reason: String| self.set_state(ChannelState::Unreachable, &reason);
+        let permit = self.governor.turn(&to, &self.spec.id, held).await;
         let timeout = Duration::from_secs(u64::from(self.options.connect_timeout_s));
         let opening = session::open(&self.spec, self.options.allow_loopback, &self.group);
-        let playing = match tokio::time::timeout(timeout, opening).await {
-            Ok(Ok(playing)) => playing,
-            Ok(Err(failure)) => return failure,
-            Err(_) => return Failure::timeout(self.options.connect_timeout_s),
+        let opened = tokio::time::timeout(timeout, opening).await;
+        let playing = match opened.unwrap_or_else(|_| Err(Failure::timeout(self.options.connect_timeout_s))) {
+            Ok(playing) => playing,
+            Err(failure) => {
+                self.asked_for = permit.failed(&failure);
+                return failure;
+            }
         };
-        drop(permit);
+        permit.answered();
         counter!("skyeye_ingest_sessions_total", "way" => playing.way()).increment(1);
         let mut number = 0;
         self.entry.update(|h| {

@@ -48,6 +48,9 @@ pub struct Body {
     /// Shares of the picture a second.
     pub velocity: (f32, f32),
     pub still_ms: u64,
+    /// The tracker takes it for an object, in this look, and once did.
+    pub sure: bool,
+    ever_sure: bool,
     /// It was found in this look.
     pub here: bool,
     /// It has come some way since it was first seen.
@@ -122,14 +125,14 @@ impl Scene {
         &self.gone
     }
 
-    /// Takes up one look. What the tracker is not sure of yet is not there yet.
+    /// Takes up one look.
     pub fn look(&mut self, tracks: &[Track], size: (u32, u32), now: Mono) {
         let aspect = size.0 as f32 / size.1 as f32;
         self.aspect = if aspect.is_finite() && (0.05..=20.0).contains(&aspect) { aspect } else { 1.0 };
         self.now = now;
         self.gone.clear();
         self.bodies.iter_mut().for_each(|b| b.here = false);
-        let mut good: Vec<&Track> = tracks.iter().filter(|t| t.confirmed && is_box(t)).collect();
+        let mut good: Vec<&Track> = tracks.iter().filter(|t| is_box(t)).collect();
         if good.len() > MAX_TRACKS {
             good.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
             good.truncate(MAX_TRACKS);
@@ -139,6 +142,8 @@ impl Scene {
             match self.bodies.iter_mut().find(|b| b.number == track.number) {
                 // One number twice in a look is the tracker's mistake; the first counts.
                 Some(body) if body.here => {}
+                // The tracker has just come to take it for an object, which may be one that was lost.
+                Some(body) if track.confirmed && !body.ever_sure => new.push(track),
                 Some(body) => body.go_on(track, now, self.aspect),
                 None => new.push(track),
             }
@@ -147,24 +152,30 @@ impl Scene {
             self.stitched(&mut new);
         }
         for track in new {
-            let body = Body::new(self.next, track, now);
-            self.next += 1;
-            self.bodies.push(body);
+            match self.bodies.iter_mut().find(|b| b.number == track.number) {
+                Some(body) if body.here => {}
+                Some(body) => body.go_on(track, now, self.aspect),
+                None => {
+                    self.bodies.push(Body::new(self.next, track, now));
+                    self.next += 1;
+                }
+            }
         }
         self.tidy();
     }
 
-    /// Gives bodies that were lost to tracks that are new and fit: the nearest pair first.
+    /// Gives bodies that were lost to tracks that are new, sure and fit: the nearest pair first.
     fn stitched(&mut self, new: &mut Vec<&Track>) {
         let mut pairs: Vec<(f32, usize, u64)> = Vec::new();
-        for (i, body) in self.bodies.iter().enumerate().filter(|(_, b)| !b.here) {
-            for track in new.iter() {
+        for (i, body) in self.bodies.iter().enumerate().filter(|(_, b)| !b.here && b.ever_sure) {
+            for track in new.iter().filter(|t| t.confirmed) {
                 if let Some(cost) = body.fits(track, self.now, self.aspect) {
                     pairs.push((cost, i, track.number));
                 }
             }
         }
         pairs.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let mut doubles = Vec::new();
         for (_, i, number) in pairs {
             let Some(at) = new.iter().position(|t| t.number == number) else { continue };
             let (now, aspect) = (self.now, self.aspect);
@@ -172,6 +183,13 @@ impl Scene {
                 let track = new.remove(at);
                 body.number = track.number;
                 body.go_on(track, now, aspect);
+                doubles.push((body.id, track.number));
+            }
+        }
+        // What it was before it was sure goes.
+        for (id, number) in doubles {
+            while let Some(i) = self.bodies.iter().position(|b| b.id != id && b.number == number) {
+                self.gone.push(self.bodies.remove(i));
             }
         }
     }
@@ -221,6 +239,8 @@ impl Body {
             looks: 1,
             velocity: finite(track.velocity),
             still_ms: track.still_ms,
+            sure: track.confirmed,
+            ever_sure: track.confirmed,
             here: true,
             moved: false,
             first: now,
@@ -238,6 +258,12 @@ impl Body {
         self.looks = self.looks.saturating_add(1);
         self.velocity = finite(track.velocity);
         self.still_ms = track.still_ms;
+        if track.confirmed && !self.ever_sure {
+            // What was not sure had no way.
+            (self.before, self.origin, self.first) = (self.at, self.at, now);
+        }
+        self.sure = track.confirmed;
+        self.ever_sure |= track.confirmed;
         self.here = true;
         self.moved |= geometry::distance(self.origin, self.at, aspect) > MOVED_SIZES * self.size(aspect);
     }

@@ -105,6 +105,13 @@ pub const TABLE: &[Metric] = &[
     ),
     counter("skyeye_ingest_dropped_units_total", "units", "Access units not given on, by reason; before_key: a loss or a start waits for the next key frame.", &[("reason", ANY)]),
     counter("skyeye_ingest_reconnects_total", "sessions", "RTSP sessions that ended or could not be begun, by reason.", &[("reason", ANY)]),
+    gauge("skyeye_ingest_breakers_open", "addresses", "Addresses of cameras (host and port) that do not answer, at which one channel asks for all.", &[]),
+    counter(
+        "skyeye_ingest_breaker_changes_total",
+        "changes",
+        "Changes of those circuit breakers; open: several channels in a row got no answer, half_open: one asks for all, closed: an answer came.",
+        &[("to", &["open", "half_open", "closed"])],
+    ),
     counter("skyeye_ingest_task_panics_total", "panics", "Tasks of a channel that panicked and were started again.", &[]),
     gauge("skyeye_media_ring_bytes", "bytes", "Pre-roll held in memory, over all channels.", &[]),
     gauge("skyeye_media_ring_bound_bytes", "bytes", "What the pre-roll of all channels may hold at most.", &[]),

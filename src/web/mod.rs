@@ -224,6 +224,7 @@ fn all_routes() -> Routes {
             .routes(routes!(api::rules::traces))
             .routes(routes!(api::rules::list, api::rules::add))
             .routes(routes!(api::rules::dry_run))
+            .routes(routes!(api::rules::arm))
             .routes(routes!(api::rules::get, api::rules::change, api::rules::remove))
             .routes(routes!(api::timetables::list, api::timetables::add))
             .routes(routes!(api::timetables::change, api::timetables::remove))

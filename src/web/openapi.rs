@@ -127,6 +127,7 @@ fn schemas() -> Map<String, Value> {
     add::<rules::RuleList>(&mut generator);
     add::<rules::RuleDetail>(&mut generator);
     add::<rules::RuleRequest>(&mut generator);
+    add::<rules::ArmRequest>(&mut generator);
     add::<rules::DryRunRequest>(&mut generator);
     add::<ports::rules::DryRun>(&mut generator);
     add::<Traces>(&mut generator);

@@ -52,6 +52,15 @@ async fn a_rule_is_added_armed_for_a_few_and_taken_back() {
     assert_eq!(of_one["revisions"].as_array().unwrap().len(), 2, "{of_one}");
     assert_eq!(of_one["revisions"][0]["changes"][0]["fields"][0]["field"], json!("for"));
 
+    // The same by the route for it, which needs no revision; and for all.
+    let arm = async |body: Value| g.post(&alice, &format!("{path}/arm"), body).await;
+    let more = arm(json!({ "armed": true, "channels": ["yard"] })).await.json();
+    assert_eq!(more["armed"], json!(2), "{more}");
+    assert_eq!(arm(json!({ "armed": false })).await.json()["armed"], json!(0));
+    assert_eq!(arm(json!({ "armed": true, "channels": ["nobody"] })).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(g.post(&alice, "/api/v1/inventory/revisions/4/undo", json!({})).await.status, StatusCode::OK);
+    assert_eq!(g.post(&alice, "/api/v1/inventory/revisions/3/undo", json!({})).await.status, StatusCode::OK);
+
     let back = g.post(&alice, "/api/v1/inventory/revisions/2/undo", json!({})).await;
     assert_eq!(back.status, StatusCode::OK, "{}", back.text());
     assert_eq!(g.get(&alice, path).await.json()["armed"], json!(0));

@@ -95,7 +95,7 @@ export interface Plan {
   applied: boolean;
   rev: number | null;
 }
-export const SOURCES = ['import', 'api', 'console', 'cli', 'undo'] as const;
+export const SOURCES = ['import', 'api', 'console', 'cli', 'command', 'undo'] as const;
 export type Source = (typeof SOURCES)[number];
 export interface Revision {
   rev: number;

@@ -277,6 +277,21 @@ async function api(method, path, params, body, open) {
       commit('console', `adds ${kind} ${made}`, [{ kind, id: made, op: 'add', before: null, after: { ...usual, channels: [], ...fields, id: made, origin: 'inventory' } }]);
       return [201, kind === 'rule' ? ruleView(state, find(state.rules, made, 'rule'), true) : timetableView(state, find(state.timetables, made, 'timetable'))];
     }
+    case 'POST rules/:/arm': {
+      const rule = find(state.rules, id, 'rule');
+      const { armed, channels } = json();
+      const own = (e) => (channels.length === 0 || channels.includes(e.channel) ? Object.fromEntries(Object.entries(e).filter(([k]) => k !== 'enabled')) : e);
+      const enabled = channels.length === 0 ? armed : rule.enabled;
+      const known = rule.for.map(own);
+      for (const channel of enabled === armed ? [] : channels) {
+        const there = known.find((e) => e.channel === channel);
+        if (there) there.enabled = armed;
+        else known.push({ channel, enabled: armed });
+      }
+      const after = { enabled, for: known.filter((e) => Object.keys(e).length > 1) };
+      commit('console', `arms rule ${id}`, [{ kind: 'rule', id, op: 'change', before: pick(rule, after), after }]);
+      return ruleView(state, rule, true);
+    }
     case 'PATCH rules/:':
     case 'PATCH timetables/:': {
       const kind = a === 'rules' ? 'rule' : 'timetable';

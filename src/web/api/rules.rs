@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Channel, Rule, guard::Looks},
-    inventory::{Ids, Op, Rev},
+    inventory::{Ids, Op, Rev, arm::armed},
     types::{ChannelId, RuleId, Traces},
     web::{
         AppState,
@@ -164,18 +164,18 @@ fn shown(held: &Held, login: &Login, raised: &Raised, only: Option<&RuleId>) -> 
             rev,
             chosen: channels.len(),
             placed: channels.iter().filter(|(_, placed, _)| *placed).count(),
-            armed: channels.iter().filter(|(.., armed)| *armed).count(),
+            armed: channels.iter().filter(|(.., on)| *on).count(),
             raised_24h: channels.iter().map(|(c, ..)| count(&c.id)).sum(),
             warning: looks.refused().or_else(|| looks.warned()),
             looks,
             rule: told,
         };
-        let one = |(channel, placed, armed): &(&Channel, bool, bool)| RuleChannel {
+        let one = |(channel, placed, on): &(&Channel, bool, bool)| RuleChannel {
             id: channel.id.clone(),
             name: channel.display_name().to_owned(),
             area_names: paths.of(channel).iter().map(|id| paths.name(id).to_owned()).collect(),
             placed: *placed,
-            armed: *armed,
+            armed: *on,
             raised_24h: count(&channel.id),
         };
         let of = if only.is_some() { channels.iter().take(MAX_TOLD).map(one).collect() } else { Vec::new() };
@@ -252,6 +252,33 @@ pub async fn change(
 pub async fn remove(author: Author, PathIds(id): PathIds<RuleId>) -> Result<StatusCode, ApiError> {
     author.make(From::Now, |held| stored(held, &id).map(|_| vec![Op::RemoveRule(id.clone())])).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArmRequest {
+    armed: bool,
+    /// Only on these, the others as they are; if not given: on all that it is for, also those that will come.
+    #[serde(default)]
+    channels: Vec<ChannelId>,
+}
+
+/// Arms or disarms a rule: a few channels first, then more, or all, or none. What else it says stays.
+#[utoipa::path(post, path = "/api/v1/rules/{id}/arm", operation_id = "arm_rule", tag = "rules",
+    params(("id" = String, Path, description = "Rule id")),
+    request_body(content = ref("#/components/schemas/ArmRequest"), example = json!({"armed": true, "channels": ["gate-1", "gate-2"]})),
+    responses((status = 200, description = "The rule as it is now", body = ref("#/components/schemas/RuleDetail")),
+        (status = 404, description = "No such rule", body = ref("#/components/schemas/ErrorBody")),
+        (status = 422, description = "A channel that is not there", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn arm(
+    author: Author,
+    PathIds(id): PathIds<RuleId>,
+    Body(request): Body<ArmRequest>,
+) -> Result<Json<RuleDetail>, ApiError> {
+    let ArmRequest { armed: on, channels } = request;
+    let wishes = |held: &Held| Ok(vec![Op::PutRule(Box::new(armed(stored(held, &id)?, &channels, on)))]);
+    author.make(From::Now, wishes).await?;
+    one(&author.state, author.login.clone(), &id).await.map(Json)
 }
 
 /// A rule that may be changed here.

@@ -6,9 +6,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { ApiError } from '../../api/client';
 import { rulesApi, type DryRun, type RuleChannel, type RuleDetail } from '../../api/rules';
-import { arm, armAll, type Arming } from '../../lib/arming';
 import { rateOfDay } from '../../lib/rulewords';
 import { errorText } from '../../lib/words';
 import { refreshInventory } from '../../state/inventory';
@@ -43,15 +41,15 @@ export function RuleChannels({
   const shown = detail.of.filter((c) => words.every((w) => `${c.id} ${c.name} ${c.areaNames.join(' ')}`.toLowerCase().includes(w)));
   const picked = new Set(chosen);
   const pick = (id: string, on: boolean): void => setChosen(on ? [...chosen, id] : chosen.filter((x) => x !== id));
-  const put = async (arming: Arming, done: string): Promise<void> => {
+  const put = async (armed: boolean, channels: readonly string[], done: string): Promise<void> => {
     setBusy(true);
     setError(null);
     try {
-      await rulesApi.change(detail.rule.id, { enabled: arming.enabled, for: arming.for, expect_rev: detail.rev });
+      await rulesApi.arm(detail.rule.id, armed, channels);
       notify('good', done);
       setChosen([]);
     } catch (e) {
-      setError(e instanceof ApiError && e.status === 409 ? `${e.message}. ${t('rules.conflict')}` : errorText(t, e));
+      setError(errorText(t, e));
     }
     refreshInventory(queries);
     setBusy(false);
@@ -64,17 +62,17 @@ export function RuleChannels({
       {error && <Problem>{error}</Problem>}
       {own && (
         <div className="row-deeds arm-bar">
-          <button type="button" className="button primary small" disabled={busy || chosen.length === 0} data-testid="arm-chosen" onClick={() => void put(arm(detail.rule, chosen, true), t('rules.armedDone', { count: chosen.length }))}>
+          <button type="button" className="button primary small" disabled={busy || chosen.length === 0} data-testid="arm-chosen" onClick={() => void put(true, chosen, t('rules.armedDone', { count: chosen.length }))}>
             {t('rules.armChosen', { count: chosen.length })}
           </button>
-          <button type="button" className="button small" disabled={busy || chosen.length === 0} data-testid="disarm-chosen" onClick={() => void put(arm(detail.rule, chosen, false), t('rules.disarmedDone', { count: chosen.length }))}>
+          <button type="button" className="button small" disabled={busy || chosen.length === 0} data-testid="disarm-chosen" onClick={() => void put(false, chosen, t('rules.disarmedDone', { count: chosen.length }))}>
             {t('rules.disarmChosen', { count: chosen.length })}
           </button>
           <span className="grow" />
-          <button type="button" className="button small" disabled={busy || (detail.rule.enabled && !someOff)} data-testid="arm-all" onClick={() => void put(armAll(detail.rule, true), t('rules.armedAllDone'))}>
+          <button type="button" className="button small" disabled={busy || (detail.rule.enabled && !someOff)} data-testid="arm-all" onClick={() => void put(true, [], t('rules.armedAllDone'))}>
             {t('rules.armAll')}
           </button>
-          <button type="button" className="button small" disabled={busy || (!detail.rule.enabled && detail.armed === 0)} data-testid="disarm-all" onClick={() => void put(armAll(detail.rule, false), t('rules.disarmedAllDone'))}>
+          <button type="button" className="button small" disabled={busy || (!detail.rule.enabled && detail.armed === 0)} data-testid="disarm-all" onClick={() => void put(false, [], t('rules.disarmedAllDone'))}>
             {t('rules.disarmAll')}
           </button>
         </div>
