@@ -43,8 +43,6 @@ pub struct Body {
     pub at: Point,
     pub before: Point,
     pub last: Mono,
-    /// Looks that found it.
-    pub looks: u32,
     /// Shares of the picture a second.
     pub velocity: (f32, f32),
     pub still_ms: u64,
@@ -236,7 +234,6 @@ impl Body {
             at,
             before: at,
             last: now,
-            looks: 1,
             velocity: finite(track.velocity),
             still_ms: track.still_ms,
             sure: track.confirmed,
@@ -255,7 +252,6 @@ impl Body {
         self.score = track.score;
         self.best = self.best.max(track.score);
         self.last = now;
-        self.looks = self.looks.saturating_add(1);
         self.velocity = finite(track.velocity);
         self.still_ms = track.still_ms;
         if track.confirmed && !self.ever_sure {
