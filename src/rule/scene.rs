@@ -20,10 +20,10 @@ const MAX_BODIES: usize = 512;
 /// An object that was lost so long ago may come back under another number.
 const STITCH_MS: u64 = 3000;
 /// How far from where it should be, in body sizes: for the jitter of boxes, and for each second.
-const STITCH_SIZES: f32 = 0.5;
-const STITCH_SIZES_PER_S: f32 = 0.7;
+const STITCH_SIZES: f32 = 0.35;
+const STITCH_SIZES_PER_S: f32 = 0.6;
 /// And so much taller or less tall.
-const STITCH_RATIO: f32 = 1.6;
+const STITCH_RATIO: f32 = 1.5;
 /// What has come so far from where it was first seen moves, in body sizes: boxes of what stands jitter by a tenth.
 const MOVED_SIZES: f32 = 0.4;
 
@@ -43,13 +43,12 @@ pub struct Body {
     pub at: Point,
     pub before: Point,
     pub last: Mono,
-    /// Looks that found it.
-    pub looks: u32,
     /// Shares of the picture a second.
     pub velocity: (f32, f32),
     pub still_ms: u64,
-    /// The tracker takes it for an object.
+    /// The tracker takes it for an object, in this look, and once did.
     pub sure: bool,
+    ever_sure: bool,
     /// It was found in this look.
     pub here: bool,
     /// It has come some way since it was first seen.
@@ -152,6 +151,8 @@ impl Scene {
             match self.bodies.iter_mut().find(|b| b.number == track.number) {
                 // One number twice in a look is the tracker's mistake; the first counts.
                 Some(body) if body.here => {}
+                // The tracker has just come to take it for an object, which may be one that was lost.
+                Some(body) if track.confirmed && !body.ever_sure => new.push(track),
                 Some(body) => body.go_on(track, now, self.aspect),
                 None => new.push(track),
             }
@@ -160,24 +161,30 @@ impl Scene {
             self.stitched(&mut new);
         }
         for track in new {
-            let body = Body::new(self.next, track, now);
-            self.next += 1;
-            self.bodies.push(body);
+            match self.bodies.iter_mut().find(|b| b.number == track.number) {
+                Some(body) if body.here => {}
+                Some(body) => body.go_on(track, now, self.aspect),
+                None => {
+                    self.bodies.push(Body::new(self.next, track, now));
+                    self.next += 1;
+                }
+            }
         }
         self.tidy();
     }
 
-    /// Gives bodies that were lost to tracks that are new and fit: the nearest pair first.
+    /// Gives bodies that were lost to tracks that are new, sure and fit: the nearest pair first.
     fn stitched(&mut self, new: &mut Vec<&Track>) {
         let mut pairs: Vec<(f32, usize, u64)> = Vec::new();
-        for (i, body) in self.bodies.iter().enumerate().filter(|(_, b)| !b.here) {
-            for track in new.iter() {
+        for (i, body) in self.bodies.iter().enumerate().filter(|(_, b)| !b.here && b.ever_sure) {
+            for track in new.iter().filter(|t| t.confirmed) {
                 if let Some(cost) = body.fits(track, self.now, self.aspect) {
                     pairs.push((cost, i, track.number));
                 }
             }
         }
         pairs.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let mut doubles = Vec::new();
         for (_, i, number) in pairs {
             let Some(at) = new.iter().position(|t| t.number == number) else { continue };
             let (now, aspect) = (self.now, self.aspect);
@@ -185,6 +192,13 @@ impl Scene {
                 let track = new.remove(at);
                 body.number = track.number;
                 body.go_on(track, now, aspect);
+                doubles.push((body.id, track.number));
+            }
+        }
+        // What it was before it was sure goes.
+        for (id, number) in doubles {
+            while let Some(i) = self.bodies.iter().position(|b| b.id != id && b.number == number) {
+                self.gone.push(self.bodies.remove(i));
             }
         }
     }
@@ -231,10 +245,10 @@ impl Body {
             at,
             before: at,
             last: now,
-            looks: 1,
             velocity: finite(track.velocity),
             still_ms: track.still_ms,
             sure: track.confirmed,
+            ever_sure: track.confirmed,
             here: true,
             moved: false,
             first: now,
@@ -249,10 +263,14 @@ impl Body {
         self.score = track.score;
         self.best = self.best.max(track.score);
         self.last = now;
-        self.looks = self.looks.saturating_add(1);
         self.velocity = finite(track.velocity);
         self.still_ms = track.still_ms;
-        self.sure |= track.confirmed;
+        if track.confirmed && !self.ever_sure {
+            // What was not sure had no way.
+            (self.before, self.origin, self.first) = (self.at, self.at, now);
+        }
+        self.sure = track.confirmed;
+        self.ever_sure |= track.confirmed;
         self.here = true;
         self.moved |= geometry::distance(self.origin, self.at, aspect) > MOVED_SIZES * self.size(aspect);
     }

@@ -8,11 +8,11 @@ use super::{Kind, Of, Outcome, View, anything_moves};
 use crate::{
     config::Direction,
     rule::{episode::Pulse, geometry, place::Place, scene::Body},
-    types::{Details, Way},
+    types::{Details, Point, Way},
 };
 
 /// Clear of a line, or of a zone's edge: so far from it, in body sizes. Boxes of who stands jitter by a tenth.
-pub const CLEAR_SIZES: f32 = 0.15;
+pub const CLEAR_SIZES: f32 = 0.18;
 
 /// Who is where against a line.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Crossings {
 
 #[derive(Debug, Default)]
 struct Side {
+    /// Where it was last found for sure.
+    at: Option<Point>,
     /// Times forward less times backward since it was last clear of the line.
     net: i32,
     /// It has been clear of the line.
@@ -35,10 +37,10 @@ impl Crossings {
         self.bodies.tidy(view.scene);
         let aspect = view.scene.aspect;
         let mut done = Vec::new();
-        for body in view.scene.here() {
+        for body in view.scene.here().filter(|b| b.sure) {
             let side = self.bodies.of(body.id);
-            if body.looks > 1 {
-                side.net += geometry::crossings(body.before, body.at, points);
+            if let Some(from) = side.at.replace(body.at) {
+                side.net += geometry::crossings(from, body.at, points);
             }
             if geometry::to_line(body.at, points, aspect) < CLEAR_SIZES * body.size(aspect) {
                 continue;

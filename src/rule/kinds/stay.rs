@@ -7,9 +7,9 @@ use crate::{
 };
 
 /// Who has stayed for so long visits; who only steps over an edge, or is a box that flickers, does not.
-const VISIT_MS: u64 = 400;
+const VISIT_MS: u64 = 500;
 /// The same for who was first seen inside: more of these are doubles that a detector makes in a crowd.
-const TURNED_UP_MS: u64 = 800;
+const TURNED_UP_MS: u64 = 1000;
 /// Who turns up inside a place within this time of being lost there, and near, is the same: the visit goes on. The reach is
 /// in body sizes, at once and for each second.
 const AGAIN_MS: u64 = 6000;
