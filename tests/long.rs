@@ -430,6 +430,7 @@ fn schedule_day() {
 #[test]
 fn histories_of_tracks() {
     use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
     if !is_long() {
         println!("skipped: `make long` does it; tests/rules.rs does the same with fewer");
         return;

@@ -51,13 +51,13 @@ def crowd(seed, objects, frames):
                 truth.append(f"{frame},{i + 1},{left:.2f},{top:.2f},{w},{h},{confidence},-1,-1,-1")
             if dice.random() < 0.06:
                 names[i], fresh = fresh, fresh + 1
-            if dice.random() < 0.04:
-                j = dice.randrange(objects)
-                names[i], names[j] = names[j], names[i]
             if dice.random() < 0.88:
                 off = lambda share, side: side * dice.gauss(0, share)
                 box = (left + off(0.12, w), top + off(0.07, h), w + off(0.1, w), h + off(0.06, h))
                 found.append(f"{frame},{names[i]}," + ",".join(f"{v:.2f}" for v in box) + ",0.9,-1,-1,-1")
+        if dice.random() < 0.2:
+            i, j = dice.sample(range(objects), 2)
+            names[i], names[j] = names[j], names[i]
         if dice.random() < 0.3:
             box = (dice.uniform(0, 600), dice.uniform(0, 400), 30, 80)
             found.append(f"{frame},{fresh}," + ",".join(f"{v:.2f}" for v in box) + ",0.5,-1,-1,-1")

@@ -7,6 +7,7 @@ mod histories;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use skyeye::config::Config;
 use skyeye::track::replay::Replay;
 use skyeye::types::{BBox, Detection, ModelName, ModelRef, Mono, Now, Phase, Wall};

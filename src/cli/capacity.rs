@@ -202,7 +202,14 @@ mod tests {
     fn focus_beyond_its_share_is_told_and_leaves_the_rest_to_patrol() {
         let much = config(20, 120, "focus_hz = 5\nfocus_when = \"always\"");
         let told = Capacity::of(&much, 20.0, 2).warnings(&much);
-        assert!(told.len() == 1 && told[0].contains("wants 5.0 looks") && told[0].contains("20 channels") && told[0].contains("about 37.5") && told[0].contains("carry 7"), "{told:?}");
+        assert!(
+            told.len() == 1
+                && told[0].contains("wants 5.0 looks")
+                && told[0].contains("20 channels")
+                && told[0].contains("about 37.5")
+                && told[0].contains("carry 7"),
+            "{told:?}"
+        );
         let crowded = config(200, 120, "focus_hz = 5");
         let told = Capacity::of(&crowded, 20.0, 2).warnings(&crowded);
         assert!(told.len() == 1 && told[0].contains("carry 7 of them at a time"), "{told:?}");

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn a_rate_that_is_too_low_is_refused_or_warned_about_with_the_numbers() {
         let told = looks("type = \"line\"\nfocus_hz = 0").refused().unwrap();
-        assert!(told.contains("needs 10 looks") && told.contains("about 2.5") && told.contains("set it to 2.0"), "{told}");
+        assert!(
+            told.contains("needs 10 looks") && told.contains("about 2.5") && told.contains("set it to 2.0"),
+            "{told}"
+        );
         let told = looks("type = \"line\"\nfocus_hz = 1.5").warned().unwrap();
         assert!(told.contains("gives 7.5"), "{told}");
         let told = looks("type = \"line\"\nin_view_s = 0.1").refused().unwrap();

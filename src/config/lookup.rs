@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn a_template_is_for_tags_and_areas_but_for_what_it_leaves_out() {
         let area = |id: &str, more: &str| format!("[[area]]\nid = \"{id}\"\nname = \"x\"\nkind = \"grid\"\n{more}\n");
-        let channel = |id: &str, more: &str| format!("[[channel]]\nid = \"{id}\"\nurl = \"rtsp://10.0.0.1/\"\n{more}\n");
+        let channel =
+            |id: &str, more: &str| format!("[[channel]]\nid = \"{id}\"\nurl = \"rtsp://10.0.0.1/\"\n{more}\n");
         let rule = |id: &str, more: &str| format!("[[rule]]\nid = \"{id}\"\ntype = \"presence\"\n{more}\n");
         let text = [
             area("north", "") + &area("low", "parent = \"north\"") + &area("south", ""),
@@ -210,7 +211,10 @@ mod tests {
             rule("by-area", "areas = [\"north\"]"),
             rule("by-tag", "tags = [\"gate\"]\nexcept = [\"c\"]"),
             rule("by-both", "tags = [\"gate\"]\nareas = [\"north\"]\nchannels = [\"b\"]"),
-            rule("step", "channels = [\"*\"]\nenabled = false\n[[rule.for]]\nchannel = \"b\"\nenabled = true\nmin_score = 0.8"),
+            rule(
+                "step",
+                "channels = [\"*\"]\nenabled = false\n[[rule.for]]\nchannel = \"b\"\nenabled = true\nmin_score = 0.8",
+            ),
         ];
         let config = parse("t", &text.concat()).unwrap();
         let index = config.rule_index();

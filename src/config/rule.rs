@@ -331,7 +331,8 @@ mod tests {
 
     #[test]
     fn an_exception_changes_its_keys_for_its_channel_only() {
-        let rule = rule("min_score = 0.6\n[[for]]\nchannel = \"a\"\nmin_score = 0.7\nfocus_hz = 4\ndirection = \"forward\"");
+        let rule =
+            rule("min_score = 0.6\n[[for]]\nchannel = \"a\"\nmin_score = 0.7\nfocus_hz = 4\ndirection = \"forward\"");
         let on = |id: &str| rule.on(&ChannelId::new(id).unwrap()).into_owned();
         assert_eq!((on("a").min_score, on("a").focus_hz, on("a").direction), (0.7, Some(4.0), Direction::Forward));
         assert_eq!((on("b").min_score, on("b").focus_hz), (0.6, None));
@@ -339,7 +340,9 @@ mod tests {
 
     #[test]
     fn an_exception_that_fits_no_rule_is_named() {
-        for (key, value) in [("severety", "\"high\""), ("min_score", "\"much\""), ("channels", "[\"*\"]"), ("id", "\"x\"")] {
+        for (key, value) in
+            [("severety", "\"high\""), ("min_score", "\"much\""), ("channels", "[\"*\"]"), ("id", "\"x\"")]
+        {
             let rule = rule(&format!("[[for]]\nchannel = \"a\"\n{key} = {value}"));
             assert_eq!(rule.with_exception(&rule.exceptions[0]).unwrap_err().0, key);
             assert_eq!(rule.on(&rule.exceptions[0].channel).min_score, 0.5);

@@ -81,7 +81,8 @@ impl Hours {
         let mut problems = Vec::new();
         let name = table.time_zone.as_deref().unwrap_or(default_zone);
         let zone = TimeZone::get(name).unwrap_or_else(|_| {
-            problems.push(Problem::new("time_zone", format!("'{name}' is not an IANA time zone; e.g. \"Asia/Shanghai\"")));
+            problems
+                .push(Problem::new("time_zone", format!("'{name}' is not an IANA time zone; e.g. \"Asia/Shanghai\"")));
             TimeZone::UTC
         });
         for (key, n) in [
@@ -123,7 +124,8 @@ impl Hours {
             let at = |key: &str, text: &str, problems: &mut Vec<Problem>| {
                 let read = text.parse::<DateTime>().ok();
                 if read.is_none() {
-                    let why = format!("'{}' is no time; e.g. \"2026-12-24T14:00\", as the clock there shows it", cut(text));
+                    let why =
+                        format!("'{}' is no time; e.g. \"2026-12-24T14:00\", as the clock there shows it", cut(text));
                     problems.push(Problem::new(format!("exceptions[{i}].{key}"), why));
                 }
                 read
@@ -150,9 +152,10 @@ impl Hours {
         let minute = u32::from(clock.hour().unsigned_abs()) * 60 + u32::from(clock.minute().unsigned_abs());
         let today = self.spans(clock.date()).iter().any(|s| (s.start..s.end).contains(&minute));
         today
-            || clock.date().yesterday().is_ok_and(|day| {
-                self.spans(day).iter().any(|s| (s.start..s.end).contains(&(minute + DAY_MIN)))
-            })
+            || clock
+                .date()
+                .yesterday()
+                .is_ok_and(|day| self.spans(day).iter().any(|s| (s.start..s.end).contains(&(minute + DAY_MIN))))
     }
 
     /// When it changes next, to the minute; `None` where it does not within eight days.
@@ -194,7 +197,10 @@ fn week_span(text: &str) -> Result<(Vec<usize>, Span), String> {
     for part in names.split(',') {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let (Some(from), Some(to)) = (weekday(from), weekday(to)) else {
-            return Err(format!("'{}' is no day; mon, tue, wed, thu, fri, sat, sun, or \"mon-fri\", \"sat,sun\"", cut(part)));
+            return Err(format!(
+                "'{}' is no day; mon, tue, wed, thu, fri, sat, sun, or \"mon-fri\", \"sat,sun\"",
+                cut(part)
+            ));
         };
         // "fri-mon" goes over the end of the week.
         (0..=(to + 7 - from) % 7).for_each(|n| found[(from + n) % 7] = true);
@@ -269,7 +275,10 @@ mod tests {
     fn the_wall_clock_decides_when_it_is_changed() {
         // Berlin: 2026-03-29 02:00 becomes 03:00; 2026-10-25 03:00 becomes 02:00 again.
         let h = hours("weekly = [\"02:15-02:45\"]");
-        assert!(!h.on(at("2026-03-29T00:59:00Z")) && !h.on(at("2026-03-29T01:00:00Z")), "there is no such time that night");
+        assert!(
+            !h.on(at("2026-03-29T00:59:00Z")) && !h.on(at("2026-03-29T01:00:00Z")),
+            "there is no such time that night"
+        );
         assert!(h.on(at("2026-10-25T00:20:00Z")) && !h.on(at("2026-10-25T00:50:00Z")));
         assert!(h.on(at("2026-10-25T01:20:00Z")), "and twice that night");
         let h = hours("weekly = [\"02:30-05:00\"]");
@@ -305,7 +314,10 @@ mod tests {
             ("on_holidays = [\"all\"]", "on_holidays[0]"),
             ("time_zone = \"Mars\"", "time_zone"),
             ("exceptions = [{ from = \"x\", to = \"2026-10-01T12:00\", on = true }]", "exceptions[0].from"),
-            ("exceptions = [{ from = \"2026-10-02T12:00\", to = \"2026-10-01T12:00\", on = true }]", "exceptions[0].to"),
+            (
+                "exceptions = [{ from = \"2026-10-02T12:00\", to = \"2026-10-01T12:00\", on = true }]",
+                "exceptions[0].to",
+            ),
         ] {
             assert_eq!(refused(text), key, "{text}");
         }

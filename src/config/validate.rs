@@ -82,7 +82,7 @@ fn sections(c: &Config, f: &mut Found) {
     f.range("infer.nms_iou", c.infer.nms_iou, 0.05, 1.0);
     f.range("track.max_gap_ms", c.track.max_gap_ms, 100, 600_000);
     f.range("track.keep_looks_h", c.track.keep_looks_h, 1, 24 * 7);
-    f.range("track.max_tracks", c.track.max_tracks, 1, 10_000);
+    f.range("track.max_tracks", c.track.max_tracks, 1, 1000);
     f.range("alert.join_s", c.alert.join_s, 0, 86_400);
     f.range("alert.max_per_channel_per_min", c.alert.max_per_channel_per_min, 1, 10_000);
     f.range("alert.health_hold_s", c.alert.health_hold_s, 10, 3600);

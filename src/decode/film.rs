@@ -93,7 +93,7 @@ impl Film {
     }
 
     /// The next picture; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Frame>, FileError> {
+    pub fn picture(&mut self) -> Result<Option<Frame>, FileError> {
         let sample = if self.ahead.is_empty() { self.pull()? } else { Some(self.ahead.remove(0)) };
         let Some(sample) = sample else {
             if self.any {

@@ -389,7 +389,12 @@ impl Writer {
         (batch, answers)
     }
 
-    fn command(&mut self, batch: &mut Batch, command: Result<Option<AlertCommand>, String>, now: crate::types::Now) -> Outcome {
+    fn command(
+        &mut self,
+        batch: &mut Batch,
+        command: Result<Option<AlertCommand>, String>,
+        now: crate::types::Now,
+    ) -> Outcome {
         let c = match command {
             Ok(Some(c)) => c,
             Ok(None) => return Outcome { error: None, alert: None, rev: None },

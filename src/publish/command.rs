@@ -44,8 +44,7 @@ fn misfit(schema: &str, e: &serde_json::Error) -> String {
 }
 
 fn rule(payload: &[u8]) -> Result<RuleCommandPayload, String> {
-    let command: RuleCommandPayload =
-        serde_json::from_slice(payload).map_err(|e| misfit("skyeye.rule-command", &e))?;
+    let command: RuleCommandPayload = serde_json::from_slice(payload).map_err(|e| misfit("skyeye.rule-command", &e))?;
     if command.version != 1 {
         return Err("the command's version must be 1".into());
     }
@@ -74,7 +73,10 @@ fn alert(payload: &[u8]) -> Result<CommandPayload, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{SiteId, payload::{AlertAction, RuleAction}};
+    use crate::types::{
+        SiteId,
+        payload::{AlertAction, RuleAction},
+    };
 
     fn any(json: &str) -> Result<Command, String> {
         let topics = Topics::new(&SiteId::new("nb").unwrap());
@@ -96,7 +98,11 @@ mod tests {
         let Ok(Command::Rule(got)) = with(r#""action":"arm","channels":["a","b"]"#) else { panic!("a good command") };
         assert_eq!((got.action, got.channels.len()), (RuleAction::Arm, 2));
         assert!(with(r#""action":"disarm""#).is_ok());
-        for (bad, says) in [(r#""action":"close""#, "close"), (r#""action":"arm","alert":"x""#, "alert"), (r#""channels":[]"#, "action")] {
+        for (bad, says) in [
+            (r#""action":"close""#, "close"),
+            (r#""action":"arm","alert":"x""#, "alert"),
+            (r#""channels":[]"#, "action"),
+        ] {
             assert!(with(bad).unwrap_err().contains(says), "{bad}");
         }
     }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::types::payload::{AlertPayload, CommandPayload, EventPayload, HealthPayload, NodePayload, ResultPayload, RuleCommandPayload};
+use crate::types::payload::{
+    AlertPayload, CommandPayload, EventPayload, HealthPayload, NodePayload, ResultPayload, RuleCommandPayload,
+};
 
 /// Schema name, as it stands in the payload's `schema`, to the schema.
 pub fn schemas() -> BTreeMap<&'static str, Value> {

@@ -13,9 +13,7 @@ use uuid::Builder;
 
 use crate::{
     config::Rule,
-    types::{
-        ChannelId, Details, Event, EventEnd, EventId, Look, Mono, Now, Phase, RuleRef, ZoneId, fact::Object,
-    },
+    types::{ChannelId, Details, Event, EventEnd, EventId, Look, Mono, Now, Phase, RuleRef, ZoneId, fact::Object},
 };
 
 /// Empty looks in a row that an end needs, however long `clear_ms` has passed: at one look in ten seconds a single
@@ -216,8 +214,7 @@ impl Episode {
             subjects: None,
             details: None,
         };
-        let mut open =
-            Open { last: event, held: look.at, empty: 0, over: false, updated: look.at, happenings };
+        let mut open = Open { last: event, held: look.at, empty: 0, over: false, updated: look.at, happenings };
         open.tell(finding.details);
         let event = open.last.clone();
         self.open = Some(open);

@@ -17,6 +17,9 @@ pub struct Filter {
     height: (f32, f32),
     area: (f32, f32),
     heading: Option<(f32, f32)>,
+    /// Only what the tracker takes for an object counts: where something has to have come or gone. Of what stands, be it a
+    /// suitcase or a guard on his chair, the rule's own scores decide, for nothing more is known than they say.
+    comes: bool,
 }
 
 impl Filter {
@@ -35,13 +38,14 @@ impl Filter {
             height: (rule.min_height, rule.max_height),
             area: (rule.min_area, rule.max_area),
             heading: rule.heading_deg.map(|deg| (deg, rule.heading_within_deg)),
+            comes: matches!(rule.kind, RuleKind::Intrusion | RuleKind::Line | RuleKind::WrongWay | RuleKind::Count),
         }
     }
 
     /// Class and size, whatever the score.
     pub fn about(&self, body: &Body) -> bool {
         let b = &body.bbox;
-        body.sure
+        (body.sure || !self.comes)
             && (self.labels.is_empty() || self.labels.iter().any(|l| **l == *body.label))
             && (self.height.0..=self.height.1).contains(&b.h)
             && (self.area.0..=self.area.1).contains(&(b.w * b.h))

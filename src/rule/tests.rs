@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{ChannelRules, testing::{self, look_at}};
+use super::{
+    ChannelRules,
+    testing::{self, look_at},
+};
 use crate::{
     config,
     types::{EventEnd, Mono, Now, Phase, Track, Wall},
@@ -60,8 +63,7 @@ fn one_empty_look_ends_nothing_however_late() {
 
 #[test]
 fn a_weak_score_keeps_but_does_not_start() {
-    let steps =
-        [(0, Some((0.2, 0.4))), (1000, Some((0.2, 0.6))), (2000, Some((0.2, 0.4))), (4500, Some((0.2, 0.35)))];
+    let steps = [(0, Some((0.2, 0.4))), (1000, Some((0.2, 0.6))), (2000, Some((0.2, 0.4))), (4500, Some((0.2, 0.35)))];
     assert_eq!(run(&mut rules(CONFIG), &steps), [(1000, Phase::Start)]);
 }
 
@@ -111,10 +113,7 @@ fn outside_the_zone_does_not_count() {
 fn updates_come_at_their_rate() {
     let inside = Some((0.2, 0.8));
     let steps: Vec<_> = (0..12).map(|s| (s * 1000, inside)).collect();
-    assert_eq!(
-        run(&mut rules(CONFIG), &steps),
-        [(0, Phase::Start), (5000, Phase::Update), (10_000, Phase::Update)]
-    );
+    assert_eq!(run(&mut rules(CONFIG), &steps), [(0, Phase::Start), (5000, Phase::Update), (10_000, Phase::Update)]);
 }
 
 #[test]
@@ -125,10 +124,7 @@ fn an_edited_rule_ends_its_event_and_an_unchanged_one_goes_on() {
     assert!(r.replace(rules(CONFIG), now).is_empty());
     assert_eq!(r.open(), 1);
     let ends = r.replace(rules(&CONFIG.replace("clear_ms = 3000", "clear_ms = 4000")), now);
-    assert_eq!(
-        ends.iter().map(|e| (e.phase, e.end)).collect::<Vec<_>>(),
-        [(Phase::End, Some(EventEnd::Reconfigured))]
-    );
+    assert_eq!(ends.iter().map(|e| (e.phase, e.end)).collect::<Vec<_>>(), [(Phase::End, Some(EventEnd::Reconfigured))]);
     assert_eq!(r.open(), 0);
 }
 
@@ -147,9 +143,7 @@ fn what_was_lost_ends_in_portions_and_each_once() {
     let now = Now { mono: Mono(9000), wall: Wall(2_000_000) };
     let three = format!(
         "{CONFIG}{}",
-        ["x", "y"]
-            .map(|id| CONFIG[CONFIG.find("[[rule]]").unwrap()..].replace("\"r\"", &format!("\"{id}\"")))
-            .concat()
+        ["x", "y"].map(|id| CONFIG[CONFIG.find("[[rule]]").unwrap()..].replace("\"r\"", &format!("\"{id}\""))).concat()
     );
     let mut r = rules(&three);
     r.look(&look_at(0), &[track(0.2, 0.8)], now);

@@ -54,30 +54,35 @@ impl Islands {
     }
 }
 
-/// One island, its pairs sorted by row and column.
+/// One island. The time goes with the square of the shorter side and the longer one.
 fn solve(pairs: &[(usize, Pair)], chosen: &mut Vec<(usize, usize)>) {
-    let mut rows: Vec<usize> = pairs.iter().map(|(_, p)| p.row).collect();
-    rows.dedup();
-    let mut columns: Vec<usize> = pairs.iter().map(|(_, p)| p.column).collect();
-    columns.sort_unstable();
-    columns.dedup();
+    let (rows, columns) = (sides(pairs, |p| p.row), sides(pairs, |p| p.column));
     let place = |list: &[usize], value| list.binary_search(&value).unwrap_or(0);
+    let turned = rows.len() > columns.len();
+    let (n, m) = if turned { (columns.len(), rows.len()) } else { (rows.len(), columns.len()) };
     // To be left apart costs nothing: each row has a column of its own for that, behind the real ones.
-    let (n, m) = (rows.len(), columns.len());
     let width = m + n;
     let mut cost = vec![f64::INFINITY; n * width];
     for (row, line) in cost.chunks_exact_mut(width).enumerate() {
         line[m + row] = 0.0;
     }
     for (_, p) in pairs {
-        let at = place(&rows, p.row) * width + place(&columns, p.column);
+        let (row, column) = (place(&rows, p.row), place(&columns, p.column));
+        let at = if turned { column * width + row } else { row * width + column };
         cost[at] = cost[at].min(-p.gain);
     }
-    for (row, column) in shortest(&cost, n, width) {
-        if column < m {
-            chosen.push((rows[row], columns[column]));
-        }
+    for (row, column) in shortest(&cost, n, width).into_iter().filter(|(_, column)| *column < m) {
+        let (row, column) = if turned { (column, row) } else { (row, column) };
+        chosen.push((rows[row], columns[column]));
     }
+}
+
+/// The rows or columns of an island, sorted.
+fn sides(pairs: &[(usize, Pair)], side: impl Fn(&Pair) -> usize) -> Vec<usize> {
+    let mut sides: Vec<usize> = pairs.iter().map(|(_, p)| side(p)).collect();
+    sides.sort_unstable();
+    sides.dedup();
+    sides
 }
 
 /// Gives every one of `n` rows a column of `width` at the least sum; every row has one that it can have for itself.

@@ -92,11 +92,19 @@ impl Tracker {
         let pairs = self.pairs(&seen, &expected, now);
         let mut free = vec![true; seen.len()];
         let mut found = vec![false; self.kept.len()];
-        for (i, j) in assign(self.kept.len(), seen.len(), &pairs) {
+        let chosen = assign(self.kept.len(), seen.len(), &pairs);
+        for &(i, j) in &chosen {
             (free[j], found[i]) = (false, true);
-            self.kept[i].goes_on(expected[i], &seen[j], now, self.aspect, &t);
         }
-        for (k, _) in self.kept.iter_mut().zip(&found).filter(|(_, found)| !**found) {
+        let mut hidden = vec![false; self.kept.len()];
+        let doubts = doubts(&pairs, &chosen, &t);
+        for (&(i, j), doubt) in chosen.iter().zip(doubts) {
+            let behind = self.behind(&seen[j], &found, &expected, now);
+            let doubt = if behind.is_empty() { doubt } else { t.pooled };
+            behind.into_iter().for_each(|other| hidden[other] = true);
+            self.kept[i].goes_on(expected[i], &seen[j], doubt, now, self.aspect, &t);
+        }
+        for (_, k) in self.kept.iter_mut().enumerate().filter(|(i, _)| !found[*i] && !hidden[*i]) {
             k.belief.missed(&t);
             k.track.confirmed = k.belief.confirmed();
         }
@@ -118,16 +126,28 @@ impl Tracker {
         for (row, (k, expected)) in self.kept.iter().zip(expected).enumerate() {
             let known = if k.track.confirmed { t.confirmed_counts } else { 0.0 } - t.lost_per_s * k.gap_s(now);
             for (column, one) in seen.iter().enumerate() {
-                let fit = expected.fit(&one.shape, t);
-                if fit.place > t.gate || fit.size > t.gate || !alike(&one.detection.label, &k.track.label) {
-                    continue;
-                }
+                let fit = expected.fit(&one.shape, t).filter(|_| alike(&one.detection.label, &k.track.label));
+                let Some(fit) = fit else { continue };
                 let place = -0.5 * fit.place - fit.spread.ln();
                 let gain = t.goes_on + place - t.size_counts * fit.size + t.score_counts * one.evidence + known;
                 pairs.push(Pair { row, column, gain: f64::from(gain) });
             }
         }
         pairs
+    }
+
+    /// Known objects without a box of their own that are expected within this one: it is of them as well, or they stand
+    /// behind.
+    fn behind(&self, one: &Seen, found: &[bool], expected: &[Motion], now: Mono) -> Vec<usize> {
+        let t = &self.tuning;
+        let there = |(i, k): (usize, &Kept)| {
+            let known = !found[i] && k.track.confirmed && k.gap_s(now) <= t.hidden_s;
+            let inside = known
+                && alike(&k.track.label, &one.detection.label)
+                && within(&expected[i].shape.bbox(self.aspect), &one.bbox) >= t.hidden;
+            inside.then_some(i)
+        };
+        self.kept.iter().enumerate().filter_map(there).collect()
     }
 
     /// Tracks for the boxes that continue none.
@@ -183,14 +203,40 @@ impl Tracker {
     }
 }
 
+/// For each chosen pair, how far its box may be off because two objects might as well have changed boxes. Whoever they are,
+/// they go on as they did before until it is clear again.
+fn doubts(pairs: &[Pair], chosen: &[(usize, usize)], t: &Tuning) -> Vec<f32> {
+    let gain = |row, column| {
+        let at = pairs.binary_search_by_key(&(row, column), |p| (p.row, p.column));
+        at.ok().and_then(|at| pairs.get(at)).map(|p| p.gain as f32)
+    };
+    let mut owners: Vec<(usize, usize)> = chosen.iter().map(|(row, column)| (*column, *row)).collect();
+    owners.sort_unstable();
+    let owner = |column: usize| {
+        let at = owners.binary_search_by_key(&column, |o| o.0);
+        at.ok().and_then(|at| owners.get(at)).map(|o| o.1)
+    };
+    let doubt = |&(row, column): &(usize, usize)| {
+        let from = pairs.partition_point(|p| p.row < row);
+        let own = pairs[from..].iter().take_while(|p| p.row == row);
+        let margin = |theirs: &Pair| {
+            let other = owner(theirs.column).filter(|other| *other != row)?;
+            let stay = gain(row, column)? + gain(other, theirs.column)?;
+            Some(stay - theirs.gain as f32 - gain(other, column)?)
+        };
+        t.pooled * (1.0 - own.filter_map(margin).fold(t.clear, f32::min) / t.clear)
+    };
+    chosen.iter().map(doubt).collect()
+}
+
 impl Kept {
     fn gap_s(&self, now: Mono) -> f32 {
         now.since_ms(self.track.last) as f32 / 1000.0
     }
 
-    fn goes_on(&mut self, expected: Motion, one: &Seen, now: Mono, aspect: f32, t: &Tuning) {
+    fn goes_on(&mut self, expected: Motion, one: &Seen, doubt: f32, now: Mono, aspect: f32, t: &Tuning) {
         self.motion = expected;
-        self.motion.found(&one.shape, t);
+        self.motion.found(&one.shape, doubt, t);
         self.belief.found(&self.motion.shape, one.evidence, now, t);
         self.called(&one.detection.label, one.score);
         let (vx, vy) = self.motion.velocity;

@@ -15,6 +15,8 @@ const LEAST_SIDE: f32 = 1e-4;
 const EDGE: f32 = 0.004;
 /// Spread of the logarithm of a side that begins cut off.
 const UNKNOWN_SIDE: f32 = 0.7;
+/// Half a size, squared: a box that is cut off is not further off.
+const MOST_OFF: f32 = 0.25;
 /// A gap is never taken for longer.
 const LONGEST_S: f32 = 3600.0;
 
@@ -26,8 +28,9 @@ pub struct Shape {
     pub y: f32,
     ln_w: f32,
     ln_h: f32,
-    /// The side of a square of the same area.
+    /// The side of a square of the same area, and width over height.
     pub size: f32,
+    slim: f32,
     cut: Cut,
 }
 
@@ -57,7 +60,7 @@ impl Shape {
         let (x, y) = ((b.x + b.w / 2.0) * aspect, b.y + b.h / 2.0);
         let cut =
             Cut { left: b.x < EDGE, right: b.x + b.w > 1.0 - EDGE, top: b.y < EDGE, bottom: b.y + b.h > 1.0 - EDGE };
-        Self { x, y, ln_w: w.ln(), ln_h: h.ln(), size: (w * h).sqrt(), cut }
+        Self { x, y, ln_w: w.ln(), ln_h: h.ln(), size: (w * h).sqrt(), slim: w / h, cut }
     }
 
     pub fn bbox(&self, aspect: f32) -> BBox {
@@ -134,20 +137,25 @@ impl Motion {
         }
     }
 
-    /// How well a box fits this, which is what is expected for its time.
-    pub fn fit(&self, z: &Shape, t: &Tuning) -> Fit {
+    /// How well a box fits this, which is what is expected for its time; `None` if it is too far off.
+    pub fn fit(&self, z: &Shape, t: &Tuning) -> Option<Fit> {
         let z = &self.whole(z);
-        let off = square((z.x - self.shape.x) / self.shape.size) + square((z.y - self.shape.y) / self.shape.size);
+        let off = (square(z.x - self.shape.x) + square(z.y - self.shape.y)) / square(self.shape.size);
+        if off > t.gate * (self.place + square(t.jitter) + MOST_OFF) {
+            return None;
+        }
         let spread = self.place + self.noise(z, t);
         let (dw, dh) = (square(z.ln_w - self.shape.ln_w), square(z.ln_h - self.shape.ln_h));
         let size = dw / (self.var_w + square(t.jitter_w)) + dh / (self.var_h + square(t.jitter_h));
-        Fit { place: off / spread, size, spread }
+        let fit = Fit { place: off / spread, size, spread };
+        (fit.place <= t.gate && fit.size <= t.gate).then_some(fit)
     }
 
-    /// Takes a box that was found where this was expected.
-    pub fn found(&mut self, z: &Shape, t: &Tuning) {
+    /// Takes a box that was found where this was expected. `doubt`: spread of its middle, in sizes, if it is not of this object
+    /// alone; it says nothing of the size, then.
+    pub fn found(&mut self, z: &Shape, doubt: f32, t: &Tuning) {
         let z = &self.whole(z);
-        let noise = self.noise(z, t);
+        let noise = self.noise(z, t) + square(doubt);
         let (k, g) = (self.place / (self.place + noise), self.cross / (self.place + noise));
         let (dx, dy) = (z.x - self.shape.x, z.y - self.shape.y);
         self.velocity = (self.velocity.0 + g * dx, self.velocity.1 + g * dy);
@@ -155,14 +163,22 @@ impl Motion {
         self.cross *= 1.0 - k;
         self.place *= 1.0 - k;
         let toward = |value: f32, var: &mut f32, z: f32, jitter: f32| {
-            let k = *var / (*var + square(jitter));
+            let k = *var / (*var + square(jitter) + square(doubt));
             *var *= 1.0 - k;
             value + k * (z - value)
         };
         let ln_w = toward(self.shape.ln_w, &mut self.var_w, z.ln_w, t.jitter_w);
         let ln_h = toward(self.shape.ln_h, &mut self.var_h, z.ln_h, t.jitter_h);
         let size = ((ln_w + ln_h) / 2.0).exp();
-        self.shape = Shape { x: self.shape.x + k * dx, y: self.shape.y + k * dy, ln_w, ln_h, size, cut: z.cut };
+        self.shape = Shape {
+            x: self.shape.x + k * dx,
+            y: self.shape.y + k * dy,
+            ln_w,
+            ln_h,
+            size,
+            slim: (ln_w - ln_h).exp(),
+            cut: z.cut,
+        };
     }
 
     /// A box that the picture's edge cuts off, as large as it is expected to be: what shows fixes the side that shows.
@@ -183,10 +199,9 @@ impl Motion {
     /// Variance of where the box puts the middle. One that is cut off by what stands before it, or drawn out over two
     /// objects, has its middle elsewhere than the object: half of what a side is off, at most half a size.
     fn noise(&self, z: &Shape, t: &Tuning) -> f32 {
-        let tall = self.shape.ln_h - self.shape.ln_w;
-        let (w, h) = ((-tall).exp() / 4.0, tall.exp() / 4.0);
-        let off = square(z.ln_w - self.shape.ln_w) * w + square(z.ln_h - self.shape.ln_h) * h;
-        square(t.jitter) + off.min(0.25)
+        let (dw, dh) = (square(z.ln_w - self.shape.ln_w), square(z.ln_h - self.shape.ln_h));
+        let off = (dw * self.shape.slim + dh / self.shape.slim) / 4.0;
+        square(t.jitter) + off.min(MOST_OFF)
     }
 }
 
@@ -206,7 +221,7 @@ mod tests {
         let mut m = Motion::new(at(0.1), &TUNING);
         for i in 1..looks {
             m = m.after(dt, &TUNING);
-            m.found(&at(0.1 + 0.05 * dt * i as f32), &TUNING);
+            m.found(&at(0.1 + 0.05 * dt * i as f32), 0.0, &TUNING);
         }
         m
     }
@@ -216,7 +231,7 @@ mod tests {
         for dt in [0.1, 0.2, 0.4, 1.0, 2.0] {
             let looks = 2 + (2.0 / dt) as usize;
             let next = walker(dt, looks).after(dt, &TUNING);
-            let fit = next.fit(&at(0.1 + 0.05 * dt * looks as f32), &TUNING);
+            let fit = next.fit(&at(0.1 + 0.05 * dt * looks as f32), &TUNING).unwrap();
             assert!(fit.place < 1.0 && fit.size < 0.1, "{dt} s: {fit:?}");
         }
     }
@@ -236,8 +251,8 @@ mod tests {
         let (expected, mut whole) = (m.shape, m);
         // The lower third is hidden, and the middle of what is left lies higher.
         let cut = Shape::of(&BBox { x: 0.1 + 0.05 * 4.0, y: 0.4, w: 0.05, h: 0.2 * 0.67 }, ASPECT);
-        m.found(&cut, &TUNING);
-        whole.found(&Shape { ln_h: expected.ln_h, ..cut }, &TUNING);
+        m.found(&cut, 0.0, &TUNING);
+        whole.found(&Shape { ln_h: expected.ln_h, ..cut }, 0.0, &TUNING);
         assert!(expected.distance(&m.shape) < 0.5 * expected.distance(&whole.shape));
     }
 
@@ -248,9 +263,9 @@ mod tests {
             m = m.after(0.2, &TUNING);
             let bbox = BBox { x: 0.2 - 0.01 * i as f32, y: 0.4, w: 0.05, h: 0.2 }.clipped().unwrap();
             let z = Shape::of(&bbox, ASPECT);
-            let fit = m.fit(&z, &TUNING);
+            let fit = m.fit(&z, &TUNING).unwrap();
             assert!(fit.place + fit.size < 4.0, "{i}: {bbox:?} {fit:?}");
-            m.found(&z, &TUNING);
+            m.found(&z, 0.0, &TUNING);
         }
         assert!(m.shape.x < 0.0 && m.shape.bbox(ASPECT).w > 0.045, "{m:?}");
     }

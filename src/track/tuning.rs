@@ -50,6 +50,13 @@ pub struct Tuning {
     /// as likely as not, and what that takes from its evidence.
     pub within: f32,
     pub double: f32,
+    /// A known object that has no box of its own, was seen so lately, and is expected within another's box by this share, is
+    /// hidden there; and how far that box may be off, in sizes.
+    pub hidden_s: f32,
+    pub hidden: f32,
+    pub pooled: f32,
+    /// Two objects that might have changed boxes: by this much less likely than that they have not, and it is clear.
+    pub clear: f32,
     /// Below this score a box continues a track but begins none.
     pub begins: f32,
     /// How long a track is kept that was never confirmed, or that went over the edge of the picture; it always has one
@@ -76,12 +83,16 @@ pub const TUNING: Tuning = Tuning {
     move_by: 0.2,
     settled_s: 3.0,
     settled_by: 1.0,
-    confirm: 1.35,
+    confirm: 1.15,
     deny: -0.6,
     most: 6.0,
     missed: 0.13,
     within: 0.75,
     double: 1.5,
+    hidden_s: 1.0,
+    hidden: 0.6,
+    pooled: 0.3,
+    clear: 5.0,
     begins: 0.3,
     weak_gap_s: 1.0,
 };

@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use super::{
-    AlertId, AreaId, ChannelId, Details, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects, UserId,
-    Wall, ZoneId,
+    AlertId, AreaId, ChannelId, Details, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects,
+    UserId, Wall, ZoneId,
     fact::Object,
     payload::{AlertAction, AlertPayload, AlertState, Media, Order},
 };

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
-    RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
+    AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId,
+    Phase, RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
 };
 
 /// Where in the node's and the site's order a message stands.

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use skyeye::config::{self, Config};
 use skyeye::rule::ChannelRules;
-use skyeye::types::{
-    BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Phase, Track, Wall,
-};
+use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Phase, Track, Wall};
 
 /// The wall clock at the beginning; 2026-01-07T07:59:30Z, so that hours begin within a history.
 const EPOCH: i64 = 1_767_772_770_000;
@@ -204,7 +202,10 @@ pub fn hold(events: &[Event]) -> Result<(), TestCaseError> {
     for e in events {
         match e.phase {
             Phase::Start => {
-                prop_assert!(!ended.contains(&e.id) && open.insert(e.id, &e.dedupe_key).is_none(), "two starts of one id");
+                prop_assert!(
+                    !ended.contains(&e.id) && open.insert(e.id, &e.dedupe_key).is_none(),
+                    "two starts of one id"
+                );
                 prop_assert!(keys.insert(e.dedupe_key.as_str()), "{} overlaps itself", e.dedupe_key);
             }
             Phase::Update => prop_assert!(open.contains_key(&e.id), "an update of what is not open"),

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -76,8 +75,7 @@ impl Found {
         );
         for number in 1..=*pictures {
             for Detection { label, score, bbox: BBox { x, y, w, h } } in self.looks.get(&number).into_iter().flatten() {
-                // A string takes all that is written to it.
-                let _ = writeln!(text, "{number},{score},{x},{y},{w},{h},{label}");
+                text += &format!("{number},{score},{x},{y},{w},{h},{label}\n");
             }
         }
         text

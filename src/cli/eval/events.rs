@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn each_happening_takes_one_event() {
-        let expected = read("# visits\n1, 5, presence\n\n10,12,gate,door # by rule and place\n20,21,presence\n").unwrap();
+        let expected =
+            read("# visits\n1, 5, presence\n\n10,12,gate,door # by rule and place\n20,21,presence\n").unwrap();
         assert_eq!(expected.len(), 3);
         let event = |from_s: f64, to_s: f64, place: Option<&str>| Span {
             from_s,
@@ -173,8 +174,12 @@ mod tests {
             names: vec!["presence".into(), "gate".into()],
             place: place.map(str::to_owned),
         };
-        let found =
-            [event(4.5, 6.0, None), event(1.2, 4.0, None), event(11.0, 11.0, Some("door")), event(11.0, 11.0, Some("yard"))];
+        let found = [
+            event(4.5, 6.0, None),
+            event(1.2, 4.0, None),
+            event(11.0, 11.0, Some("door")),
+            event(11.0, 11.0, Some("yard")),
+        ];
         assert_eq!(paired(&expected, &found, 1.0), [Some(1), Some(2), None]);
     }
 

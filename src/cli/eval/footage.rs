@@ -87,7 +87,7 @@ pub fn watch(
     if let Some(path) = &args.detections {
         let Found { watched, mut looks } = Found::load(path)?;
         let every = step(args.fps, watched.film_fps);
-        if every % watched.every != 0 {
+        if !every.is_multiple_of(watched.every) {
             bail!(
                 "{}: holds every {}th picture, but every {every}th is wanted: write it anew without --fps",
                 path.display(),
@@ -108,7 +108,7 @@ pub fn watch(
     let mut film = Film::open(clip, DecodeLimits::default())?;
     let every = step(args.fps, film.fps());
     let (mut number, mut looks, mut size) = (0u32, 0u32, (0, 0));
-    while let Some(frame) = film.next()? {
+    while let Some(frame) = film.picture()? {
         number += 1;
         if !(number - 1).is_multiple_of(every) {
             continue;

@@ -3,7 +3,7 @@
 //! Pixels count from 1 in these files, so that the first column of a picture has the left edge 1: the published readers
 //! take one off both coordinates, and so does this. A mistake is named by its line.
 
-use std::{collections::BTreeSet, fmt::Write, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, bail};
 
@@ -69,8 +69,8 @@ fn row(line: &str) -> anyhow::Result<Row> {
 pub fn text(rows: &[Row]) -> String {
     let mut text = String::new();
     for Row { frame, id, at: [x, y, w, h], confidence } in rows {
-        // A string takes all that is written to it.
-        let _ = writeln!(text, "{frame},{id},{:.2},{:.2},{w:.2},{h:.2},{confidence:.3},-1,-1,-1", x + 1.0, y + 1.0);
+        let (x, y) = (x + 1.0, y + 1.0);
+        text += &format!("{frame},{id},{x:.2},{y:.2},{w:.2},{h:.2},{confidence:.3},-1,-1,-1\n");
     }
     text
 }

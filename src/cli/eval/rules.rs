@@ -4,11 +4,7 @@
 //! `[[channel]]`, or, shorter, as `[[zone]]`, `[[line]]` and `[[mask]]` of the film's picture. With `--gt` the boxes that
 //! people drew go through the very same rules, every picture of them, and what comes of both is held side by side.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -66,8 +62,14 @@ impl WithRules {
         let text = with_channel(&text).with_context(|| name.clone())?;
         let read = config::parse(&name, &text)?;
         let channel = match &self.channel {
-            Some(id) => read.channel.iter().find(|c| c.id.as_str() == id).with_context(|| format!("{name}: no channel has the id '{id}'"))?,
-            None if read.channel.len() > 1 => bail!("{name} has several channels; say with --channel which one the film is of"),
+            Some(id) => read
+                .channel
+                .iter()
+                .find(|c| c.id.as_str() == id)
+                .with_context(|| format!("{name}: no channel has the id '{id}'"))?,
+            None if read.channel.len() > 1 => {
+                bail!("{name} has several channels; say with --channel which one the film is of")
+            }
             None => read.channel.first().with_context(|| format!("{name}: has no channel"))?,
         };
         let channel = channel.clone();
@@ -207,13 +209,7 @@ pub fn run(gateway: &Config, args: &RulesArgs, json: bool) -> anyhow::Result<Exi
 }
 
 /// The boxes that people drew, picture by picture, through the rules.
-fn drawn(
-    rows: &[Row],
-    label: &str,
-    watched: &footage::Watched,
-    replay: &mut Replay,
-    with: &WithRules,
-) -> Vec<Event> {
+fn drawn(rows: &[Row], label: &str, watched: &footage::Watched, replay: &mut Replay, with: &WithRules) -> Vec<Event> {
     let (width, height) = (f64::from(watched.width), f64::from(watched.height));
     let label: Arc<str> = Arc::from(label);
     let mut by_picture: BTreeMap<u32, Vec<Track>> = BTreeMap::new();
@@ -323,12 +319,21 @@ fn tell(found: &Ran, truth: Option<&Ran>, report: &Map<String, Value>) {
     for one in report["fired"].as_array().into_iter().flatten() {
         let number = |key: &str| one[key].as_f64().map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"));
         let text = |key: &str| one[key].as_str().unwrap_or("").to_owned();
-        println!("  {:>8} s to {:>8} s  {:<14} {} {}", number("from_s"), number("to_s"), text("type"), text("rule"), text("zone"));
+        println!(
+            "  {:>8} s to {:>8} s  {:<14} {} {}",
+            number("from_s"),
+            number("to_s"),
+            text("type"),
+            text("rule"),
+            text("zone")
+        );
     }
     println!();
     for (key, c) in &found.counted {
         let t = truth.map(|t| t.counted.get(key).copied().unwrap_or_default());
-        let said = t.map_or(String::new(), |t| format!("   truth {} forward, {} backward, {} others", t.forward, t.backward, t.plain));
+        let said = t.map_or(String::new(), |t| {
+            format!("   truth {} forward, {} backward, {} others", t.forward, t.backward, t.plain)
+        });
         println!("  {key:<28} {} forward, {} backward, {} others{said}", c.forward, c.backward, c.plain);
     }
     for (key, value) in report.iter().filter(|(_, v)| !v.is_array() && !v.is_object()) {

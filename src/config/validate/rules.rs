@@ -176,7 +176,12 @@ fn kind(rule: &Rule, f: &mut Found) {
     wants(!rule.lines.is_empty(), "lines", &lines, f);
     wants(rule.direction != Direction::Any, "direction", &lines, f);
     wants(rule.heading_deg.is_some(), "heading_deg", &moving, f);
-    wants(rule.dwell_s.is_some(), "dwell_s", &[K::Loitering, K::Stopped, K::LeftObject, K::RemovedObject, K::Absence], f);
+    wants(
+        rule.dwell_s.is_some(),
+        "dwell_s",
+        &[K::Loitering, K::Stopped, K::LeftObject, K::RemovedObject, K::Absence],
+        f,
+    );
     wants(rule.min_count.is_some(), "min_count", &[K::Crowd, K::Absence], f);
     wants(rule.min_density > 0.0, "min_density", &[K::Crowd], f);
     wants(rule.rise > 0, "rise", &[K::Crowd], f);

@@ -154,7 +154,8 @@ mod tests {
         let mut looks = walk(&[0.7, 0.6, 0.4, 0.3, 0.4, 0.6, 0.7]);
         looks.extend((7..20).map(|n| (n * 1000, vec![])));
         let events = run(&mut r, &looks);
-        let told: Vec<_> = events.iter().map(|(ms, e)| (*ms, e.phase, e.details.as_ref().unwrap().happenings)).collect();
+        let told: Vec<_> =
+            events.iter().map(|(ms, e)| (*ms, e.phase, e.details.as_ref().unwrap().happenings)).collect();
         assert_eq!(told, [(2000, Phase::Start, Some(1)), (15_000, Phase::End, Some(2))]);
     }
 

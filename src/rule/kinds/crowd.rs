@@ -93,11 +93,8 @@ impl Kind for Absence {
             gone_ms = view.look.at.since_ms(*self.since.get_or_insert(view.look.at));
         }
         let holds = self.since.is_some() && (view.open || gone_ms >= view.rule.dwell_ms());
-        let details = Details {
-            present: Some(present),
-            dwell_s: u32::try_from(gone_ms / 1000).ok(),
-            ..Details::default()
-        };
+        let details =
+            Details { present: Some(present), dwell_s: u32::try_from(gone_ms / 1000).ok(), ..Details::default() };
         Outcome::Lasting(Finding { holds, objects: Vec::new(), details, more: 0 }, view.rule.start_looks)
     }
 

@@ -97,8 +97,9 @@ mod tests {
     fn a_further_intruder_is_counted_in_the_same_event() {
         let mut r = rule("intrusion", "zones = [\"left\"]\nupdate_s = 1");
         let at = |n: u64, from: u64| 0.7 - 0.06 * n.saturating_sub(from) as f32;
-        let looks: Vec<_> =
-            (0..14).map(|n| (n * 1000, vec![track(1, at(n, 0).max(0.1), 0.5), track(2, at(n, 3).max(0.2), 0.9)])).collect();
+        let looks: Vec<_> = (0..14)
+            .map(|n| (n * 1000, vec![track(1, at(n, 0).max(0.1), 0.5), track(2, at(n, 3).max(0.2), 0.9)]))
+            .collect();
         let events = run(&mut r, &looks);
         let happenings: Vec<_> = events.iter().filter_map(|(_, e)| e.details.as_ref()?.happenings).collect();
         assert_eq!((happenings.first(), happenings.last()), (Some(&1), Some(&2)));

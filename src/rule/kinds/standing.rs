@@ -39,7 +39,8 @@ fn standing(bodies: &mut Of<Stand>, view: &View<'_>, lone: bool) -> Outcome {
             *stand = Stand::default();
             continue;
         }
-        let near = |o: &&Body| o.id != body.id && geometry::distance(o.at, body.at, aspect) < NEAR_SIZES * o.size(aspect);
+        let near =
+            |o: &&Body| o.id != body.id && geometry::distance(o.at, body.at, aspect) < NEAR_SIZES * o.size(aspect);
         if owners.iter().any(near) {
             stand.near = Some(view.look.at);
         }
