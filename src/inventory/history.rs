@@ -13,7 +13,10 @@ use super::{
     record::{self, Fields},
     write::Meta,
 };
-use crate::{config::Config, types::Wall};
+use crate::{
+    config::Config,
+    types::{ChannelId, Wall},
+};
 
 /// Revisions given at one time.
 const MAX_PAGE: u32 = 500;
@@ -51,6 +54,18 @@ fn revision_of(row: &SqliteRow) -> sqlx::Result<Revision> {
     })
 }
 
+fn change_of(row: &SqliteRow) -> Result<Change, InventoryError> {
+    let kind: Kind = row
+        .try_get::<&str, _>("kind")?
+        .parse()
+        .map_err(|e: String| InventoryError::Database(sqlx::Error::Decode(e.into())))?;
+    let fields = |name: &str| -> sqlx::Result<Option<Fields>> {
+        let text: Option<&str> = row.try_get(name)?;
+        text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
+    };
+    Ok(Change { kind, id: row.try_get("id")?, before: fields("before")?, after: fields("after")? })
+}
+
 impl Inventory {
     /// Newest first, those before `before`; at most 500 at one time.
     pub async fn revisions(&self, before: Option<Rev>, limit: u32) -> Result<Vec<Revision>, InventoryError> {
@@ -61,6 +76,27 @@ impl Inventory {
             .fetch_all(&self.pool)
             .await?;
         Ok(rows.iter().map(revision_of).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Those that changed one channel, each with what it changed of it; never a password.
+    pub async fn revisions_of(
+        &self,
+        channel: &ChannelId,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> Result<Vec<(Revision, Vec<ChangeView>)>, InventoryError> {
+        let before = before.and_then(|r| i64::try_from(r).ok()).unwrap_or(i64::MAX);
+        let rows = sqlx::query(
+            "SELECT * FROM changes JOIN revisions USING (rev) WHERE kind = ? AND id = ? AND rev < ?
+             ORDER BY rev DESC LIMIT ?",
+        )
+        .bind(Kind::Channel.as_str())
+        .bind(channel.as_str())
+        .bind(before)
+        .bind(i64::from(limit.min(MAX_PAGE)))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((revision_of(row)?, vec![change_of(row)?.view()]))).collect()
     }
 
     /// One with what it changed; never a password.
@@ -77,18 +113,7 @@ impl Inventory {
             .bind(number)
             .fetch_all(&self.pool)
             .await?;
-        let mut changes = Vec::with_capacity(rows.len());
-        for row in rows {
-            let kind: Kind = row
-                .try_get::<&str, _>("kind")?
-                .parse()
-                .map_err(|e: String| InventoryError::Database(sqlx::Error::Decode(e.into())))?;
-            let fields = |name: &str| -> sqlx::Result<Option<Fields>> {
-                let text: Option<&str> = row.try_get(name)?;
-                text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
-            };
-            changes.push(Change { kind, id: row.try_get("id")?, before: fields("before")?, after: fields("after")? });
-        }
+        let changes = rows.iter().map(change_of).collect::<Result<_, _>>()?;
         Ok((revision_of(&row)?, changes))
     }
 

@@ -5,6 +5,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::{Inner, ports::WebPorts};
 use crate::{
     inventory::{ChangeView, Done, Edit, Import, InventoryError, Plan, Rev, Revision, Source},
+    types::ChannelId,
     web::{
         auth::{EditProof, ManageProof},
         ports::{
@@ -77,6 +78,22 @@ impl Configuration for WebPorts {
         async move {
             match self.0.stored.existing().await? {
                 Some(inventory) => inventory.revisions(before, limit).await,
+                None => Ok(Vec::new()),
+            }
+        }
+        .boxed()
+    }
+
+    fn revisions_of<'a>(
+        &'a self,
+        _proof: &'a ManageProof,
+        channel: &'a ChannelId,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, Vec<ChangeView>)>, InventoryError>> {
+        async move {
+            match self.0.stored.existing().await? {
+                Some(inventory) => inventory.revisions_of(channel, before, limit).await,
                 None => Ok(Vec::new()),
             }
         }

@@ -366,6 +366,15 @@ impl Configuration for World {
     ) -> BoxFuture<'a, Result<Vec<Revision>, InventoryError>> {
         Box::pin(self.inventory.revisions(before, limit))
     }
+    fn revisions_of<'a>(
+        &'a self,
+        _: &'a ManageProof,
+        channel: &'a ChannelId,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, Vec<ChangeView>)>, InventoryError>> {
+        Box::pin(self.inventory.revisions_of(channel, before, limit))
+    }
     fn revision<'a>(
         &'a self,
         _: &'a ManageProof,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::edit::Author;
 use crate::{
     inventory::{ChangeView, Rev, Revision},
+    types::ChannelId,
     web::{
         auth::Deed,
         error::{ApiError, Ids, Params},
@@ -20,19 +21,30 @@ const MAX_LIMIT: u32 = 500;
 pub struct ListParams {
     before: Option<Rev>,
     limit: Option<u32>,
+    channel: Option<ChannelId>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct ListedRevision {
+    #[serde(flatten)]
+    revision: Revision,
+    /// Of the channel that was asked for, and only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<ChangeView>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub struct RevisionList {
     /// Newest first.
-    revisions: Vec<Revision>,
+    revisions: Vec<ListedRevision>,
     /// The newest of all.
     rev: Rev,
 }
 
-/// Revisions of the inventory, newest first.
+/// Revisions of the inventory, newest first; of one channel with what each changed of it.
 #[utoipa::path(get, path = "/api/v1/inventory/revisions", operation_id = "list_revisions", tag = "inventory",
-    params(("before" = Option<u64>, Query, description = "Only older ones"),
+    params(("channel" = Option<String>, Query, description = "Only those that changed this channel"),
+        ("before" = Option<u64>, Query, description = "Only older ones"),
         ("limit" = Option<u32>, Query, description = "1 to 500, 50 if not given")),
     responses((status = 200, description = "A page", body = ref("#/components/schemas/RevisionList")),
         (status = 403, description = "The login is limited to areas", body = ref("#/components/schemas/ErrorBody"))))]
@@ -40,7 +52,16 @@ pub async fn list(author: Author, Params(params): Params<ListParams>) -> Result<
     let proof = author.state.auth().manage(&author.login)?;
     let configuration = &author.state.ports().configuration;
     let limit = params.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT);
-    let revisions = configuration.revisions(&proof, params.before, limit).await?;
+    let revisions = match &params.channel {
+        None => {
+            let all = configuration.revisions(&proof, params.before, limit).await?;
+            all.into_iter().map(|revision| ListedRevision { revision, changes: None }).collect()
+        }
+        Some(channel) => {
+            let all = configuration.revisions_of(&proof, channel, params.before, limit).await?;
+            all.into_iter().map(|(revision, changes)| ListedRevision { revision, changes: Some(changes) }).collect()
+        }
+    };
     let rev = configuration.newest().await?.stored.rev;
     Ok(Json(RevisionList { revisions, rev }))
 }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     config::Config,
     inventory::{ChangeView, Done, Expect, Import, InventoryError, Plan, Rev, Revision, Snapshot, Source},
+    types::ChannelId,
     web::auth::{EditProof, ManageProof},
 };
 
@@ -44,6 +45,14 @@ pub trait Configuration: Send + Sync {
         before: Option<Rev>,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<Revision>, InventoryError>>;
+    /// Those that changed a channel, newest first, each with what it changed of it.
+    fn revisions_of<'a>(
+        &'a self,
+        proof: &'a ManageProof,
+        channel: &'a ChannelId,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, Vec<ChangeView>)>, InventoryError>>;
     fn revision<'a>(
         &'a self,
         proof: &'a ManageProof,
