@@ -14,6 +14,8 @@ mod district;
 mod support;
 #[path = "support/gateway.rs"]
 mod gateway;
+#[path = "support/histories.rs"]
+mod histories;
 #[path = "support/mqtt.rs"]
 mod mqtt;
 #[path = "support/scenario.rs"]
@@ -421,4 +423,26 @@ fn schedule_day() {
     let (drops, pending) = (d.schedule.drops(), d.schedule.pending() as u64);
     assert_eq!(d.offered, d.taken + pending + drops.replaced + drops.expired + drops.unknown);
     println!("{} offered, {} looks, {drops:?}, digest {:016x}", d.offered, d.taken, d.digest);
+}
+
+/// A hundred thousand random track histories through every rule: each start has exactly one end, none overlaps itself, and
+/// the same looks give the same bytes.
+#[test]
+fn histories_of_tracks() {
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    if !is_long() {
+        println!("skipped: `make long` does it; tests/rules.rs does the same with fewer");
+        return;
+    }
+    let configs: Vec<_> = (0..3).map(histories::configuration).collect();
+    let (mut looks, mut events) = (0u64, 0u64);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..100_000 {
+        let history = histories::history().new_tree(&mut runner).unwrap().current();
+        looks += history.len() as u64;
+        events += histories::events(&configs, &history).len() as u64;
+        histories::check(&configs, &history).unwrap();
+    }
+    println!("100,000 histories with {looks} steps gave {events} starts, updates and ends");
 }

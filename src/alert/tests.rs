@@ -56,6 +56,7 @@ fn event(number: u8, phase: Phase, key: &str, severity: Severity, now: Now) -> E
         media: vec![],
         health: None,
         subjects: None,
+        details: None,
     }
 }
 

@@ -13,10 +13,7 @@ use super::{
     record::{self, Fields},
     write::Meta,
 };
-use crate::{
-    config::Config,
-    types::{ChannelId, Wall},
-};
+use crate::{config::Config, types::Wall};
 
 /// Revisions given at one time.
 const MAX_PAGE: u32 = 500;
@@ -54,18 +51,6 @@ fn revision_of(row: &SqliteRow) -> sqlx::Result<Revision> {
     })
 }
 
-fn change_of(row: &SqliteRow) -> Result<Change, InventoryError> {
-    let kind: Kind = row
-        .try_get::<&str, _>("kind")?
-        .parse()
-        .map_err(|e: String| InventoryError::Database(sqlx::Error::Decode(e.into())))?;
-    let fields = |name: &str| -> sqlx::Result<Option<Fields>> {
-        let text: Option<&str> = row.try_get(name)?;
-        text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
-    };
-    Ok(Change { kind, id: row.try_get("id")?, before: fields("before")?, after: fields("after")? })
-}
-
 impl Inventory {
     /// Newest first, those before `before`; at most 500 at one time.
     pub async fn revisions(&self, before: Option<Rev>, limit: u32) -> Result<Vec<Revision>, InventoryError> {
@@ -78,25 +63,30 @@ impl Inventory {
         Ok(rows.iter().map(revision_of).collect::<sqlx::Result<_>>()?)
     }
 
-    /// Those that changed one channel, each with what it changed of it; never a password.
+    /// Those that changed one thing, newest first, each with what it did to that thing.
     pub async fn revisions_of(
         &self,
-        channel: &ChannelId,
+        kind: Kind,
+        id: &str,
         before: Option<Rev>,
         limit: u32,
-    ) -> Result<Vec<(Revision, Vec<ChangeView>)>, InventoryError> {
+    ) -> Result<Vec<(Revision, ChangeView)>, InventoryError> {
         let before = before.and_then(|r| i64::try_from(r).ok()).unwrap_or(i64::MAX);
         let rows = sqlx::query(
-            "SELECT * FROM changes JOIN revisions USING (rev) WHERE kind = ? AND id = ? AND rev < ?
-             ORDER BY rev DESC LIMIT ?",
+            "SELECT r.*, c.before, c.after FROM changes c JOIN revisions r ON r.rev = c.rev
+             WHERE c.kind = ? AND c.id = ? AND c.rev < ? ORDER BY c.rev DESC LIMIT ?",
         )
-        .bind(Kind::Channel.as_str())
-        .bind(channel.as_str())
+        .bind(kind.as_str())
+        .bind(id)
         .bind(before)
         .bind(i64::from(limit.min(MAX_PAGE)))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((revision_of(row)?, vec![change_of(row)?.view()]))).collect()
+        let view = |row: &SqliteRow| -> sqlx::Result<(Revision, ChangeView)> {
+            let (before, after) = (fields(row, "before")?, fields(row, "after")?);
+            Ok((revision_of(row)?, Change { kind, id: id.to_owned(), before, after }.view()))
+        };
+        Ok(rows.iter().map(view).collect::<sqlx::Result<_>>()?)
     }
 
     /// One with what it changed; never a password.
@@ -113,7 +103,15 @@ impl Inventory {
             .bind(number)
             .fetch_all(&self.pool)
             .await?;
-        let changes = rows.iter().map(change_of).collect::<Result<_, _>>()?;
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let kind: Kind = row
+                .try_get::<&str, _>("kind")?
+                .parse()
+                .map_err(|e: String| InventoryError::Database(sqlx::Error::Decode(e.into())))?;
+            let (before, after) = (fields(row, "before")?, fields(row, "after")?);
+            changes.push(Change { kind, id: row.try_get("id")?, before, after });
+        }
         Ok((revision_of(&row)?, changes))
     }
 
@@ -172,10 +170,21 @@ impl Inventory {
     }
 }
 
+/// An object before or after.
+fn fields(row: &SqliteRow, name: &str) -> sqlx::Result<Option<Fields>> {
+    let text: Option<&str> = row.try_get(name)?;
+    text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
+}
+
 fn present(snapshot: &Snapshot) -> BTreeMap<(Kind, &str), Fields> {
     let channels =
         snapshot.channels.iter().map(|c| ((Kind::Channel, c.value.id.as_str()), record::channel_fields(&c.value)));
     let areas = snapshot.areas.iter().map(|a| ((Kind::Area, a.value.id.as_str()), record::area_fields(&a.value)));
     let credentials = snapshot.credentials.iter().map(|c| ((Kind::Credential, c.id.as_str()), c.fields()));
-    channels.chain(areas).chain(credentials).collect()
+    let rules = snapshot.rules.iter().map(|r| ((Kind::Rule, r.value.id.as_str()), record::rule_fields(&r.value)));
+    let timetables = snapshot
+        .timetables
+        .iter()
+        .map(|t| ((Kind::Timetable, t.value.id.as_str()), record::timetable_fields(&t.value)));
+    channels.chain(areas).chain(credentials).chain(rules).chain(timetables).collect()
 }

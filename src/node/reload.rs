@@ -84,6 +84,7 @@ impl Live {
             // After the sessions have been told to end: nothing fills this again.
             inner.media.forget(id);
             inner.pictures.forget(id);
+            inner.book.forget(id);
             inner.sampler.forget(id);
         }
         inner.config.store(new.clone());
@@ -99,6 +100,7 @@ impl Live {
         let rules = ChannelRules::new(new, &entry.config);
         let next = Watch::new(new, entry.clone(), inner.clock.mono());
         let masks_changed = next.masks != running.masks;
+        let other_view = entry.config.url != running.entry.config.url;
         let (watches, now) = (inner.watches.clone(), inner.clock.now());
         // The lock may be held for a look, or while a slow disk takes no events: never wait for it on the runtime.
         let replaced = tokio::task::spawn_blocking(move || {
@@ -108,6 +110,10 @@ impl Live {
             (watch, events)
         });
         let Ok((watch, events)) = replaced.await else { return };
+        if other_view {
+            // What was seen there says nothing of what is seen here.
+            inner.book.forget(&watch.entry.config.id);
+        }
         if masks_changed {
             inner.pictures.forget(&watch.entry.config.id);
         }

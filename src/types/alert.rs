@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use super::{
-    AlertId, AreaId, ChannelId, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects, UserId,
-    Wall, ZoneId,
+    AlertId, AreaId, ChannelId, Details, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects,
+    UserId, Wall, ZoneId,
     fact::Object,
     payload::{AlertAction, AlertPayload, AlertState, Media, Order},
 };
@@ -65,6 +65,7 @@ pub struct Alert {
     pub media: Vec<Media>,
     pub health: Option<HealthFact>,
     pub subjects: Option<Subjects>,
+    pub details: Option<Details>,
     /// Events of the alert that have started and not ended.
     pub open_events: u32,
     /// When its latest event ended.
@@ -109,6 +110,7 @@ impl Alert {
             media: a.media,
             health: a.health,
             subjects: a.subjects,
+            details: a.details,
             committed,
         }
     }
@@ -138,6 +140,7 @@ impl Alert {
             media: p.media,
             health: p.health,
             subjects: p.subjects,
+            details: p.details,
             open_events,
             last_end,
             limited,
