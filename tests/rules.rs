@@ -80,3 +80,66 @@ fn what_is_no_number_has_no_area_or_comes_in_thousands_does_no_harm() {
     histories::hold(&events).unwrap();
     assert!(events.iter().any(|e| e.phase == Phase::Start), "the good ones among them are seen");
 }
+
+/// A calm channel is looked at every eight seconds, and every sixteen where something stands in view.
+#[test]
+fn what_stands_is_one_and_the_same_at_the_pace_of_a_calm_channel() {
+    const RULES: &str = r#"
+        [[channel]]
+        id = "c"
+        url = "rtsp://10.0.0.1/"
+        [[rule]]
+        id = "there"
+        type = "presence"
+        channels = ["c"]
+        labels = ["person"]
+        [[rule]]
+        id = "stays"
+        type = "loitering"
+        channels = ["c"]
+        labels = ["person"]
+        dwell_s = 60
+        [[rule]]
+        id = "car"
+        type = "stopped"
+        channels = ["c"]
+        dwell_s = 60
+        [[rule]]
+        id = "luggage"
+        type = "left-object"
+        channels = ["c"]
+        dwell_s = 60
+    "#;
+    let config = skyeye::config::parse("test", RULES).unwrap();
+    let mut replay = Replay::new(&config, &config.channel[0], model());
+    let mut starts: Vec<(String, u64)> = Vec::new();
+    let mut ends = 0;
+    let pace = |n: u64| if n < 3 { n * 8 } else { 24 + (n - 3) * 16 };
+    for n in 0..20u64 {
+        let at = Now { mono: Mono(1000 + pace(n) * 1000), wall: Wall(1_795_600_000_000 + pace(n) as i64 * 1000) };
+        let jitter = 0.002 * (n % 3) as f32;
+        let thing = |label: &str, x: f32, w: f32, h: f32| Detection {
+            label: Arc::from(label),
+            score: 0.6 + 0.02 * (n % 2) as f32,
+            bbox: BBox { x: x + jitter, y: 0.9 - h, w, h },
+        };
+        let mut seen =
+            vec![thing("person", 0.1, 0.06, 0.3), thing("car", 0.4, 0.2, 0.15), thing("suitcase", 0.85, 0.05, 0.08)];
+        if n == 9 {
+            // One look misses them all.
+            seen.clear();
+        }
+        for event in replay.look(&seen, (640, 480), at) {
+            match event.phase {
+                Phase::Start => starts.push((event.rule.id.to_string(), pace(n))),
+                Phase::End => ends += 1,
+                Phase::Update => {}
+            }
+        }
+    }
+    starts.sort();
+    let rules: Vec<_> = starts.iter().map(|(rule, _)| rule.as_str()).collect();
+    assert_eq!(rules, ["car", "luggage", "stays", "there"], "{starts:?}");
+    assert!(starts.iter().all(|(rule, s)| rule == "there" || (60..=120).contains(s)), "{starts:?}");
+    assert_eq!(ends, 0, "who stands has not gone because one look did not find him");
+}

@@ -189,9 +189,11 @@ export function ruleSteps({ step, desk, url, shots, skip }) {
       const strict = (await api('POST', '/dry-run', { id: RULE, rule: { min_score: 0.999, keep_score: 0.999 }, hours: 1 })).body;
       assert.equal(strict.events_total, 0);
       assert.equal((await api('GET', `/rules/${RULE}`)).body.min_score, 0.4);
-      // Where they went is seen under the editor's pencil.
+      // Where they stood and went is seen under the editor's pencil.
+      const traces = (await api('GET', `/channels/${CHANNEL}/traces?hours=6`)).body;
+      assert.ok(traces.looks > 0 && traces.heat.cells.some((s) => s > 0), `no heat from ${traces.looks} looks`);
       await page().goto(`${url}/channels/${CHANNEL}/draw`);
-      await page().waitForFunction(() => Number(document.querySelector('[data-testid=ghosts]')?.dataset.count) > 0);
+      await page().waitForFunction((n) => Number(document.querySelector('[data-testid=ghosts]')?.dataset.count ?? -1) >= n, traces.paths.length);
       await id('under-heat').check();
       await id('heat').waitFor({ state: 'attached' });
       await shoot('draw-ghosts');

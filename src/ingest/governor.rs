@@ -1,8 +1,9 @@
-//! Keeps the setting up of sessions from becoming a storm: at one host so many at one time and so many a second, and at an
-//! address that does not answer one in some seconds (`breaker`).
+//! Keeps the setting up of sessions from becoming a storm: at one host so many at one time and so many a second, at an
+//! address that does not answer one in some seconds (`breaker`), and with a login that is refused one in some minutes
+//! (`login`).
 //!
-//! Waiting is fair, first come first served, and bounded by the number of channels. Whoever waits for an address that does
-//! not answer takes no place of the host's. Hosts and addresses are forgotten when nobody waits for them, so the maps do not
+//! Waiting is fair, first come first served, and bounded by the number of channels. Whoever waits for an address or a login
+//! takes no place of the host's. Hosts, addresses and logins are forgotten when nobody waits for them, so the maps do not
 //! grow with what comes and goes.
 
 use std::collections::HashMap;
@@ -14,12 +15,13 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::Failure;
 use super::breaker::{Breaker, State};
-use crate::config;
-use crate::types::ChannelId;
+use super::login::{self, Login, Standing};
+use super::{ChannelSpec, Failure};
+use crate::config::{self, validate};
+use crate::types::{ChannelId, ChannelState};
 
-/// Hosts remembered before those without use are cleared out; addresses, too.
+/// Hosts remembered before those without use are cleared out; addresses and logins, too.
 const SWEEP_AT: usize = 1024;
 
 /// Shared by all channels.
@@ -29,6 +31,30 @@ pub struct Governor {
     backoff_s: (u32, u32),
     hosts: Mutex<Kept<String, Host>>,
     circuits: Mutex<Kept<Address, Circuit>>,
+    logins: Mutex<Kept<login::Key, Login>>,
+}
+
+/// Who wants a session, and where.
+#[derive(Debug, Clone)]
+pub struct Applicant {
+    pub channel: ChannelId,
+    to: Address,
+    login: Option<login::Key>,
+}
+
+impl Applicant {
+    pub fn of(spec: &ChannelSpec) -> Self {
+        let to = (spec.url.host_str().unwrap_or_default().to_owned(), validate::camera_port(&spec.url));
+        let login = spec.credential.as_ref().map(|(user, password)| login::key(&to, user, password));
+        Self { channel: spec.id.clone(), to, login }
+    }
+}
+
+/// Why a channel is not let through, for its health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub state: ChannelState,
+    pub reason: String,
 }
 
 /// Where a session is set up: a host and its port.
@@ -58,7 +84,9 @@ struct Circuit {
 pub struct Permit {
     channel: ChannelId,
     circuit: Arc<Circuit>,
+    login: Option<Arc<Login>>,
     probe: Option<Probe>,
+    _alone: Option<OwnedMutexGuard<()>>,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -103,27 +131,42 @@ impl Governor {
             backoff_s: (options.backoff_min_s, options.backoff_max_s),
             hosts: Mutex::default(),
             circuits: Mutex::default(),
+            logins: Mutex::default(),
         }
     }
 
-    /// Waits for a turn at an address. `held` is told why, once, if that does not answer at present.
-    pub async fn turn(&self, to: &Address, channel: &ChannelId, mut held: impl FnMut(String)) -> Permit {
-        let (host, circuit) = (self.host(&to.0), self.circuit(to));
-        let mut told = false;
+    /// Waits for a turn. `held` is told why, if it takes longer than others before it do.
+    pub async fn turn(&self, of: &Applicant, mut held: impl FnMut(Held)) -> Permit {
+        let (host, circuit) = (self.host(&of.to.0), self.circuit(&of.to));
+        let login = of.login.as_ref().map(|key| self.login(key));
+        let mut told = None;
+        let mut tell = |state, reason: String| {
+            if told.replace(state) != Some(state) {
+                held(Held { state, reason });
+            }
+        };
         loop {
-            let probe = circuit.pass(|reason| {
-                if !std::mem::replace(&mut told, true) {
-                    held(format!(
-                        "{}:{} does not answer ({reason}); one of its channels asks for all, at least every 15 s",
-                        to.0, to.1
-                    ));
-                }
-            });
-            let probe = probe.await;
+            if let Some(login) = &login {
+                login.rest(|| tell(ChannelState::AuthFailed, Failure::login_refused_to_others())).await;
+            }
+            let probe = circuit
+                .pass(|reason| tell(ChannelState::Unreachable, Failure::host_silent(&of.to.0, of.to.1, reason)))
+                .await;
+            let alone = match &login {
+                Some(login) => login.alone().await,
+                None => None,
+            };
+            // The host may have fallen, or refused the login, while others stood before us: not everybody has to find out.
+            let vain = || {
+                let refused = login.as_ref().is_some_and(|l| l.refused_until().is_some());
+                refused || probe.is_none() && circuit.is_open()
+            };
+            if vain() {
+                continue;
+            }
             // The semaphore is never closed; without a slot there is simply no limit.
             let slot = host.slots.clone().acquire_owned().await.ok();
-            // It may have fallen while others stood before us: not everybody has to find out.
-            if probe.is_none() && circuit.is_open() {
+            if vain() {
                 continue;
             }
             let at = {
@@ -134,10 +177,10 @@ impl Governor {
                 at
             };
             tokio::time::sleep_until(at).await;
-            if probe.is_none() && circuit.is_open() {
+            if vain() {
                 continue;
             }
-            return Permit { channel: channel.clone(), circuit, probe, _slot: slot };
+            return Permit { channel: of.channel.clone(), circuit, login, probe, _alone: alone, _slot: slot };
         }
     }
 
@@ -158,6 +201,10 @@ impl Governor {
         };
         // One that is open and that nobody wants any more may go: whoever comes finds out anew.
         self.circuits.lock().get(to, fresh, |_| false)
+    }
+
+    fn login(&self, key: &login::Key) -> Arc<Login> {
+        self.logins.lock().get(key, Login::default, |login| login.refused_until().is_some())
     }
 }
 
@@ -191,6 +238,29 @@ impl Circuit {
         }
     }
 
+    fn answers(&self, channel: &ChannelId) {
+        let mut breaker = self.breaker.lock();
+        if breaker.answered(Instant::now()) {
+            counter!("skyeye_ingest_breaker_changes_total", "to" => "closed").increment(1);
+            gauge!("skyeye_ingest_breakers_open").decrement(1.0);
+            tracing::info!(%channel, "its address answers again; all of its channels connect");
+            // Under the lock: the breaker and what is told of it never differ.
+            self.open.send_replace(false);
+        }
+    }
+
+    /// True if it is open from now on, or was.
+    fn is_silent(&self, channel: &ChannelId, probe: bool, reason: &str) -> bool {
+        let mut breaker = self.breaker.lock();
+        if breaker.silent(channel, probe, reason, Instant::now(), rand::random()) {
+            counter!("skyeye_ingest_breaker_changes_total", "to" => "open").increment(1);
+            gauge!("skyeye_ingest_breakers_open").increment(1.0);
+            tracing::warn!(%channel, "its address does not answer; one of its channels asks for all: {reason}");
+            self.open.send_replace(true);
+        }
+        self.is_open()
+    }
+
     async fn closed(&self) {
         drop(self.open.subscribe().wait_for(|open| !open).await);
     }
@@ -205,40 +275,24 @@ impl Drop for Circuit {
 }
 
 impl Permit {
-    /// The camera answered, were it with a refusal.
-    pub fn answered(self) {
-        let circuit = &self.circuit;
-        let mut breaker = circuit.breaker.lock();
-        if breaker.answered(Instant::now()) {
-            counter!("skyeye_ingest_breaker_changes_total", "to" => "closed").increment(1);
-            gauge!("skyeye_ingest_breakers_open").decrement(1.0);
-            tracing::info!(channel = %self.channel, "its address answers again; all of its channels connect");
-            // Under the lock: the breaker and what is told of it never differ.
-            circuit.open.send_replace(false);
-        }
+    /// A session stands; what is given back is kept as long as it does.
+    pub fn answered(self) -> Option<Standing> {
+        self.circuit.answers(&self.channel);
+        self.login.as_ref().map(Login::stands)
     }
 
-    /// No session came of it. True if others ask at this address from now on, so that no long wait is needed.
-    pub fn failed(self, failure: &Failure) -> bool {
-        if !failure.is_silence() {
-            self.answered();
-            return false;
+    /// No session came of it; `ran`: the channel had one before. True if others ask at this address from now on, so that no
+    /// long wait is needed.
+    pub fn failed(self, failure: &Failure, ran: bool) -> bool {
+        if failure.is_silence() {
+            return self.circuit.is_silent(&self.channel, self.probe.is_some(), &failure.reason);
         }
-        let circuit = &self.circuit;
-        let mut breaker = circuit.breaker.lock();
-        let random = rand::random::<f64>();
-        let opens = breaker.silent(&self.channel, self.probe.is_some(), &failure.reason, Instant::now(), random);
-        if opens {
-            counter!("skyeye_ingest_breaker_changes_total", "to" => "open").increment(1);
-            gauge!("skyeye_ingest_breakers_open").increment(1.0);
-            tracing::warn!(
-                channel = %self.channel,
-                "its address does not answer; one of its channels asks for all: {}",
-                failure.reason
-            );
-            circuit.open.send_replace(true);
+        // A refusal is an answer.
+        self.circuit.answers(&self.channel);
+        if let Some(login) = self.login.as_ref().filter(|_| failure.state == ChannelState::AuthFailed) {
+            login.refuse(&self.channel, ran, rand::random());
         }
-        circuit.is_open()
+        false
     }
 }
 

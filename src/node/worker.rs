@@ -249,6 +249,7 @@ impl Worker {
         let mut stopwatch = Stopwatch::start();
         analysis.tracker.shaped(look.width, look.height);
         let tracks = analysis.tracker.look(&look.detections, look.at);
+        metrics::counter!("skyeye_track_dropped_total").increment(analysis.tracker.take_dropped());
         let events = analysis.rules.look(&look, &tracks, now);
         watch.demand.set_in_view(analysis.rules.found());
         watch.demand.set_event_open(analysis.rules.open() > 0);

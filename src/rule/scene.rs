@@ -11,7 +11,7 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use super::geometry;
-use crate::types::{BBox, Mono, Point, Track, fact::Object};
+use crate::types::{BBox, Mono, Pace, Point, Track, fact::Object};
 
 /// Tracks of one look; the surest stay.
 const MAX_TRACKS: usize = 256;
@@ -84,6 +84,7 @@ pub struct Scene {
     gone: Vec<Body>,
     next: u64,
     keep_ms: u64,
+    pace: Pace,
     /// Objects are found again under other numbers.
     stitch: bool,
     /// Width over height of the picture.
@@ -96,7 +97,16 @@ impl Scene {
     /// `keep_ms`: for how long the tracker may find an object again under its number.
     pub fn new(keep_ms: u64) -> Self {
         let keep_ms = keep_ms.max(STITCH_MS);
-        Self { bodies: Vec::new(), gone: Vec::new(), next: 1, keep_ms, stitch: true, aspect: 1.0, now: Mono(0) }
+        Self {
+            bodies: Vec::new(),
+            gone: Vec::new(),
+            next: 1,
+            keep_ms,
+            pace: Pace::default(),
+            stitch: true,
+            aspect: 1.0,
+            now: Mono(0),
+        }
     }
 
     /// Numbers are taken as they are: for tracks that people drew.
@@ -128,6 +138,7 @@ impl Scene {
         let aspect = size.0 as f32 / size.1 as f32;
         self.aspect = if aspect.is_finite() && (0.05..=20.0).contains(&aspect) { aspect } else { 1.0 };
         self.now = now;
+        self.pace.look(now);
         self.gone.clear();
         self.bodies.iter_mut().for_each(|b| b.here = false);
         let mut good: Vec<&Track> = tracks.iter().filter(|t| is_box(t)).collect();
@@ -193,7 +204,7 @@ impl Scene {
     }
 
     fn tidy(&mut self) {
-        let (now, keep_ms) = (self.now, self.keep_ms);
+        let (now, keep_ms) = (self.now, self.pace.remembers_ms(self.keep_ms));
         let gone = &mut self.gone;
         self.bodies.retain(|b| {
             let stays = b.here || now.since_ms(b.last) <= keep_ms;

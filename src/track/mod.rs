@@ -26,7 +26,7 @@ pub use traces::{since, traces};
 
 use crate::{
     config,
-    types::{Detection, Mono, Track},
+    types::{Detection, Mono, Pace, Track},
 };
 use assign::{Pair, assign};
 use belief::Belief;
@@ -56,6 +56,7 @@ pub struct Tracker {
     max_gap_ms: u64,
     max_tracks: usize,
     aspect: f32,
+    pace: Pace,
     dropped: u64,
     tuning: Tuning,
 }
@@ -68,6 +69,7 @@ impl Tracker {
             max_gap_ms: u64::from(config.max_gap_ms),
             max_tracks: config.max_tracks as usize,
             aspect: USUAL_ASPECT,
+            pace: Pace::default(),
             dropped: 0,
             tuning: TUNING,
         }
@@ -85,7 +87,9 @@ impl Tracker {
     /// Takes one look; gives the tracks that it found, in the order of their numbers. `now` must not go backwards.
     pub fn look(&mut self, detections: &[Detection], now: Mono) -> Vec<Track> {
         let t = self.tuning;
-        self.kept.retain(|k| now.since_ms(k.track.last) <= self.max_gap_ms);
+        self.pace.look(now);
+        let keep_ms = self.pace.remembers_ms(self.max_gap_ms);
+        self.kept.retain(|k| now.since_ms(k.track.last) <= keep_ms);
         let (seen, over) = sound(detections, self.aspect, self.max_tracks, &t);
         self.dropped += over as u64;
         let expected: Vec<Motion> = self.kept.iter().map(|k| k.motion.after(k.gap_s(now), &t)).collect();
@@ -109,27 +113,40 @@ impl Tracker {
             k.track.confirmed = k.belief.confirmed();
         }
         self.begin(&seen, &free, &expected, now);
-        let tracks = self.kept.iter().filter(|k| k.track.last == now).map(|k| k.track.clone()).collect();
+        // Behind the known ones stand those that begin.
+        let given = |(i, k): (usize, &Kept)| found.get(i).copied().unwrap_or(true).then(|| k.track.clone());
+        let tracks = self.kept.iter().enumerate().filter_map(given).collect();
         self.forget(now);
         tracks
     }
 
-    /// Tracks that went, and detections that were not looked at, because there were too many.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// Tracks that went, and detections that were not looked at, because there were too many: since this was last asked.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     /// What may belong together, and by how much that is likelier than that the box is of something else.
     fn pairs(&self, seen: &[Seen], expected: &[Motion], now: Mono) -> Vec<Pair> {
         let t = &self.tuning;
         let mut pairs = Vec::new();
+        // Where looks are seconds apart nobody is lost by that alone.
+        let usual_s = (self.pace.ms() as f32 / 1000.0 - t.slow_s).max(0.0);
         for (row, (k, expected)) in self.kept.iter().zip(expected).enumerate() {
-            let known = if k.track.confirmed { t.confirmed_counts } else { 0.0 } - t.lost_per_s * k.gap_s(now);
-            for (column, one) in seen.iter().enumerate() {
-                let fit = expected.fit(&one.shape, t).filter(|_| alike(&one.detection.label, &k.track.label));
-                let Some(fit) = fit else { continue };
-                let place = -0.5 * fit.place - fit.spread.ln();
-                let gain = t.goes_on + place - t.size_counts * fit.size + t.score_counts * one.evidence + known;
+            let lost_s = (k.gap_s(now) - usual_s).max(0.0);
+            let known = if k.track.confirmed { t.confirmed_counts } else { 0.0 } - t.lost_per_s * lost_s;
+            // What stands and what moves are told apart by looks that follow one another; where they do not, it may have
+            // done either.
+            let stood = (usual_s > 0.0).then_some(&k.motion);
+            for (column, one) in seen.iter().enumerate().filter(|(_, one)| alike(&one.detection.label, &k.track.label))
+            {
+                let likely = |motion: &Motion, less: f32| {
+                    let fit = motion.fit(&one.shape, t)?;
+                    Some(-0.5 * fit.place - fit.spread.ln() - t.size_counts * fit.size - less)
+                };
+                let moved = likely(expected, 0.0);
+                let stood = stood.and_then(|motion| likely(motion, t.stands));
+                let Some(fit) = moved.into_iter().chain(stood).max_by(f32::total_cmp) else { continue };
+                let gain = t.goes_on + fit + t.score_counts * one.evidence + known;
                 pairs.push(Pair { row, column, gain: f64::from(gain) });
             }
         }

@@ -151,8 +151,8 @@ impl Motion {
         (fit.place <= t.gate && fit.size <= t.gate).then_some(fit)
     }
 
-    /// Takes a box that was found where this was expected. `doubt`: spread of its middle, in sizes, if it is not of this object
-    /// alone; it says nothing of the size, then.
+    /// Takes a box that was found where this was expected. `doubt`: further spread of its middle, in sizes, and of its size,
+    /// where it may be of another object or of two.
     pub fn found(&mut self, z: &Shape, doubt: f32, t: &Tuning) {
         let z = &self.whole(z);
         let noise = self.noise(z, t) + square(doubt);

@@ -28,6 +28,9 @@ pub struct Tuning {
     /// A confirmed track is the likelier one to go on; one that was lost for long, less so.
     pub confirmed_counts: f32,
     pub lost_per_s: f32,
+    /// Looks that are further apart are slow ones, and what it costs to take something for standing between two of them.
+    pub slow_s: f32,
+    pub stands: f32,
 
     /// A score that speaks neither for nor against an object, and how much more a greater one says.
     pub even_score: f32,
@@ -77,6 +80,8 @@ pub const TUNING: Tuning = Tuning {
     score_counts: 0.7,
     confirmed_counts: 1.0,
     lost_per_s: 0.55,
+    slow_s: 1.0,
+    stands: 1.0,
     even_score: 0.42,
     evidence: 1.1,
     moved: 0.55,

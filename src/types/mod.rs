@@ -13,6 +13,7 @@ pub mod frame;
 pub mod geometry;
 pub mod id;
 pub mod message;
+pub mod pace;
 pub mod payload;
 pub mod secret;
 pub mod state;
@@ -31,6 +32,7 @@ pub use id::{
     TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
+pub use pace::Pace;
 pub use secret::Secret;
 pub use state::{Activity, ChannelHealth, ChannelState};
 pub use trace::{Heat, Path, Traces};

@@ -120,7 +120,9 @@ pub async fn one_change(cameras: u32, hosts: u32) {
     // What a session does not hang on.
     let path = "/api/v1/channels/cam-0003";
     let edit = json!({ "name": "Gate", "area": "north", "weight": 2.0, "tags": ["school"], "external_id": "440305" });
+    let began = Instant::now();
     let (status, answer) = ask(&mut g, "PATCH", path, edit.to_string());
+    let renamed = began.elapsed();
     assert_eq!((status, &answer["name"], &answer["area"]), (200, &json!("Gate"), &json!(["north"])), "{answer}");
     // What one hangs on: another camera's address.
     let before = farm.stats().sessions_total;
@@ -151,7 +153,7 @@ pub async fn one_change(cameras: u32, hosts: u32) {
     println!(
         "{cameras} cameras on {hosts} hosts: the list's difference told after {planned:?} (of a list with one row changed: \
          {planned_again:?}), imported and in force after {in_force:?}, listed in {shown:?}, all running after {running:?}, \
-         one edit in force after {edited:?}; {sent} units sent, {missing} of them on their way to the channel that changed, \
+         another name in force after {renamed:?}, another address after {edited:?}; {sent} units sent, {missing} of them on their way to the channel that changed, \
          none lost on the others"
     );
     println!(

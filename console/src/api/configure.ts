@@ -119,7 +119,7 @@ export const configure = {
     json(readChannel, 'PATCH', `${V1}/channels/${seg(id)}`, channel),
   removeChannel: (id: string): Promise<void> => none(send('DELETE', `${V1}/channels/${seg(id)}`)),
   bulk: (ids: readonly string[], set: BulkSet | 'remove'): Promise<BulkResult> =>
-    json(readBulk, 'POST', `${V1}/channels/bulk`, set === 'remove' ? { ids, remove: true } : { ids, set }),
+    json(readBulk, 'POST', `${V1}/inventory/bulk`, set === 'remove' ? { ids, remove: true } : { ids, set }),
   states: (id: string): Promise<StateChange[]> => json(readStates, 'GET', `${V1}/channels/${seg(id)}/states`),
 
   importFile: (file: Blob, ask: ImportAsk): Promise<Plan> =>

@@ -233,7 +233,7 @@ async function api(method, path, params, body, open) {
       commit('api', `removes ${id}`, [{ kind: 'channel', id, op: 'remove', before: clone(gone), after: null }]);
       return null;
     }
-    case 'POST channels/bulk': {
+    case 'POST inventory/bulk': {
       const ask = json();
       const refused = [];
       const deeds = [];

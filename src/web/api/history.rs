@@ -22,6 +22,8 @@ pub struct ListParams {
     limit: Option<u32>,
     kind: Option<String>,
     id: Option<String>,
+    /// Short for the kind `channel` and its id.
+    channel: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -46,14 +48,22 @@ pub struct Listed {
     params(("before" = Option<u64>, Query, description = "Only older ones"),
         ("limit" = Option<u32>, Query, description = "1 to 500, 50 if not given"),
         ("kind" = Option<String>, Query, description = "channel, area, credential, rule or timetable; goes with id"),
-        ("id" = Option<String>, Query, description = "Of which thing")),
+        ("id" = Option<String>, Query, description = "Of which thing"),
+        ("channel" = Option<String>, Query, description = "Short for kind=channel and its id")),
     responses((status = 200, description = "A page", body = ref("#/components/schemas/RevisionList")),
         (status = 403, description = "The login is limited to areas", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn list(author: Author, Params(params): Params<ListParams>) -> Result<Json<RevisionList>, ApiError> {
     let proof = author.state.auth().manage(&author.login)?;
     let configuration = &author.state.ports().configuration;
     let limit = params.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT);
-    let revisions = match (params.kind, params.id) {
+    let asked = match params.channel {
+        Some(_) if params.kind.is_some() || params.id.is_some() => {
+            return Err(ApiError::invalid("channel: is short for kind and id; give one or the other"));
+        }
+        Some(channel) => (Some("channel".to_owned()), Some(channel)),
+        None => (params.kind, params.id),
+    };
+    let revisions = match asked {
         (None, None) => {
             let all = configuration.revisions(&proof, params.before, limit).await?;
             all.into_iter().map(|revision| Listed { revision, changes: None }).collect()

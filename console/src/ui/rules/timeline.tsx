@@ -99,8 +99,8 @@ export function EventTable({ run }: { run: DryRun }) {
         <tbody>
           {run.events.slice(0, all ? undefined : FIRST).map((e, i) => (
             <tr key={i} data-testid="dry-event">
-              <th scope="row" className="num">
-                {times.moment(e.start, 'full')}
+              <th scope="row" className="num" title={times.moment(e.start, 'full')}>
+                {times.moment(e.start, 'short')}
               </th>
               <td>{names.get(e.channel) ?? e.channel}</td>
               <td>
