@@ -19,8 +19,9 @@ impl Place {
         let (runtime, models) = (support::onnxruntime()?, support::shared("models")?);
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("skyeye.toml");
-        let text =
-            format!("[infer]\nruntime = {runtime:?}\nmodels_dir = {models:?}\nmodel = \"yolox-nano\"\nmin_score = 0.1\n");
+        let text = format!(
+            "[infer]\nruntime = {runtime:?}\nmodels_dir = {models:?}\nmodel = \"yolox-nano\"\nmin_score = 0.1\n"
+        );
         std::fs::write(&config, text).unwrap();
         Some(Self { dir, config })
     }

@@ -314,6 +314,9 @@ mod tests {
         assert!((scene.all()[0].before.x - 0.35).abs() < 1e-4, "the way goes on from where it was");
         scene.look(&[track(3, 0.8, 0.5)], (640, 480), Mono(2500));
         assert_eq!(ids(&scene), [2]);
+        for ms in (3000..=8000).step_by(500) {
+            scene.look(&[track(3, 0.8, 0.5)], (640, 480), Mono(ms));
+        }
         scene.look(&[track(3, 0.8, 0.5), track(4, 0.82, 0.5)], (640, 480), Mono(9000));
         assert_eq!(ids(&scene), [2, 3], "who is there is not lost");
         assert_eq!(scene.gone().iter().map(|b| b.id).collect::<Vec<_>>(), [1]);

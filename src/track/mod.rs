@@ -130,13 +130,14 @@ impl Tracker {
         let t = &self.tuning;
         let mut pairs = Vec::new();
         // Where looks are seconds apart nobody is lost by that alone.
-        let usual_s = (self.pace.ms() as f32 / 1000.0 - t.slow_s).max(0.0);
+        let pace_s = self.pace.ms() as f32 / 1000.0;
+        let slow = pace_s > t.slow_s;
         for (row, (k, expected)) in self.kept.iter().zip(expected).enumerate() {
-            let lost_s = (k.gap_s(now) - usual_s).max(0.0);
+            let lost_s = if slow { t.slow_s * k.gap_s(now) / pace_s } else { k.gap_s(now) };
             let known = if k.track.confirmed { t.confirmed_counts } else { 0.0 } - t.lost_per_s * lost_s;
             // What stands and what moves are told apart by looks that follow one another; where they do not, it may have
             // done either.
-            let stood = (usual_s > 0.0).then_some(&k.motion);
+            let stood = slow.then_some(&k.motion);
             for (column, one) in seen.iter().enumerate().filter(|(_, one)| alike(&one.detection.label, &k.track.label))
             {
                 let likely = |motion: &Motion, less: f32| {

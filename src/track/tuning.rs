@@ -28,7 +28,7 @@ pub struct Tuning {
     /// A confirmed track is the likelier one to go on; one that was lost for long, less so.
     pub confirmed_counts: f32,
     pub lost_per_s: f32,
-    /// Looks that are further apart are slow ones, and what it costs to take something for standing between two of them.
+    /// Looks that are further apart are slow ones, one of which counts as so long; and what it costs to take something for standing between two of them.
     pub slow_s: f32,
     pub stands: f32,
 

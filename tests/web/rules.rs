@@ -126,10 +126,7 @@ async fn a_dry_run_takes_a_rule_that_is_not_there_yet_and_refuses_what_could_not
     let ask = json!({ "rule": { "type": "crowd", "channels": ["*"] }, "channels": ["gate"] });
     let tried = g.post(&alice, "/api/v1/dry-run", ask).await;
     assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
-    assert_eq!(
-        g.world.asked.lock().unwrap()[0],
-        "dry run new crowd 0.5 [ChannelId(gate)] 24 north true south true"
-    );
+    assert_eq!(g.world.asked.lock().unwrap()[0], "dry run new crowd 0.5 [ChannelId(gate)] 24 north true south true");
     for (ask, status, needle) in [
         (json!({ "rule": { "type": "line", "channels": ["*"] } }), StatusCode::UNPROCESSABLE_ENTITY, "lines"),
         (
