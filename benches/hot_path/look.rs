@@ -76,9 +76,8 @@ fn people() -> impl Iterator<Item = ([f32; 4], usize)> {
 /// An undecoded YOLOX output: low noise everywhere, and round each person some cells that are sure of him.
 fn yolox(side: usize) -> Vec<f32> {
     let entry = 5 + CLASSES;
-    let mut output: Vec<f32> = (0..postprocess::yolox_entries(side as u32, side as u32) * entry)
-        .map(|i| (i * 7919 % 997) as f32 / 997.0 * 0.05)
-        .collect();
+    let mut output: Vec<f32> =
+        (0..postprocess::yolox_entries(side, side) * entry).map(|i| (i * 7919 % 997) as f32 / 997.0 * 0.05).collect();
     // The grid of stride 16, behind that of stride 8; people of this size are found there.
     let (stride, columns, first) = (16.0, side / 16, (side / 8) * (side / 8));
     for ([x0, y0, x1, y1], cells) in people() {

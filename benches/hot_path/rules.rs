@@ -11,9 +11,9 @@ use skyeye::types::{ModelName, ModelRef, Mono, Now, Wall};
 
 /// A look at five a second: tracking alone, and with the rules.
 pub fn rules(c: &mut Criterion) {
-    let config = configuration(1).expect("a good configuration");
+    let config = configuration(1).unwrap();
     let channel = &config.channel[0];
-    let model = ModelRef { name: ModelName::new("bench").expect("a good name"), sha256: Arc::from("00") };
+    let model = ModelRef { name: ModelName::new("bench").unwrap(), sha256: Arc::from("00") };
     let now = |n: u64| Now { mono: Mono(1000 + n * 200), wall: Wall(1_767_787_200_000 + n as i64 * 200) };
     let mut group = c.benchmark_group("rules");
     let mut walkers = Walkers::new(10, 1);

@@ -313,6 +313,12 @@ pub fn camera_port(url: &Url) -> u16 {
     url.port().unwrap_or(if url.scheme() == "rtsps" { 322 } else { 554 })
 }
 
+/// Whether an address carries a password among its parameters, as some cheap recorders write it.
+pub fn holds_password(url: &Url) -> bool {
+    let text = format!("{}?{}", url.path(), url.query().unwrap_or_default()).to_ascii_lowercase();
+    ["password=", "passwd=", "pwd=", "pass=", "authbasic="].iter().any(|w| text.contains(w))
+}
+
 /// Checks an address that the gateway is asked to pull from. The sentence never repeats the address: it may hold a
 /// password.
 pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
@@ -321,6 +327,11 @@ pub fn camera_address(text: &str, allow_loopback: bool) -> Result<Url, String> {
         return Err(
             "holds a user or password; put them into a [[credential]] and name it with credential = \"ID\"".into()
         );
+    }
+    if holds_password(&url) {
+        return Err("holds a password in its path or query, where it would be stored, shown and exported in clear; \
+             use a path of the device without one, with the login in a [[credential]]"
+            .into());
     }
     if !matches!(url.scheme(), "rtsp" | "rtsps") {
         return Err(format!("begins with '{}://'; must be rtsp:// or rtsps://", url.scheme()));
@@ -386,5 +397,20 @@ fn duplicates_at<'a>(table: &str, field: &str, ids: impl Iterator<Item = &'a str
         if let Some(first) = seen.insert(id, i) {
             f.add(format!("{table}[{i}].{field}"), format!("'{id}' is taken by {table}[{first}]; ids are unique"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_among_the_parameters_are_seen() {
+        let has = |t: &str| holds_password(&Url::parse(t).unwrap());
+        assert!(has("rtsp://h/user=admin_password=tlJw_channel=1_stream=0.sdp"));
+        assert!(has("rtsp://h/cam?channel=1&authbasic=YWR"));
+        assert!(!has("rtsp://h/cam/realmonitor?channel=1&subtype=0&unicast=true&proto=Onvif"));
+        let refused = camera_address("rtsp://10.0.0.5/user=admin_password=tlJw_channel=1", false).unwrap_err();
+        assert!(refused.contains("password") && !refused.contains("tlJw"), "{refused}");
     }
 }

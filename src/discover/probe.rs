@@ -19,7 +19,7 @@ pub use self::view::{DeviceView, ProbeView, Step, StreamView};
 use self::view::{codec_of, kind_of, stream};
 use super::{
     Login,
-    address::{self, Host},
+    address::Host,
     brands::{self, Brand},
     onvif::{DEVICE_PATH, Device, DeviceInfo, Media, OnvifError, Profile, main_and_sub},
     scan::ONVIF_PORTS,
@@ -254,7 +254,7 @@ impl ProbeRun {
         self.streams_of(&device, &media, chosen, channel.max(1)).await;
         if let Some(profile) = chosen.first() {
             match device.snapshot_uri(&media, &profile.token).await {
-                Ok(at) if !address::holds_password(&at.url) => self.view.lock().snapshot_url = Some(at.url.into()),
+                Ok(at) if !validate::holds_password(&at.url) => self.view.lock().snapshot_url = Some(at.url.into()),
                 Ok(_) => self.say("gives a snapshot address with a password in it, which is not kept"),
                 Err(e) => self.say(format!("snapshot: {e}")),
             }
@@ -294,7 +294,7 @@ impl ProbeRun {
                 ..stream(&name, kind, "", channel)
             };
             match device.stream_uri(media, &profile.token).await {
-                Ok(at) if address::holds_password(&at.url) => {
+                Ok(at) if validate::holds_password(&at.url) => {
                     view.error = Some("its address carries a password, which is not kept; enter one without".into());
                 }
                 Ok(at) => {

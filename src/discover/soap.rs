@@ -76,7 +76,9 @@ pub fn fault(root: &Element) -> Option<Fault> {
     let text = ["Text", "faultstring"].iter().find_map(|n| fault.find(n)).map(Element::text).unwrap_or_default();
     let lower = format!("{} {text}", codes.join(" ")).to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
-    let kind = if has(&["lock"]) {
+    // As words: "Clock out of sync" and "blocked" are other matters.
+    let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+    let kind = if words.any(|w| matches!(w, "lock" | "locked" | "lockout" | "accountlocked" | "userlocked")) {
         FaultKind::Locked
     } else if has(&[
         "notauthorized",
@@ -131,5 +133,17 @@ mod tests {
              </Fault></Body></E>");
         assert_eq!(old.kind, FaultKind::NotSupported);
         assert_eq!(fault(&xml::parse(b"<E><Body><R/></Body></E>").unwrap()), None);
+    }
+
+    #[test]
+    fn a_clock_is_no_lock() {
+        let kind = |text: &str| {
+            let soap = format!("<E><Body><Fault><faultstring>{text}</faultstring></Fault></Body></E>");
+            fault(&xml::parse(soap.as_bytes()).unwrap()).unwrap().kind
+        };
+        assert_eq!(kind("Clock out of sync: NotAuthorized"), FaultKind::NotAuthorized);
+        assert_eq!(kind("The user is blocked by a clock"), FaultKind::Other);
+        assert_eq!(kind("User account is locked!"), FaultKind::Locked);
+        assert_eq!(kind("ter:AccountLocked"), FaultKind::Locked);
     }
 }

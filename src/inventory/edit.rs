@@ -1,6 +1,9 @@
 //! An edit: what somebody wants to be so, turned into changes against a snapshot, checked, and written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     Change, Inventory, InventoryError, Kind, Refusal, Rev, Snapshot, Source, check, record, seal::Key, write::Meta,
@@ -78,9 +81,22 @@ pub struct Done {
     pub changes: Vec<Change>,
 }
 
+/// What stands against changes, and the changes. All objects are looked at, which no socket may wait for.
+pub async fn checked(
+    snapshot: &Arc<Snapshot>,
+    file: &Arc<Config>,
+    changes: Vec<Change>,
+) -> Result<(Vec<Refusal>, Vec<Change>), InventoryError> {
+    let (snapshot, file) = (snapshot.clone(), file.clone());
+    tokio::task::spawn_blocking(move || (check::changes(&snapshot, &file, &changes), changes))
+        .await
+        .map_err(|e| InventoryError::BadFile(format!("the changes could not be checked: {e}")))
+}
+
 impl Inventory {
     /// Makes an edit. `file` is the configuration file's own part, without the inventory.
     pub async fn edit(&self, file: &Config, edit: Edit) -> Result<Done, InventoryError> {
+        let base = Arc::new(file.clone());
         for _ in 0..TRIES {
             let snapshot = self.snapshot().await?;
             expected(&snapshot, &edit)?;
@@ -88,7 +104,7 @@ impl Inventory {
             if changes.is_empty() {
                 return Ok(Done { rev: snapshot.rev, changes });
             }
-            let refused = check::changes(&snapshot, file, &changes);
+            let (refused, changes) = checked(&snapshot, &base, changes).await?;
             if !refused.is_empty() {
                 return Err(InventoryError::Refused(refused));
             }

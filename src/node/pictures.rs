@@ -51,7 +51,7 @@ impl Pictures {
 
     /// The picture of the latest key frame; `None` if there is none or it cannot be decoded.
     pub async fn latest(&self, channel: &ChannelId) -> Option<Picture> {
-        let watch = self.watches.get(channel)?;
+        self.watches.get(channel)?;
         let slot = self.slots.lock().entry(channel.clone()).or_default().clone();
         // Those who ask at the same time wait here for the one that makes it.
         let mut slot = slot.lock().await;
@@ -62,7 +62,9 @@ impl Pictures {
             return Some(picture.clone());
         }
         let _turn = self.at_once.acquire().await.ok()?;
-        let (limits, quality, masks) = (self.limits, self.quality, watch.masks.clone());
+        // After the wait: a mask that came meanwhile counts.
+        let masks = self.watches.get(channel)?.masks.clone();
+        let (limits, quality) = (self.limits, self.quality);
         let (seen, ingested) = (unit.seen, unit.ingested);
         let jpeg = tokio::task::spawn_blocking(move || make(&unit, limits, &masks, quality)).await.ok().flatten()?;
         let picture = Picture { jpeg, seen, ingested, made: self.clock.mono() };

@@ -10,10 +10,12 @@ use crate::{
     node::{Inner, ages::Ages},
     outbox::{AlertCommand, Ledger, LedgerError},
     publish::{Command, IncomingCommand, Row, Source, SourceError},
+    store::users::Users,
     types::{
         Message, RuleId, UserId,
         payload::{CommandPayload, RuleAction, RuleCommandPayload},
     },
+    web::auth::{Audit, Deed, Role},
 };
 
 /// The durable queue behind the publisher.
@@ -61,11 +63,11 @@ pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
 }
 
 /// Carries out what comes from the broker, one after the other; every command gets its result as a fact.
-pub async fn commands(inner: Arc<Inner>, mut incoming: mpsc::Receiver<IncomingCommand>) {
+pub async fn commands(inner: Arc<Inner>, audit: Audit, mut incoming: mpsc::Receiver<IncomingCommand>) {
     while let Some(IncomingCommand { user, request, command }) = incoming.recv().await {
         let command = match command {
             Ok(Command::Alert(command)) => Ok(Some(alert_command(&user, command))),
-            Ok(Command::Rule(command)) => arm(&inner, &user, &command).await.map(|()| None),
+            Ok(Command::Rule(command)) => arm(&inner, &audit, &user, &command).await.map(|()| None),
             Err(sentence) => Err(sentence),
         };
         if let Err(e) = inner.ledger.command(&user, &request, command).await {
@@ -76,7 +78,8 @@ pub async fn commands(inner: Arc<Inner>, mut incoming: mpsc::Receiver<IncomingCo
 }
 
 /// Arms or disarms a rule as an edit of the inventory, and waits until that is in force. Doing it twice is doing it once.
-async fn arm(inner: &Inner, user: &UserId, command: &RuleCommandPayload) -> Result<(), String> {
+async fn arm(inner: &Inner, audit: &Audit, user: &UserId, command: &RuleCommandPayload) -> Result<(), String> {
+    may_arm(inner, user).await?;
     let (rule, file) = (&command.rule, inner.stored.file());
     let existing = inner.stored.existing().await.map_err(|e| e.to_string())?;
     let Some(inventory) = existing else { return Err(absent(rule, &file)) };
@@ -95,10 +98,24 @@ async fn arm(inner: &Inner, user: &UserId, command: &RuleCommandPayload) -> Resu
         expect: Expect::Untouched(snapshot.rev),
     };
     let done = inventory.edit(&file, edit).await.map_err(|e| e.to_string())?;
+    let what = format!("revision {}: the rule '{rule}' {}", done.rev, if on { "armed" } else { "disarmed" });
+    audit.record(inner.clock.wall(), user.as_str(), Deed::ConfigurationChanged, &what, "").await;
     if !inner.stored.applied(done.rev).await {
         return Err("it is written, and not in force within ten seconds".into());
     }
     Ok(())
+}
+
+/// As the API asks of whoever changes rules: a login of the gateway of the same name that is limited to no areas. The
+/// broker's own list says who may speak, not who may change what.
+async fn may_arm(inner: &Inner, user: &UserId) -> Result<(), String> {
+    let login = Users::new(inner.ledger.store()).by_name(user).await.map_err(|e| e.to_string())?;
+    match login {
+        Some(row) if row.role == Role::Administrator.as_str() && row.areas.is_none() => Ok(()),
+        _ => Err(format!(
+            "'{user}' may not change rules: that takes an administrator's login of the gateway of this name, limited to no areas"
+        )),
+    }
 }
 
 fn absent(rule: &RuleId, file: &Config) -> String {

@@ -82,7 +82,7 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
         look_rates(&inner, now.mono);
         kept_looks(&inner);
         condition::second(&inner, now);
-        tell_health(&inner.registry, &inner, &mut told, now.wall);
+        tell_health(&inner.registry, &inner, &mut told, now.wall).await;
         publisher.set_degraded(inner.node_payload().degraded);
     }
 }
@@ -112,7 +112,12 @@ fn look_rates(inner: &Inner, now: Mono) {
     }
 }
 
-fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId, u64>, at: Wall) {
+/// What is told before others get the thread: far less than what a console's feed holds, so that a whole district that
+/// changes in one second does not overrun it.
+const TOLD_AT_ONCE: usize = 500;
+const TELL_PAUSE: Duration = Duration::from_millis(10);
+
+async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId, u64>, at: Wall) {
     let entries = registry.channels();
     if told.len() > entries.len() {
         let gone: Vec<ChannelId> = told.keys().filter(|id| registry.get(id).is_none()).cloned().collect();
@@ -121,6 +126,7 @@ fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId,
             inner.states.clear(&inner.topics.health(&id), Scope::Channel { channel: id, area: Vec::new() });
         }
     }
+    let mut news = 0;
     for entry in entries {
         let version = entry.version();
         if told.get(&entry.config.id) == Some(&version) {
@@ -131,6 +137,11 @@ fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId,
             let scope = Scope::Channel { channel: entry.config.id.clone(), area: entry.area.clone() };
             inner.states.set(&inner.topics.health(&entry.config.id), json, scope);
             told.insert(entry.config.id.clone(), version);
+            news += 1;
+            if news % TOLD_AT_ONCE == 0 {
+                // A moment, not only a turn: the feeds run on other threads.
+                tokio::time::sleep(TELL_PAUSE).await;
+            }
         }
     }
 }

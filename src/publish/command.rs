@@ -101,7 +101,8 @@ mod tests {
         for (bad, says) in [
             (r#""action":"close""#, "close"),
             (r#""action":"arm","alert":"x""#, "alert"),
-            (r#""channels":[]"#, "action"),
+            (r#""channels":["a"]"#, "action"),
+            (r#""action":"disarm","channels":[]"#, "leave it out"),
         ] {
             assert!(with(bad).unwrap_err().contains(says), "{bad}");
         }

@@ -273,9 +273,19 @@ pub struct RuleCommandPayload {
     pub version: u32,
     pub action: RuleAction,
     pub rule: RuleId,
-    /// Only on these channels; empty: on all that the rule is for.
-    #[serde(default)]
+    /// Only on these channels; if not given: on all that the rule is for.
+    #[serde(default, deserialize_with = "some_channels")]
     pub channels: Vec<ChannelId>,
+}
+
+/// A list of channels that means all of them where it is left out. Who gives one that is empty has selected nothing, and does
+/// not mean the district.
+pub fn some_channels<'de, D: serde::Deserializer<'de>>(list: D) -> Result<Vec<ChannelId>, D::Error> {
+    let channels = Vec::deserialize(list)?;
+    if channels.is_empty() {
+        return Err(serde::de::Error::custom("channels names none; leave it out if all are meant"));
+    }
+    Ok(channels)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

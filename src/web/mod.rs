@@ -12,6 +12,7 @@ pub mod auth;
 pub mod boxview;
 mod error;
 mod guard;
+mod lists;
 mod mqtt;
 mod openapi;
 pub mod ports;
@@ -38,6 +39,7 @@ use utoipa_axum::{
 use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},
     error::ApiError,
+    lists::Lists,
     openapi::Description,
     ports::{
         Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Snapshots, discover::Discovery,
@@ -116,7 +118,8 @@ struct Inner {
     auth: Auth,
     ports: Ports,
     /// An import holds its file in memory: one at a time.
-    imports: Semaphore,
+    imports: Arc<Semaphore>,
+    lists: Lists,
     closing: CancellationToken,
 }
 
@@ -147,7 +150,8 @@ impl AppState {
                 metrics_token: read_or_make_token(&token)?,
                 auth,
                 ports,
-                imports: Semaphore::new(1),
+                imports: Arc::new(Semaphore::new(1)),
+                lists: Lists::default(),
                 closing: CancellationToken::new(),
             }),
         })
@@ -160,8 +164,11 @@ impl AppState {
     fn ports(&self) -> &Ports {
         &self.inner.ports
     }
-    fn imports(&self) -> &Semaphore {
-        &self.inner.imports
+    fn imports(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.inner.imports)
+    }
+    fn lists(&self) -> &Lists {
+        &self.inner.lists
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site

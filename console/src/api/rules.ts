@@ -316,7 +316,7 @@ export const rulesApi = {
   change: (id: string, fields: Raw): Promise<RuleDetail> => json(readRuleDetail, 'PATCH', `${V1}/rules/${seg(id)}`, fields),
   /** For these channels, or for all that it is for where none is named. */
   arm: (id: string, armed: boolean, channels: readonly string[] = []): Promise<RuleDetail> =>
-    json(readRuleDetail, 'POST', `${V1}/rules/${seg(id)}/arm`, { armed, channels }),
+    json(readRuleDetail, 'POST', `${V1}/rules/${seg(id)}/arm`, channels.length > 0 ? { armed, channels } : { armed }),
   remove: (id: string): Promise<void> => none(send('DELETE', `${V1}/rules/${seg(id)}`)),
   dryRun: (ask: { id?: string; rule?: Raw; channels?: string[]; hours: number }): Promise<DryRun> =>
     json(readDryRun, 'POST', `${V1}/dry-run`, ask),

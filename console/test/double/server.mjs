@@ -279,7 +279,7 @@ async function api(method, path, params, body, open) {
     }
     case 'POST rules/:/arm': {
       const rule = find(state.rules, id, 'rule');
-      const { armed, channels } = json();
+      const { armed, channels = [] } = json();
       const own = (e) => (channels.length === 0 || channels.includes(e.channel) ? Object.fromEntries(Object.entries(e).filter(([k]) => k !== 'enabled')) : e);
       const enabled = channels.length === 0 ? armed : rule.enabled;
       const known = rule.for.map(own);

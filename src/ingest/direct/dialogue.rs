@@ -194,7 +194,8 @@ impl Dialogue {
 
     /// Half of the time after which the camera would take us for gone.
     pub fn keepalive_ms(&self) -> u64 {
-        (self.timeout_s * 500).min(30_000)
+        // The camera's number: whatever it says, not every moment and not never.
+        self.timeout_s.clamp(1, 60) * 500
     }
 
     /// What the camera says while it plays: answers to keepalives.

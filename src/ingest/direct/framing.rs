@@ -42,7 +42,7 @@ pub fn next(data: &[u8], ours: [u8; 2], lost: bool) -> Next<'_> {
         }
         [b'$', ..] => Next::More,
         // Some cameras put an empty line between.
-        [b'\r' | b'\n', ..] => Next::Message(1),
+        [b'\r' | b'\n', ..] => Next::Message(data.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count()),
         [b'A'..=b'Z', ..] => message(data).unwrap_or_else(|| Next::Garbage(resync(data, ours))),
         _ => Next::Garbage(resync(data, ours)),
     }

@@ -26,6 +26,8 @@ use crate::types::Mono;
 
 /// Room for the longest packet or message that may be left over, and as much again to read into.
 const READ_BYTES: usize = 256 * 1024;
+/// Reads in a row that give no item, before others get the thread.
+const READS_AT_ONCE: u32 = 4;
 /// A sequence number this little behind what is expected is a packet that came twice; further behind it begins anew.
 const TWICE: u16 = 64;
 /// Geovision cameras mix packets of this type into their video, unannounced. Any other type is the video, whatever the
@@ -156,8 +158,14 @@ impl Direct {
         if let Some(begin) = read.get_mut(..filled) {
             begin.copy_from_slice(rest);
         }
-        let mut at = 0;
+        let (mut at, mut reads) = (0, 0);
         let end = loop {
+            // What gives no item may come at the line's rate; others want the thread too.
+            if reads == READS_AT_ONCE {
+                cx.waker().wake_by_ref();
+                break Poll::Pending;
+            }
+            reads += 1;
             let mut room = ReadBuf::new(read.get_mut(filled..).unwrap_or_default());
             let Some(stream) = self.dialogue.stream() else { break Poll::Ready(Received::Ended(Failure::closed())) };
             match Pin::new(stream).poll_read(cx, &mut room) {

@@ -8,6 +8,7 @@ use super::{
     Import, MadeArea, Named, Plan, Planned,
     channels::shift,
     field::{self, Field, LEVELS},
+    plan::Refusals,
     rows::{self, Content, Row},
     tree::Tree,
 };
@@ -28,7 +29,7 @@ struct Planner<'a> {
     fixed: HashSet<&'a AreaId>,
     ids: Ids,
     tree: Tree,
-    refused: Vec<super::Refused>,
+    refused: Refusals,
     matched: HashMap<AreaId, u64>,
     drafts: Vec<(u64, Area, Option<Area>)>,
 }
@@ -40,7 +41,7 @@ pub fn plan(snapshot: &Snapshot, file: &Config, import: &Import) -> Result<Plann
         fixed: file.area.iter().map(|a| &a.id).collect(),
         ids: Ids::new(snapshot, file),
         tree: Tree::new(snapshot, file),
-        refused: Vec::new(),
+        refused: Refusals::default(),
         matched: HashMap::new(),
         drafts: Vec::new(),
     };
@@ -54,7 +55,7 @@ pub fn plan(snapshot: &Snapshot, file: &Config, import: &Import) -> Result<Plann
     rows.sort_by_key(|row| planner.depth(row));
     for mut row in rows {
         let draft = planner.row(&mut row);
-        planner.refused.append(&mut row.refused);
+        planner.refused.add(&mut row.refused);
         planner.drafts.extend(draft);
     }
     Ok(planner.finish(snapshot, sheet))
@@ -293,6 +294,7 @@ impl Planner<'_> {
         }
         // Those that rows only name on their way down.
         let made: Vec<Area> = self.tree.made().into_iter().filter(|a| !listed.contains(&a.id)).collect();
+        let (refused, notes) = self.refused.told();
         let plan = Plan {
             kind: Kind::Area,
             format: sheet.format,
@@ -311,8 +313,8 @@ impl Planner<'_> {
                 .map(|a| MadeArea { id: a.id.clone(), name: a.name.clone(), kind: a.kind, parent: a.parent.clone() })
                 .collect(),
             credentials_added: Vec::new(),
-            refused: self.refused,
-            notes: Vec::new(),
+            refused,
+            notes,
             applied: false,
             rev: None,
             blocked: false,

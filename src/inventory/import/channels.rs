@@ -8,6 +8,7 @@ use super::{
     Import, MadeArea, MadeCredential, Named, Plan, Planned,
     field::{self, Field, LEVELS},
     logins::Logins,
+    plan::Refusals,
     rows::{self, Content, Row},
     tree::Tree,
 };
@@ -73,7 +74,7 @@ struct Planner<'a> {
     logins: Logins,
     allow_loopback: bool,
     drafts: Vec<Draft>,
-    refused: Vec<super::Refused>,
+    refused: Refusals,
     /// What rows said already: where.
     seen: HashMap<(Field, String), u64>,
     /// Channels that some row is about, refused ones too.
@@ -91,13 +92,13 @@ pub fn plan(snapshot: &Snapshot, file: &Config, import: &Import) -> Result<Plann
         logins: Logins::new(snapshot, file),
         allow_loopback: file.ingest.allow_loopback,
         drafts: Vec::new(),
-        refused: Vec::new(),
+        refused: Refusals::default(),
         seen: HashMap::new(),
         matched: HashMap::new(),
     };
     let sheet = rows::read(import, &mut |mut row| {
         let draft = planner.row(&mut row);
-        planner.refused.append(&mut row.refused);
+        planner.refused.add(&mut row.refused);
         planner.drafts.extend(draft);
     })?;
     planner.taken();
@@ -400,7 +401,7 @@ impl Planner<'_> {
             }
             url.is_none() && number.is_none()
         });
-        self.refused.extend(refused);
+        refused.into_iter().for_each(|r| self.refused.add(&mut vec![r]));
     }
 
     fn finish(mut self, snapshot: &Snapshot, sheet: rows::Sheet) -> Planning {
@@ -442,6 +443,7 @@ impl Planner<'_> {
         }
         let areas = self.tree.made();
         let logins = self.logins.made();
+        let (refused, notes) = self.refused.told();
         let plan = Plan {
             kind: Kind::Channel,
             format: sheet.format,
@@ -463,8 +465,8 @@ impl Planner<'_> {
                 .iter()
                 .map(|(id, username, _)| MadeCredential { id: id.clone(), username: username.clone() })
                 .collect(),
-            refused: self.refused,
-            notes: Vec::new(),
+            refused,
+            notes,
             applied: false,
             rev: None,
             blocked: false,

@@ -92,7 +92,7 @@ impl Inventory {
                 plan.applied = true;
                 return Ok(plan);
             }
-            let refused = check::changes(&snapshot, &file, &changes);
+            let (refused, changes) = edit::checked(&snapshot, &file, changes).await?;
             if !refused.is_empty() {
                 return Err(InventoryError::Refused(refused));
             }

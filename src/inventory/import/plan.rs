@@ -8,7 +8,7 @@ use crate::config::AreaKind;
 use crate::inventory::{FieldChange, Format, Kind, Rev};
 use crate::types::{AreaId, CredentialId};
 
-/// Lists are whole.
+/// Lists are whole, but for the refusals of a file that is nearly all wrong.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Plan {
     pub kind: Kind,
@@ -46,6 +46,33 @@ impl Plan {
     /// Whether what is refused keeps it from being applied.
     pub fn stands_against(&self, skip_refused: bool) -> bool {
         self.blocked || (!self.refused.is_empty() && !skip_refused)
+    }
+}
+
+/// Refusals that a plan lists; a file of nonsense has millions.
+const MAX_REFUSED: usize = 5_000;
+/// Of one row.
+const MAX_OF_ROW: usize = 20;
+
+/// What is refused: the first of it is listed, the rest counted.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    list: Vec<Refused>,
+    more: usize,
+}
+
+impl Refusals {
+    /// Those of one row.
+    pub fn add(&mut self, of_row: &mut Vec<Refused>) {
+        let room = MAX_REFUSED.saturating_sub(self.list.len()).min(MAX_OF_ROW);
+        self.more += of_row.len().saturating_sub(room);
+        self.list.extend(of_row.drain(..).take(room));
+    }
+
+    /// The list, and a sentence about what is not in it.
+    pub fn told(self) -> (Vec<Refused>, Vec<String>) {
+        let more = (self.more > 0).then(|| format!("{} more cells are refused and not listed", self.more));
+        (self.list, more.into_iter().collect())
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     table::{self, Line, MAX_CELL, MAX_COLUMNS, Scanner},
     toml_tables,
 };
+use crate::config::validate::holds_password;
 use crate::inventory::{Format, InventoryError, Kind, check};
 
 /// What a value is shown with.
@@ -87,7 +88,8 @@ impl Row {
 
 /// Shortened, and without what may be a password.
 fn shown(field: Field, text: &str) -> String {
-    if field == Field::Password || (text.contains("://") && text.contains('@')) {
+    let in_url = |text: &str| text.contains('@') || url::Url::parse(text).is_ok_and(|u| holds_password(&u));
+    if field == Field::Password || (text.contains("://") && in_url(text.trim())) {
         return String::new();
     }
     let mut short: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();

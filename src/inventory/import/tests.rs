@@ -467,3 +467,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_file_of_nonsense_the_first_refusals_are_listed_and_the_rest_counted() {
+    let keys = |row: usize| (0..200).map(|k| format!("\"k{row}-{k}\":1")).collect::<Vec<_>>().join(",");
+    let rows: Vec<String> = (0..400).map(|row| format!("{{{}}}", keys(row))).collect();
+    let (plan, _) = planned(&of(Kind::Channel, "c.json", format!("[{}]", rows.join(","))));
+    assert_eq!(plan.refused.len(), 5_000, "twenty a row, and no more in all");
+    assert!(plan.notes.iter().any(|n| n.contains("more cells are refused")), "{:?}", plan.notes);
+    assert!(plan.stands_against(false));
+}
+
+#[test]
+fn an_area_is_found_below_another_however_many_have_its_name() {
+    let mut list = String::from("url,district,street,community\n");
+    for n in 0..2_000 {
+        list += &format!("rtsp://10.2.{}.{}/x,South,Street {n},Centre\n", n / 250, n % 250 + 1);
+    }
+    // One that a higher area alone does not tell, and one that it does.
+    list += "rtsp://10.3.0.1/x,South,,Centre\nrtsp://10.3.0.2/x,North,,Centre\n";
+    let (plan, _) = planned(&channels(&list));
+    assert_eq!(plan.refused.len(), 1, "{:?}", plan.refused);
+    assert!(plan.refused[0].reason.contains("2000 areas"), "{:?}", plan.refused);
+    assert_eq!(plan.areas_added.len(), 2 + 2_000 + 2_001);
+}

@@ -7,6 +7,11 @@ use crate::config::{Area, AreaKind, Config};
 use crate::inventory::{Snapshot, check, ids::Ids, record::blank_area};
 use crate::types::AreaId;
 
+/// Ids that a sentence names.
+const SOME: usize = 3;
+/// The tree is far flatter; a ring of parents must not hang an import.
+const MAX_DEPTH: usize = 32;
+
 struct Node {
     name: String,
     kind: AreaKind,
@@ -17,6 +22,11 @@ struct Node {
 pub struct Tree {
     nodes: HashMap<AreaId, Node>,
     by_name: HashMap<(AreaKind, String), Vec<AreaId>>,
+    /// The same by what is right above, and by all that is above: a row must not look through all areas.
+    direct: HashMap<(Option<AreaId>, AreaKind, String), AreaId>,
+    under: HashMap<(AreaId, AreaKind, String), Vec<AreaId>>,
+    /// Areas that were there before and have none above.
+    roots: Vec<(AreaKind, AreaId)>,
     /// In the order in which they were made.
     made: Vec<AreaId>,
     /// Of these, the ones that a good row wants, with all above them.
@@ -25,13 +35,26 @@ pub struct Tree {
 
 impl Tree {
     pub fn new(snapshot: &Snapshot, file: &Config) -> Self {
-        let mut tree =
-            Tree { nodes: HashMap::new(), by_name: HashMap::new(), made: Vec::new(), wanted: HashSet::new() };
+        let mut tree = Tree {
+            nodes: HashMap::new(),
+            by_name: HashMap::new(),
+            direct: HashMap::new(),
+            under: HashMap::new(),
+            roots: Vec::new(),
+            made: Vec::new(),
+            wanted: HashSet::new(),
+        };
+        let mut ids = Vec::new();
         for area in file.area.iter().chain(snapshot.areas.iter().map(|a| &a.value)) {
             if !tree.nodes.contains_key(&area.id) {
                 tree.add(area.id.clone(), area.name.clone(), area.kind, area.parent.clone());
+                ids.push(area.id.clone());
             }
         }
+        tree.roots =
+            tree.nodes.iter().filter(|(_, n)| n.parent.is_none()).map(|(id, n)| (n.kind, id.clone())).collect();
+        // Only now is what is above known of all.
+        ids.iter().for_each(|id| tree.index(id));
         tree
     }
 
@@ -40,10 +63,23 @@ impl Tree {
         self.nodes.insert(id, Node { name, kind, parent });
     }
 
+    /// Makes an area found by what is above it.
+    fn index(&mut self, id: &AreaId) {
+        let Some(Node { name, kind, parent }) = self.nodes.get(id) else { return };
+        self.direct.entry((parent.clone(), *kind, name.clone())).or_insert_with(|| id.clone());
+        let mut at = parent.as_ref();
+        for _ in 0..MAX_DEPTH {
+            let Some(above) = at else { return };
+            self.under.entry((above.clone(), *kind, name.clone())).or_default().push(id.clone());
+            at = self.nodes.get(above).and_then(|n| n.parent.as_ref());
+        }
+    }
+
     /// An area that a row of an area list brings, under the id that it has there.
     pub fn bring(&mut self, id: AreaId, name: String, kind: AreaKind, parent: Option<AreaId>) {
         self.made.push(id.clone());
-        self.add(id, name, kind, parent);
+        self.add(id.clone(), name, kind, parent);
+        self.index(&id);
     }
 
     pub fn knows(&self, id: &AreaId) -> bool {
@@ -63,39 +99,34 @@ impl Tree {
         if let Some(id) = AreaId::new(text).ok().filter(|id| self.nodes.contains_key(id)) {
             return Ok(id);
         }
-        let named: Vec<&AreaId> =
-            LEVELS.iter().filter_map(|kind| self.by_name.get(&(*kind, text.to_owned()))).flatten().collect();
-        match named.as_slice() {
+        let named = || LEVELS.iter().filter_map(|kind| self.by_name.get(&(*kind, text.to_owned())));
+        let first: Vec<&AreaId> = named().flatten().take(SOME + 1).collect();
+        match first.as_slice() {
             [one] => Ok((*one).clone()),
             [] => Err("is neither the id nor the name of an area; add the area first, or give columns street, community, grid …".into()),
-            many => Err(format!("is the name of {} areas ({}); give the id", many.len(), some(many))),
-        }
-    }
-
-    fn below(&self, id: &AreaId, above: &AreaId) -> bool {
-        let mut at = self.nodes.get(id).and_then(|n| n.parent.as_ref());
-        for _ in 0..32 {
-            match at {
-                Some(parent) if parent == above => return true,
-                Some(parent) => at = self.nodes.get(parent).and_then(|n| n.parent.as_ref()),
-                None => return false,
+            many => {
+                let count: usize = named().map(Vec::len).sum();
+                Err(format!("is the name of {count} areas ({}); give the id", some(many)))
             }
         }
-        false
     }
 
     /// The area of this name and kind below another, or anywhere.
     pub fn child(&self, above: Option<&AreaId>, kind: AreaKind, name: &str) -> Result<Option<AreaId>, String> {
-        let named = self.by_name.get(&(kind, name.to_owned())).map(Vec::as_slice).unwrap_or_default();
-        let parent = |id: &AreaId| self.nodes.get(id).and_then(|n| n.parent.as_ref());
-        if let Some(direct) = named.iter().find(|id| parent(id) == above) {
+        if let Some(direct) = self.direct.get(&(above.cloned(), kind, name.to_owned())) {
             return Ok(Some(direct.clone()));
         }
-        let fitting: Vec<&AreaId> = named.iter().filter(|id| above.is_none_or(|above| self.below(id, above))).collect();
-        match fitting.as_slice() {
+        let fitting = match above {
+            Some(above) => self.under.get(&(above.clone(), kind, name.to_owned())),
+            None => self.by_name.get(&(kind, name.to_owned())),
+        };
+        match fitting.map(Vec::as_slice).unwrap_or_default() {
             [] => Ok(None),
-            [one] => Ok(Some((*one).clone())),
-            many => Err(format!("is the name of {} areas ({}); say what is above it", many.len(), some(many))),
+            [one] => Ok(Some(one.clone())),
+            many => {
+                let first: Vec<&AreaId> = many.iter().take(SOME + 1).collect();
+                Err(format!("is the name of {} areas ({}); say what is above it", many.len(), some(&first)))
+            }
         }
     }
 
@@ -127,10 +158,9 @@ impl Tree {
     /// Where nothing is said of what is above, and there was one root only of a higher kind, it hangs there. What other
     /// rows make does not count: it would hang on the order of rows.
     fn only_root(&self, kind: AreaKind) -> Option<AreaId> {
-        let mut roots =
-            self.nodes.iter().filter(|(id, n)| n.parent.is_none() && n.kind < kind && !self.made.contains(id));
+        let mut roots = self.roots.iter().filter(|(k, _)| *k < kind);
         match (roots.next(), roots.next()) {
-            (Some((id, _)), None) => Some(id.clone()),
+            (Some((_, id)), None) => Some(id.clone()),
             _ => None,
         }
     }
@@ -158,6 +188,6 @@ impl Tree {
 }
 
 fn some(ids: &[&AreaId]) -> String {
-    let head = ids.iter().take(3).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    if ids.len() > 3 { format!("{head}, …") } else { head }
+    let head = ids.iter().take(SOME).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    if ids.len() > SOME { format!("{head}, …") } else { head }
 }

@@ -136,10 +136,11 @@ pub async fn snapshot(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let proof = state.auth().snapshot(&login, id).await?;
-    // A snapshot never changes: its event's id is tag enough.
+    // A snapshot never changes: its event's id is tag enough. The browser asks each time all the same, because rights and
+    // logins end, and the next person may sit at the same desk.
     let tag = format!("\"{id}\"");
     let caching = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         (header::ETAG, HeaderValue::from_str(&tag).map_err(|e| ApiError::unavailable(&e))?),
     ];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {

@@ -60,10 +60,10 @@ pub struct ImportParams {
 pub async fn import(author: Author, Params(params): Params<ImportParams>, body: Body) -> Result<Json<Plan>, ApiError> {
     // Rights and a place first: what is not wanted is not read.
     let proof = author.state.auth().manage(&author.login)?;
-    let _place = author
+    let place = author
         .state
         .imports()
-        .try_acquire()
+        .try_acquire_owned()
         .map_err(|_| ApiError::too_many(5, "another import is under way; try again in some seconds"))?;
     let kind = listed(&params.kind)?;
     let map: BTreeMap<String, String> = match &params.map {
@@ -89,13 +89,18 @@ pub async fn import(author: Author, Params(params): Params<ImportParams>, body: 
         author: author.login.user().to_string(),
         source: Source::Import,
     };
-    let plan = author.state.ports().configuration.import(&proof, import).await?;
-    if let Some(rev) = plan.rev {
-        let (added, changed, removed) = (plan.added.len(), plan.changed.len(), plan.removed.len());
-        let what = format!("revision {rev}: {kind}s imported, {added} added, {changed} changed, {removed} removed");
-        author.record_as(Deed::ConfigurationChanged, &what).await;
-    }
-    Ok(Json(plan))
+    // On its own: a client that leaves ends neither the work nor its place, and what was done is on record all the same.
+    let running = tokio::spawn(async move {
+        let _place = place;
+        let plan = author.state.ports().configuration.import(&proof, import).await?;
+        if let Some(rev) = plan.rev {
+            let (added, changed, removed) = (plan.added.len(), plan.changed.len(), plan.removed.len());
+            let what = format!("revision {rev}: {kind}s imported, {added} added, {changed} changed, {removed} removed");
+            author.record_as(Deed::ConfigurationChanged, &what).await;
+        }
+        Ok(Json(plan))
+    });
+    running.await.map_err(|e| ApiError::unavailable(&e))?
 }
 
 #[derive(Deserialize)]
@@ -117,6 +122,7 @@ fn csv() -> Format {
 pub async fn export_file(author: Author, Params(params): Params<ExportParams>) -> Result<Response, ApiError> {
     let kind = listed(&params.kind)?;
     let held = author.state.ports().configuration.in_force();
+    let place = author.state.lists().place(author.login.user()).await?;
     let proof = author.login.lists();
     let made = tokio::task::spawn_blocking(move || {
         let mut stored = held.stored.as_ref().clone();
@@ -137,7 +143,7 @@ pub async fn export_file(author: Author, Params(params): Params<ExportParams>) -
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CONTENT_DISPOSITION, HeaderValue::from_str(&name).map_err(|e| ApiError::unavailable(&e))?),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, place.body(bytes.into())).into_response())
 }
 
 /// What there are lists of.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{Channel, Rule, guard::Looks},
     inventory::{Ids, Op, Rev, arm::armed},
-    types::{ChannelId, RuleId, Traces},
+    types::{ChannelId, RuleId, Traces, payload::some_channels},
     web::{
         AppState,
         auth::Login,
@@ -259,7 +259,7 @@ pub async fn remove(author: Author, PathIds(id): PathIds<RuleId>) -> Result<Stat
 pub struct ArmRequest {
     armed: bool,
     /// Only on these, the others as they are; if not given: on all that it is for, also those that will come.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_channels")]
     channels: Vec<ChannelId>,
 }
 
