@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Clear of a line, or of a zone's edge: so far from it, in body sizes. Boxes of who stands jitter by a tenth.
-pub const CLEAR_SIZES: f32 = 0.18;
+pub const CLEAR_SIZES: f32 = 0.12;
 
 /// Who is where against a line.
 #[derive(Debug, Default)]
