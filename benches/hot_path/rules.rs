@@ -1,5 +1,7 @@
 //! Tracking and rules of one look, with ten objects and one rule of each kind.
 
+#![allow(clippy::unwrap_used)] // a bench panics
+
 use std::hint::black_box;
 use std::sync::Arc;
 
