@@ -7,7 +7,7 @@ use super::{
     Change, Kind, Refusal, Snapshot, Stored, merged,
     record::{self, USERNAME},
 };
-use crate::config::{Area, Channel, Config, Refs, Rule, Timetable, timetable::Hours, validate};
+use crate::config::{Area, Channel, Config, Problem, Refs, Rule, Timetable, timetable::Hours, validate};
 use crate::types::{AreaId, ChannelId, CredentialId, RuleId, TimetableId};
 
 /// Channels of one inventory.
@@ -283,7 +283,11 @@ fn rules(snapshot: &Snapshot, file: &Config, changed: &Changed, refuse: &mut imp
     }
     let refs = config.rule_refs();
     for (id, rule) in changed.rules.iter().filter_map(|(id, r)| Some((id, r.as_ref()?))) {
-        for problem in validate::rule(rule, &refs) {
+        // What was wrong before is not this edit's fault: a rule that names a camera which has gone could never be changed
+        // again, and not be disarmed either.
+        let before = snapshot.rule(id.as_str()).map(|r| validate::rule(&r.value, &refs)).unwrap_or_default();
+        let new = |p: &Problem| before.iter().all(|old| old.message != p.message);
+        for problem in validate::rule(rule, &refs).into_iter().filter(new) {
             refuse(Kind::Rule, id.as_str(), &problem.key, problem.message);
         }
     }

@@ -92,9 +92,7 @@ impl Bound {
             .handle(handle.clone())
             // Also covers what the head's timeout does not: a connection that says nothing at all.
             .first_request_timeout(HEADER_TIMEOUT)
-            .acceptor(capped.clone())
-            // WebSockets need HTTP/1.1, and an HTTP/2 connection would have no deadline between requests.
-            .http1_only();
+            .acceptor(capped.clone());
         server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 << 10);
         let running = async {
             match self.tls {
