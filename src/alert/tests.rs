@@ -9,8 +9,9 @@ use super::*;
 use crate::{
     outbox::Fold,
     types::{
-        EventEnd, Mono, NodeId, RuleRef, Severity, SiteId, Wall,
-        payload::{ClockSource, Order, Times},
+        EventEnd, NodeId, RuleRef, Severity, SiteId,
+        alert::MAX_NOTE,
+        payload::{AlertAction, ClockSource, Order, Times},
     },
 };
 
@@ -56,6 +57,7 @@ fn event(number: u8, phase: Phase, key: &str, severity: Severity, now: Now) -> E
         media: vec![],
         health: None,
         subjects: None,
+        recorder: None,
     }
 }
 
@@ -82,7 +84,7 @@ fn run(cfg: config::Alert, script: &str) -> Vec<String> {
                 _ => Severity::Low,
             };
             let event = event(w[2].parse().unwrap(), phase, w[3], severity, now);
-            book.on_event(&event, "Gate", now).map(Some).map_err(|e| e.to_string())
+            book.on_event(&event, "Gate", now).map(|f| Some(f.own)).map_err(|e| e.to_string())
         } else {
             let action = match w[1] {
                 "acknowledge" => AlertAction::Acknowledge,
@@ -95,7 +97,7 @@ fn run(cfg: config::Alert, script: &str) -> Vec<String> {
             let by = if w[3] == "gateway" { By::Gateway } else { By::User(&user) };
             let id = names[usize::from(w[2].as_bytes()[0] - b'a')];
             let rev = w.get(4).map(|r| r.parse().unwrap());
-            book.act(id, action, by, rev, None, now).map_err(|e| e.to_string())
+            book.act(id, &action.into(), by, rev, now).map_err(|e| e.to_string())
         };
         out.push(match change {
             Ok(Some(c)) => {
@@ -304,15 +306,15 @@ fn only_the_gateway_closes_what_nobody_took() {
 fn what_the_store_gives_back_goes_on_where_it_was() {
     let mut book = AlertBook::new(cfg(60, 30));
     let start = event(1, Phase::Start, "gate/r", Severity::Low, at(0));
-    let alert = book.on_event(&start, "Gate", at(0)).unwrap().alert;
+    let alert = book.on_event(&start, "Gate", at(0)).unwrap().own.alert;
 
     // A crash: the event is still open when the process comes up again.
     let mut book = AlertBook::new(cfg(60, 30));
     book.admit(alert.clone(), &[start.id], at(1000));
     let ended =
-        book.on_event(&event(1, Phase::End, "gate/r", Severity::Low, at(1000)), "Gate", at(1000)).unwrap().alert;
+        book.on_event(&event(1, Phase::End, "gate/r", Severity::Low, at(1000)), "Gate", at(1000)).unwrap().own.alert;
     assert_eq!((ended.rev, ended.active()), (2, false));
-    let joined = book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap();
+    let joined = book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap().own;
     assert_eq!(joined.alert.id, alert.id, "a person still in view joins the same alert");
 
     // A clean stop: the event had ended, the window runs from there.
@@ -320,7 +322,7 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
         let mut book = AlertBook::new(cfg(60, 30));
         let now = Now { mono: Mono(0), wall: Wall(at(1000).wall.0 + gone * 1000) };
         book.admit(ended.clone(), &[], now);
-        let next = book.on_event(&event(3, Phase::Start, "gate/r", Severity::Low, now), "Gate", now).unwrap();
+        let next = book.on_event(&event(3, Phase::Start, "gate/r", Severity::Low, now), "Gate", now).unwrap().own;
         assert_eq!(next.alert.id == alert.id, joins, "{gone} s after the end");
     }
 }
@@ -328,11 +330,11 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
 #[test]
 fn a_note_has_a_bound() {
     let mut book = AlertBook::new(cfg(60, 30));
-    let id = book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().alert.id;
+    let id = book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().own.alert.id;
     let user = UserId::new("li").unwrap();
     let long = Some("门".repeat(MAX_NOTE + 1));
     assert!(matches!(
-        book.act(id, AlertAction::Acknowledge, By::User(&user), None, long, at(1)),
+        book.act(id, &Wish { note: long, ..AlertAction::Acknowledge.into() }, By::User(&user), None, at(1)),
         Err(ActRefused::Note(2001))
     ));
 }
@@ -374,7 +376,7 @@ proptest! {
                     let key = usize::from(key);
                     let r = book.on_event(&event(number, Phase::Start, keys[key], severity, now), "x", now);
                     prop_assert_eq!(r.is_ok(), !open.contains_key(&number));
-                    let Ok(change) = r else { continue };
+                    let Ok(change) = r.map(|f| f.own) else { continue };
                     starts += 1;
                     prop_assert!(change.alert.severity >= severity);
                     prop_assert_eq!(change.alert.channel.as_str(), keys[key].split('/').next().unwrap());
@@ -388,7 +390,7 @@ proptest! {
                     let key = known.map_or(0, |k| k.0);
                     let r = book.on_event(&event(number, phase, keys[key], Severity::Low, now), "x", now);
                     prop_assert_eq!(r.is_ok(), known.is_some());
-                    let (Ok(change), Some((_, alert))) = (r, known) else { continue };
+                    let (Ok(change), Some((_, alert))) = (r.map(|f| f.own), known) else { continue };
                     prop_assert_eq!(change.alert.id, alert, "an event stays with its alert");
                     if phase == Phase::End {
                         open.remove(&number);
@@ -405,7 +407,7 @@ proptest! {
                     let user = UserId::new(if user { "li" } else { "wang" }).unwrap();
                     let before = alerts[&id].clone();
                     let rev = stale.then_some(before.rev + 7);
-                    let r = book.act(id, action, By::User(&user), rev, None, now);
+                    let r = book.act(id, &action.into(), By::User(&user), rev, now);
                     match r {
                         Ok(Some(change)) => {
                             prop_assert!(!stale);

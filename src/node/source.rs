@@ -8,7 +8,7 @@ use crate::{
     node::ages::Ages,
     outbox::{AlertCommand, Ledger, LedgerError},
     publish::{IncomingCommand, Row, Source, SourceError},
-    types::{Message, UserId, payload::CommandPayload},
+    types::{Message, UserId, alert::Wish, payload::CommandPayload},
 };
 
 /// The durable queue behind the publisher.
@@ -48,10 +48,16 @@ impl Source for LedgerSource {
 pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
     AlertCommand {
         alert: command.alert,
-        action: command.action,
         author: author.clone(),
         rev: command.rev,
-        note: command.note,
+        wish: Wish {
+            action: command.action,
+            note: command.note,
+            result: command.result,
+            priority: command.priority,
+            minutes: command.minutes,
+            to: command.to,
+        },
     }
 }
 

@@ -11,6 +11,7 @@ pub mod detection;
 pub mod fact;
 pub mod frame;
 pub mod geometry;
+pub mod handling;
 pub mod id;
 pub mod message;
 pub mod payload;
@@ -26,8 +27,8 @@ pub use fact::{Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{
-    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, ModelName, NodeId, RuleId, SiteId, UserId,
-    ZoneId,
+    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, ModelName, NodeId, PositionId, RuleId,
+    SiteId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use secret::Secret;

@@ -172,6 +172,7 @@ impl World {
             }],
             health: None,
             subjects: None,
+            handling: Handling::default(),
             committed: seen,
         };
         let opened = AlertChange {
@@ -258,7 +259,7 @@ impl Alerts for World {
                 let mut alerts = self.alerts.lock().unwrap();
                 let detail = alerts.get_mut(&proof.alert()).ok_or(ActError::NotFound)?;
                 let alert = &mut detail.alert;
-                if act.rev.is_some_and(|rev| rev != alert.rev) || act.action != AlertAction::Acknowledge {
+                if act.rev.is_some_and(|rev| rev != alert.rev) || act.wish.action != AlertAction::Acknowledge {
                     let owner = alert.owner.as_ref().map_or("nobody", UserId::as_str);
                     let message = format!("{owner} has it");
                     return Err(ActError::Conflict { message, alert: Box::new(alert.clone()) });
