@@ -13,8 +13,6 @@ use crate::{
 
 /// Nothing is held for longer; a person must see what is true within a minute.
 pub const LONGEST_HOLD_MS: u64 = 50_000;
-/// What is held in a storm, where many channels are unsure at once.
-const STORM_HOLD_MS: u64 = 40_000;
 /// So often must something unsure have come from a place to be familiar, and something sure.
 const FAMILIAR: u32 = 2;
 const FAMILIAR_SURE: u32 = 5;
@@ -93,13 +91,12 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     match e.nature {
         Nature::Moment if familiar => Verdict::Brief(Because::Chattering),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
-        Nature::Moment | Nature::Earned => Verdict::Row,
-        Nature::Seen if familiar || e.chattering => Verdict::Hold(long, Because::Chattering),
-        Nature::Seen if e.storm => Verdict::Hold(STORM_HOLD_MS.max(hold_ms), Because::Weak),
-        Nature::Seen if e.severity == Severity::High && !e.brief_lately => {
+        Nature::Moment => Verdict::Row,
+        Nature::Seen if familiar => Verdict::Hold(long, Because::Chattering),
+        _ if e.severity == Severity::High && !e.brief_lately && !e.storm => {
             Verdict::Hold(u64::from(cfg.hold_high_s) * 1000, Because::Weak)
         }
-        Nature::Seen => Verdict::Hold(hold_ms, Because::Weak),
+        Nature::Seen | Nature::Earned => Verdict::Hold(hold_ms, Because::Weak),
     }
 }
 
@@ -150,10 +147,10 @@ mod tests {
         assert_eq!(judge(Evidence { score: None, ..NEW }), Verdict::Row, "no score is no doubt");
         assert_eq!(judge(Evidence { chattering: true, storm: true, ..sure }), Verdict::Row, "news of a noisy source");
         assert_eq!(judge(NEW), Verdict::Hold(20_000, Because::Weak));
-        assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(4_000, Because::Weak));
+        assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(10_000, Because::Weak));
         let flutters = Evidence { severity: Severity::High, brief_lately: true, ..NEW };
         assert_eq!(judge(flutters), Verdict::Hold(20_000, Because::Weak));
-        assert_eq!(judge(Evidence { storm: true, ..NEW }), Verdict::Hold(40_000, Because::Weak));
+        assert_eq!(judge(Evidence { severity: Severity::High, storm: true, ..NEW }), Verdict::Hold(20_000, Because::Weak));
         let noisy = Evidence { familiar: 9, longest_ms: 20_000, ..NEW };
         assert_eq!(judge(noisy), Verdict::Hold(30_000, Because::Chattering));
         assert_eq!(
@@ -165,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_cannot_last_and_what_was_earned_has_lasted() {
+    fn a_moment_cannot_last() {
         let cfg = config::Alert::default();
-        for nature in [Nature::Moment, Nature::Earned] {
-            assert_eq!(judge(&Evidence { nature, ..NEW }, &cfg), Verdict::Row);
-        }
+        assert_eq!(judge(&Evidence { nature: Nature::Moment, ..NEW }, &cfg), Verdict::Row);
+        let left = Evidence { nature: Nature::Earned, ..NEW };
+        assert_eq!(judge(&left, &cfg), Verdict::Hold(20_000, Because::Weak), "a shadow is gone by then");
         let line = Evidence { nature: Nature::Moment, familiar: 2, ..NEW };
         assert_eq!(judge(&line, &cfg), Verdict::Brief(Because::Chattering));
         assert_eq!(nature("line"), Nature::Moment);

@@ -56,7 +56,7 @@ impl Default for Alert {
             max_per_channel_per_min: 30,
             sure_score: 0.65,
             hold_s: 20,
-            hold_high_s: 4,
+            hold_high_s: 10,
             chatter_per_10_min: 5,
             incident_s: 300,
             neighbour_s: 20,

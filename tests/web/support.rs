@@ -25,6 +25,7 @@ use skyeye::{
         AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Message, Scope, Secret,
         Severity, UserId, Wall,
         fact::RuleRef,
+        handling::Handling,
         payload::{
             AlertAction, AlertPayload, AlertState, CommandPayload, HealthPayload, Media, NodePayload, NodeStatus, Order,
         },
