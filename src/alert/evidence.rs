@@ -15,6 +15,7 @@ use crate::{
 pub const LONGEST_HOLD_MS: u64 = 50_000;
 /// So often must something unsure have come from a place to be familiar, and something sure.
 const FAMILIAR: u32 = 2;
+const FAMILIAR_MOMENT: u32 = 1;
 const FAMILIAR_SURE: u32 = 5;
 
 /// What a type of event has proved by itself.
@@ -89,7 +90,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     }
     let familiar = e.familiar >= FAMILIAR;
     match e.nature {
-        Nature::Moment if familiar => Verdict::Brief(Because::Chattering),
+        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => Verdict::Brief(Because::Chattering),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,
         Nature::Seen if familiar => Verdict::Hold(long, Because::Chattering),
@@ -100,26 +101,27 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     }
 }
 
-/// Whether what lasts is one thing: a track of its beginning is still there. Without updates nothing is known.
+/// Whether what lasts is one thing: its tracks go on from look to look. Without updates nothing is known.
 #[derive(Debug, Clone, Default)]
 pub struct Steadiness {
-    first: Vec<u64>,
+    last: Vec<u64>,
     updates: u32,
-    kept: bool,
+    kept: u32,
 }
 
 impl Steadiness {
     pub fn of(objects: &[Object]) -> Self {
-        Self { first: objects.iter().take(8).map(|o| o.track).collect(), updates: 0, kept: true }
+        Self { last: objects.iter().take(8).map(|o| o.track).collect(), updates: 0, kept: 0 }
     }
     pub fn update(&mut self, objects: &[Object]) {
         if !objects.is_empty() {
             self.updates = self.updates.saturating_add(1);
-            self.kept = self.first.is_empty() || objects.iter().any(|o| self.first.contains(&o.track));
+            self.kept += u32::from(self.last.is_empty() || objects.iter().any(|o| self.last.contains(&o.track)));
+            self.last = objects.iter().take(8).map(|o| o.track).collect();
         }
     }
     pub fn is_one_thing(&self) -> bool {
-        self.updates == 0 || self.kept
+        self.kept * 2 >= self.updates
     }
 }
 

@@ -62,7 +62,10 @@ impl AlertBook {
         let best = score(&e.objects);
         let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
         let news = critical
-            || self.sources.get(&e.dedupe_key).is_none_or(|s| s.familiar(&e.objects, now.mono) < 2);
+            || self
+                .sources
+                .get(&e.dedupe_key)
+                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, now.mono) < 2);
         let folded = matches!(
             self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
             Some(Because::Incident | Because::Flood)

@@ -17,11 +17,13 @@ const MAX_SOURCES: usize = 50_000;
 const MAX_SPOTS: usize = 8;
 const MAX_OBJECTS: usize = 8;
 /// Two boxes are in one place if their centres are no further apart, in shares of the picture.
-const NEAR: f32 = 0.08;
+const NEAR: f32 = 0.05;
 /// Scores this much above a spot's usual are still usual.
 const USUAL: f32 = 0.07;
 /// How long a spot counts that was seen a few times, and one that was seen often.
-const FEW_MS: u64 = 3_600_000;
+const FEW_MS: u64 = 4 * 3_600_000;
+/// How long an event that came to nothing counts.
+const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
 const OFTEN: u32 = 10;
 const TEN_MIN_MS: u64 = 600_000;
@@ -49,7 +51,7 @@ struct Spot {
 impl Spot {
     fn holds(&self, o: &Object) -> bool {
         let (x, y) = centre(o);
-        let (low, high) = (self.h * 0.5, self.h * 2.0 + 0.02);
+        let (low, high) = (self.h * 0.65, self.h * 1.5);
         *self.label == *o.label
             && (self.x - x).abs() <= NEAR
             && (self.y - y).abs() <= NEAR
@@ -95,13 +97,15 @@ pub struct Kept {
 
 impl Source {
     /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
-    /// objects a source that chatters is all that is known.
-    pub fn familiar(&self, objects: &[Object], now: Mono) -> u32 {
+    /// objects a source that chatters is all that is known. What is not `sure` is news by its place only, what is sure by
+    /// its score too.
+    pub fn familiar(&self, objects: &[Object], sure: f32, now: Mono) -> u32 {
         if objects.is_empty() {
             return if self.chattering { u32::try_from(self.starts.len()).unwrap_or(u32::MAX) } else { 0 };
         }
         let seen = |o: &Object| {
-            let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && s.usual(o.score));
+            let usual = |s: &Spot| o.score < sure || s.usual(o.score);
+            let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
@@ -161,7 +165,7 @@ impl Source {
 
     /// Whether it had such an event within the hour.
     pub fn brief_lately(&self, now: Mono) -> bool {
-        self.brief.is_some_and(|at| now.since_ms(at) <= FEW_MS)
+        self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
     }
 
     pub fn result(&mut self, result: ResultCode) {
@@ -253,15 +257,15 @@ mod tests {
         }
         let now = Mono(30 * 60_000);
         assert!(s.chattering);
-        assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], now), 30);
+        assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], 0.65, now), 30);
         for news in [object("dog", 0.55, 0.3), object("person", 0.55, 0.6), object("person", 0.85, 0.3)] {
-            assert_eq!(s.familiar(std::slice::from_ref(&news), now), 0, "{news:?}");
+            assert_eq!(s.familiar(std::slice::from_ref(&news), 0.65, now), 0, "{news:?}");
             let both = [object("person", 0.55, 0.3), news];
-            assert_eq!(s.familiar(&both, now), 0, "the least familiar counts");
+            assert_eq!(s.familiar(&both, 0.65, now), 0, "the least familiar counts");
         }
         // A sure one is learnt and stays news.
         s.start(&[object("person", 0.9, 0.3)], 5, now);
-        assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], now), 0);
+        assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], 0.65, now), 0);
         s.start(&[], 5, now.plus_ms(CALM_MS + 1));
         assert!(!s.chattering, "it was calm");
     }

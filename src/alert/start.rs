@@ -34,7 +34,7 @@ impl AlertBook {
     ) -> (AlertId, Option<AlertHistory>, bool) {
         let chatter = self.setup.cfg.chatter_per_10_min;
         let source = self.sources.at(&e.dedupe_key, now.mono);
-        let familiar = source.familiar(&e.objects, now.mono);
+        let familiar = source.familiar(&e.objects, self.setup.cfg.sure_score, now.mono);
         let named = source.start(&e.objects, chatter, now.mono);
         let evidence = Evidence {
             severity: e.severity,
@@ -59,7 +59,7 @@ impl AlertBook {
         if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, None, false, now, told);
         }
-        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e));
+        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         let settled = if explained.is_some() { None } else { Some(verdict) };
         match (same, limited) {
@@ -91,24 +91,22 @@ impl AlertBook {
         (takes_events(a.state) && !news).then_some(id)
     }
 
-    /// A sure sighting elsewhere in the picture, or of something else, or where all was unsure, is another happening than
-    /// the row that is there.
-    fn is_apart(&self, id: AlertId, e: &EventPayload) -> bool {
+    /// What is a row elsewhere in the picture, or of something else, or sure where all was unsure, is another happening
+    /// than the row that is there.
+    fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict) -> bool {
         let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
         if a.handling.shelved.is_some() {
             return true;
         }
-        if a.handling.showing.how != How::Row || e.objects.is_empty() || !is_sure(score(&e.objects), self.cfg()) {
-            return false;
-        }
-        if a.objects.is_empty() {
+        if a.handling.showing.how != How::Row || verdict != Verdict::Row || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
         let near = |o: &Object, p: &Object| {
             let ((x, y), (u, v)) = (centre(o), centre(p));
             o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
         };
-        !is_sure(score(&a.objects), self.cfg()) || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
+        let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
+        surer || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
     }
 
     fn join(

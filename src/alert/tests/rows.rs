@@ -10,7 +10,8 @@ use crate::types::{
 fn seen(number: u8, phase: Phase, key: &str, (score, x): (f32, f32), now: Now) -> EventPayload {
     let bbox = BBox { x, y: 0.4, w: 0.05, h: 0.2 };
     let objects = vec![Object { track: 1, label: "person".into(), score, bbox }];
-    EventPayload { objects, area: vec![crate::types::AreaId::new("yard").unwrap()], ..event(number, phase, key, Severity::Medium, now) }
+    let area = vec![crate::types::AreaId::new("yard").unwrap()];
+    EventPayload { objects, area, ..event(number, phase, key, Severity::Medium, now) }
 }
 
 fn how(book: &AlertBook, id: AlertId) -> How {
@@ -29,7 +30,8 @@ fn what_is_sure_is_a_row_at_once_and_what_is_not_must_last() {
     assert_eq!(sure.handling.position.as_ref().map(ToString::to_string).as_deref(), Some("desk"));
     assert!(sure.handling.due.is_some() && sure.incident.is_some());
 
-    let lasts = say(&mut book, &seen(2, Phase::Start, "far/r", (0.55, 0.2), at(0)), 0);
+    let far = EventPayload { area: vec![], ..seen(2, Phase::Start, "far/r", (0.55, 0.2), at(0)) };
+    let lasts = say(&mut book, &far, 0);
     assert_eq!(lasts.handling.showing.how, How::Held);
     assert!(book.tick(at(19)).is_empty());
     let shown = book.tick(at(20));
