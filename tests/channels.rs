@@ -310,3 +310,41 @@ fn areas_come_with_their_people_and_go_when_nothing_hangs_on_them() {
 fn plan_ids(toml: &str) -> Vec<String> {
     toml.lines().filter_map(|l| l.strip_prefix("id = ")).map(|id| id.trim_matches('"').to_owned()).collect()
 }
+
+#[test]
+fn rules_and_timetables_are_set_shown_and_taken_back() {
+    let site = Site::new();
+    site.configure("[[channel]]\nid = \"gate\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"fixed\"\ntype = \"presence\"\nchannels = [\"*\"]\n");
+    site.good(&["rules", "set", "--kind", "timetables", "nights", "weekly=[\"mon-fri 18:00-08:00\"]", "name=Nights"]);
+    let keys = ["type=loitering", "channels=[\"*\"]", "dwell_s=30", "enabled=false", "timetable=nights"];
+    site.good(&[&["rules", "set", "yard"][..], &keys].concat());
+    site.good(&["rules", "set", "yard", "for=[{ channel = \"gate\", enabled = true }]"]);
+    let list = site.good(&["rules", "list"]);
+    assert_eq!((count(&list, "rules"), count(&list, "timetables")), (2, 1), "{list}");
+    assert_eq!(
+        list["rules"][1],
+        json!({ "id": "yard", "type": "loitering", "channels": 1, "armed": 1, "origin": "inventory" })
+    );
+    assert_eq!(site.good(&["rules", "show", "yard"])["rule"]["dwell_s"], json!(30));
+    let history = site.good(&["rules", "history", "yard"]);
+    assert_eq!(count(&history, "revisions"), 2, "{history}");
+    assert_eq!(history["revisions"][0]["change"]["fields"][0]["field"], json!("for"));
+    site.good(&["rules", "undo", "3"]);
+    assert_eq!(site.good(&["rules", "list", "yard"])["rules"][0]["armed"], json!(0));
+
+    for (args, needle) in [
+        (vec!["set", "yard", "keep_score=0.9"], "keep_score"),
+        (vec!["set", "yard", "colour=red"], "colour"),
+        (vec!["set", "new-one", "channels=[\"*\"]"], "type"),
+        (vec!["set", "fixed", "min_score=0.9"], "configuration file"),
+        (vec!["remove", "--kind", "timetables", "nights"], "1 rules go by it"),
+    ] {
+        let out = site.run(&[&["rules"][..], &args].concat());
+        assert_eq!(out.status.code(), Some(1), "{args:?}: {}", text(&out.stderr));
+        assert!(text(&out.stderr).contains(needle), "{args:?}: {}", text(&out.stderr));
+    }
+    site.good(&["rules", "set", "yard", "timetable="]);
+    site.good(&["rules", "remove", "--kind", "timetables", "nights"]);
+    site.good(&["rules", "remove", "yard"]);
+    assert_eq!(count(&site.good(&["rules", "list"]), "rules"), 1);
+}

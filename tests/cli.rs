@@ -132,7 +132,7 @@ fn schemas_are_written_for_every_payload() {
     assert!(out.status.success());
     let object = last_object(&out);
     let files = object["files"].as_array().unwrap();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 7);
     for file in files {
         let schema: Value = serde_json::from_slice(&std::fs::read(file.as_str().unwrap()).unwrap()).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{file}");

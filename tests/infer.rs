@@ -161,10 +161,36 @@ fn int8_finds_the_pedestrians_as_float_does() {
     assert!((precision - float_precision).abs() < 0.04, "precision {precision:.3} for {float_precision:.3}");
 }
 
+/// What is left out is grey; only boxes at its edge may differ by a hair.
+#[test]
+fn the_part_that_holds_the_picture_shows_what_the_whole_input_shows() {
+    let (Some(runtime), Some(model), Some(frames)) = (runtime(), yolox(), pedestrians()) else { return };
+    let open = |trim| {
+        let options = DetectorOptions { trim, min_score: 0.2, ..DetectorOptions::default() };
+        Detector::open(&runtime, &model, &options).unwrap()
+    };
+    let (mut part, mut whole) = (open(true), open(false));
+    let mut seen = 0;
+    for (number, frame) in &frames {
+        let (part, whole) = (part.detect(frame).unwrap(), whole.detect(frame).unwrap());
+        for (some, others) in [(&part, &whole), (&whole, &part)] {
+            for d in some.iter().filter(|d| d.score >= 0.4) {
+                let found = others
+                    .iter()
+                    .any(|o| o.label == d.label && o.bbox.iou(&d.bbox) >= 0.85 && (o.score - d.score).abs() <= 0.1);
+                assert!(found, "picture {number}: {d:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
 #[test]
 fn a_shared_device_finds_what_a_detector_of_ones_own_finds() {
     let (Some(runtime), Some(model), Some(frames)) = (runtime(), yolox(), pedestrians()) else { return };
-    let options = DetectorOptions::default();
+    // A batch is of one size, so that a device gets whole inputs.
+    let options = DetectorOptions { trim: false, ..DetectorOptions::default() };
     let mut own = Detector::open(&runtime, &model, &options).unwrap();
     let wanted: Vec<Vec<Detection>> = frames.iter().map(|(_, f)| own.detect(f).unwrap()).collect();
     let of = model.clone();

@@ -173,6 +173,31 @@ async fn a_wrong_password_is_not_tried_again_soon() {
     assert_eq!(farm.stats().requests, 2, "one without a password, as RTSP wants it, and one with");
 }
 
+/// Twenty channels of a recorder with one wrong password: the account is not locked by them either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_that_many_share_is_tried_by_few() {
+    const CHANNELS: u32 = 20;
+    let Some(clips) = Clips::make(&["h264"]) else { return };
+    let farm = farm(&clips, |o| {
+        o.channels = CHANNELS;
+        o.auth = AuthScheme::Digest;
+        o.password = Secret::new("korrekt-9");
+    })
+    .await;
+    let mut text = credential("wrong", "falsch-7");
+    for n in 1..=CHANNELS {
+        text += &channel(&format!("c{n}"), &farm.url(n), "credential = \"wrong\"");
+    }
+    let pull = Pull::start("backoff_min_s = 1\nbackoff_max_s = 1", &text);
+    for n in 1..=CHANNELS {
+        pull.until_state(&format!("c{n}"), 10, ChannelState::AuthFailed).await;
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(farm.stats().connections_total, 2, "two find out, for all");
+    let told = (1..=CHANNELS).filter(|n| pull.health(&format!("c{n}")).reason.contains("to other channels")).count();
+    assert_eq!(told, 18);
+}
+
 /// Each fault has a state and a reason of its own, at the same time, and the channel beside them loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_has_its_state_and_the_others_go_on() {

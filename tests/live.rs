@@ -248,7 +248,7 @@ async fn the_list_of_ten_thousand_channels_is_bounded() {
     let ids: Vec<_> = got["channels"].as_array().unwrap().iter().map(|c| c["id"].clone()).collect();
     let began = std::time::Instant::now();
     let body = json!({ "ids": ids, "set": { "weight": 2.0 } }).to_string();
-    let (status, done) = ask(&mut g, "POST", "/api/v1/channels/bulk", body);
+    let (status, done) = ask(&mut g, "POST", "/api/v1/inventory/bulk", body);
     println!("ten thousand edits in force after {:?}", began.elapsed());
     assert_eq!((status, &done["changed"]), (200, &json!(N)), "{done}");
 }

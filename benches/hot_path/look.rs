@@ -117,10 +117,10 @@ pub fn postprocess(c: &mut Criterion) {
     let mut group = c.benchmark_group("postprocess");
 
     let output = yolox(416);
-    let placed = Placed { width: 416.0, height: 340.0 };
+    let placed = Placed { width: 416.0, height: 340.0, tensor: (416, 416) };
     group.bench_function("yolox 416, 8 people", |b| {
         b.iter(|| {
-            postprocess::yolox(black_box(&output), CLASSES, 416, 416, MIN_SCORE, &mut found);
+            postprocess::yolox(black_box(&output), CLASSES, (416, 416), MIN_SCORE, &mut found);
             assert_eq!(found.len(), 80, "candidates of the generated output");
             postprocess::suppress(&mut found, 0.5);
             let named = postprocess::name(&found, placed, &labels);
@@ -130,7 +130,7 @@ pub fn postprocess(c: &mut Criterion) {
     });
 
     let (boxes, scores) = efficientdet(320);
-    let placed = Placed { width: 320.0, height: 261.0 };
+    let placed = Placed { width: 320.0, height: 261.0, tensor: (320, 320) };
     group.bench_function("efficientdet 320, 8 people", |b| {
         b.iter(|| {
             postprocess::efficientdet(black_box(&boxes), black_box(&scores), CLASSES, MIN_SCORE, &mut found);

@@ -3,7 +3,9 @@
 
 mod look;
 mod pictures;
+mod rules;
 mod schedule;
+mod track;
 mod units;
 
 use std::time::Duration;
@@ -18,6 +20,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = hot_path;
     config = quick();
-    targets = look::decode, look::stream, look::letterbox, look::postprocess, schedule::decisions, units::timeline, units::sample, units::preroll
+    targets = look::decode, look::stream, look::letterbox, look::postprocess, rules::rules, schedule::decisions, track::look, units::timeline, units::sample, units::preroll
 }
 criterion_main!(hot_path);

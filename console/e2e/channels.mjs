@@ -210,11 +210,15 @@ export function channelSteps({ step, desk, url, shots, skip }) {
       const all = (await api('GET', '/channels')).body.channels;
       const running = all.find((c) => c.health.state === 'running');
       assert.ok(running, 'no channel runs');
-      const address = (await api('GET', `/channels/${running.id}`)).body.config.url;
+      const { url: address, credential } = (await api('GET', `/channels/${running.id}`)).body.config;
       await page().goto(`${url}/add-channel`);
       await id('wizard-address').fill(address);
       await id('wizard-next').click();
-      await id('login-none').click();
+      // With the login that the channel itself has.
+      if (credential) {
+        await id('login-stored').click();
+        await id('wizard-credential').selectOption(credential);
+      } else await id('login-none').click();
       await id('wizard-next').click();
       await page().locator('[data-testid=probe-steps][data-done=true]').waitFor({ timeout: 60_000 });
       await id('wizard-next').click();

@@ -22,6 +22,7 @@ import { promisify } from 'node:util';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
+import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
 
 const env = process.env;
 const url = env.SKYEYE_URL?.replace(/\/$/, '');
@@ -299,7 +300,9 @@ step(
 
 const told = await fetch(`${url}/api/v1/inventory/revisions`).catch(() => null);
 const unchangeable = told?.status === 404 ? 'this gateway has no inventory' : false;
-channelSteps({ step, desk: () => desk, url, shots, skip: unchangeable });
+const changes = { step, desk: () => desk, url, shots, skip: unchangeable };
+channelSteps(changes);
+ruleSteps(changes);
 
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
@@ -309,7 +312,7 @@ async function allPages() {
     ['alert', chosen ? `/alerts/${chosen}` : null, '[data-testid=alert-state]'],
     ['channels', '/channels', '[data-testid=channel-card]'],
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
-    ...(unchangeable ? [] : CHANNEL_PAGES),
+    ...(unchangeable ? [] : [...CHANNEL_PAGES, ...RULE_PAGES]),
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],
@@ -375,6 +378,8 @@ step('no page has a serious fault of accessibility', async () => {
   }
   assert.equal(found.length, 0, found.join('\n'));
 });
+
+ruleEnd(changes);
 
 step('language and theme are switched and remembered', async () => {
   await desk.goto(`${url}/`);

@@ -21,6 +21,11 @@ const CredentialsPage = lazy(() => import('./pages/credentials'));
 const ImportPage = lazy(() => import('./pages/import'));
 const ChangesPage = lazy(() => import('./pages/changes'));
 const AddChannelPage = lazy(() => import('./pages/addchannel'));
+const DrawPage = lazy(() => import('./pages/draw'));
+const RulesPage = lazy(() => import('./pages/rules'));
+const RulePage = lazy(() => import('./pages/rule'));
+const RuleFormPage = lazy(() => import('./pages/ruleform'));
+const TimetablesPage = lazy(() => import('./pages/timetables'));
 const BoxPage = lazy(() => import('./pages/box'));
 const SystemPage = lazy(() => import('./pages/system'));
 const DocsPage = lazy(() => import('./pages/docs'));
@@ -68,6 +73,12 @@ function Pages() {
             <Route path="/alerts/:id" element={<AlertsPage />} />
             <Route path="/channels" element={<ChannelsPage />} />
             <Route path="/channels/:id" element={<ChannelPage />} />
+            <Route path="/channels/:id/draw" element={<DrawPage />} />
+            <Route path="/rules" element={<RulesPage />} />
+            <Route path="/add-rule" element={<RuleFormPage />} />
+            <Route path="/rules/:id" element={<RulePage />} />
+            <Route path="/rules/:id/edit" element={<RuleFormPage />} />
+            <Route path="/timetables" element={<TimetablesPage />} />
             <Route path="/areas" element={<AreasPage />} />
             <Route path="/areas/:id" element={<AreasPage />} />
             <Route path="/credentials" element={<CredentialsPage />} />

@@ -13,6 +13,7 @@ import './styles/pages.css';
 import './styles/box.css';
 import './styles/channels.css';
 import './styles/configure.css';
+import './styles/rules.css';
 
 startTheme();
 startLanguage();

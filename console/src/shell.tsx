@@ -17,12 +17,16 @@ function useNewCount(): number {
   return useLive((s) => s.order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0));
 }
 
-const CHANNEL_PAGES = /^\/(areas|credentials|import|changes|add-channel)(\/|$)/;
+/** Pages that belong to an item of the rail without its address. */
+const INSIDE: Record<string, RegExp> = {
+  '/': /^\/alerts\//,
+  '/channels': /^\/(areas|credentials|import|changes|add-channel)(\/|$)/,
+  '/rules': /^\/(timetables|add-rule)(\/|$)/,
+};
 
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
-  // The desk has two addresses: its own, and one for each alert. Much else belongs to channels.
   const path = useLocation().pathname;
-  const inside = to === '/' ? path.startsWith('/alerts/') : to === '/channels' && CHANNEL_PAGES.test(path);
+  const inside = INSIDE[to]?.test(path) ?? false;
   return (
     <NavLink to={to} end={to === '/'} className={`nav-item ${inside ? 'active' : ''}`} data-testid={testid}>
       <Icon name={icon} />
@@ -232,6 +236,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <nav className="rail" aria-label={t('nav.label')}>
         <NavItem to="/" icon="alerts" text={t('nav.alerts')} count={count} testid="nav-alerts" />
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
+        <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
         <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />

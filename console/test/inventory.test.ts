@@ -5,7 +5,7 @@ import {
   readArea,
   readAreas,
   readBulk,
-  readChannelRevisions,
+  readRevisionsOf,
   readCredentials,
   readPlan,
   readRev,
@@ -23,7 +23,7 @@ const NASTY: unknown[] = [null, undefined, 0, Number.NaN, '', 'x', [], [[]], {},
 
 describe('readers of the inventory', () => {
   it('never throw and never pass nonsense', () => {
-    const readers = [readArea, readAreas, readBulk, readCredentials, readPlan, readRev, readRevisionDetail, readRevisions, readChannelRevisions, readStates];
+    const readers = [readArea, readAreas, readBulk, readCredentials, readPlan, readRev, readRevisionDetail, readRevisions, readRevisionsOf, readStates];
     for (const read of [...readers, readBrands, readDiscovery, readProbe, readStarted]) for (const v of NASTY) expect(read(v), read.name).toBeNull();
   });
 

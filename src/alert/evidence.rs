@@ -79,7 +79,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     }
     let hold_ms = u64::from(cfg.hold_s) * 1000;
     // Longer than what comes to nothing usually lasts there.
-    let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms).min(LONGEST_HOLD_MS);
+    let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms + hold_ms * 3 / 4).min(LONGEST_HOLD_MS);
     if is_sure(e.score, cfg) {
         let same_again = e.chattering && e.familiar >= FAMILIAR_SURE;
         return match e.nature {
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(judge(flutters), Verdict::Hold(20_000, Because::Weak));
         assert_eq!(judge(Evidence { severity: Severity::High, storm: true, ..NEW }), Verdict::Hold(20_000, Because::Weak));
         let noisy = Evidence { familiar: 9, longest_ms: 20_000, ..NEW };
-        assert_eq!(judge(noisy), Verdict::Hold(30_000, Because::Chattering));
+        assert_eq!(judge(noisy), Verdict::Hold(35_000, Because::Chattering));
         assert_eq!(
             judge(Evidence { longest_ms: 900_000, ..noisy }),
             Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering),

@@ -272,6 +272,8 @@ impl AlertBook {
         alert.open_events = alert.open_events.saturating_sub(1);
         alert.last_end = Some(now.wall);
         alert.updated = event.times.seen;
+        // The last counts.
+        alert.details.clone_from(&event.details);
         if !event.media.is_empty() {
             alert.media.clone_from(&event.media);
         }
@@ -404,6 +406,7 @@ fn touch(alert: &mut Alert, event: &EventPayload) {
     alert.objects.clone_from(&event.objects);
     alert.health.clone_from(&event.health);
     alert.subjects.clone_from(&event.subjects);
+    alert.details.clone_from(&event.details);
     if !event.media.is_empty() {
         alert.media.clone_from(&event.media);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     AlertBook, Held, MINUTE_MS, Told,
-    evidence::{self, Evidence, Verdict, is_sure, score},
+    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
     line,
     show::unshown,
     source::centre,
@@ -59,7 +59,7 @@ impl AlertBook {
         if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, None, false, now, told);
         }
-        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict));
+        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         let settled = if explained.is_some() { None } else { Some(verdict) };
         match (same, limited) {
@@ -91,14 +91,15 @@ impl AlertBook {
         (takes_events(a.state) && !news).then_some(id)
     }
 
-    /// What is a row elsewhere in the picture, or of something else, or sure where all was unsure, is another happening
-    /// than the row that is there.
-    fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict) -> bool {
+    /// What is news elsewhere in the picture, or of something else, or sure where all was unsure, is another happening than
+    /// the row that is there. Of moments every place counts by itself: nobody comes and goes over a line.
+    fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict, familiar: u32) -> bool {
         let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
         if a.handling.shelved.is_some() {
             return true;
         }
-        if a.handling.showing.how != How::Row || verdict != Verdict::Row || e.objects.is_empty() || a.objects.is_empty() {
+        let news = matches!(verdict, Verdict::Row | Verdict::Hold(_, Because::Weak));
+        if a.handling.showing.how != How::Row || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
         let near = |o: &Object, p: &Object| {
@@ -106,7 +107,8 @@ impl AlertBook {
             o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
         };
         let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
-        surer || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
+        let moment = evidence::nature(&e.kind) == Nature::Moment && familiar == 0;
+        surer || moment || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
     }
 
     fn join(
@@ -188,6 +190,7 @@ impl AlertBook {
             media: e.media.clone(),
             health: e.health.clone(),
             subjects: e.subjects.clone(),
+            details: e.details.clone(),
             open_events: 1,
             last_end: None,
             limited: 0,

@@ -61,6 +61,7 @@ fn event(number: u8, phase: Phase, key: &str, severity: Severity, now: Now) -> E
         health: None,
         subjects: None,
         recorder: None,
+        details: None,
     }
 }
 

@@ -132,7 +132,8 @@ fn warnings(config: &config::Config) -> Vec<String> {
             infer::provider::name(config.infer.provider)
         ));
     }
-    let watched = |c: &config::Channel| config.rules_of(c).next().is_some();
+    let index = config.rule_index();
+    let watched = |c: &config::Channel| !index.of(c).is_empty();
     let idle: Vec<_> = config.channel.iter().filter(|c| c.enabled && !watched(c)).map(|c| c.id.as_str()).collect();
     if !idle.is_empty() {
         warnings.push(format!("no rule watches {} channel(s): {}", idle.len(), shorten(&idle)));

@@ -10,9 +10,11 @@ mod channels;
 mod check;
 mod demo;
 pub mod discover;
+pub mod eval;
 pub mod models;
 pub mod probe;
 mod probe_device;
+mod rules;
 mod run;
 pub mod simulate;
 pub mod store;
@@ -125,6 +127,11 @@ enum Command {
     /// changes over by itself.
     #[command(subcommand)]
     Channels(Box<channels::ChannelsCommand>),
+    /// List, set and remove rules and timetables; who changed what, and taking it back
+    ///
+    /// They are stored in the inventory, beside the channels. A running gateway takes changes over by itself.
+    #[command(subcommand)]
+    Rules(Box<rules::RulesCommand>),
     /// List, fetch, check and add detectors (the models that find people and vehicles)
     ///
     /// A detector is an ONNX file and its entry in a manifest: where it comes from, its licence, its sha256, how its
@@ -133,6 +140,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Measure what the gateway costs and how fast it answers on this machine, beside the floor of the same run
     Bench(Box<bench::BenchArgs>),
+    /// Hold what the gateway finds in footage against what people wrote down about it
+    Eval(Box<eval::EvalArgs>),
     /// Examine the database, with the gateway running or stopped
     #[command(subcommand)]
     Store(StoreCommand),
@@ -167,8 +176,10 @@ pub fn main() -> ExitCode {
             Err(exit) => Ok(exit),
         },
         Command::Channels(command) => block_on(channels::run(&args.config, *command, args.json)),
+        Command::Rules(command) => block_on(rules::run(&args.config, *command, args.json)),
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
         Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
+        Command::Eval(eval) => eval::run(&args.config, *eval, args.json),
         Command::Models(models) => {
             model_paths(&args.config).map_or_else(Ok, |paths| Ok(models::run(&models, &paths, args.json)))
         }

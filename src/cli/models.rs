@@ -9,6 +9,7 @@ mod fetch;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -92,6 +93,18 @@ struct Report {
     json: Value,
     /// Some models are not right: said in the lines, and the exit code is 1.
     failed: bool,
+}
+
+/// The entry of a model by its name in the manifest of `models_dir`, or by its file.
+pub fn named(models_dir: &Path, named: &str) -> anyhow::Result<ModelInfo> {
+    let file = Path::new(named);
+    if let (true, Some(folder)) = (file.is_file(), file.parent()) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let manifest = Manifest::load(folder, None)?;
+        let same = manifest.models.iter().find(|m| m.path.file_name() == file.file_name());
+        return same.cloned().with_context(|| format!("{named} is in no manifest; add it with `skyeye models add`"));
+    }
+    Ok(Manifest::load(models_dir, None)?.get(named)?.clone())
 }
 
 /// Runs a command, prints what it has to say, and returns the exit code: 0 good, 64 bad usage, 1 failed.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Area, Channel, Config, Credential, Rule};
+use super::{Area, Channel, Config, Credential, Rule, RuleIndex, Timetable};
 use crate::types::ChannelId;
 
 /// What a change is about.
@@ -19,6 +19,7 @@ pub enum Kind {
     Channel,
     Area,
     Credential,
+    Timetable,
     Rule,
     /// One of the tables in brackets, `[ingest]` for instance.
     Section,
@@ -33,6 +34,8 @@ impl Kind {
             (Kind::Area, true) => "areas",
             (Kind::Credential, false) => "credential",
             (Kind::Credential, true) => "credentials",
+            (Kind::Timetable, false) => "timetable",
+            (Kind::Timetable, true) => "timetables",
             (Kind::Rule, false) => "rule",
             (Kind::Rule, true) => "rules",
             (Kind::Section, false) => "section",
@@ -87,6 +90,7 @@ impl Diff {
         pairs(Kind::Area, &old.area, &new.area, &mut changes);
         pairs(Kind::Credential, &old.credential, &new.credential, &mut changes);
         pairs(Kind::Channel, &old.channel, &new.channel, &mut changes);
+        pairs(Kind::Timetable, &old.timetable, &new.timetable, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
         let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
         changes.extend(sections(old, new).into_iter().map(change));
@@ -102,15 +106,28 @@ impl Diff {
         self.changes.iter().filter(move |c| c.kind == kind)
     }
 
-    /// Channels that a new, other or removed rule names or named.
+    /// Channels that a new, other or removed rule is or was for, rules under a timetable that changed among them.
     pub fn under_changed_rules(&self, old: &Config, new: &Config) -> Concerned {
-        let changed: HashSet<&str> = self.of(Kind::Rule).map(|c| c.id.as_str()).collect();
+        let ids = |kind| self.of(kind).map(|c| c.id.as_str()).collect::<HashSet<&str>>();
+        let (rules, timetables) = (ids(Kind::Rule), ids(Kind::Timetable));
+        // Times are in the node's zone where a timetable names none.
+        let zone = old.node.time_zone != new.node.time_zone;
+        let changed = |r: &&Rule| {
+            let hours = r.timetable.as_ref().is_some_and(|t| zone || timetables.contains(t.as_str()));
+            hours || rules.contains(r.id.as_str())
+        };
         let mut ids = HashSet::new();
-        for rule in old.rule.iter().chain(&new.rule).filter(|r| changed.contains(r.id.as_str())) {
-            if rule.channels.iter().any(|c| c == "*") {
+        for config in [old, new] {
+            let rules: Vec<&Rule> = config.rule.iter().filter(changed).collect();
+            if rules.iter().any(|r| r.channels.iter().any(|c| c == "*")) {
                 return Concerned::All;
             }
-            ids.extend(rule.channels.iter().cloned());
+            if rules.is_empty() {
+                continue;
+            }
+            let index = RuleIndex::new(config, rules.into_iter());
+            let under = config.channel.iter().filter(|c| !index.chosen(c).is_empty());
+            ids.extend(under.map(|c| c.id.as_str().to_owned()));
         }
         Concerned::These(ids)
     }
@@ -175,7 +192,7 @@ macro_rules! serialised {
     )*};
 }
 
-serialised!(Area, Channel, Rule);
+serialised!(Area, Channel, Rule, Timetable);
 
 impl Item for Credential {
     fn id(&self) -> &str {
@@ -219,7 +236,7 @@ fn sections(old: &Config, new: &Config) -> Vec<&'static str> {
     macro_rules! changed {
         ($($section:ident),*) => {{
             // Named one by one, so that a new one does not compile until it stands here.
-            let Config { $($section,)* area: _, credential: _, channel: _, rule: _ } = old;
+            let Config { $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _ } = old;
             [$((stringify!($section), format!("{:?}", $section) != format!("{:?}", new.$section))),*]
         }};
     }

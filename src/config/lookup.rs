@@ -1,9 +1,9 @@
 //! Questions to a configuration: which rules and which areas a channel has, what a password is.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{Area, Channel, Config, Credential, Rule, secret_file};
-use crate::types::{AreaId, ConditionSet, Secret};
+use crate::types::{AreaId, ConditionSet, LineId, Secret, ZoneId};
 
 /// The area tree, read once for any number of questions.
 pub struct AreaPaths<'a> {
@@ -43,44 +43,95 @@ impl AreaPaths<'_> {
 
 /// The rules by the channels that they name, read once for any number of questions.
 pub struct RuleIndex<'a> {
-    of_all: Vec<(usize, &'a Rule)>,
+    areas: AreaPaths<'a>,
+    /// For all channels, or by tag and area.
+    templates: Vec<(usize, &'a Rule)>,
     by_channel: HashMap<&'a str, Vec<(usize, &'a Rule)>>,
 }
 
 impl<'a> RuleIndex<'a> {
-    /// As `Config::rules_of`, in the order of the configuration.
-    pub fn of(&self, channel: &Channel) -> Vec<&'a Rule> {
-        let named = self.by_channel.get(channel.id.as_str()).into_iter().flatten();
-        let mut rules: Vec<_> = self.of_all.iter().chain(named).filter(|(_, r)| r.fits(channel)).collect();
-        rules.sort_by_key(|(at, _)| *at);
-        rules.into_iter().map(|(_, rule)| *rule).collect()
-    }
-}
-
-impl Rule {
-    /// True if the rule has a place on the channel's picture.
-    fn fits(&self, channel: &Channel) -> bool {
-        self.zones.is_empty() || self.zones.iter().any(|z| channel.zone.iter().any(|cz| cz.id == *z))
-    }
-}
-
-impl Config {
-    pub fn rule_index(&self) -> RuleIndex<'_> {
-        let mut index = RuleIndex { of_all: Vec::new(), by_channel: HashMap::new() };
-        for (at, rule) in self.rule.iter().enumerate().filter(|(_, r)| r.enabled) {
-            if rule.channels.iter().any(|c| c == "*") {
-                index.of_all.push((at, rule));
+    /// An index of some of the rules of `config`.
+    pub(super) fn new(config: &'a Config, rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let (mut templates, mut by_channel) = (Vec::new(), HashMap::<_, Vec<_>>::new());
+        for (at, rule) in rules.enumerate() {
+            if rule.is_template() {
+                templates.push((at, rule));
                 continue;
             }
             for id in &rule.channels {
-                let rules = index.by_channel.entry(id).or_default();
+                let rules = by_channel.entry(id.as_str()).or_default();
                 // A rule that names a channel twice is one rule.
                 if rules.last().is_none_or(|(last, _)| *last != at) {
                     rules.push((at, rule));
                 }
             }
         }
-        index
+        Self { areas: config.area_paths(), templates, by_channel }
+    }
+
+    /// As `Config::rules_of`, in the order of the configuration.
+    pub fn of(&self, channel: &Channel) -> Vec<Cow<'a, Rule>> {
+        self.chosen(channel).into_iter().filter_map(|r| r.in_force(channel)).collect()
+    }
+
+    /// The rules that are for a channel, whether or not they are in force there.
+    pub fn chosen(&self, channel: &Channel) -> Vec<&'a Rule> {
+        let named = self.by_channel.get(channel.id.as_str()).into_iter().flatten();
+        let by_area = self.templates.iter().any(|(_, r)| !r.areas.is_empty());
+        let area = if by_area { self.areas.of(channel) } else { Vec::new() };
+        let mut rules: Vec<_> = self.templates.iter().chain(named).filter(|(_, r)| r.chooses(channel, &area)).collect();
+        rules.sort_by_key(|(at, _)| *at);
+        rules.into_iter().map(|(_, rule)| *rule).collect()
+    }
+}
+
+impl Rule {
+    /// The rule as it is for a channel that it is for; `None` where it is switched off or has no place on the picture.
+    fn in_force(&self, channel: &Channel) -> Option<Cow<'_, Rule>> {
+        Some(self.on(&channel.id)).filter(|r| r.enabled && r.fits(channel))
+    }
+
+    /// True if the rule has a place on the channel's picture.
+    pub fn fits(&self, channel: &Channel) -> bool {
+        let zone = |z: &ZoneId| channel.zone.iter().any(|of| of.id == *z);
+        let line = |l: &LineId| channel.line.iter().any(|of| of.id == *l);
+        self.watches_whole_picture()
+            || self.kind.takes_zones() && self.zones.iter().any(zone)
+            || self.kind.takes_lines() && self.lines.iter().any(line)
+    }
+
+    /// True if it names no place.
+    pub fn watches_whole_picture(&self) -> bool {
+        self.zones.is_empty() && self.lines.is_empty() && self.kind.takes_zones()
+    }
+
+    /// True if it is for more channels than it names.
+    fn is_template(&self) -> bool {
+        !self.tags.is_empty() || !self.areas.is_empty() || self.channels.iter().any(|c| c == "*")
+    }
+
+    /// True if it is for the channel; `area` are the areas from the root to the channel's.
+    fn chooses(&self, channel: &Channel, area: &[AreaId]) -> bool {
+        if self.except.contains(&channel.id) {
+            return false;
+        }
+        let named = self.channels.iter().any(|c| c == "*" || c == channel.id.as_str());
+        let tag = self.tags.is_empty() || self.tags.iter().any(|t| channel.tags.contains(t));
+        let under = self.areas.is_empty() || self.areas.iter().any(|a| area.contains(a));
+        named || (!(self.tags.is_empty() && self.areas.is_empty()) && tag && under)
+    }
+}
+
+impl Config {
+    pub fn rule_index(&self) -> RuleIndex<'_> {
+        RuleIndex::new(self, self.rule.iter())
+    }
+
+    /// The rules that apply to a channel, as they are for it.
+    pub fn rules_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = Cow<'a, Rule>> {
+        let by_area = self.rule.iter().any(|r| !r.areas.is_empty());
+        let area = if by_area { self.area_path(channel) } else { Vec::new() };
+        self.rule.iter().filter(move |r| r.chooses(channel, &area)).filter_map(|r| r.in_force(channel))
     }
 
     pub fn area_paths(&self) -> AreaPaths<'_> {
@@ -95,14 +146,6 @@ impl Config {
     /// Conditions that are not looked for on a channel.
     pub fn ignored_conditions(&self, channel: &Channel) -> ConditionSet {
         self.condition.off.iter().chain(&channel.ignore_conditions).copied().collect()
-    }
-
-    /// The rules that apply to a channel.
-    pub fn rules_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a Rule> {
-        self.rule
-            .iter()
-            .filter(move |r| r.enabled && r.channels.iter().any(|c| c == "*" || c == channel.id.as_str()))
-            .filter(move |r| r.fits(channel))
     }
 }
 
@@ -157,6 +200,37 @@ mod tests {
             assert_eq!(ids, want);
             assert_eq!(ids, config.rules_of(channel).map(|r| r.id.to_string()).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_template_is_for_tags_and_areas_but_for_what_it_leaves_out() {
+        let area = |id: &str, more: &str| format!("[[area]]\nid = \"{id}\"\nname = \"x\"\nkind = \"grid\"\n{more}\n");
+        let channel =
+            |id: &str, more: &str| format!("[[channel]]\nid = \"{id}\"\nurl = \"rtsp://10.0.0.1/\"\n{more}\n");
+        let rule = |id: &str, more: &str| format!("[[rule]]\nid = \"{id}\"\ntype = \"presence\"\n{more}\n");
+        let text = [
+            area("north", "") + &area("low", "parent = \"north\"") + &area("south", ""),
+            channel("a", "area = \"low\"\ntags = [\"gate\"]"),
+            channel("b", "area = \"north\""),
+            channel("c", "area = \"south\"\ntags = [\"gate\"]"),
+            rule("by-area", "areas = [\"north\"]"),
+            rule("by-tag", "tags = [\"gate\"]\nexcept = [\"c\"]"),
+            rule("by-both", "tags = [\"gate\"]\nareas = [\"north\"]\nchannels = [\"b\"]"),
+            rule(
+                "step",
+                "channels = [\"*\"]\nenabled = false\n[[rule.for]]\nchannel = \"b\"\nenabled = true\nmin_score = 0.8",
+            ),
+        ];
+        let config = parse("t", &text.concat()).unwrap();
+        let index = config.rule_index();
+        let of = |n: usize| {
+            let rules: Vec<_> = config.rules_of(&config.channel[n]).map(|r| r.into_owned()).collect();
+            assert_eq!(rules, index.of(&config.channel[n]).into_iter().map(|r| r.into_owned()).collect::<Vec<_>>());
+            rules.into_iter().map(|r| format!("{} {}", r.id, r.min_score)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(0), ["by-area 0.5", "by-tag 0.5", "by-both 0.5"]);
+        assert_eq!(of(1), ["by-area 0.5", "by-both 0.5", "step 0.8"]);
+        assert!(of(2).is_empty());
     }
 
     #[test]

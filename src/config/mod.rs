@@ -7,10 +7,14 @@
 
 mod alert;
 pub mod diff;
+pub mod guard;
 mod load;
 mod lookup;
+mod picture;
 mod refs;
+mod rule;
 pub mod secret_file;
+pub mod timetable;
 mod tls;
 pub mod validate;
 
@@ -23,12 +27,14 @@ pub use alert::{Alert, Position, Raise, minute_of_day};
 pub use diff::Diff;
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
+pub use picture::{Line, Mask, MaskKind, Zone};
 pub use refs::Refs;
+pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
+pub use timetable::Timetable;
 pub use tls::Tls;
 
 use crate::types::{
-    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Point, RuleId, Secret, Severity, SiteId, UserId,
-    ZoneId,
+    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId,
 };
 
 /// The whole file. Relative paths are relative to the working directory.
@@ -55,6 +61,7 @@ pub struct Config {
     pub position: Vec<Position>,
     pub credential: Vec<Credential>,
     pub channel: Vec<Channel>,
+    pub timetable: Vec<Timetable>,
     pub rule: Vec<Rule>,
 }
 
@@ -269,11 +276,14 @@ pub struct Track {
     pub max_gap_ms: u32,
     /// Tracks kept a channel; the weakest goes first.
     pub max_tracks: u32,
+    /// Looks of the last hours kept in memory, boxes without pictures, over all channels; 0: none.
+    pub keep_looks_bytes: u64,
+    pub keep_looks_h: u32,
 }
 
 impl Default for Track {
     fn default() -> Self {
-        Self { max_gap_ms: 6000, max_tracks: 256 }
+        Self { max_gap_ms: 6000, max_tracks: 256, keep_looks_bytes: 64 << 20, keep_looks_h: 24 }
     }
 }
 
@@ -573,7 +583,9 @@ pub struct Channel {
     pub lon: Option<f64>,
     #[serde(default)]
     pub zone: Vec<Zone>,
-    /// Privacy masks: blackened before any picture is stored or shown.
+    #[serde(default)]
+    pub line: Vec<Line>,
+    /// What is never shown, and what is never looked at.
     #[serde(default)]
     pub mask: Vec<Mask>,
     /// Conditions that are not looked for: `moved` on a camera that is steered.
@@ -581,109 +593,9 @@ pub struct Channel {
     pub ignore_conditions: Vec<ConditionKind>,
 }
 
-/// A polygon on the channel's picture, 0..1.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Zone {
-    pub id: ZoneId,
-    #[serde(default)]
-    pub name: String,
-    /// `[[x, y], ...]`, at least three points.
-    pub polygon: Vec<Point>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mask {
-    pub polygon: Vec<Point>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleKind {
-    /// Somebody or something of the labels stands in the zone.
-    Presence,
-}
-
-/// What is worth an event.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    pub id: RuleId,
-    #[serde(rename = "type")]
-    pub kind: RuleKind,
-    /// Channel ids; `"*"` for all.
-    pub channels: Vec<String>,
-    /// Zone ids; empty: the whole picture. A channel without the zone is not looked at by this rule.
-    #[serde(default)]
-    pub zones: Vec<ZoneId>,
-    /// Labels of the model; empty: all.
-    #[serde(default)]
-    pub labels: Vec<String>,
-    /// Score that starts an event.
-    #[serde(default = "default_min_score")]
-    pub min_score: f32,
-    /// Score that keeps one going; lower than `min_score` so that it does not flicker.
-    #[serde(default = "default_keep_score")]
-    pub keep_score: f32,
-    /// Height of the box, 0..1 of the picture.
-    #[serde(default)]
-    pub min_height: f32,
-    #[serde(default = "one")]
-    pub max_height: f32,
-    /// Looks in a row with the object in the zone before an event starts.
-    #[serde(default = "one_look")]
-    pub start_looks: u32,
-    /// An event ends when nothing was in the zone for this long, in two looks or more.
-    #[serde(default = "default_clear_ms")]
-    pub clear_ms: u32,
-    /// While an event is open an update is sent at most this often; 0: never.
-    #[serde(default = "default_update_s")]
-    pub update_s: u32,
-    /// Looks a second that the rule wants in focus; 0: patrol is enough.
-    #[serde(default)]
-    pub focus_hz: f32,
-    /// When it wants them.
-    #[serde(default)]
-    pub focus_when: FocusWhen,
-    #[serde(default = "default_severity")]
-    pub severity: Severity,
-    #[serde(default = "yes")]
-    pub enabled: bool,
-}
-
-/// When a rule wants its channel in focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum FocusWhen {
-    /// While a look found one of its objects, and until the scene is quiet.
-    #[default]
-    Seen,
-    /// All the time.
-    Always,
-}
-
 fn yes() -> bool {
     true
 }
 fn one() -> f32 {
     1.0
-}
-fn one_look() -> u32 {
-    1
-}
-fn default_min_score() -> f32 {
-    0.5
-}
-fn default_keep_score() -> f32 {
-    0.3
-}
-fn default_clear_ms() -> u32 {
-    2500
-}
-fn default_update_s() -> u32 {
-    10
-}
-fn default_severity() -> Severity {
-    Severity::Medium
 }

@@ -1,5 +1,7 @@
 //! What a type cannot say: references, ranges, addresses. Pure; gives all problems, not just the first.
 
+mod rules;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -7,8 +9,10 @@ use std::{
 
 use url::Url;
 
-use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Rule, Transport};
-use crate::types::{Point, RuleId};
+use super::{Area, BrokerKind, Channel, Config, Person, Problem, Refs, Transport, timetable::Hours};
+use crate::types::Point;
+
+pub use rules::{RuleRefs, rule};
 
 struct Found(Vec<Problem>);
 
@@ -42,9 +46,15 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     }
     let ids = config.channel.iter().map(|c| c.id.as_str());
     duplicates("channel", ids, &mut found);
-    let channels: BTreeMap<_, _> = config.channel.iter().map(|c| (c.id.as_str(), c)).collect();
-    for (i, rule) in config.rule.iter().enumerate() {
-        rule_problems(config, &channels, i, rule, &mut found);
+    for (i, table) in config.timetable.iter().enumerate() {
+        let problems = Hours::read(table, &config.node.time_zone).err().unwrap_or_default();
+        found.0.extend(problems.into_iter().map(|p| Problem { key: format!("timetable[{i}].{}", p.key), ..p }));
+    }
+    duplicates("timetable", config.timetable.iter().map(|t| t.id.as_str()), &mut found);
+    let refs = config.rule_refs();
+    for (i, one) in config.rule.iter().enumerate() {
+        let problems = rule(one, &refs);
+        found.0.extend(problems.into_iter().map(|p| Problem { key: format!("rule[{i}].{}", p.key), ..p }));
     }
     duplicates("rule", config.rule.iter().map(|r| r.id.as_str()), &mut found);
     found.0
@@ -72,7 +82,8 @@ fn sections(c: &Config, f: &mut Found) {
     f.range("infer.min_score", c.infer.min_score, 0.01, 1.0);
     f.range("infer.nms_iou", c.infer.nms_iou, 0.05, 1.0);
     f.range("track.max_gap_ms", c.track.max_gap_ms, 100, 600_000);
-    f.range("track.max_tracks", c.track.max_tracks, 1, 10_000);
+    f.range("track.keep_looks_h", c.track.keep_looks_h, 1, 24 * 7);
+    f.range("track.max_tracks", c.track.max_tracks, 1, 1000);
     f.range("evidence.jpeg_quality", c.evidence.jpeg_quality, 1, 100);
     f.range("evidence.retention_days", c.evidence.retention_days, 1, 3650);
     f.range("outbox.max_bytes", c.outbox.max_bytes, 1 << 20, 1 << 40);
@@ -258,10 +269,17 @@ pub fn channel(channel: &Channel, refs: &Refs<'_>, allow_loopback: bool) -> Vec<
     place(channel.lat, channel.lon, &mut f);
     duplicates_at("zone", "id", channel.zone.iter().map(|z| z.id.as_str()), &mut f);
     for (j, zone) in channel.zone.iter().enumerate() {
-        polygon(&format!("zone[{j}].polygon"), &zone.polygon, &mut f);
+        points(&format!("zone[{j}].polygon"), &zone.polygon, "polygon", 3, &mut f);
+    }
+    duplicates_at("line", "id", channel.line.iter().map(|l| l.id.as_str()), &mut f);
+    for (j, line) in channel.line.iter().enumerate() {
+        points(&format!("line[{j}].points"), &line.points, "line", 2, &mut f);
+        if line.points.windows(2).any(|p| p[0] == p[1]) {
+            f.add(format!("line[{j}].points"), "has one point twice in a row; take one of them away");
+        }
     }
     for (j, mask) in channel.mask.iter().enumerate() {
-        polygon(&format!("mask[{j}].polygon"), &mask.polygon, &mut f);
+        points(&format!("mask[{j}].polygon"), &mask.polygon, "polygon", 3, &mut f);
     }
     f.0
 }
@@ -347,52 +365,12 @@ pub fn address_allowed(ip: IpAddr, allow_loopback: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn polygon(key: &str, points: &[Point], f: &mut Found) {
-    if !(3..=64).contains(&points.len()) {
-        f.add(key, format!("has {} points; a polygon has 3 to 64", points.len()));
+fn points(key: &str, points: &[Point], what: &str, least: usize, f: &mut Found) {
+    if !(least..=64).contains(&points.len()) {
+        f.add(key, format!("has {} points; a {what} has {least} to 64", points.len()));
     }
     if points.iter().any(|p| !(0.0..=1.0).contains(&p.x) || !(0.0..=1.0).contains(&p.y)) {
         f.add(key, "has a coordinate outside 0..1; coordinates are shares of the picture's width and height");
-    }
-}
-
-fn rule_problems(c: &Config, channels: &BTreeMap<&str, &Channel>, i: usize, rule: &Rule, f: &mut Found) {
-    let key = |name: &str| format!("rule[{i}].{name}");
-    if rule.id == RuleId::health() {
-        f.add(key("id"), "'health' is the gateway's own rule; choose another id");
-    }
-    if rule.channels.is_empty() {
-        f.add(key("channels"), "is empty; name channel ids, or \"*\" for all");
-    }
-    for name in rule.channels.iter().filter(|n| *n != "*" && !channels.contains_key(n.as_str())) {
-        f.missing(key("channels"), format!("no [[channel]] has the id '{name}'"));
-    }
-    let all = rule.channels.iter().any(|n| n == "*");
-    let of_rule: Vec<&Channel> = if all {
-        channels.values().copied().collect()
-    } else {
-        rule.channels.iter().filter_map(|n| channels.get(n.as_str()).copied()).collect()
-    };
-    for zone in &rule.zones {
-        if !of_rule.iter().any(|x| x.zone.iter().any(|z| z.id == *zone)) {
-            f.missing(key("zones"), format!("none of the rule's channels has a zone '{zone}'"));
-        }
-    }
-    f.range(&key("min_score"), rule.min_score, 0.01, 1.0);
-    f.range(&key("keep_score"), rule.keep_score, 0.01, rule.min_score);
-    f.range(&key("focus_hz"), rule.focus_hz, 0.0, 30.0);
-    f.range(&key("min_height"), rule.min_height, 0.0, 1.0);
-    f.range(&key("max_height"), rule.max_height, rule.min_height, 1.0);
-    f.range(&key("start_looks"), rule.start_looks, 1, 100);
-    f.range(&key("clear_ms"), rule.clear_ms, 100, 3_600_000);
-    if rule.keep_score < c.infer.min_score {
-        f.add(
-            key("keep_score"),
-            format!(
-                "is below infer.min_score ({}), so such detections never arrive; lower that or raise this",
-                c.infer.min_score
-            ),
-        );
     }
 }
 

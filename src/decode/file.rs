@@ -20,7 +20,7 @@ use crate::types::Codec;
 /// More than any clip a farm should loop; a wrong file must not eat the machine.
 const MAX_BYTES: usize = 1 << 30;
 /// With no byte for this long the file is taken as broken rather than slow.
-const STALL: gst::ClockTime = gst::ClockTime::from_seconds(10);
+pub(super) const STALL: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
 /// The encoded pictures of one file.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub enum FileError {
     MissingElement(&'static str),
 }
 
-fn element(factory: &'static str) -> Result<gst::Element, FileError> {
+pub(super) fn element(factory: &'static str) -> Result<gst::Element, FileError> {
     gst::ElementFactory::make(factory).build().map_err(|_| FileError::MissingElement(factory))
 }
 

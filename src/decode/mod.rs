@@ -13,6 +13,7 @@ mod allocator;
 pub mod choice;
 mod element;
 pub mod file;
+pub mod film;
 pub(crate) mod header;
 mod planes;
 mod recovery;

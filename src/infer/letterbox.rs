@@ -27,6 +27,8 @@ pub struct LetterboxError {
 pub struct Placed {
     pub width: f32,
     pub height: f32,
+    /// Width and height of the tensor.
+    pub tensor: (usize, usize),
 }
 
 /// Scaling along one axis: output `i` is the weighted sum of `taps` inputs from `start[i]`.
@@ -89,6 +91,7 @@ fn whole(weights: &[f64], total: u32) -> Vec<u16> {
 struct Plan {
     key: (u32, u32, usize, usize),
     placed: (usize, usize),
+    tensor: (usize, usize),
     luma: (Axis, Axis),
     chroma: (Axis, Axis),
 }
@@ -96,10 +99,12 @@ struct Plan {
 /// Channels of a deployment have a handful of sizes.
 const PLANS: usize = 8;
 
-/// Fills tensors of one size; one a worker.
+/// Fills tensors; one a worker.
 pub struct Letterbox {
     width: usize,
     height: usize,
+    /// The tensor is as small as the picture allows, in steps of so many pixels; none: always of the full size.
+    step: Option<usize>,
     colour: Colour,
     fill: f32,
     /// The most recently used first.
@@ -128,10 +133,16 @@ impl Letterbox {
     /// For tensors of `width` x `height`; `fill` is the value beside the picture.
     pub fn new(width: u32, height: u32, colour: Colour, fill: f32) -> Self {
         let (width, height) = (width as usize, height as usize);
-        Self { width, height, colour, fill, plans: Vec::new(), scratch: Scratch::default() }
+        Self { width, height, step: None, colour, fill, plans: Vec::new(), scratch: Scratch::default() }
     }
 
-    /// Floats of the tensor.
+    /// Tensors only as wide and high as the picture needs, rounded up to whole steps: for a model whose input size is
+    /// open. The picture has the same pixels, there is less beside it.
+    pub fn trimmed(self, step: usize) -> Self {
+        Self { step: Some(step.max(1)), ..self }
+    }
+
+    /// Floats of the largest tensor.
     pub fn len(&self) -> usize {
         3 * self.width * self.height
     }
@@ -140,14 +151,11 @@ impl Letterbox {
         self.len() == 0
     }
 
-    /// Writes the frame into `tensor`, three planes of height x width.
-    pub fn fill(&mut self, frame: &Frame, tensor: &mut [f32]) -> Result<Placed, LetterboxError> {
+    /// Writes the frame into `tensor`, three planes of height x width, which gets the length that it needs.
+    pub fn fill(&mut self, frame: &Frame, tensor: &mut Vec<f32>) -> Result<Placed, LetterboxError> {
         let refuse = |what| LetterboxError { width: frame.width, height: frame.height, what };
         if frame.width == 0 || frame.height == 0 || self.is_empty() {
             return Err(refuse("it is empty"));
-        }
-        if tensor.len() != self.len() {
-            return Err(refuse("the tensor has another size"));
         }
         let (sub_x, sub_y) = match frame.format {
             PixelFormat::I420 | PixelFormat::Nv12 => (2, 2),
@@ -159,7 +167,9 @@ impl Letterbox {
         let (w, h) = plan.placed;
         let (source_w, chroma_w) = (frame.width as usize, (frame.width as usize).div_ceil(sub_x));
 
-        let area = self.width * self.height;
+        let (width, height) = plan.tensor;
+        let area = width * height;
+        tensor.resize(3 * area, self.fill);
         let matrix = Matrix::of(frame);
         let short = || refuse("a plane is shorter than its rows");
         let scratch = &mut self.scratch;
@@ -184,16 +194,16 @@ impl Letterbox {
             }
             scratch.colours(&matrix, frame.format == PixelFormat::Gray8, self.colour);
             for (plane, turned) in tensor.chunks_exact_mut(area).zip(&scratch.rgb) {
-                turn_back(turned, &mut plane[group.start * self.width..group.end * self.width], self.width, w);
+                turn_back(turned, &mut plane[group.start * width..group.end * width], width, w);
             }
         }
         for plane in tensor.chunks_exact_mut(area) {
-            for row in plane.chunks_exact_mut(self.width).take(h) {
+            for row in plane.chunks_exact_mut(width).take(h) {
                 row[w..].fill(self.fill);
             }
-            plane[h * self.width..].fill(self.fill);
+            plane[h * width..].fill(self.fill);
         }
-        Ok(Placed { width: w as f32, height: h as f32 })
+        Ok(Placed { width: w as f32, height: h as f32, tensor: (width, height) })
     }
 
     /// Puts the plan for this size first, making it if it is new.
@@ -207,6 +217,7 @@ impl Letterbox {
         let ratio = (self.width as f64 / sw as f64).min(self.height as f64 / sh as f64);
         let side = |source: usize, limit: usize| ((source as f64 * ratio) as usize).clamp(1, limit);
         let (w, h) = (side(sw, self.width), side(sh, self.height));
+        let needed = |side: usize, limit: usize| self.step.map_or(limit, |s| side.next_multiple_of(s).min(limit));
         let axis = |source: usize, outputs: usize, sub: usize, total: u32| {
             Axis::new(source.div_ceil(sub), outputs, source as f64 / sub as f64 / outputs as f64, total)
         };
@@ -216,6 +227,7 @@ impl Letterbox {
             Plan {
                 key,
                 placed: (w, h),
+                tensor: (needed(w, self.width), needed(h, self.height)),
                 luma: (axis(sw, w, 1, ALONG), axis(sh, h, 1, DOWN)),
                 chroma: (axis(sw, w, sub_x, ALONG), axis(sh, h, sub_y, DOWN)),
             },

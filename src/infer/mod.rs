@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod letterbox;
 pub mod manifest;
+mod open_size;
 pub mod postprocess;
 pub mod provider;
 pub mod session;

@@ -40,20 +40,26 @@ impl Candidate {
 }
 
 /// Strides of the YOLOX grids.
-const STRIDES: [usize; 3] = [8, 16, 32];
+pub const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// Entries that a YOLOX model with this input has.
-pub fn yolox_entries(width: u32, height: u32) -> usize {
-    STRIDES.iter().map(|s| (width as usize / s) * (height as usize / s)).sum()
+pub fn yolox_entries(width: usize, height: usize) -> usize {
+    STRIDES.iter().map(|s| (width / s) * (height / s)).sum()
 }
 
 /// Reads a YOLOX output; entries past the grids are not read.
-pub fn yolox(output: &[f32], classes: usize, width: u32, height: u32, min_score: f32, found: &mut Vec<Candidate>) {
+pub fn yolox(
+    output: &[f32],
+    classes: usize,
+    (width, height): (usize, usize),
+    min_score: f32,
+    found: &mut Vec<Candidate>,
+) {
     found.clear();
     let mut entries = output.chunks_exact(5 + classes);
     for stride in STRIDES {
-        for gy in 0..height as usize / stride {
-            for gx in 0..width as usize / stride {
+        for gy in 0..height / stride {
+            for gx in 0..width / stride {
                 let Some(entry) = entries.next() else { return };
                 let &[x, y, w, h, objectness, ref scores @ ..] = entry else { return };
                 // Class scores are at most 1, so most entries end here. A NaN ends here, too.
@@ -145,7 +151,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SQUARE: Placed = Placed { width: 64.0, height: 64.0 };
+    const SQUARE: Placed = Placed { width: 64.0, height: 64.0, tensor: (64, 64) };
 
     fn labels() -> Vec<Arc<str>> {
         ["person", "car"].map(Arc::from).to_vec()
@@ -160,7 +166,7 @@ mod tests {
         let entry = 64 + 4 + 2;
         output[entry * 7..entry * 7 + 7].copy_from_slice(&[0.5, 0.5, 0.0, 2f32.ln(), 0.9, 0.1, 0.8]);
         let mut found = Vec::new();
-        yolox(&output, 2, 64, 64, 0.3, &mut found);
+        yolox(&output, 2, (64, 64), 0.3, &mut found);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].class, 1);
         assert!((found[0].score - 0.72).abs() < 1e-6);
@@ -185,7 +191,7 @@ mod tests {
         let (boxes, scores) = ([-8.0, 16.0, 32.0, 90.0], [0.9, 0.0]);
         let mut found = Vec::new();
         efficientdet(&boxes, &scores, 2, 0.5, &mut found);
-        let named = name(&found, Placed { width: 64.0, height: 32.0 }, &labels());
+        let named = name(&found, Placed { width: 64.0, height: 32.0, tensor: (64, 64) }, &labels());
         assert_eq!(named[0].bbox, BBox { x: 0.0, y: 0.5, w: 0.5, h: 0.5 });
     }
 
@@ -217,7 +223,7 @@ mod tests {
         #[test]
         fn foreign_floats_give_sound_boxes(output in proptest::collection::vec(any_float(), 0..84 * 7 + 3), min in 0.01f32..0.9) {
             let mut found = Vec::new();
-            yolox(&output, 2, 64, 64, min, &mut found);
+            yolox(&output, 2, (64, 64), min, &mut found);
             sound(&mut found, min);
             let (boxes, scores) = output.split_at(output.len() * 2 / 3);
             efficientdet(boxes, scores, 2, min, &mut found);

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::batch::Device;
 use super::letterbox::{Letterbox, LetterboxError, Placed};
 use super::manifest::{Colour, Layout, ModelInfo, identifying, refusal};
+use super::open_size::open_size;
 use super::postprocess::{self, Candidate};
 use super::provider;
 use crate::config::Provider;
@@ -204,11 +205,13 @@ pub struct DetectorOptions {
     pub nms_iou: f32,
     /// Threads of one look; more than one only helps a box with idle cores.
     pub intra_threads: usize,
+    /// Compute only the part of the input that holds the picture, where the model allows it.
+    pub trim: bool,
 }
 
 impl Default for DetectorOptions {
     fn default() -> Self {
-        Self { min_score: 0.25, nms_iou: 0.5, intra_threads: 1 }
+        Self { min_score: 0.25, nms_iou: 0.5, intra_threads: 1, trim: true }
     }
 }
 
@@ -238,19 +241,51 @@ pub struct Detector {
     session: Session,
     letterbox: Letterbox,
     tensor: Vec<f32>,
+    /// Width and height of what is in the tensor.
+    size: (usize, usize),
     found: Vec<Candidate>,
 }
 
 impl Detector {
     /// Checks the weights against the manifest and makes them ready.
     pub fn open(runtime: &Runtime, model: &ModelInfo, options: &DetectorOptions) -> Result<Self, InferError> {
-        let session = open(runtime, model, options)?;
-        let fill = fill_beside(model.layout);
-        let letterbox = Letterbox::new(model.input.width, model.input.height, model.input.colour, fill);
-        let tensor = vec![fill; letterbox.len()];
-        let mut this = Self { info: model.clone(), options: *options, session, letterbox, tensor, found: Vec::new() };
+        let weights = weights(model)?;
+        if options.trim
+            && runtime.provider == Provider::Cpu
+            && let Some(step) = step(model)
+            && let Some(this) = Self::trimmed(runtime, model, options, &weights, step)
+        {
+            return Ok(this);
+        }
+        let mut this = Self::with(session(runtime, model, options, &weights)?, model, options);
         this.run()?;
         Ok(this)
+    }
+
+    /// With the size of its input left open; none where the model needs its own. Both sizes are tried now.
+    fn trimmed(
+        runtime: &Runtime,
+        model: &ModelInfo,
+        options: &DetectorOptions,
+        weights: &[u8],
+        step: usize,
+    ) -> Option<Self> {
+        let open = open_size(weights, &model.input.name, full_size(model))?;
+        let session = session(runtime, model, options, &open).ok()?;
+        let mut this = Self::with(session, model, options);
+        this.letterbox = this.letterbox.trimmed(step);
+        this.run().ok()?;
+        this.size = (step, step);
+        this.tensor.truncate(3 * step * step);
+        this.run().ok()?;
+        Some(this)
+    }
+
+    fn with(session: Session, model: &ModelInfo, options: &DetectorOptions) -> Self {
+        let fill = fill_beside(model.layout);
+        let letterbox = Letterbox::new(model.input.width, model.input.height, model.input.colour, fill);
+        let (tensor, size) = (vec![fill; letterbox.len()], full_size(model));
+        Self { info: model.clone(), options: *options, session, letterbox, tensor, size, found: Vec::new() }
     }
 
     pub fn info(&self) -> &ModelInfo {
@@ -265,15 +300,18 @@ impl Detector {
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, InferError> {
         let mut watch = Stopwatch::start();
         let placed = self.letterbox.fill(frame, &mut self.tensor)?;
+        self.size = placed.tensor;
         stage::look().letterbox.record(watch.lap());
         self.look(placed)
     }
 
     /// One look at whatever is in the tensor; for timing.
     pub fn blank(&mut self) -> Result<Vec<Detection>, InferError> {
-        self.tensor.fill(114.0);
-        let (width, height) = (self.info.input.width as f32, self.info.input.height as f32);
-        self.look(Placed { width, height })
+        self.tensor.clear();
+        self.tensor.resize(self.letterbox.len(), 114.0);
+        self.size = full_size(&self.info);
+        let (width, height) = (self.size.0 as f32, self.size.1 as f32);
+        self.look(Placed { width, height, tensor: self.size })
     }
 
     fn look(&mut self, placed: Placed) -> Result<Vec<Detection>, InferError> {
@@ -288,21 +326,18 @@ impl Detector {
     /// Runs the session on the tensor as the last look left it and reads nothing of what comes out: the floor that
     /// benches hold a look against.
     pub fn run_alone(&mut self) -> Result<(), InferError> {
-        let Self { info, session, tensor, .. } = self;
-        let failed = |e: ort::Error| InferError::Failed { name: info.name.to_string(), reason: e.to_string() };
-        let shape = [1usize, 3, info.input.height as usize, info.input.width as usize];
-        let input = TensorRef::from_array_view((shape, tensor.as_slice())).map_err(failed)?;
-        session.run(ort::inputs![info.input.name.as_str() => input]).map_err(failed)?;
+        let Self { info, session, tensor, size, .. } = self;
+        run(session, info, tensor, 1, *size)?;
         Ok(())
     }
 
     /// Runs the session on the tensor and reads its output into `found`. What it gives measures since the session's end.
     fn run(&mut self) -> Result<Stopwatch, InferError> {
-        let Self { info, options, session, tensor, found, .. } = self;
+        let Self { info, options, session, tensor, size, found, .. } = self;
         let mut watch = Stopwatch::start();
-        let outputs = run(session, info, tensor, 1)?;
+        let outputs = run(session, info, tensor, 1, *size)?;
         stage::look().run.record(watch.lap());
-        read(&outputs, info, options.min_score, std::slice::from_mut(found))?;
+        read(&outputs, info, *size, options.min_score, std::slice::from_mut(found))?;
         Ok(watch)
     }
 }
@@ -315,8 +350,20 @@ pub(super) fn fill_beside(layout: Layout) -> f32 {
     }
 }
 
-/// A session of weights that are what the manifest says.
-fn open(runtime: &Runtime, model: &ModelInfo, options: &DetectorOptions) -> Result<Session, InferError> {
+fn full_size(model: &ModelInfo) -> (usize, usize) {
+    (model.input.width as usize, model.input.height as usize)
+}
+
+/// In which steps the model's input may be smaller than its full size, if it may; EfficientDet has its anchors in it.
+fn step(model: &ModelInfo) -> Option<usize> {
+    let (width, height) = full_size(model);
+    let coarsest = postprocess::STRIDES.into_iter().max()?;
+    (model.layout == Layout::Yolox && width.is_multiple_of(coarsest) && height.is_multiple_of(coarsest))
+        .then_some(coarsest)
+}
+
+/// Weights that are what the manifest says.
+fn weights(model: &ModelInfo) -> Result<Vec<u8>, InferError> {
     let name = model.name.to_string();
     let weights = read_weights(&name, &model.path)?;
     let found = hex::encode(Sha256::digest(&weights));
@@ -324,20 +371,31 @@ fn open(runtime: &Runtime, model: &ModelInfo, options: &DetectorOptions) -> Resu
         let wanted = model.sha256.to_string();
         return Err(InferError::Sha256 { name, path: model.path.clone(), found, wanted });
     }
-    let session = runtime.session(&name, &weights, options.intra_threads)?;
+    Ok(weights)
+}
+
+/// A session whose tensors are what the manifest says.
+fn session(
+    runtime: &Runtime,
+    model: &ModelInfo,
+    options: &DetectorOptions,
+    weights: &[u8],
+) -> Result<Session, InferError> {
+    let session = runtime.session(model.name.as_str(), weights, options.intra_threads)?;
     check_tensors(model, &session)?;
     Ok(session)
 }
 
-/// Runs a session on `count` pictures.
+/// Runs a session on `count` pictures of `size`, width and height.
 fn run<'s>(
     session: &'s mut Session,
     info: &ModelInfo,
     tensors: &[f32],
     count: usize,
+    (width, height): (usize, usize),
 ) -> Result<SessionOutputs<'s>, InferError> {
     let failed = |e: ort::Error| InferError::Failed { name: info.name.to_string(), reason: e.to_string() };
-    let shape = [count, 3, info.input.height as usize, info.input.width as usize];
+    let shape = [count, 3, height, width];
     let input = TensorRef::from_array_view((shape, tensors)).map_err(failed)?;
     session.run(ort::inputs![info.input.name.as_str() => input]).map_err(failed)
 }
@@ -346,11 +404,11 @@ fn run<'s>(
 fn read(
     outputs: &SessionOutputs<'_>,
     info: &ModelInfo,
+    (width, height): (usize, usize),
     min_score: f32,
     found: &mut [Vec<Candidate>],
 ) -> Result<(), InferError> {
     let name = info.name.to_string();
-    let (width, height) = (info.input.width, info.input.height);
     let (count, classes) = (found.len(), info.labels.len());
     let refuse = |reason: String| InferError::Shape { name: name.clone(), reason };
     let floats = |key: Option<&str>| {
@@ -373,7 +431,7 @@ fn read(
                 return Err(refuse(format!("its output has the shape {shape:?}, yolox wants {wanted:?}")));
             }
             for (data, found) in data.chunks_exact((entries * (5 + classes)).max(1)).zip(found) {
-                postprocess::yolox(data, classes, width, height, min_score, found);
+                postprocess::yolox(data, classes, (width, height), min_score, found);
             }
         }
         Layout::EfficientDet => {
@@ -411,7 +469,7 @@ impl OrtDevice {
         options: &DetectorOptions,
         batch_max: usize,
     ) -> Result<Self, InferError> {
-        let session = open(runtime, model, options)?;
+        let session = session(runtime, model, options, &weights(model)?)?;
         let open_number = session.inputs().first().is_some_and(|i| shape(i.dtype()).first() == Some(&-1));
         let batch_max = if open_number { batch_max.max(1) } else { 1 };
         let mut this = Self { info: model.clone(), min_score: options.min_score, session, batch_max };
@@ -429,8 +487,9 @@ impl Device for OrtDevice {
     }
 
     fn run(&mut self, tensors: &[f32], found: &mut [Vec<Candidate>]) -> Result<(), InferError> {
-        let outputs = run(&mut self.session, &self.info, tensors, found.len())?;
-        read(&outputs, &self.info, self.min_score, found)
+        let size = full_size(&self.info);
+        let outputs = run(&mut self.session, &self.info, tensors, found.len(), size)?;
+        read(&outputs, &self.info, size, self.min_score, found)
     }
 }
 

@@ -28,6 +28,23 @@ impl Failure {
         Self { state, kind, reason: reason.into() }
     }
 
+    /// True if the host gave no sign of an RTSP service: nobody else would get an answer there either.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.kind, "connect" | "resolve" | "timeout" | "closed_in_setup")
+    }
+
+    /// Why a channel waits whose host does not answer others; `reason` is what the latest of them found.
+    pub fn host_silent(host: &str, port: u16, reason: &str) -> String {
+        format!("{host}:{port} does not answer ({reason}); one of its channels asks for all, every 15 s at the latest")
+    }
+
+    /// Why a channel waits whose login others were refused with.
+    pub fn login_refused_to_others() -> String {
+        "its host refuses this login to other channels; correct their [[credential]] (one of them tries again every few \
+         minutes, so that the account is not locked)"
+            .into()
+    }
+
     /// An error while a session is set up.
     pub fn of_setup(error: &retina::Error) -> Self {
         if let Some(status) = error.status_code() {
@@ -224,7 +241,10 @@ mod tests {
             (200, ChannelState::Misconfigured),
             (999, ChannelState::Misconfigured),
         ] {
-            assert_eq!(Failure::of_status(status, "x").state, state, "{status}");
+            let failure = Failure::of_status(status, "x");
+            assert_eq!((failure.state, failure.is_silence()), (state, false), "{status}");
         }
+        assert!(Failure::timeout(10).is_silence() && Failure::closed_in_setup().is_silence());
+        assert!(Failure::unreachable("no route").is_silence());
     }
 }

@@ -1,31 +1,68 @@
-//! Keeps the setting up of sessions from becoming a storm: at one host so many at one time and so many a second.
+//! Keeps the setting up of sessions from becoming a storm: at one host so many at one time and so many a second, at an
+//! address that does not answer one in some seconds (`breaker`), and with a login that is refused one in some minutes
+//! (`login`).
 //!
-//! Waiting is fair, first come first served, and bounded by the number of channels. A host is forgotten when nobody
-//! waits for it, so the map does not grow with addresses that come and go.
+//! Waiting is fair, first come first served, and bounded by the number of channels. Whoever waits for an address or a login
+//! takes no place of the host's. Hosts, addresses and logins are forgotten when nobody waits for them, so the maps do not
+//! grow with what comes and goes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::{counter, gauge};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::config;
+use super::breaker::{Breaker, State};
+use super::login::{self, Login, Standing};
+use super::{ChannelSpec, Failure};
+use crate::config::{self, validate};
+use crate::types::{ChannelId, ChannelState};
 
-/// Hosts remembered before those without use are cleared out.
+/// Hosts remembered before those without use are cleared out; addresses and logins, too.
 const SWEEP_AT: usize = 1024;
 
 /// Shared by all channels.
 pub struct Governor {
     per_host: usize,
     spacing: Duration,
-    hosts: Mutex<Hosts>,
+    backoff_s: (u32, u32),
+    hosts: Mutex<Kept<String, Host>>,
+    circuits: Mutex<Kept<Address, Circuit>>,
+    logins: Mutex<Kept<login::Key, Login>>,
 }
 
-#[derive(Default)]
-struct Hosts {
-    map: HashMap<String, Arc<Host>>,
+/// Who wants a session, and where.
+#[derive(Debug, Clone)]
+pub struct Applicant {
+    pub channel: ChannelId,
+    to: Address,
+    login: Option<login::Key>,
+}
+
+impl Applicant {
+    pub fn of(spec: &ChannelSpec) -> Self {
+        let to = (spec.url.host_str().unwrap_or_default().to_owned(), validate::camera_port(&spec.url));
+        let login = spec.credential.as_ref().map(|(user, password)| login::key(&to, user, password));
+        Self { channel: spec.id.clone(), to, login }
+    }
+}
+
+/// Why a channel is not let through, for its health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub state: ChannelState,
+    pub reason: String,
+}
+
+/// Where a session is set up: a host and its port.
+pub type Address = (String, u16);
+
+/// What there is one of for each key, as long as somebody uses it.
+struct Kept<K, V> {
+    map: HashMap<K, Arc<V>>,
     sweep_at: usize,
 }
 
@@ -35,9 +72,55 @@ struct Host {
     next: Mutex<Option<Instant>>,
 }
 
-/// The right to set up one session; ends when it is dropped.
+struct Circuit {
+    breaker: Mutex<Breaker>,
+    /// Everybody who waits is told when it closes.
+    open: watch::Sender<bool>,
+    /// Held by the one whose turn it is to try next, and while it tries: all others wait in line for it.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The right to set up one session; ends when it is dropped. What came of it is told by `answered` or `failed`.
 pub struct Permit {
+    channel: ChannelId,
+    circuit: Arc<Circuit>,
+    login: Option<Arc<Login>>,
+    probe: Option<Probe>,
+    _alone: Option<OwnedMutexGuard<()>>,
     _slot: Option<OwnedSemaphorePermit>,
+}
+
+/// The one that tries at an address that did not answer.
+struct Probe {
+    circuit: Arc<Circuit>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.circuit.breaker.lock().abandoned(Instant::now());
+    }
+}
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self { map: HashMap::new(), sweep_at: SWEEP_AT }
+    }
+}
+
+impl<K: std::hash::Hash + Eq + Clone, V> Kept<K, V> {
+    fn get(&mut self, key: &K, fresh: impl FnOnce() -> V, in_use: impl Fn(&V) -> bool) -> Arc<V> {
+        if let Some(found) = self.map.get(key) {
+            return found.clone();
+        }
+        if self.map.len() >= self.sweep_at {
+            self.map.retain(|_, v| Arc::strong_count(v) > 1 || in_use(v));
+            self.sweep_at = (self.map.len() * 2).max(SWEEP_AT);
+        }
+        let made = Arc::new(fresh());
+        self.map.insert(key.clone(), made.clone());
+        made
+    }
 }
 
 impl Governor {
@@ -45,91 +128,174 @@ impl Governor {
         Self {
             per_host: usize::try_from(options.connects_per_host).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
             spacing: Duration::from_secs(1) / options.connects_per_host_per_s.max(1),
-            hosts: Mutex::new(Hosts { map: HashMap::new(), sweep_at: SWEEP_AT }),
+            backoff_s: (options.backoff_min_s, options.backoff_max_s),
+            hosts: Mutex::default(),
+            circuits: Mutex::default(),
+            logins: Mutex::default(),
         }
     }
 
-    /// Waits for a turn at `host`.
-    pub async fn turn(&self, host: &str) -> Permit {
-        let host = self.host(host);
-        // The semaphore is never closed; without a slot there is simply no limit.
-        let slot = host.slots.clone().acquire_owned().await.ok();
-        let at = {
-            let mut next = host.next.lock();
-            let now = Instant::now();
-            let at = next.map_or(now, |next| next.max(now));
-            *next = Some(at + self.spacing);
-            at
+    /// Waits for a turn. `held` is told why, if it takes longer than others before it do.
+    pub async fn turn(&self, of: &Applicant, mut held: impl FnMut(Held)) -> Permit {
+        let (host, circuit) = (self.host(&of.to.0), self.circuit(&of.to));
+        let login = of.login.as_ref().map(|key| self.login(key));
+        let mut told = None;
+        let mut tell = |state, reason: String| {
+            if told.replace(state) != Some(state) {
+                held(Held { state, reason });
+            }
         };
-        tokio::time::sleep_until(at).await;
-        Permit { _slot: slot }
+        loop {
+            if let Some(login) = &login {
+                login.rest(|| tell(ChannelState::AuthFailed, Failure::login_refused_to_others())).await;
+            }
+            let probe = circuit
+                .pass(|reason| tell(ChannelState::Unreachable, Failure::host_silent(&of.to.0, of.to.1, reason)))
+                .await;
+            let alone = match &login {
+                Some(login) => login.alone().await,
+                None => None,
+            };
+            // The host may have fallen, or refused the login, while others stood before us: not everybody has to find out.
+            let vain = || {
+                let refused = login.as_ref().is_some_and(|l| l.refused_until().is_some());
+                refused || probe.is_none() && circuit.is_open()
+            };
+            if vain() {
+                continue;
+            }
+            // The semaphore is never closed; without a slot there is simply no limit.
+            let slot = host.slots.clone().acquire_owned().await.ok();
+            if vain() {
+                continue;
+            }
+            let at = {
+                let mut next = host.next.lock();
+                let now = Instant::now();
+                let at = next.map_or(now, |next| next.max(now));
+                *next = Some(at + self.spacing);
+                at
+            };
+            tokio::time::sleep_until(at).await;
+            if vain() {
+                continue;
+            }
+            return Permit { channel: of.channel.clone(), circuit, login, probe, _alone: alone, _slot: slot };
+        }
     }
 
-    fn host(&self, name: &str) -> Arc<Host> {
-        let mut hosts = self.hosts.lock();
-        if let Some(host) = hosts.map.get(name) {
-            return host.clone();
+    fn host(&self, name: &String) -> Arc<Host> {
+        let fresh = || Host { slots: Arc::new(Semaphore::new(self.per_host)), next: Mutex::new(None) };
+        // All slots free and its spacing over: as good as new.
+        let in_use = |h: &Host| {
+            h.slots.available_permits() < self.per_host || h.next.lock().is_some_and(|next| next > Instant::now())
+        };
+        self.hosts.lock().get(name, fresh, in_use)
+    }
+
+    fn circuit(&self, to: &Address) -> Arc<Circuit> {
+        let fresh = || Circuit {
+            breaker: Mutex::new(Breaker::new(self.backoff_s.0, self.backoff_s.1)),
+            open: watch::Sender::new(false),
+            turn: Arc::default(),
+        };
+        // One that is open and that nobody wants any more may go: whoever comes finds out anew.
+        self.circuits.lock().get(to, fresh, |_| false)
+    }
+
+    fn login(&self, key: &login::Key) -> Arc<Login> {
+        self.logins.lock().get(key, Login::default, |login| login.refused_until().is_some())
+    }
+}
+
+impl Circuit {
+    fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+
+    /// Waits until everybody may try (`None`), or until it is this one's turn to try for all.
+    async fn pass(self: &Arc<Self>, mut held: impl FnMut(&str)) -> Option<Probe> {
+        loop {
+            if !self.is_open() {
+                return None;
+            }
+            held(self.breaker.lock().reason());
+            let turn = tokio::select! {
+                biased;
+                () = self.closed() => return None,
+                turn = self.turn.clone().lock_owned() => turn,
+            };
+            let State::Open(at) = self.breaker.lock().state() else { continue };
+            tokio::select! {
+                biased;
+                () = self.closed() => return None,
+                () = tokio::time::sleep_until(at) => {}
+            }
+            if self.breaker.lock().probe(Instant::now()) {
+                counter!("skyeye_ingest_breaker_changes_total", "to" => "half_open").increment(1);
+                return Some(Probe { circuit: self.clone(), _turn: turn });
+            }
         }
-        if hosts.map.len() >= hosts.sweep_at {
-            let now = Instant::now();
-            // Held by us alone, all slots free and its spacing over: as good as new.
-            hosts.map.retain(|_, h| {
-                Arc::strong_count(h) > 1
-                    || h.slots.available_permits() < self.per_host
-                    || h.next.lock().is_some_and(|next| next > now)
-            });
-            hosts.sweep_at = (hosts.map.len() * 2).max(SWEEP_AT);
+    }
+
+    fn answers(&self, channel: &ChannelId) {
+        let mut breaker = self.breaker.lock();
+        if breaker.answered(Instant::now()) {
+            counter!("skyeye_ingest_breaker_changes_total", "to" => "closed").increment(1);
+            gauge!("skyeye_ingest_breakers_open").decrement(1.0);
+            tracing::info!(%channel, "its address answers again; all of its channels connect");
+            // Under the lock: the breaker and what is told of it never differ.
+            self.open.send_replace(false);
         }
-        let host = Arc::new(Host { slots: Arc::new(Semaphore::new(self.per_host)), next: Mutex::new(None) });
-        hosts.map.insert(name.to_owned(), host.clone());
-        host
+    }
+
+    /// True if it is open from now on, or was.
+    fn is_silent(&self, channel: &ChannelId, probe: bool, reason: &str) -> bool {
+        let mut breaker = self.breaker.lock();
+        if breaker.silent(channel, probe, reason, Instant::now(), rand::random()) {
+            counter!("skyeye_ingest_breaker_changes_total", "to" => "open").increment(1);
+            gauge!("skyeye_ingest_breakers_open").increment(1.0);
+            tracing::warn!(%channel, "its address does not answer; one of its channels asks for all: {reason}");
+            self.open.send_replace(true);
+        }
+        self.is_open()
+    }
+
+    async fn closed(&self) {
+        drop(self.open.subscribe().wait_for(|open| !open).await);
+    }
+}
+
+impl Drop for Circuit {
+    fn drop(&mut self) {
+        if *self.open.borrow() {
+            gauge!("skyeye_ingest_breakers_open").decrement(1.0);
+        }
+    }
+}
+
+impl Permit {
+    /// A session stands; what is given back is kept as long as it does.
+    pub fn answered(self) -> Option<Standing> {
+        self.circuit.answers(&self.channel);
+        self.login.as_ref().map(Login::stands)
+    }
+
+    /// No session came of it; `ran`: the channel had one before. True if others ask at this address from now on, so that no
+    /// long wait is needed.
+    pub fn failed(self, failure: &Failure, ran: bool) -> bool {
+        if failure.is_silence() {
+            return self.circuit.is_silent(&self.channel, self.probe.is_some(), &failure.reason);
+        }
+        // A refusal is an answer.
+        self.circuit.answers(&self.channel);
+        if let Some(login) = self.login.as_ref().filter(|_| failure.state == ChannelState::AuthFailed) {
+            login.refuse(&self.channel, ran, rand::random());
+        }
+        false
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn governor(per_host: u32, per_s: u32) -> Governor {
-        Governor::new(&config::Ingest {
-            connects_per_host: per_host,
-            connects_per_host_per_s: per_s,
-            ..Default::default()
-        })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn so_many_at_one_time_at_one_host() {
-        let g = governor(2, 1000);
-        let first = g.turn("a").await;
-        let _second = g.turn("a").await;
-        let wait = Duration::from_secs(5);
-        assert!(tokio::time::timeout(wait, g.turn("a")).await.is_err());
-        assert!(tokio::time::timeout(wait, g.turn("b")).await.is_ok(), "another host is not concerned");
-        drop(first);
-        assert!(tokio::time::timeout(wait, g.turn("a")).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn so_many_a_second() {
-        let g = governor(100, 4);
-        let begin = Instant::now();
-        for _ in 0..9 {
-            drop(g.turn("a").await);
-        }
-        assert_eq!(begin.elapsed().as_millis(), 2000);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn hosts_without_use_are_forgotten() {
-        let g = governor(1, 1000);
-        let _kept = g.turn("kept").await;
-        for n in 0..5000 {
-            drop(g.turn(&format!("h{n}")).await);
-            tokio::time::advance(Duration::from_secs(1)).await;
-        }
-        let hosts = g.hosts.lock();
-        assert!(hosts.map.len() <= SWEEP_AT + 1, "{}", hosts.map.len());
-        assert!(hosts.map.contains_key("kept"));
-    }
-}
+#[path = "governor_tests.rs"]
+mod tests;

@@ -14,11 +14,13 @@
 
 mod alarm;
 mod backoff;
+mod breaker;
 mod camera_clock;
 pub mod descriptors;
 mod direct;
 mod failure;
 mod governor;
+mod login;
 mod look;
 mod picture;
 mod reader;
@@ -33,7 +35,7 @@ use url::Url;
 
 pub use camera_clock::skew_ms;
 pub use failure::Failure;
-pub use governor::Governor;
+pub use governor::{Applicant, Governor};
 pub use look::{LookTime, Looked, look};
 pub use reader::{Reader, Received};
 pub use session::{Playing, VideoInfo, open};

@@ -13,9 +13,10 @@ use retina::client::SessionGroup;
 use super::alarm::Alarm;
 use super::backoff::Backoff;
 use super::camera_clock::CameraClock;
+use super::login::AUTH_WAIT;
 use super::reader::Unit;
 use super::window::Window;
-use super::{ChannelSpec, Failure, Governor, Reader, Received, Sink, UnitSink, session};
+use super::{Applicant, ChannelSpec, Failure, Governor, Reader, Received, Sink, UnitSink, session};
 use crate::channel::Entry;
 use crate::config;
 use crate::media::Timeline;
@@ -30,8 +31,6 @@ const GARBAGE_MS: u64 = 5_000;
 const GARBAGE_OVER_MS: u64 = 2_000;
 /// Pictures come, but no key frame among them.
 const NO_KEY_MS: u64 = 60_000;
-/// Four waits of this length are ten minutes: five tries, which no camera takes for an attack.
-const AUTH_WAIT: Duration = Duration::from_secs(151);
 /// Deadlines, rates and health are looked at once in this time. Between two units it needs no timer: a timer that goes
 /// off each second and channel would be a tenth of all wake-ups.
 const SECOND_MS: u64 = 1000;
@@ -54,6 +53,8 @@ pub async fn run_channel(
         group: Arc::new(SessionGroup::default()),
         timeline: Timeline::default(),
         counters: Counters::new(),
+        asked_for: false,
+        ran: false,
         spec,
         entry,
         governor,
@@ -75,6 +76,10 @@ struct Task {
     group: Arc<SessionGroup>,
     timeline: Timeline,
     counters: Counters,
+    /// Others ask for this channel whether its host is back.
+    asked_for: bool,
+    /// It had a session.
+    ran: bool,
 }
 
 /// Over all channels: a label a channel would be thousands of series.
@@ -148,6 +153,10 @@ impl Task {
     fn wait_after(&mut self, failure: &Failure) -> Duration {
         let random = rand::random::<f64>();
         match failure.state {
+            // It waits at the governor, with all others of its host: a long wait of its own would make it the last one back.
+            _ if self.asked_for => {
+                Duration::from_secs(self.options.backoff_min_s.max(1).into()).mul_f64(1.0 + random / 2.0)
+            }
             ChannelState::AuthFailed => AUTH_WAIT.mul_f64(1.0 + random / 10.0),
             ChannelState::Refused => self.backoff.next(random).max(REFUSED_WAIT),
             _ => self.backoff.next(random),
@@ -173,16 +182,21 @@ impl Task {
 
     /// One session from its turn at the governor to its end.
     async fn session(&mut self) -> Failure {
-        let host = self.spec.url.host_str().unwrap_or_default();
-        let permit = self.governor.turn(host).await;
+        self.asked_for = false;
+        let applicant = Applicant::of(&self.spec);
+        let permit = self.governor.turn(&applicant, |held| self.set_state(held.state, &held.reason)).await;
         let timeout = Duration::from_secs(u64::from(self.options.connect_timeout_s));
         let opening = session::open(&self.spec, self.options.allow_loopback, &self.group);
-        let playing = match tokio::time::timeout(timeout, opening).await {
-            Ok(Ok(playing)) => playing,
-            Ok(Err(failure)) => return failure,
-            Err(_) => return Failure::timeout(self.options.connect_timeout_s),
+        let opened = tokio::time::timeout(timeout, opening).await;
+        let playing = match opened.unwrap_or_else(|_| Err(Failure::timeout(self.options.connect_timeout_s))) {
+            Ok(playing) => playing,
+            Err(failure) => {
+                self.asked_for = permit.failed(&failure, self.ran);
+                return failure;
+            }
         };
-        drop(permit);
+        let _standing = permit.answered();
+        self.ran = true;
         counter!("skyeye_ingest_sessions_total", "way" => playing.way()).increment(1);
         let mut number = 0;
         self.entry.update(|h| {

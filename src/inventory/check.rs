@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Change, Kind, Refusal, Snapshot,
+    Change, Kind, Refusal, Snapshot, Stored, merged,
     record::{self, USERNAME},
 };
-use crate::config::{Area, Channel, Config, Refs, validate};
-use crate::types::{AreaId, ChannelId, CredentialId};
+use crate::config::{Area, Channel, Config, Refs, Rule, Timetable, timetable::Hours, validate};
+use crate::types::{AreaId, ChannelId, CredentialId, RuleId, TimetableId};
 
 /// Channels of one inventory.
 const MAX_CHANNELS: usize = 100_000;
@@ -101,6 +101,8 @@ struct Changed {
     channels: Vec<(ChannelId, Option<Channel>)>,
     areas: Vec<(AreaId, Option<Area>)>,
     credentials: Vec<(CredentialId, bool)>,
+    rules: Vec<(RuleId, Option<Rule>)>,
+    timetables: Vec<(TimetableId, Option<Timetable>)>,
 }
 
 /// What the changes may not do; empty: they may be made.
@@ -137,6 +139,7 @@ pub fn changes(snapshot: &Snapshot, file: &Config, changes: &[Change]) -> Vec<Re
         }
     }
     hanging(&changed, &after, &mut refuse);
+    rules(snapshot, file, &changed, &mut refuse);
     refused
 }
 
@@ -159,6 +162,22 @@ fn read(changes: &[Change], refused: &mut Vec<Refusal>) -> Changed {
                 let object = change.after.as_ref().map(|f| record::object::<Area>(&change.id, f)).transpose();
                 match (AreaId::new(&change.id), object) {
                     (Ok(id), Ok(object)) => changed.areas.push((id, object)),
+                    (Err(e), _) => refuse("id", e.to_string()),
+                    (_, Err(e)) => refuse("", e.to_string()),
+                }
+            }
+            Kind::Rule => {
+                let object = change.after.as_ref().map(|f| record::object::<Rule>(&change.id, f)).transpose();
+                match (RuleId::new(&change.id), object) {
+                    (Ok(id), Ok(object)) => changed.rules.push((id, object)),
+                    (Err(e), _) => refuse("id", e.to_string()),
+                    (_, Err(e)) => refuse("", e.to_string()),
+                }
+            }
+            Kind::Timetable => {
+                let object = change.after.as_ref().map(|f| record::object::<Timetable>(&change.id, f)).transpose();
+                match (TimetableId::new(&change.id), object) {
+                    (Ok(id), Ok(object)) => changed.timetables.push((id, object)),
                     (Err(e), _) => refuse("id", e.to_string()),
                     (_, Err(e)) => refuse("", e.to_string()),
                 }
@@ -194,7 +213,16 @@ fn fixed(file: &Config, changed: &Changed, refused: &mut Vec<Refusal>) {
         .iter()
         .filter(|(id, _)| credentials.contains(id))
         .map(|(id, _)| (Kind::Credential, id.to_string()));
-    for (kind, id) in of_channels.chain(of_areas).chain(of_credentials) {
+    let rules: HashSet<_> = file.rule.iter().map(|r| &r.id).collect();
+    let timetables: HashSet<_> = file.timetable.iter().map(|t| &t.id).collect();
+    let of_rules =
+        changed.rules.iter().filter(|(id, _)| rules.contains(id)).map(|(id, _)| (Kind::Rule, id.to_string()));
+    let of_timetables = changed
+        .timetables
+        .iter()
+        .filter(|(id, _)| timetables.contains(id))
+        .map(|(id, _)| (Kind::Timetable, id.to_string()));
+    for (kind, id) in of_channels.chain(of_areas).chain(of_credentials).chain(of_rules).chain(of_timetables) {
         let reason = "stands in the configuration file; change it there".to_owned();
         refused.push(Refusal { kind, id, field: String::new(), reason });
     }
@@ -238,4 +266,66 @@ fn hanging(changed: &Changed, after: &After, refuse: &mut impl FnMut(Kind, &str,
             refuse(Kind::Credential, id.as_str(), "", format!("{used} channels use it; give them another one first"));
         }
     }
+}
+
+/// Rules and timetables stored beside those of the file.
+const MAX_RULES: usize = 2000;
+
+/// Each changed rule and timetable against all that there would be; nothing goes that a rule names.
+fn rules(snapshot: &Snapshot, file: &Config, changed: &Changed, refuse: &mut impl FnMut(Kind, &str, &str, String)) {
+    let areas_gone = changed.areas.iter().any(|(_, a)| a.is_none());
+    if changed.rules.is_empty() && changed.timetables.is_empty() && !areas_gone {
+        return;
+    }
+    let config = merged(file.clone(), &after(snapshot, changed)).config;
+    if config.rule.len() > MAX_RULES {
+        refuse(Kind::Rule, "", "", format!("would be {} rules; at most {MAX_RULES}", config.rule.len()));
+    }
+    let refs = config.rule_refs();
+    for (id, rule) in changed.rules.iter().filter_map(|(id, r)| Some((id, r.as_ref()?))) {
+        for problem in validate::rule(rule, &refs) {
+            refuse(Kind::Rule, id.as_str(), &problem.key, problem.message);
+        }
+    }
+    for (id, table) in changed.timetables.iter().filter_map(|(id, t)| Some((id, t.as_ref()?))) {
+        for problem in Hours::read(table, &config.node.time_zone).err().unwrap_or_default() {
+            refuse(Kind::Timetable, id.as_str(), &problem.key, problem.message);
+        }
+        if let Some(why) = formula(&table.name) {
+            refuse(Kind::Timetable, id.as_str(), "name", why);
+        }
+    }
+    let there: HashSet<_> = config.timetable.iter().map(|t| &t.id).collect();
+    for (id, _) in changed.timetables.iter().filter(|(id, t)| t.is_none() && !there.contains(id)) {
+        let by = config.rule.iter().filter(|r| r.timetable.as_ref() == Some(id)).count();
+        if by > 0 {
+            refuse(Kind::Timetable, id.as_str(), "", format!("{by} rules go by it; give them another one first"));
+        }
+    }
+    let there: HashSet<_> = config.area.iter().map(|a| &a.id).collect();
+    for (id, _) in changed.areas.iter().filter(|(id, a)| a.is_none() && !there.contains(id)) {
+        let by = config.rule.iter().filter(|r| r.areas.contains(id)).count();
+        if by > 0 {
+            refuse(Kind::Area, id.as_str(), "", format!("{by} rules are for it; give them other areas first"));
+        }
+    }
+}
+
+/// The inventory with the changes made.
+fn after(snapshot: &Snapshot, changed: &Changed) -> Snapshot {
+    fn put<T: Clone, I: PartialEq>(all: &mut Vec<Stored<T>>, changed: &[(I, Option<T>)], id: impl Fn(&T) -> &I) {
+        for (of, value) in changed {
+            all.retain(|s| id(&s.value) != of);
+            all.extend(value.clone().map(|value| Stored { value, rev: 0 }));
+        }
+    }
+    let mut after = snapshot.clone();
+    put(&mut after.areas, &changed.areas, |a| &a.id);
+    put(&mut after.timetables, &changed.timetables, |t| &t.id);
+    put(&mut after.rules, &changed.rules, |r| &r.id);
+    // An import changes thousands of them.
+    let of: HashMap<_, _> = changed.channels.iter().map(|(id, c)| (id, c)).collect();
+    after.channels.retain(|c| !of.contains_key(&c.value.id));
+    after.channels.extend(of.into_values().flatten().map(|c| Stored { value: c.clone(), rev: 0 }));
+    after
 }

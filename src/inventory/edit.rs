@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     Change, Inventory, InventoryError, Kind, Refusal, Rev, Snapshot, Source, check, record, seal::Key, write::Meta,
 };
-use crate::config::{Area, Channel, Config};
-use crate::types::{AreaId, ChannelId, CredentialId, Secret};
+use crate::config::{Area, Channel, Config, Rule, Timetable};
+use crate::types::{AreaId, ChannelId, CredentialId, RuleId, Secret, TimetableId};
 
 /// Another edit may come in between; after so many it is said.
 pub(super) const TRIES: usize = 10;
@@ -25,6 +25,27 @@ pub enum Op {
         password: Option<Secret>,
     },
     RemoveCredential(CredentialId),
+    PutRule(Box<Rule>),
+    RemoveRule(RuleId),
+    PutTimetable(Timetable),
+    RemoveTimetable(TimetableId),
+}
+
+impl Op {
+    /// What it is about.
+    pub fn place(&self) -> (Kind, &str) {
+        match self {
+            Op::PutChannel(c) => (Kind::Channel, c.id.as_str()),
+            Op::RemoveChannel(id) => (Kind::Channel, id.as_str()),
+            Op::PutArea(a) => (Kind::Area, a.id.as_str()),
+            Op::RemoveArea(id) => (Kind::Area, id.as_str()),
+            Op::PutCredential { id, .. } | Op::RemoveCredential(id) => (Kind::Credential, id.as_str()),
+            Op::PutRule(r) => (Kind::Rule, r.id.as_str()),
+            Op::RemoveRule(id) => (Kind::Rule, id.as_str()),
+            Op::PutTimetable(t) => (Kind::Timetable, t.id.as_str()),
+            Op::RemoveTimetable(id) => (Kind::Timetable, id.as_str()),
+        }
+    }
 }
 
 /// What the caller knew when it decided.
@@ -108,6 +129,8 @@ pub(super) fn compare(snapshot: &Snapshot, ops: &[Op], seal: Seal<'_>) -> Result
     let areas: BTreeMap<&str, &Area> = snapshot.areas.iter().map(|a| (a.value.id.as_str(), &a.value)).collect();
     let channel = |id: &ChannelId| channels.get(id.as_str()).map(|c| record::channel_fields(c));
     let area = |id: &AreaId| areas.get(id.as_str()).map(|a| record::area_fields(a));
+    let rule = |id: &RuleId| snapshot.rule(id.as_str()).map(|r| record::rule_fields(&r.value));
+    let timetable = |id: &TimetableId| snapshot.timetable(id.as_str()).map(|t| record::timetable_fields(&t.value));
     let mut found: Vec<Change> = Vec::with_capacity(ops.len());
     let mut places: HashMap<(Kind, String), usize> = HashMap::new();
     for op in ops {
@@ -132,6 +155,12 @@ pub(super) fn compare(snapshot: &Snapshot, ops: &[Op], seal: Seal<'_>) -> Result
             Op::RemoveCredential(id) => {
                 (Kind::Credential, id.as_str(), snapshot.credential(id.as_str()).map(|b| b.fields()), None)
             }
+            Op::PutRule(r) => (Kind::Rule, r.id.as_str(), rule(&r.id), Some(record::rule_fields(r))),
+            Op::RemoveRule(id) => (Kind::Rule, id.as_str(), rule(id), None),
+            Op::PutTimetable(t) => {
+                (Kind::Timetable, t.id.as_str(), timetable(&t.id), Some(record::timetable_fields(t)))
+            }
+            Op::RemoveTimetable(id) => (Kind::Timetable, id.as_str(), timetable(id), None),
         };
         let place = (kind, id.to_owned());
         match places.get(&place) {
@@ -175,15 +204,8 @@ fn expected(snapshot: &Snapshot, edit: &Edit) -> Result<(), InventoryError> {
         Expect::Exactly(_) => {}
         Expect::Untouched(rev) => {
             for op in &edit.ops {
-                let (kind, id, last) = match op {
-                    Op::PutChannel(c) => (Kind::Channel, c.id.as_str(), snapshot.channel(c.id.as_str()).map(|s| s.rev)),
-                    Op::RemoveChannel(id) => (Kind::Channel, id.as_str(), snapshot.channel(id.as_str()).map(|s| s.rev)),
-                    Op::PutArea(a) => (Kind::Area, a.id.as_str(), snapshot.area(a.id.as_str()).map(|s| s.rev)),
-                    Op::RemoveArea(id) => (Kind::Area, id.as_str(), snapshot.area(id.as_str()).map(|s| s.rev)),
-                    Op::PutCredential { id, .. } | Op::RemoveCredential(id) => {
-                        (Kind::Credential, id.as_str(), snapshot.credential(id.as_str()).map(|s| s.rev))
-                    }
-                };
+                let (kind, id) = op.place();
+                let last = snapshot.rev_of(kind, id);
                 if let Some(last) = last.filter(|last| *last > rev) {
                     return conflict(format!(
                         "the {kind} '{id}' was changed by revision {last}, and you knew {rev}; look at it again"

@@ -37,6 +37,10 @@ impl Format {
 pub fn export(snapshot: &Snapshot, kind: Kind, format: Format) -> Vec<u8> {
     let rows: Vec<(&str, Fields)> = match kind {
         Kind::Area => snapshot.areas.iter().map(|a| (a.value.id.as_str(), record::area_fields(&a.value))).collect(),
+        Kind::Rule => snapshot.rules.iter().map(|r| (r.value.id.as_str(), record::rule_fields(&r.value))).collect(),
+        Kind::Timetable => {
+            snapshot.timetables.iter().map(|t| (t.value.id.as_str(), record::timetable_fields(&t.value))).collect()
+        }
         _ => snapshot.channels.iter().map(|c| (c.value.id.as_str(), record::channel_fields(&c.value))).collect(),
     };
     match format {

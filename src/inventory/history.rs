@@ -63,6 +63,32 @@ impl Inventory {
         Ok(rows.iter().map(revision_of).collect::<sqlx::Result<_>>()?)
     }
 
+    /// Those that changed one thing, newest first, each with what it did to that thing.
+    pub async fn revisions_of(
+        &self,
+        kind: Kind,
+        id: &str,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> Result<Vec<(Revision, ChangeView)>, InventoryError> {
+        let before = before.and_then(|r| i64::try_from(r).ok()).unwrap_or(i64::MAX);
+        let rows = sqlx::query(
+            "SELECT r.*, c.before, c.after FROM changes c JOIN revisions r ON r.rev = c.rev
+             WHERE c.kind = ? AND c.id = ? AND c.rev < ? ORDER BY c.rev DESC LIMIT ?",
+        )
+        .bind(kind.as_str())
+        .bind(id)
+        .bind(before)
+        .bind(i64::from(limit.min(MAX_PAGE)))
+        .fetch_all(&self.pool)
+        .await?;
+        let view = |row: &SqliteRow| -> sqlx::Result<(Revision, ChangeView)> {
+            let (before, after) = (fields(row, "before")?, fields(row, "after")?);
+            Ok((revision_of(row)?, Change { kind, id: id.to_owned(), before, after }.view()))
+        };
+        Ok(rows.iter().map(view).collect::<sqlx::Result<_>>()?)
+    }
+
     /// One with what it changed; never a password.
     pub async fn revision(&self, rev: Rev) -> Result<(Revision, Vec<ChangeView>), InventoryError> {
         let (revision, changes) = self.recorded(rev).await?;
@@ -78,16 +104,13 @@ impl Inventory {
             .fetch_all(&self.pool)
             .await?;
         let mut changes = Vec::with_capacity(rows.len());
-        for row in rows {
+        for row in &rows {
             let kind: Kind = row
                 .try_get::<&str, _>("kind")?
                 .parse()
                 .map_err(|e: String| InventoryError::Database(sqlx::Error::Decode(e.into())))?;
-            let fields = |name: &str| -> sqlx::Result<Option<Fields>> {
-                let text: Option<&str> = row.try_get(name)?;
-                text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
-            };
-            changes.push(Change { kind, id: row.try_get("id")?, before: fields("before")?, after: fields("after")? });
+            let (before, after) = (fields(row, "before")?, fields(row, "after")?);
+            changes.push(Change { kind, id: row.try_get("id")?, before, after });
         }
         Ok((revision_of(&row)?, changes))
     }
@@ -147,10 +170,21 @@ impl Inventory {
     }
 }
 
+/// An object before or after.
+fn fields(row: &SqliteRow, name: &str) -> sqlx::Result<Option<Fields>> {
+    let text: Option<&str> = row.try_get(name)?;
+    text.map(|t| serde_json::from_str(t).map_err(|e| sqlx::Error::Decode(e.into()))).transpose()
+}
+
 fn present(snapshot: &Snapshot) -> BTreeMap<(Kind, &str), Fields> {
     let channels =
         snapshot.channels.iter().map(|c| ((Kind::Channel, c.value.id.as_str()), record::channel_fields(&c.value)));
     let areas = snapshot.areas.iter().map(|a| ((Kind::Area, a.value.id.as_str()), record::area_fields(&a.value)));
     let credentials = snapshot.credentials.iter().map(|c| ((Kind::Credential, c.id.as_str()), c.fields()));
-    channels.chain(areas).chain(credentials).collect()
+    let rules = snapshot.rules.iter().map(|r| ((Kind::Rule, r.value.id.as_str()), record::rule_fields(&r.value)));
+    let timetables = snapshot
+        .timetables
+        .iter()
+        .map(|t| ((Kind::Timetable, t.value.id.as_str()), record::timetable_fields(&t.value)));
+    channels.chain(areas).chain(credentials).chain(rules).chain(timetables).collect()
 }

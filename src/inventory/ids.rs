@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Kind, Snapshot};
-use crate::config::{AreaKind, Channel, Config};
-use crate::types::{AreaId, ChannelId, CredentialId};
+use crate::config::{AreaKind, Channel, Config, RuleKind};
+use crate::types::{AreaId, ChannelId, CredentialId, RuleId, TimetableId};
 
 /// Longest head of a made id, so that there is room for a number behind.
 const MAX_HEAD: usize = 56;
@@ -22,6 +22,8 @@ impl Ids {
         taken.extend(file.channel.iter().map(|c| (Kind::Channel, c.id.to_string())));
         taken.extend(file.area.iter().map(|a| (Kind::Area, a.id.to_string())));
         taken.extend(file.credential.iter().map(|c| (Kind::Credential, c.id.to_string())));
+        taken.extend(file.rule.iter().map(|r| (Kind::Rule, r.id.to_string())));
+        taken.extend(file.timetable.iter().map(|t| (Kind::Timetable, t.id.to_string())));
         Self { taken, next: HashMap::new() }
     }
 
@@ -61,6 +63,16 @@ impl Ids {
         let slug = slug(username);
         let head = if slug.is_empty() { "login".to_owned() } else { format!("login-{slug}") };
         CredentialId::new(&self.free(Kind::Credential, &head)).ok()
+    }
+
+    pub fn rule(&mut self, kind: RuleKind) -> Option<RuleId> {
+        RuleId::new(&self.free(Kind::Rule, &format!("{}-1", kind.as_str()))).ok()
+    }
+
+    pub fn timetable(&mut self, name: &str) -> Option<TimetableId> {
+        let slug = slug(name);
+        let head = if slug.bytes().any(|b| b.is_ascii_alphabetic()) { slug } else { "hours-1".to_owned() };
+        TimetableId::new(&self.free(Kind::Timetable, &head)).ok()
     }
 
     /// The head, or the head with a number behind; taken from now on.

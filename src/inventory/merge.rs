@@ -74,6 +74,23 @@ pub fn merged(file: Config, stored: &Snapshot) -> Merged {
         }
         config.channel.push(channel);
     }
+    let mut timetables: HashSet<_> = config.timetable.iter().map(|t| t.id.clone()).collect();
+    for table in stored.timetables.iter().map(|t| &t.value) {
+        if timetables.insert(table.id.clone()) {
+            config.timetable.push(table.clone());
+        } else {
+            shadowed.push(format!("timetable {}", table.id));
+        }
+    }
+    let of_file_rules = config.rule.len();
+    let mut rules: HashSet<_> = config.rule.iter().map(|r| r.id.clone()).collect();
+    for rule in stored.rules.iter().map(|r| &r.value) {
+        if rules.insert(rule.id.clone()) {
+            config.rule.push(rule.clone());
+        } else {
+            shadowed.push(format!("rule {}", rule.id));
+        }
+    }
     // What the file names may have been in the inventory once: its own check leaves these to us.
     for (i, area) in config.area.iter().enumerate() {
         if let Some(parent) = area.parent.as_ref().filter(|p| !areas.contains(*p)) {
@@ -87,7 +104,13 @@ pub fn merged(file: Config, stored: &Snapshot) -> Merged {
     }
     for (i, rule) in config.rule.iter().enumerate() {
         for name in rule.channels.iter().filter(|n| *n != "*" && !channels.contains(n.as_str())) {
-            notes.push(format!("rule[{i}].channels: no channel has the id '{name}', so it is not watched"));
+            notes.push(match i < of_file_rules {
+                true => format!("rule[{i}].channels: no channel has the id '{name}', so it is not watched"),
+                false => format!("the inventory's rule '{}' names the channel '{name}', which is gone", rule.id),
+            });
+        }
+        if let Some(id) = rule.timetable.as_ref().filter(|t| !timetables.contains(*t)) {
+            notes.push(format!("the rule '{}' names the timetable '{id}', which is not there", rule.id));
         }
     }
     Merged { config, shadowed, notes }

@@ -10,6 +10,7 @@
 //! has touched the same things. Ids never change, and one that was used is never made again. Passwords are sealed under a
 //! key file and never leave but into the merged configuration. Nothing is deleted that others hang on.
 
+pub mod arm;
 mod check;
 mod coordinates;
 mod edit;

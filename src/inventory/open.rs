@@ -23,7 +23,7 @@ use super::{
     record::{self, Fields, SEALED, USERNAME},
     seal::Key,
 };
-use crate::config::{Area, Channel, Config, INVENTORY};
+use crate::config::{Area, Channel, Config, INVENTORY, Rule, Timetable};
 use crate::types::{Clock, CredentialId};
 
 /// Tables as they were added; a file is never changed after a release.
@@ -145,6 +145,10 @@ fn read(rev: Rev, objects: &[SqliteRow], used: &[SqliteRow], key_file: &Path) ->
             match kind {
                 "channel" => snapshot.channels.push(Stored { value: record::object::<Channel>(id, &fields)?, rev }),
                 "area" => snapshot.areas.push(Stored { value: record::object::<Area>(id, &fields)?, rev }),
+                "rule" => snapshot.rules.push(Stored { value: record::object::<Rule>(id, &fields)?, rev }),
+                "timetable" => {
+                    snapshot.timetables.push(Stored { value: record::object::<Timetable>(id, &fields)?, rev });
+                }
                 _ => {
                     let key = key.get_or_insert_with(|| Key::read(key_file));
                     snapshot.credentials.push(credential(id, &fields, key, rev)?);

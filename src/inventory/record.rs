@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::config::{Area, AreaKind, Channel, StreamKind, Tls, Transport};
+use crate::config::{Area, AreaKind, Channel, Rule, StreamKind, Timetable, Tls, Transport};
 use crate::types::{AreaId, ChannelId};
 
 /// Fields of an object by name.
@@ -28,14 +28,20 @@ pub enum Kind {
     Channel,
     Area,
     Credential,
+    Rule,
+    Timetable,
 }
 
 impl Kind {
+    pub const ALL: [Kind; 5] = [Kind::Channel, Kind::Area, Kind::Credential, Kind::Rule, Kind::Timetable];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Channel => "channel",
             Kind::Area => "area",
             Kind::Credential => "credential",
+            Kind::Rule => "rule",
+            Kind::Timetable => "timetable",
         }
     }
 }
@@ -54,6 +60,8 @@ impl FromStr for Kind {
             "channel" => Ok(Kind::Channel),
             "area" => Ok(Kind::Area),
             "credential" => Ok(Kind::Credential),
+            "rule" => Ok(Kind::Rule),
+            "timetable" => Ok(Kind::Timetable),
             _ => Err(format!("'{text}' is no kind; channels or areas")),
         }
     }
@@ -67,6 +75,8 @@ pub enum Source {
     Api,
     Console,
     Cli,
+    /// By MQTT.
+    Command,
     Undo,
 }
 
@@ -77,11 +87,12 @@ impl Source {
             Source::Api => "api",
             Source::Console => "console",
             Source::Cli => "cli",
+            Source::Command => "command",
             Source::Undo => "undo",
         }
     }
     pub fn of(text: &str) -> Option<Self> {
-        [Source::Import, Source::Api, Source::Console, Source::Cli, Source::Undo]
+        [Source::Import, Source::Api, Source::Console, Source::Cli, Source::Command, Source::Undo]
             .into_iter()
             .find(|s| s.as_str() == text)
     }
@@ -134,10 +145,22 @@ impl Change {
         ChangeView { kind: self.kind, id: self.id.clone(), op: self.op(), fields: self.fields() }
     }
 
+    /// What a rule of this kind has where nothing is said.
+    fn usual_rule(&self) -> Fields {
+        let fields = self.after.as_ref().or(self.before.as_ref());
+        let kind = fields.and_then(|f| f.get("type")).cloned().unwrap_or_default();
+        let blank = object::<Rule>("blank", &Fields::from_iter([("type".to_owned(), kind)]));
+        let mut usual = blank.map(|rule| rule_fields(&rule)).unwrap_or_default();
+        // Of which kind it is, is worth telling.
+        usual.remove("type");
+        usual
+    }
+
     /// What differs. Of an object that comes or goes, what it has beyond the usual.
     pub fn fields(&self) -> Vec<FieldChange> {
         let usual = match self.kind {
             Kind::Channel => channel_fields(&blank_channel()),
+            Kind::Rule => self.usual_rule(),
             _ => Fields::new(),
         };
         let nothing = Fields::new();
@@ -196,6 +219,7 @@ pub fn blank_channel() -> Channel {
         lat: None,
         lon: None,
         zone: Vec::new(),
+        line: Vec::new(),
         mask: Vec::new(),
         ignore_conditions: Vec::new(),
     }
@@ -216,6 +240,14 @@ pub fn channel_fields(channel: &Channel) -> Fields {
 
 pub fn area_fields(area: &Area) -> Fields {
     fields(area)
+}
+
+pub fn rule_fields(rule: &Rule) -> Fields {
+    fields(rule)
+}
+
+pub fn timetable_fields(table: &Timetable) -> Fields {
+    fields(table)
 }
 
 pub fn credential_fields(username: &str, sealed: &str) -> Fields {

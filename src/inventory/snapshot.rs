@@ -6,7 +6,7 @@ use super::{
     Kind, Rev,
     record::{self, Fields},
 };
-use crate::config::{Area, Channel};
+use crate::config::{Area, Channel, Rule, Timetable};
 use crate::types::{CredentialId, Secret};
 
 /// In the order in which things came in.
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub channels: Vec<Stored<Channel>>,
     pub areas: Vec<Stored<Area>>,
     pub credentials: Vec<StoredCredential>,
+    pub rules: Vec<Stored<Rule>>,
+    pub timetables: Vec<Stored<Timetable>>,
     /// Records that cannot be read, one sentence each; the rest is good.
     pub broken: Vec<String>,
     /// Every id that was ever used, those of what is gone too.
@@ -52,6 +54,22 @@ impl Snapshot {
     }
     pub fn area(&self, id: &str) -> Option<&Stored<Area>> {
         self.areas.iter().find(|a| a.value.id.as_str() == id)
+    }
+    pub fn rule(&self, id: &str) -> Option<&Stored<Rule>> {
+        self.rules.iter().find(|r| r.value.id.as_str() == id)
+    }
+    pub fn timetable(&self, id: &str) -> Option<&Stored<Timetable>> {
+        self.timetables.iter().find(|t| t.value.id.as_str() == id)
+    }
+    /// The revision that changed a thing last; none where it is not there.
+    pub(super) fn rev_of(&self, kind: Kind, id: &str) -> Option<Rev> {
+        match kind {
+            Kind::Channel => self.channel(id).map(|s| s.rev),
+            Kind::Area => self.area(id).map(|s| s.rev),
+            Kind::Credential => self.credential(id).map(|s| s.rev),
+            Kind::Rule => self.rule(id).map(|s| s.rev),
+            Kind::Timetable => self.timetable(id).map(|s| s.rev),
+        }
     }
     pub fn credential(&self, id: &str) -> Option<&StoredCredential> {
         self.credentials.iter().find(|c| c.id.as_str() == id)

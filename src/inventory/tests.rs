@@ -304,3 +304,66 @@ async fn a_file_that_is_no_database_says_so() {
     let error = Inventory::open(&config, Clock::start()).await.err().unwrap().to_string();
     assert!(error.contains("inventory.db"), "{error}");
 }
+
+fn rule(text: &str) -> Op {
+    Op::PutRule(Box::new(toml::from_str(text).unwrap()))
+}
+
+#[tokio::test]
+async fn rules_and_timetables_are_stored_compared_and_taken_back_like_anything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = file(
+        dir.path(),
+        "[[channel]]\nid = \"a\"\nurl = \"rtsp://10.0.0.1/\"\n[[rule]]\nid = \"f\"\ntype = \"presence\"\nchannels = [\"a\"]\n",
+    );
+    let inventory = open(&config).await;
+    let nights: config::Timetable = toml::from_str("id = \"nights\"\nweekly = [\"18:00-08:00\"]").unwrap();
+    let crowd = "id = \"r\"\ntype = \"crowd\"\nchannels = [\"a\"]\nmin_count = 7\ntimetable = \"nights\"";
+    let ops = vec![rule(crowd), Op::PutTimetable(nights)];
+    let done = inventory.edit(&config, edit(ops.clone())).await.unwrap();
+    assert_eq!(done.changes.len(), 2);
+    assert_eq!(inventory.edit(&config, edit(ops)).await.unwrap().changes.len(), 0, "the same once more");
+    let (_, changes) = inventory.revision(1).await.unwrap();
+    let fields: Vec<_> = changes[0].fields.iter().map(|f| f.field.as_str()).collect();
+    assert_eq!(fields, ["channels", "min_count", "timetable", "type"], "what it has beyond the usual");
+
+    inventory.edit(&config, edit(vec![rule(&crowd.replace('7', "9"))])).await.unwrap();
+    let of: Vec<_> = inventory.revisions_of(Kind::Rule, "r", None, 10).await.unwrap();
+    assert_eq!(of.iter().map(|(r, c)| (r.rev, c.fields.len())).collect::<Vec<_>>(), [(2, 1), (1, 4)]);
+    inventory.undo(&config, 2, "bob", Source::Undo).await.unwrap();
+    // As another process reads it.
+    let snapshot = open(&config).await.snapshot().await.unwrap();
+    assert_eq!(snapshot.rule("r").unwrap().value.min_count, Some(7));
+    let running = merged(config.clone(), &snapshot).config;
+    assert_eq!(running.rule.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["f", "r"]);
+    assert_eq!(running.timetable.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_rule_may_not_say_is_refused_and_nothing_goes_that_it_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = file(dir.path(), "[[rule]]\nid = \"f\"\ntype = \"presence\"\nchannels = [\"*\"]\n");
+    let inventory = open(&config).await;
+    let nights: config::Timetable = toml::from_str("id = \"nights\"").unwrap();
+    let id = nights.id.clone();
+    let ops = vec![
+        area("d", None),
+        put(channel("a", "10.0.0.1")),
+        Op::PutTimetable(nights),
+        rule("id = \"r\"\ntype = \"presence\"\nareas = [\"d\"]\ntimetable = \"nights\""),
+    ];
+    inventory.edit(&config, edit(ops)).await.unwrap();
+    for (op, kind, needle) in [
+        (rule("id = \"f\"\ntype = \"presence\"\nchannels = [\"*\"]"), Kind::Rule, "configuration file"),
+        (rule("id = \"x\"\ntype = \"line\"\nchannels = [\"a\"]\nlines = [\"gate\"]"), Kind::Rule, "gate"),
+        (rule("id = \"x\"\ntype = \"presence\"\nchannels = [\"b\"]"), Kind::Rule, "'b'"),
+        (Op::RemoveTimetable(id), Kind::Timetable, "1 rules go by it"),
+        (Op::RemoveArea(AreaId::new("d").unwrap()), Kind::Area, "1 rules are for it"),
+    ] {
+        let refused = refusals(inventory.edit(&config, edit(vec![op])).await.unwrap_err());
+        assert!(refused[0].kind == kind && refused[0].reason.contains(needle), "{needle}: {refused:?}");
+    }
+    // A rule and the channel that it names may come together.
+    let both = vec![put(channel("b", "10.0.0.2")), rule("id = \"x\"\ntype = \"presence\"\nchannels = [\"b\"]")];
+    inventory.edit(&config, edit(both)).await.unwrap();
+}

@@ -119,7 +119,7 @@ pub fn summary(changes: &[Change]) -> String {
         return format!("{} '{}' {}", one.kind, one.id, word(one.op()));
     }
     let mut parts = Vec::new();
-    for kind in [Kind::Channel, Kind::Area, Kind::Credential] {
+    for kind in Kind::ALL {
         for op in [ChangeOp::Add, ChangeOp::Change, ChangeOp::Remove] {
             let n = changes.iter().filter(|c| c.kind == kind && c.op() == op).count();
             if n > 0 {

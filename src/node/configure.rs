@@ -4,7 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{Inner, ports::WebPorts};
 use crate::{
-    inventory::{ChangeView, Done, Edit, Import, InventoryError, Plan, Rev, Revision, Source},
+    inventory::{ChangeView, Done, Edit, Import, InventoryError, Kind, Plan, Rev, Revision, Source},
     web::{
         auth::{EditProof, ManageProof},
         ports::{
@@ -77,6 +77,23 @@ impl Configuration for WebPorts {
         async move {
             match self.0.stored.existing().await? {
                 Some(inventory) => inventory.revisions(before, limit).await,
+                None => Ok(Vec::new()),
+            }
+        }
+        .boxed()
+    }
+
+    fn revisions_of<'a>(
+        &'a self,
+        _proof: &'a ManageProof,
+        kind: Kind,
+        id: &'a str,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, ChangeView)>, InventoryError>> {
+        async move {
+            match self.0.stored.existing().await? {
+                Some(inventory) => inventory.revisions_of(kind, id, before, limit).await,
                 None => Ok(Vec::new()),
             }
         }

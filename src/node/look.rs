@@ -67,6 +67,7 @@ impl Lookers {
         let shared = Arc::new(Shared {
             queue: inner.queue.clone(),
             watches: inner.watches.clone(),
+            book: inner.book.clone(),
             pump: inner.pump.clone(),
             clock: inner.clock,
             media: inner.media.clone(),

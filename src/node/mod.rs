@@ -11,6 +11,7 @@ pub mod ages;
 mod breath;
 mod discover;
 mod configure;
+mod dryrun;
 mod file;
 mod condition;
 mod focus;
@@ -23,6 +24,7 @@ mod pictures;
 mod ports;
 mod pump;
 mod reload;
+mod rules;
 pub mod source;
 mod stored;
 mod stream;
@@ -80,6 +82,7 @@ use crate::{
     schedule::{self, Queue},
     store::users::Users,
     telemetry,
+    track::LookBook,
     types::{
         Clock, Message, NodeId, Secret, SiteId, UserId,
         payload::{HealthPayload, NodePayload, NodeStatus},
@@ -103,6 +106,8 @@ pub struct Inner {
     pub media: Arc<Media>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
+    /// The looks of the last hours.
+    pub book: Arc<LookBook>,
     pub sampler: Arc<Sampler>,
     /// Decoders kept for catch-up and focus.
     pub streams: Arc<Streams>,
@@ -110,6 +115,8 @@ pub struct Inner {
     pub ledger: Ledger,
     pub files: Arc<Files>,
     pub pictures: Pictures,
+    /// What is kept between questions about rules.
+    asked: rules::Asked,
     pub states: Arc<States>,
     pub metrics: telemetry::Metrics,
     /// The overview for the console, made once a second.
@@ -247,12 +254,14 @@ impl Node {
             media: media.clone(),
             queue: queue.clone(),
             watches: watches.clone(),
+            book: Arc::new(LookBook::new(config.track.keep_looks_bytes, config.track.keep_looks_h)),
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
             pump,
             ledger: ledger.clone(),
             files,
             pictures,
+            asked: rules::Asked::default(),
             states: states.clone(),
             metrics,
             breath: ArcSwap::default(),
@@ -302,7 +311,7 @@ impl Node {
             tokio::spawn(focus::deal(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
-            tokio::spawn(source::commands(ledger, commands_rx)),
+            tokio::spawn(source::commands(inner.clone(), commands_rx)),
         ];
 
         let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));
@@ -469,6 +478,7 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         channels: ports.clone(),
         node: ports.clone(),
         commands: ports.clone(),
+        rules: ports.clone(),
         configuration: ports,
         discovery,
         feed,

@@ -244,9 +244,8 @@ impl Commands for WebPorts {
         command: Result<(ActProof, CommandPayload), String>,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         async move {
-            let command = command.map(|(proof, command)| AlertCommand {
-                alert: proof.alert(),
-                ..alert_command(proof.author(), command)
+            let command = command.map(|(proof, command)| {
+                Some(AlertCommand { alert: proof.alert(), ..alert_command(proof.author(), command) })
             });
             self.0.ledger.command(user, request, command).await.map(|_| ()).map_err(failed)
         }

@@ -19,7 +19,8 @@ use crate::{
     types::ChannelId,
 };
 
-/// So many new channels are put under watch before other tasks have their turn.
+/// So many channels are put under watch before other tasks have their turn. Those that stay are only looked at: a turn for
+/// others, among thousands of sessions that read, may take a tenth of a second.
 const AT_ONCE: usize = 64;
 
 /// What a change comes to.
@@ -58,10 +59,12 @@ impl Live {
             self.retire(id).await;
         }
         let floors = old.sample.patrol_floor_s != new.sample.patrol_floor_s;
-        for (i, entry) in inner.registry.channels().into_iter().filter(|e| e.config.enabled).enumerate() {
+        let mut touched = 0;
+        for entry in inner.registry.channels().into_iter().filter(|e| e.config.enabled) {
             let running = inner.watches.get(&entry.config.id);
             let other =
                 running.as_ref().is_none_or(|w| !Arc::ptr_eq(&w.entry, &entry)) || rules.holds(&entry.config.id);
+            touched += usize::from(other || floors);
             if other || floors {
                 let floor_ms = super::floor_ms(&new, &entry.config);
                 inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);
@@ -71,7 +74,8 @@ impl Live {
                 Some(_) => {}
                 None => super::watch(inner, &new, entry),
             }
-            if i % AT_ONCE == AT_ONCE - 1 {
+            if touched == AT_ONCE {
+                touched = 0;
                 tokio::task::yield_now().await;
             }
         }
@@ -80,6 +84,7 @@ impl Live {
             // After the sessions have been told to end: nothing fills this again.
             inner.media.forget(id);
             inner.pictures.forget(id);
+            inner.book.forget(id);
             inner.sampler.forget(id);
         }
         inner.config.store(new.clone());
@@ -95,6 +100,7 @@ impl Live {
         let rules = ChannelRules::new(new, &entry.config);
         let next = Watch::new(new, entry.clone(), inner.clock.mono());
         let masks_changed = next.masks != running.masks;
+        let other_view = entry.config.url != running.entry.config.url;
         let (watches, now) = (inner.watches.clone(), inner.clock.now());
         // The lock may be held for a look, or while a slow disk takes no events: never wait for it on the runtime.
         let replaced = tokio::task::spawn_blocking(move || {
@@ -104,6 +110,10 @@ impl Live {
             (watch, events)
         });
         let Ok((watch, events)) = replaced.await else { return };
+        if other_view {
+            // What was seen there says nothing of what is seen here.
+            inner.book.forget(&watch.entry.config.id);
+        }
         if masks_changed {
             inner.pictures.forget(&watch.entry.config.id);
         }

@@ -5,10 +5,16 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    node::ages::Ages,
+    config::Config,
+    inventory::{self, Edit, Expect, Op, arm::armed},
+    node::{Inner, ages::Ages},
     outbox::{AlertCommand, Ledger, LedgerError},
-    publish::{IncomingCommand, Row, Source, SourceError},
-    types::{Message, UserId, alert::Wish, payload::CommandPayload},
+    publish::{Command, IncomingCommand, Row, Source, SourceError},
+    types::{
+        Message, RuleId, UserId,
+        alert::Wish,
+        payload::{CommandPayload, RuleAction, RuleCommandPayload},
+    },
 };
 
 /// The durable queue behind the publisher.
@@ -62,13 +68,52 @@ pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
 }
 
 /// Carries out what comes from the broker, one after the other; every command gets its result as a fact.
-pub async fn commands(ledger: Ledger, mut incoming: mpsc::Receiver<IncomingCommand>) {
-    let ledger = Arc::new(ledger);
+pub async fn commands(inner: Arc<Inner>, mut incoming: mpsc::Receiver<IncomingCommand>) {
     while let Some(IncomingCommand { user, request, command }) = incoming.recv().await {
-        let command = command.map(|c| alert_command(&user, c));
-        if let Err(e) = ledger.command(&user, &request, command).await {
+        let command = match command {
+            Ok(Command::Alert(command)) => Ok(Some(alert_command(&user, command))),
+            Ok(Command::Rule(command)) => arm(&inner, &user, &command).await.map(|()| None),
+            Err(sentence) => Err(sentence),
+        };
+        if let Err(e) = inner.ledger.command(&user, &request, command).await {
             metrics::counter!("skyeye_node_commands_failed_total").increment(1);
             tracing::warn!(%user, "a command has no result: {e}");
         }
     }
+}
+
+/// Arms or disarms a rule as an edit of the inventory, and waits until that is in force. Doing it twice is doing it once.
+async fn arm(inner: &Inner, user: &UserId, command: &RuleCommandPayload) -> Result<(), String> {
+    let (rule, file) = (&command.rule, inner.stored.file());
+    let existing = inner.stored.existing().await.map_err(|e| e.to_string())?;
+    let Some(inventory) = existing else { return Err(absent(rule, &file)) };
+    let snapshot = inventory.snapshot().await.map_err(|e| e.to_string())?;
+    let Some(stored) = snapshot.rule(rule.as_str()) else { return Err(absent(rule, &file)) };
+    if file.rule.iter().any(|r| r.id == *rule) {
+        return Err(absent(rule, &file));
+    }
+    let on = command.action == RuleAction::Arm;
+    let edit = Edit {
+        ops: vec![Op::PutRule(Box::new(armed(&stored.value, &command.channels, on)))],
+        author: user.to_string(),
+        source: inventory::Source::Command,
+        summary: String::new(),
+        // Somebody else may be at the rule: what he wrote is not lost.
+        expect: Expect::Untouched(snapshot.rev),
+    };
+    let done = inventory.edit(&file, edit).await.map_err(|e| e.to_string())?;
+    if !inner.stored.applied(done.rev).await {
+        return Err("it is written, and not in force within ten seconds".into());
+    }
+    Ok(())
+}
+
+fn absent(rule: &RuleId, file: &Config) -> String {
+    if file.rule.iter().any(|r| r.id == *rule) {
+        return format!(
+            "the rule '{rule}' stands in the configuration file, which only a person with access to it changes; a rule of \
+             the inventory can be armed from here"
+        );
+    }
+    format!("there is no rule '{rule}'")
 }

@@ -81,10 +81,18 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
     while next(&mut tick, &stop).await {
         let now = inner.clock.now();
         look_rates(&inner, now.mono);
+        kept_looks(&inner);
         condition::second(&inner, now);
         tell_health(&inner.registry, &inner, &mut told, now.wall);
         publisher.set_degraded(inner.node_payload().degraded);
     }
+}
+
+fn kept_looks(inner: &Inner) {
+    let kept = inner.book.stats();
+    metrics::gauge!("skyeye_track_kept_looks").set(kept.looks as f64);
+    metrics::gauge!("skyeye_track_kept_bytes").set(kept.bytes as f64);
+    metrics::gauge!("skyeye_track_kept_dropped").set(kept.dropped as f64);
 }
 
 fn look_rates(inner: &Inner, now: Mono) {

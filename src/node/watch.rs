@@ -20,8 +20,8 @@ use crate::{
     node::stream::Stream,
     rule::{ChannelRules, Focus},
     schedule::Demand,
-    track::Tracker,
-    types::{AccessUnit, ChannelId, Event, Frame, Mono, Now, Polygon},
+    track::{Tracker, replay},
+    types::{AccessUnit, ChannelId, Detection, Event, Frame, Mono, Now, Polygon},
 };
 
 /// Looks are counted over this time to say how often a channel is looked at.
@@ -35,7 +35,10 @@ const RATE_LOOKS: usize = 2048;
 /// One channel under watch.
 pub struct Watch {
     pub entry: Arc<channel::Entry>,
+    /// Blackened in every picture of it.
     pub masks: Vec<Polygon>,
+    /// What stands in one of these is dropped before tracking.
+    pub ignore: Vec<Polygon>,
     /// Only one worker at a time looks at a channel; the lock is for the ticker and for reloads.
     pub analysis: Mutex<Analysis>,
     /// What its rules want of focus.
@@ -64,7 +67,7 @@ pub struct Analysis {
 
 impl Watch {
     pub fn new(config: &Config, entry: Arc<channel::Entry>, now: Mono) -> Self {
-        let masks = entry.config.mask.iter().map(|m| Polygon(m.polygon.clone())).collect();
+        let (masks, ignore) = (entry.config.privacy_masks(), replay::ignore_masks(&entry.config));
         let rules = ChannelRules::new(config, &entry.config);
         let (watched, focus) = (!rules.is_empty(), rules.focus());
         let conditions = Arc::new(Mutex::new(Conditions::new(Self::options(config, &entry))));
@@ -72,6 +75,7 @@ impl Watch {
         Self {
             entry,
             masks,
+            ignore,
             analysis: Mutex::new(analysis),
             focus,
             demand: Arc::default(),
@@ -140,6 +144,13 @@ impl Watch {
         if unit.key {
             self.last_key.store(unit.ingested.0, Ordering::Relaxed);
             self.group.store(unit.timeline_90k, Ordering::Relaxed);
+        }
+    }
+
+    /// Drops what stands where nothing is looked at.
+    pub fn drop_ignored(&self, detections: &mut Vec<Detection>) {
+        if !self.ignore.is_empty() {
+            detections.retain(|d| !replay::ignored(&self.ignore, d));
         }
     }
 

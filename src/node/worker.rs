@@ -27,6 +27,7 @@ use crate::{
     },
     schedule::{self, Sample, Taken, Tier},
     telemetry::{Stopwatch, stage},
+    track::LookBook,
     types::{AccessUnit, ChannelId, Clock, Detection, Event, Frame, Look, Mono, Phase},
 };
 
@@ -37,6 +38,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub struct Shared {
     pub queue: Arc<schedule::Queue>,
     pub watches: Arc<Watches>,
+    pub book: Arc<LookBook>,
     pub pump: Pump,
     pub clock: Clock,
     pub media: Arc<Media>,
@@ -222,7 +224,11 @@ impl Worker {
     }
 
     fn analyse(&self, seen: Seen) {
-        let Seen { watch, unit, frame, detections } = seen;
+        let Seen { watch, unit, frame, mut detections } = seen;
+        // Before anything is dropped, so that other masks can be tried on what was seen.
+        let size = (frame.width, frame.height);
+        self.shared.book.put(&unit.channel, unit.ingested, unit.ingested_wall, size, &detections);
+        watch.drop_ignored(&mut detections);
         watch.look(&frame, &unit);
         let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
@@ -241,7 +247,9 @@ impl Worker {
             rate_hz,
         };
         let mut stopwatch = Stopwatch::start();
+        analysis.tracker.shaped(look.width, look.height);
         let tracks = analysis.tracker.look(&look.detections, look.at);
+        metrics::counter!("skyeye_track_dropped_total").increment(analysis.tracker.take_dropped());
         let events = analysis.rules.look(&look, &tracks, now);
         watch.demand.set_in_view(analysis.rules.found());
         watch.demand.set_event_open(analysis.rules.open() > 0);

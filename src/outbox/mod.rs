@@ -281,13 +281,13 @@ impl Ledger {
         }
     }
 
-    /// A command that came by message: does it (or, with `Err`, only says why not) and answers its author by a result, in
+    /// A command that came by message: does it (with `None` somebody else has; with `Err` it only says why not) and answers its author by a result, in
     /// one transaction. A request that was answered before is answered the same again and not done again.
     pub async fn command(
         &self,
         user: &UserId,
         request: &str,
-        command: Result<AlertCommand, String>,
+        command: Result<Option<AlertCommand>, String>,
     ) -> Result<ResultPayload, LedgerError> {
         if UserId::new(request).is_err() {
             return Err(LedgerError::Request(request.chars().take(80).collect()));
@@ -369,6 +369,7 @@ impl Ledger {
             health: e.health.map(|h| *h),
             subjects: e.subjects.map(|s| *s),
             recorder: fact.recorder,
+            details: e.details.map(|d| *d),
         }
     }
 

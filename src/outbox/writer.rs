@@ -61,7 +61,7 @@ pub(super) enum Job {
     Command {
         user: UserId,
         request: String,
-        command: Result<AlertCommand, String>,
+        command: Result<Option<AlertCommand>, String>,
         reply: Reply<Result<ResultPayload, LedgerError>>,
     },
     Acked(Vec<i64>),
@@ -317,7 +317,7 @@ impl Writer {
                 Job::Act { command, .. } => wanted.push(command.alert),
                 Job::Command { user, request, command, .. } => {
                     asked.push((user, request));
-                    wanted.extend(command.as_ref().ok().map(|c| c.alert));
+                    wanted.extend(command.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.alert));
                 }
                 Job::Event { .. } | Job::Acked(_) | Job::Close(_) => {}
             }
@@ -400,9 +400,15 @@ impl Writer {
         (batch, answers)
     }
 
-    fn command(&mut self, batch: &mut Batch, command: Result<AlertCommand, String>, now: crate::types::Now) -> Outcome {
+    fn command(
+        &mut self,
+        batch: &mut Batch,
+        command: Result<Option<AlertCommand>, String>,
+        now: crate::types::Now,
+    ) -> Outcome {
         let c = match command {
-            Ok(c) => c,
+            Ok(Some(c)) => c,
+            Ok(None) => return Outcome { error: None, alert: None, rev: None },
             Err(sentence) => return Outcome { error: Some(sentence), alert: None, rev: None },
         };
         let (id, by) = (c.alert, By::User(&c.author));

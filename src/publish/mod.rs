@@ -24,5 +24,5 @@ mod wire;
 
 pub use client::{Link, Publisher};
 pub use link::{PublishError, PublishOptions};
-pub use source::{IncomingCommand, Row, Source, SourceError};
+pub use source::{Command, IncomingCommand, Row, Source, SourceError};
 pub use states::States;

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::types::payload::{AlertPayload, CommandPayload, EventPayload, HealthPayload, NodePayload, ResultPayload};
+use crate::types::payload::{
+    AlertPayload, CommandPayload, EventPayload, HealthPayload, NodePayload, ResultPayload, RuleCommandPayload,
+};
 
 /// Schema name, as it stands in the payload's `schema`, to the schema.
 pub fn schemas() -> BTreeMap<&'static str, Value> {
@@ -19,6 +21,10 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         ("skyeye.health", schema::<HealthPayload>("skyeye.health", "Channel health", "channel/{channel}/health")),
         ("skyeye.node", schema::<NodePayload>("skyeye.node", "Node status", "node/{node}/status")),
         ("skyeye.command", schema::<CommandPayload>("skyeye.command", "Command", "command/{user}/{request}")),
+        (
+            "skyeye.rule-command",
+            schema::<RuleCommandPayload>("skyeye.rule-command", "Rule command", "command/{user}/{request}"),
+        ),
         ("skyeye.result", schema::<ResultPayload>("skyeye.result", "Command result", "result/{user}/{request}")),
     ])
 }
@@ -63,11 +69,11 @@ mod tests {
     #[test]
     fn what_is_published_may_grow_and_commands_may_not() {
         let schemas = schemas();
-        assert_eq!(schemas.len(), 6);
+        assert_eq!(schemas.len(), 7);
         for (name, schema) in &schemas {
             let mut found = Vec::new();
             closed(schema, "", &mut found);
-            assert_eq!(!found.is_empty(), *name == "skyeye.command", "{name}: {found:?}");
+            assert_eq!(!found.is_empty(), name.ends_with("command"), "{name}: {found:?}");
             assert_eq!(schema["properties"]["schema"]["const"], json!(name));
             assert_eq!(schema["properties"]["version"]["const"], json!(1));
             assert!(jsonschema::meta::is_valid(schema), "{name} is a schema");

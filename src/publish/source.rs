@@ -6,7 +6,10 @@ use std::future::Future;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::types::{Message, UserId, payload::CommandPayload};
+use crate::types::{
+    Message, UserId,
+    payload::{CommandPayload, RuleCommandPayload},
+};
 
 /// One message of the outbox.
 #[derive(Debug, Clone)]
@@ -45,5 +48,12 @@ pub struct IncomingCommand {
     /// result may send the same request again, and the broker may deliver one twice.
     pub request: String,
     /// What is asked for, or a sentence that says what is wrong with the payload; that too deserves a result.
-    pub command: Result<CommandPayload, String>,
+    pub command: Result<Command, String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    Alert(CommandPayload),
+    Rule(RuleCommandPayload),
 }

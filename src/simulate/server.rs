@@ -163,6 +163,7 @@ impl Core {
             connects: host.counters.connects.load(Relaxed),
             connecting_now: host.counters.connecting_now.load(Relaxed),
             connecting_max: host.counters.connecting_max.load(Relaxed),
+            connects_s_max: host.counters.connects_s_max.load(Relaxed),
         };
         let hosts = self.hosts.iter().enumerate().map(host).collect();
         self.counters.read(self.options.channels, self.now_us() / 1_000_000, hosts)

@@ -145,7 +145,7 @@ pub async fn serve(core: Arc<Core>, host: usize, stream: TcpStream, peer: Socket
     if stream.set_nodelay(true).is_err() {
         return; // gone already
     }
-    core.hosts[host].counters.connecting();
+    core.hosts[host].counters.connecting(core.now_us());
     let mut connecting = Connecting { core: &core, host, counted: true };
     let stream = Arc::new(stream);
     let outlet = Arc::new(Outlet::new(Arc::clone(&stream)));

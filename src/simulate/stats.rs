@@ -2,8 +2,10 @@
 //!
 //! All counters are relaxed atomics; a reader gets numbers, not a consistent cut. Nothing here decides anything.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 /// Up to 64 buckets of the lateness of ticks, four to a doubling, from 64 µs.
@@ -40,11 +42,21 @@ pub struct HostCounters {
     pub connecting_now: AtomicU32,
     pub connecting_max: AtomicU32,
     pub sessions_max: AtomicU32,
+    /// Most connections that came within one second.
+    pub connects_s_max: AtomicU32,
+    /// When those of the last second came.
+    recent_us: Mutex<VecDeque<u64>>,
 }
 
 impl HostCounters {
-    pub fn connecting(&self) {
+    pub fn connecting(&self, now_us: u64) {
         self.connects.fetch_add(1, Relaxed);
+        let mut recent = self.recent_us.lock();
+        while recent.front().is_some_and(|at| now_us.saturating_sub(*at) >= 1_000_000) {
+            recent.pop_front();
+        }
+        recent.push_back(now_us);
+        self.connects_s_max.fetch_max(u32::try_from(recent.len()).unwrap_or(u32::MAX), Relaxed);
         let now = self.connecting_now.fetch_add(1, Relaxed) + 1;
         self.connecting_max.fetch_max(now, Relaxed);
     }
@@ -139,6 +151,7 @@ pub struct HostStats {
     pub connects: u64,
     pub connecting_now: u32,
     pub connecting_max: u32,
+    pub connects_s_max: u32,
 }
 
 impl Counters {
@@ -175,6 +188,16 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fullest_second_is_known() {
+        let host = HostCounters::default();
+        (0..30).for_each(|n| host.connecting(n * 100_000));
+        assert_eq!(host.connects_s_max.load(Relaxed), 10);
+        (0..15).for_each(|n| host.connecting(4_000_000 + n * 60_000));
+        assert_eq!(host.connects_s_max.load(Relaxed), 15);
+        assert_eq!((host.connects.load(Relaxed), host.connecting_max.load(Relaxed)), (45, 45));
+    }
 
     #[test]
     fn quantiles_bound_what_was_recorded() {

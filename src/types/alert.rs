@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use super::{
-    AlertId, AreaId, ChannelId, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects, UserId,
-    Wall, ZoneId,
+    AlertId, AreaId, ChannelId, Details, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects,
+    UserId, Wall, ZoneId,
     fact::Object,
     handling::{Handling, How, ResultCode},
     payload::{AlertAction, AlertPayload, AlertState, Media, Order},
@@ -109,6 +109,7 @@ pub struct Alert {
     pub media: Vec<Media>,
     pub health: Option<HealthFact>,
     pub subjects: Option<Subjects>,
+    pub details: Option<Details>,
     /// Events of the alert that have started and not ended.
     pub open_events: u32,
     /// When its latest event ended.
@@ -186,6 +187,7 @@ impl Alert {
             health: a.health,
             subjects: a.subjects,
             handling: a.handling,
+            details: a.details,
             committed,
         }
     }
@@ -215,6 +217,7 @@ impl Alert {
             media: p.media,
             health: p.health,
             subjects: p.subjects,
+            details: p.details,
             open_events,
             last_end,
             limited,

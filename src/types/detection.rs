@@ -45,10 +45,19 @@ pub struct Look {
 pub struct Track {
     pub number: u64,
     pub label: Arc<str>,
+    /// Of the detection in this look.
     pub score: f32,
     pub bbox: BBox,
+    /// When it was first and last found.
     pub first: Mono,
     pub last: Mono,
     /// Looks in which it was found.
     pub looks: u32,
+    /// Where it is going: picture widths and heights a second; zero while that is not known.
+    pub velocity: (f32, f32),
+    /// For how long it has stood still, up to `last`: some hundred ms are nothing, for that long everything does.
+    pub still_ms: u64,
+    /// Whether it is taken for an object. One strong detection is enough; what is weak, or looks like a double of another
+    /// object's box, must be found again, and at another place: what never moved and is never sure may be a poster.
+    pub confirmed: bool,
 }

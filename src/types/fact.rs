@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BBox, ChannelId, ChannelState, EventId, Mono, RuleId, Wall, ZoneId, detection::ModelRef};
+use super::{BBox, ChannelId, ChannelState, EventId, LineId, Mono, RuleId, Wall, ZoneId, detection::ModelRef};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -23,7 +23,8 @@ pub enum EventEnd {
     Lost,
     /// Open at an unclean stop; written at the next start.
     Interrupted,
-    /// The rule or channel was changed or removed, or the node was stopped in order.
+    /// The rule or channel was changed or removed, its hours are over, somebody disarmed it, or the node was stopped in
+    /// order.
     Reconfigured,
 }
 
@@ -103,6 +104,48 @@ pub struct HealthFact {
     pub reason: String,
 }
 
+/// Over a line: from the left hand to the right of who walks along it from its first point to its last, or the other way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    Forward,
+    Backward,
+}
+
+/// What a rule has measured, beyond the objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Details {
+    /// The line that was crossed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineId>,
+    /// Which way, of the latest crossing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Way>,
+    /// How often it has happened in this event so far, what came within the rule's cooldown among it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happenings: Option<u32>,
+    /// In the zone at this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<u32>,
+    /// The longest that one of them has been there, stood, or was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dwell_s: Option<u32>,
+    /// With type `count` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+}
+
+/// A running total: over a line forward and backward, or into a zone and out of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Of this event, which is one period.
+    pub forward: u64,
+    pub backward: u64,
+    /// Since the rule or the gateway began.
+    pub total_forward: u64,
+    pub total_backward: u64,
+}
+
 /// What `rule` gives to `alert`, `evidence` and the store. Times are those of the look that caused it.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -128,4 +171,6 @@ pub struct Event {
     pub health: Option<Box<HealthFact>>,
     /// Where it is about more channels than its own, which then is only the first of them.
     pub subjects: Option<Box<Subjects>>,
+    /// What the rule has measured.
+    pub details: Option<Box<Details>>,
 }

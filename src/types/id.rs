@@ -85,6 +85,10 @@ level_id!(/// A node of the area tree.
     AreaId);
 level_id!(/// A polygon on a channel's picture.
     ZoneId);
+level_id!(/// A line on a channel's picture.
+    LineId);
+level_id!(/// Hours in which rules are in force.
+    TimetableId);
 level_id!(/// A rule of the configuration.
     RuleId);
 level_id!(/// One running gateway process.

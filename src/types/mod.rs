@@ -14,23 +14,27 @@ pub mod geometry;
 pub mod handling;
 pub mod id;
 pub mod message;
+pub mod pace;
 pub mod payload;
 pub mod secret;
 pub mod state;
+pub mod trace;
 pub mod unit;
 
 pub use buckets::Buckets;
 pub use clock::{Clock, Mono, Now, Wall};
 pub use condition::{Condition, ConditionKind, ConditionSet};
 pub use detection::{Detection, Look, ModelRef, Track};
-pub use fact::{Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects};
+pub use fact::{Counts, Details, Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects, Way};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{
-    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, ModelName, NodeId, PositionId, RuleId,
-    SiteId, UserId, ZoneId,
+    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, LineId, ModelName, NodeId, PositionId, RuleId,
+    SiteId, TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
+pub use pace::Pace;
 pub use secret::Secret;
 pub use state::{Activity, ChannelHealth, ChannelState};
+pub use trace::{Heat, Path, Traces};
 pub use unit::{AccessUnit, Codec};

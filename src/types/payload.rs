@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    AlertId, AreaId, ChannelHealth, ChannelId, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId, Phase,
-    RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId,
+    AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId,
+    Phase, RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId,
     fact::Object,
     handling::{Handling, ResultCode},
 };
@@ -86,7 +86,7 @@ pub struct EventPayload {
     pub channel: ChannelId,
     /// Ids from the root of the area tree, as they were when the fact arose.
     pub area: Vec<AreaId>,
-    /// `presence`, `health`
+    /// The rule's type, such as `presence` or `line`, or `health`.
     #[serde(rename = "type")]
     pub kind: String,
     pub phase: Phase,
@@ -111,6 +111,9 @@ pub struct EventPayload {
     /// The channels that it is about, where they are more than `channel`, the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<Subjects>,
+    /// What the rule has measured: line, direction, counts, dwell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
     /// The device that the channel's stream comes from; channels of one recorder share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorder: Option<String>,
@@ -189,6 +192,9 @@ pub struct AlertPayload {
     /// The channels that it is about, where they are more than `channel`, the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<Subjects>,
+    /// What the rule has measured: line, direction, counts, dwell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
     /// Position, priority, how it is shown, and what it came to.
     #[serde(flatten)]
     pub handling: Handling,
@@ -292,6 +298,29 @@ pub enum AlertAction {
     Feedback,
     /// Sets the `priority` by hand.
     Priority,
+}
+
+/// Payload of `.../command/{user}/{request}` too: arms or disarms a rule of the inventory. The state is the rule's own,
+/// and the inventory keeps who set it and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleCommandPayload {
+    /// `skyeye.rule-command`
+    pub schema: String,
+    /// 1
+    pub version: u32,
+    pub action: RuleAction,
+    pub rule: RuleId,
+    /// Only on these channels; empty: on all that the rule is for.
+    #[serde(default)]
+    pub channels: Vec<ChannelId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleAction {
+    Arm,
+    Disarm,
 }
 
 /// Payload of `.../result/{user}/{request}`.

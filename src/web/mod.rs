@@ -39,7 +39,9 @@ use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},
     error::ApiError,
     openapi::Description,
-    ports::{Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Snapshots, discover::Discovery},
+    ports::{
+        Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Snapshots, discover::Discovery,
+    },
 };
 use crate::{
     config::Config,
@@ -91,6 +93,7 @@ pub struct Ports {
     pub commands: Arc<dyn Commands>,
     pub discovery: Arc<dyn Discovery>,
     pub configuration: Arc<dyn Configuration>,
+    pub rules: Arc<dyn Rules>,
     /// Facts after their commit and states when they change; every feed subscribes to it.
     pub feed: broadcast::Sender<Arc<Message>>,
 }
@@ -218,6 +221,13 @@ fn all_routes() -> Routes {
             .routes(routes!(api::areas::change, api::areas::remove))
             .routes(routes!(api::credentials::list))
             .routes(routes!(api::credentials::put, api::credentials::remove))
+            .routes(routes!(api::rules::traces))
+            .routes(routes!(api::rules::list, api::rules::add))
+            .routes(routes!(api::rules::dry_run))
+            .routes(routes!(api::rules::arm))
+            .routes(routes!(api::rules::get, api::rules::change, api::rules::remove))
+            .routes(routes!(api::timetables::list, api::timetables::add))
+            .routes(routes!(api::timetables::change, api::timetables::remove))
             .routes(routes!(api::inventory::import))
             .routes(routes!(api::inventory::export_file))
             .routes(routes!(api::history::list))

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node},
+    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, timetables},
     boxview,
     error::ErrorBody,
     ports,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     discover::{DiscoverView, ProbeView},
     inventory,
-    types::payload,
+    types::{Traces, payload},
 };
 
 /// The document as text, made once.
@@ -124,6 +124,16 @@ fn schemas() -> Map<String, Value> {
     add::<history::RevisionList>(&mut generator);
     add::<history::RevisionDetail>(&mut generator);
     add::<history::Undone>(&mut generator);
+    add::<rules::RuleList>(&mut generator);
+    add::<rules::RuleDetail>(&mut generator);
+    add::<rules::RuleRequest>(&mut generator);
+    add::<rules::ArmRequest>(&mut generator);
+    add::<rules::DryRunRequest>(&mut generator);
+    add::<ports::rules::DryRun>(&mut generator);
+    add::<Traces>(&mut generator);
+    add::<timetables::TimetableList>(&mut generator);
+    add::<timetables::TimetableView>(&mut generator);
+    add::<timetables::TimetableRequest>(&mut generator);
     add::<node::Health>(&mut generator);
     add::<node::Readiness>(&mut generator);
     add::<payload::AlertPayload>(&mut generator);

@@ -7,6 +7,7 @@
 
 pub mod configuration;
 pub mod discover;
+pub mod rules;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use configuration::Configuration;
+pub use rules::Rules;
 
 use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
 use super::boxview::BoxView;
@@ -26,7 +28,7 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, Message, Point, PositionId, RuleId, UserId, Wall, ZoneId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, LineId, Message, Point, PositionId, RuleId, UserId, Wall, ZoneId,
         alert::Wish,
         payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
     },
@@ -221,6 +223,14 @@ pub struct ZoneView {
     pub polygon: Vec<Point>,
 }
 
+/// A line for drawing.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct LineView {
+    pub id: LineId,
+    pub name: String,
+    pub points: Vec<Point>,
+}
+
 /// Where something is configured, and so where it is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -254,6 +264,7 @@ pub struct ChannelView {
     pub health: HealthPayload,
     pub rules: Vec<RuleId>,
     pub zones: Vec<ZoneView>,
+    pub lines: Vec<LineView>,
 }
 
 /// What is asked of a configuration for every channel that is shown, read once for all of them.
@@ -280,6 +291,11 @@ impl<'a> Shown<'a> {
             name: if z.name.is_empty() { z.id.to_string() } else { z.name.clone() },
             polygon: z.polygon.clone(),
         };
+        let line = |l: &config::Line| LineView {
+            id: l.id.clone(),
+            name: if l.name.is_empty() { l.id.to_string() } else { l.name.clone() },
+            points: l.points.clone(),
+        };
         ChannelView {
             id: channel.id.clone(),
             name: channel.display_name().to_owned(),
@@ -298,6 +314,7 @@ impl<'a> Shown<'a> {
             health,
             rules: self.rules.of(channel).into_iter().map(|r| r.id.clone()).collect(),
             zones: channel.zone.iter().map(zone).collect(),
+            lines: channel.line.iter().map(line).collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -134,11 +134,7 @@ pub async fn run(long: bool) {
     let dir = tempfile::tempdir().unwrap();
     let Some(clip) = clip(dir.path()) else { return };
     let clip_bytes = std::fs::metadata(&clip).unwrap().len();
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = channels as u64 + 500;
-    assert!(limit.maximum.is_none_or(|most| most >= wanted), "{wanted} open files must be allowed: ulimit -Hn");
-    limit.current = Some(limit.current.map_or(wanted, |now| now.max(wanted)));
-    setrlimit(Resource::Nofile, limit).unwrap();
+    support::allow_files(channels as u64 + 500);
 
     let mut program = Program(
         Command::new(env!("CARGO_BIN_EXE_skyeye"))

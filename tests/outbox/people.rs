@@ -84,7 +84,7 @@ async fn a_command_is_done_once_and_answered_as_often_as_it_comes() {
     let ledger = Ledger::open(options(dir.path())).await.unwrap();
     let opened = ledger.event(fact(new_id(), Phase::Start, "gate", Severity::Low)).await.unwrap();
     let li = user("li");
-    let c = || Ok(command(&opened, AlertAction::Acknowledge, "li", Some(1)));
+    let c = || Ok(Some(command(&opened, AlertAction::Acknowledge, "li", Some(1))));
     let (first, second) = tokio::join!(ledger.command(&li, "r-1", c()), ledger.command(&li, "r-1", c()));
     let third = ledger.command(&li, "r-1", c()).await.unwrap();
     for answer in [&first.unwrap(), &second.unwrap(), &third] {
@@ -92,13 +92,16 @@ async fn a_command_is_done_once_and_answered_as_often_as_it_comes() {
     }
     assert_eq!(ledger.alert(opened.alert).await.unwrap().unwrap().alert.rev, 2);
     // Another's request with the same name is another request.
-    let wang = ledger.command(&user("wang"), "r-1", Ok(command(&opened, AlertAction::Acknowledge, "wang", None))).await;
+    let late = Ok(Some(command(&opened, AlertAction::Acknowledge, "wang", None)));
+    let wang = ledger.command(&user("wang"), "r-1", late).await;
     assert_eq!(wang.unwrap().error.as_deref(), Some("li has taken this alert already"));
     let broken = ledger.command(&li, "r-2", Err("the command is not JSON".into())).await.unwrap();
     assert!(!broken.ok && broken.error.as_deref() == Some("the command is not JSON"));
+    let elsewhere = ledger.command(&li, "r-3", Ok(None)).await.unwrap();
+    assert!(elsewhere.ok && elsewhere.alert.is_none(), "done by somebody else, and told");
     assert!(matches!(ledger.command(&li, "a/b", c()).await, Err(LedgerError::Request(_))));
     let results: Vec<_> = all(&ledger).await.into_iter().filter(|m| m.topic.contains("/result/")).collect();
-    assert_eq!(results.len(), 5);
+    assert_eq!(results.len(), 6);
     assert!(results.iter().all(|m| !m.retain && matches!(&m.scope, Scope::User(_))));
     assert_eq!(results[4].topic, "skyeye/v1/site/result/li/r-2");
     let parsed: ResultPayload = serde_json::from_slice(&results[0].payload).unwrap();

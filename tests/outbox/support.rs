@@ -63,6 +63,7 @@ pub fn fact(id: EventId, phase: Phase, channel: &str, severity: Severity) -> Fac
             rate_hz: 1.0,
             health: None,
             subjects: None,
+            details: None,
             channel: channel.clone(),
         },
         channel_name: "Gate".into(),

@@ -59,3 +59,12 @@ pub fn sha256(path: &Path) -> String {
     use sha2::Digest;
     hex::encode(sha2::Sha256::digest(std::fs::read(path).expect("a file of the test")))
 }
+
+/// Raises the limit of open files where it is lower: a farm in the test's own process has a socket a camera.
+pub fn allow_files(wanted: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    assert!(limit.maximum.is_none_or(|most| most >= wanted), "{wanted} open files must be allowed: ulimit -Hn");
+    limit.current = Some(limit.current.map_or(wanted, |now| now.max(wanted)));
+    setrlimit(Resource::Nofile, limit).unwrap();
+}

@@ -13,12 +13,13 @@ use crate::scenario::wait_for;
 
 /// Pictures a second of each camera.
 const FPS: u64 = 10;
-/// No detector is wanted: nothing is looked at.
+/// No detector is wanted: nothing is looked at. Cameras connect as fast as they can: that is not what is tried.
 const NO_MODEL: &str = "[infer]\nruntime = \"none.so\"\n[ingest]\nallow_loopback = true\nstall_deadline_s = 120\n\
                         connects_per_host = 50\nconnects_per_host_per_s = 500\n";
 
 /// Cameras that show a test picture of 256 kbit/s; on `hosts` addresses, or 0: on one.
 pub async fn farm(dir: &tempfile::TempDir, channels: u32, hosts: u32) -> Farm {
+    super::support::allow_files(u64::from(channels) + 500);
     let clip = dir.path().join("clip.mkv");
     let args = "-f lavfi -i testsrc=size=352x288:rate=10 -t 8 -c:v libx264 -preset veryfast -tune zerolatency -g 20 -bf 0 \
                 -b:v 256k -minrate 256k -maxrate 256k -bufsize 256k -x264-params nal-hrd=cbr -pix_fmt yuv420p";
@@ -29,7 +30,12 @@ pub async fn farm(dir: &tempfile::TempDir, channels: u32, hosts: u32) -> Farm {
 }
 
 pub fn start(rest: &str) -> Gateway {
-    tokio::task::block_in_place(|| Gateway::start(NO_MODEL, rest))
+    start_with(NO_MODEL, rest)
+}
+
+/// `sections` come before all others.
+pub fn start_with(sections: &str, rest: &str) -> Gateway {
+    tokio::task::block_in_place(|| Gateway::start(sections, rest))
 }
 
 /// A blocking call to the gateway.
@@ -66,6 +72,18 @@ pub fn list(farm: &Farm, n: std::ops::RangeInclusive<u32>) -> String {
     format!("id,name,url\r\n{}", rows.collect::<String>())
 }
 
+/// What a list would change.
+pub fn plan(g: &mut Gateway, csv: &str) -> Value {
+    let (status, plan) = ask(g, "POST", "/api/v1/inventory/import?kind=channels&filename=l.csv", csv);
+    assert_eq!((status, &plan["applied"]), (200, &json!(false)), "{plan}");
+    plan
+}
+
+/// Rows added, changed, removed, refused.
+fn counts(plan: &Value) -> [usize; 4] {
+    ["added", "changed", "removed", "refused"].map(|list| plan[list].as_array().unwrap().len())
+}
+
 pub fn import(g: &mut Gateway, csv: &str) -> Value {
     let (status, plan) = ask(g, "POST", "/api/v1/inventory/import?kind=channels&filename=l.csv&apply=true", csv);
     assert_eq!((status, &plan["applied"]), (200, &json!(true)), "{plan}");
@@ -78,16 +96,33 @@ pub async fn one_change(cameras: u32, hosts: u32) {
     let dir = tempfile::tempdir().unwrap();
     let farm = farm(&dir, cameras, hosts).await;
     let mut g = start("[[area]]\nid = \"north\"\nname = \"North\"\nkind = \"street\"\n");
+    let csv = list(&farm, 1..=cameras);
     let began = Instant::now();
-    import(&mut g, &list(&farm, 1..=cameras));
+    let plan = plan(&mut g, &csv);
+    let planned = began.elapsed();
+    assert_eq!(counts(&plan), [cameras as usize, 0, 0, 0], "added, changed, removed, refused");
+    assert!(channels(&mut g).is_empty(), "a plan changes nothing");
+    let began = Instant::now();
+    import(&mut g, &csv);
     let in_force = began.elapsed();
+    let began_to_show = Instant::now();
+    assert_eq!(channels(&mut g).len(), cameras as usize);
+    let shown = began_to_show.elapsed();
     all_running(&mut g, cameras.into()).await;
     let running = began.elapsed();
+    // The same list with one row that is another: that is all that differs.
+    let began = Instant::now();
+    let plan = self::plan(&mut g, &csv.replace("Camera 5,", "Bridge,"));
+    let planned_again = began.elapsed();
+    assert_eq!(counts(&plan), [0, 1, 0, 0]);
+    assert_eq!(plan["unchanged"], json!(cameras - 1));
 
     // What a session does not hang on.
     let path = "/api/v1/channels/cam-0003";
     let edit = json!({ "name": "Gate", "area": "north", "weight": 2.0, "tags": ["school"], "external_id": "440305" });
+    let began = Instant::now();
     let (status, answer) = ask(&mut g, "PATCH", path, edit.to_string());
+    let renamed = began.elapsed();
     assert_eq!((status, &answer["name"], &answer["area"]), (200, &json!("Gate"), &json!(["north"])), "{answer}");
     // What one hangs on: another camera's address.
     let before = farm.stats().sessions_total;
@@ -116,9 +151,15 @@ pub async fn one_change(cameras: u32, hosts: u32) {
     let sent = farm.stats().units;
     assert!(sent > u64::from(cameras) * FPS, "the test shows nothing");
     println!(
-        "{cameras} cameras on {hosts} hosts: imported and in force after {in_force:?}, all running after {running:?}, one \
-         edit in force after {edited:?}; {sent} units sent, {missing} of them on their way to the channel that changed, none \
-         lost on the others"
+        "{cameras} cameras on {hosts} hosts: the list's difference told after {planned:?} (of a list with one row changed: \
+         {planned_again:?}), imported and in force after {in_force:?}, listed in {shown:?}, all running after {running:?}, \
+         another name in force after {renamed:?}, another address after {edited:?}; {sent} units sent, {missing} of them on their way to the channel that changed, \
+         none lost on the others"
+    );
+    println!(
+        "the gateway: {:.0} MiB resident, {:.0} s of a core so far",
+        g.proc_status("VmRSS") as f64 / 1024.0,
+        g.cpu_s()
     );
     drop(g);
     farm.shutdown().await;

@@ -75,6 +75,12 @@ async fn a_channel_is_added_changed_and_retired_and_all_of_it_is_on_record() {
     let history = g.get(&alice, "/api/v1/inventory/revisions").await.json();
     assert_eq!((&history["rev"], history["revisions"].as_array().unwrap().len()), (&json!(4), 4));
     assert_eq!(history["revisions"][2]["source"], json!("api"));
+    let made = "north-gate-2";
+    let of_one = g.get(&alice, &format!("/api/v1/inventory/revisions?channel={made}")).await.json();
+    let told: Vec<_> = of_one["revisions"].as_array().unwrap().iter().map(|r| (&r["rev"], &r["changes"])).collect();
+    assert_eq!((told.len(), told[0].0, &told[0].1[0]["id"]), (1, &json!(4), &json!(made)), "{of_one}");
+    let of_none = g.get(&alice, "/api/v1/inventory/revisions?channel=nowhere").await.json();
+    assert_eq!((&of_none["rev"], &of_none["revisions"]), (&json!(4), &json!([])));
     let one = g.get(&alice, "/api/v1/inventory/revisions/2").await.json();
     let fields: Vec<_> = one["changes"][0]["fields"].as_array().unwrap().iter().map(|f| f["field"].clone()).collect();
     assert_eq!(fields, [json!("name"), json!("weight")]);
@@ -120,7 +126,7 @@ async fn many_are_changed_in_one_revision_and_those_that_cannot_be_are_named() {
     }
     let set = json!({ "enabled": false, "area": "south", "add_tags": ["new"], "remove_tags": ["old"] });
     let answer =
-        g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "gate", "none"], "set": set })).await;
+        g.post(&alice, "/api/v1/inventory/bulk", json!({ "ids": ["c0", "c1", "gate", "none"], "set": set })).await;
     let told = answer.json();
     assert_eq!((&told["rev"], &told["changed"]), (&json!(4), &json!(2)), "{told}");
     let reasons: Vec<_> = told["refused"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
@@ -135,16 +141,31 @@ async fn many_are_changed_in_one_revision_and_those_that_cannot_be_are_named() {
         (json!({ "ids": ["c0"], "set": { "add_tags": "x" } }), "add_tags"),
         (json!({ "ids": ["c0"], "set": { "area": "nowhere" } }), "nowhere"),
     ] {
-        let answer = g.post(&alice, "/api/v1/channels/bulk", body.clone()).await;
+        let answer = g.post(&alice, "/api/v1/inventory/bulk", body.clone()).await;
         assert!(answer.text().contains(needle), "{body}: {}", answer.text());
     }
     let answer =
-        g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ["c0", "c1", "c2"], "remove": true })).await.json();
+        g.post(&alice, "/api/v1/inventory/bulk", json!({ "ids": ["c0", "c1", "c2"], "remove": true })).await.json();
     assert_eq!(answer["changed"], json!(3));
     // A list of ten thousand is no large body.
     let ids: Vec<_> = (0..10_000).map(|i| format!("44030500001320{i:06}")).collect();
-    let answer = g.post(&alice, "/api/v1/channels/bulk", json!({ "ids": ids, "remove": true })).await;
+    let answer = g.post(&alice, "/api/v1/inventory/bulk", json!({ "ids": ids, "remove": true })).await;
     assert_eq!((answer.status, answer.json()["refused"].as_array().unwrap().len()), (StatusCode::OK, 10_000));
+}
+
+/// No id is a word of the API.
+#[tokio::test]
+async fn a_channel_may_be_called_as_any_route() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    for id in ["bulk", "import", "channels", "picture", "states"] {
+        assert_eq!(add(&g, &alice, json!({ "id": id, "url": URL })).await.status, StatusCode::CREATED, "{id}");
+        let path = format!("/api/v1/channels/{id}");
+        let changed = g.change(&alice, Method::PATCH, &path, json!({ "name": "Door" })).await;
+        assert_eq!((changed.status, &changed.json()["name"]), (StatusCode::OK, &json!("Door")), "{id}");
+        assert_eq!(g.get(&alice, &path).await.json()["id"], json!(id));
+        assert_eq!(g.change(&alice, Method::DELETE, &path, json!({})).await.status, StatusCode::NO_CONTENT, "{id}");
+    }
 }
 
 #[tokio::test]
@@ -261,7 +282,7 @@ async fn a_login_of_one_street_changes_what_is_its_own_and_sees_no_more() {
     assert_eq!(add(&g, &nina, json!({ "id": "n3", "url": URL })).await.status, StatusCode::FORBIDDEN);
     assert_eq!(g.change(&nina, Method::DELETE, "/api/v1/channels/s", json!({})).await.status, StatusCode::NOT_FOUND);
     let bulk = json!({ "ids": ["n", "s"], "set": { "weight": 3.0 } });
-    let bulk = g.post(&nina, "/api/v1/channels/bulk", bulk).await.json();
+    let bulk = g.post(&nina, "/api/v1/inventory/bulk", bulk).await.json();
     assert_eq!((&bulk["changed"], &bulk["refused"]), (&json!(1), &json!([{ "id": "s", "reason": "no such channel" }])));
 
     let area = |parent: &str| json!({ "name": "Grid", "kind": "grid", "parent": parent });
@@ -304,7 +325,7 @@ async fn no_change_without_the_token_and_none_from_another_page() {
         (Method::POST, "/api/v1/channels"),
         (Method::PATCH, "/api/v1/channels/gate"),
         (Method::DELETE, "/api/v1/channels/gate"),
-        (Method::POST, "/api/v1/channels/bulk"),
+        (Method::POST, "/api/v1/inventory/bulk"),
         (Method::POST, "/api/v1/areas"),
         (Method::PUT, "/api/v1/credentials/cam"),
         (Method::POST, "/api/v1/inventory/import?kind=channels&apply=true"),

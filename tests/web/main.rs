@@ -8,5 +8,6 @@ mod feed;
 mod http;
 mod login;
 mod rights;
+mod rules;
 mod sockets;
 mod support;

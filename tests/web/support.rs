@@ -18,12 +18,12 @@ use skyeye::{
     channel::StateChange,
     config::{self, Config},
     inventory::{
-        ChangeView, Done, Edit, Import, Inventory, InventoryError, Plan, Rev, Revision, Snapshot, Source, merged,
+        ChangeView, Done, Edit, Import, Inventory, InventoryError, Kind, Plan, Rev, Revision, Snapshot, Source, merged,
     },
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Message, Scope, Secret,
-        Severity, UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, RuleId,
+        Scope, Secret, Severity, Traces, UserId, Wall,
         fact::RuleRef,
         handling::Handling,
         payload::{
@@ -37,8 +37,9 @@ use skyeye::{
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
             Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
-            PortError, Shown, Snapshots,
+            PortError, Rules, Shown, Snapshots,
             configuration::{Asked, Held},
+            rules::{DryRun, DryRunAsk, DryRunError, Raised, TracesAsk},
         },
         router,
     },
@@ -110,6 +111,10 @@ pub struct World {
     /// Changes up to this cursor are no longer kept.
     pub kept_after: Mutex<i64>,
     pub not_ready: Mutex<Vec<String>>,
+    /// Questions about rules, in words.
+    pub asked: Mutex<Vec<String>>,
+    /// Alerts of the last day.
+    pub raised: Mutex<HashMap<(RuleId, ChannelId), u64>>,
 }
 
 impl World {
@@ -174,6 +179,7 @@ impl World {
             health: None,
             subjects: None,
             handling: Handling::default(),
+            details: None,
             committed: seen,
         };
         let opened = AlertChange {
@@ -368,6 +374,16 @@ impl Configuration for World {
     ) -> BoxFuture<'a, Result<Vec<Revision>, InventoryError>> {
         Box::pin(self.inventory.revisions(before, limit))
     }
+    fn revisions_of<'a>(
+        &'a self,
+        _: &'a ManageProof,
+        kind: Kind,
+        id: &'a str,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, ChangeView)>, InventoryError>> {
+        Box::pin(self.inventory.revisions_of(kind, id, before, limit))
+    }
     fn revision<'a>(
         &'a self,
         _: &'a ManageProof,
@@ -386,6 +402,32 @@ impl Configuration for World {
             self.follow().await;
             done
         })
+    }
+}
+
+/// Alerts that a rule raised, and what was asked of a dry run.
+impl Rules for World {
+    fn traces<'a>(&'a self, proof: &'a MediaProof, ask: TracesAsk) -> BoxFuture<'a, Result<Traces, PortError>> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(format!("traces {} {} {:?}", proof.channel(), ask.hours, ask.labels));
+            let heat = Heat { columns: 1, rows: 1, cells: vec![0.0] };
+            Ok(Traces { looks: 0, from: None, to: None, paths: Vec::new(), heat })
+        })
+    }
+    fn dry_run<'a>(&'a self, proof: &'a ListProof, ask: DryRunAsk) -> BoxFuture<'a, Result<DryRun, DryRunError>> {
+        Box::pin(async move {
+            let north = proof.covers(&[AreaId::new("city").unwrap(), AreaId::new("north").unwrap()]);
+            let south = proof.covers(&[AreaId::new("city").unwrap(), AreaId::new("south").unwrap()]);
+            let rule = format!("{} {} {}", ask.rule.id, ask.rule.kind.as_str(), ask.rule.min_score);
+            self.asked
+                .lock()
+                .unwrap()
+                .push(format!("dry run {rule} {:?} {} north {north} south {south}", ask.channels, ask.hours));
+            Ok(DryRun::default())
+        })
+    }
+    fn raised(&self) -> BoxFuture<'_, Result<Arc<Raised>, PortError>> {
+        Box::pin(async move { Ok(Arc::new(Raised { by: self.raised.lock().unwrap().clone() })) })
     }
 }
 
@@ -510,6 +552,8 @@ impl Gateway {
             changes: Mutex::default(),
             kept_after: Mutex::default(),
             not_ready: Mutex::default(),
+            asked: Mutex::default(),
+            raised: Mutex::default(),
         });
         let ports = Ports {
             alerts: world.clone(),
@@ -521,6 +565,7 @@ impl Gateway {
             commands: world.clone(),
             discovery: Arc::new(super::discover::Desk::default()),
             configuration: world.clone(),
+            rules: world.clone(),
             feed: world.feed.clone(),
         };
         let state = AppState::new(&config, clock, users.clone(), ports).await.unwrap();

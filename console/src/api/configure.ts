@@ -8,15 +8,16 @@ import {
   readArea,
   readAreas,
   readBulk,
-  readChannelRevisions,
   readCredentials,
   readPlan,
   readRev,
   readRevisionDetail,
   readRevisions,
+  readRevisionsOf,
   readStates,
   type Area,
   type BulkResult,
+  type ChangeKind,
   type Credential,
   type Person,
   type Plan,
@@ -42,6 +43,9 @@ export interface ChannelEdit {
   tags?: string[];
   lat?: number | null;
   lon?: number | null;
+  zone?: readonly object[];
+  line?: readonly object[];
+  mask?: readonly object[];
   expect_rev?: number;
 }
 export interface AreaEdit {
@@ -94,8 +98,6 @@ export interface DiscoverAsk {
 }
 
 const V1 = '/api/v1';
-/** Changes of a revision that are fetched for the sake of one channel. */
-const MAX_TOLD = 500;
 const none = async (response: Promise<Response>): Promise<void> => {
   await response;
 };
@@ -117,7 +119,7 @@ export const configure = {
     json(readChannel, 'PATCH', `${V1}/channels/${seg(id)}`, channel),
   removeChannel: (id: string): Promise<void> => none(send('DELETE', `${V1}/channels/${seg(id)}`)),
   bulk: (ids: readonly string[], set: BulkSet | 'remove'): Promise<BulkResult> =>
-    json(readBulk, 'POST', `${V1}/channels/bulk`, set === 'remove' ? { ids, remove: true } : { ids, set }),
+    json(readBulk, 'POST', `${V1}/inventory/bulk`, set === 'remove' ? { ids, remove: true } : { ids, set }),
   states: (id: string): Promise<StateChange[]> => json(readStates, 'GET', `${V1}/channels/${seg(id)}/states`),
 
   importFile: (file: Blob, ask: ImportAsk): Promise<Plan> =>
@@ -140,17 +142,9 @@ export const configure = {
     `${V1}/inventory/export${query({ kind, format })}`,
   revisions: (before: number | null, limit: number): Promise<RevisionPage> =>
     json(readRevisions, 'GET', `${V1}/inventory/revisions${query({ before, limit })}`),
-  /** What was changed of one channel, newest first: `last` is the revision that its configuration names. */
-  channelRevisions: async (id: string, last: number, limit = 20): Promise<RevisionDetail[]> => {
-    const own = (r: RevisionDetail): RevisionDetail => ({ ...r, changes: r.changes.filter((c) => c.kind === 'channel' && c.id === id) });
-    const all = await json(readChannelRevisions, 'GET', `${V1}/inventory/revisions${query({ channel: id, limit })}`);
-    const told = all.map(own).filter((r) => r.changes.length > 0);
-    if (told.length > 0 || last === 0) return told;
-    // A gateway that lists revisions without their changes still tells those of the last one; of a great import only that it was.
-    const [one] = (await configure.revisions(last + 1, 1)).revisions;
-    if (!one || one.rev !== last) return [];
-    return one.added + one.changed + one.removed > MAX_TOLD ? [{ ...one, changes: [] }] : [own(await configure.revision(last))];
-  },
+  /** What was changed of one thing, newest first. */
+  revisionsOf: (kind: ChangeKind, id: string, limit = 20): Promise<RevisionDetail[]> =>
+    json(readRevisionsOf, 'GET', `${V1}/inventory/revisions${query({ kind, id, limit })}`),
   revision: (rev: number): Promise<RevisionDetail> => json(readRevisionDetail, 'GET', `${V1}/inventory/revisions/${rev}`),
   undo: (rev: number): Promise<number> => json(readRev, 'POST', `${V1}/inventory/revisions/${rev}/undo`, {}),
 

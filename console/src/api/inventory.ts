@@ -95,7 +95,7 @@ export interface Plan {
   applied: boolean;
   rev: number | null;
 }
-export const SOURCES = ['import', 'api', 'console', 'cli', 'undo'] as const;
+export const SOURCES = ['import', 'api', 'console', 'cli', 'command', 'undo'] as const;
 export type Source = (typeof SOURCES)[number];
 export interface Revision {
   rev: number;
@@ -111,8 +111,10 @@ export interface Revision {
   /** The revision that took this one back. */
   undoneBy: number | null;
 }
+export const CHANGE_KINDS = ['channel', 'area', 'credential', 'rule', 'timetable'] as const;
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
 export interface Change {
-  kind: 'channel' | 'area' | 'credential';
+  kind: ChangeKind;
   id: string;
   op: 'add' | 'change' | 'remove';
   fields: FieldChange[];
@@ -285,7 +287,7 @@ export function readRevisionDetail(v: unknown): RevisionDetail | null {
     o.changes,
     (x): Change | null => {
       const c = obj(x);
-      const kind = c && oneOf(c.kind, ['channel', 'area', 'credential'] as const);
+      const kind = c && oneOf(c.kind, CHANGE_KINDS);
       const op = c && oneOf(c.op, ['add', 'change', 'remove'] as const);
       return c && kind && op ? { kind, op, id: text(c.id, 64), fields: all(c.fields, readField) } : null;
     },
@@ -294,8 +296,8 @@ export function readRevisionDetail(v: unknown): RevisionDetail | null {
   return { ...base, changes };
 }
 
-/** Revisions with what they did to one channel; without it where the gateway tells only that there were some. */
-export function readChannelRevisions(v: unknown): RevisionDetail[] | null {
+/** Revisions with what they did to one thing. */
+export function readRevisionsOf(v: unknown): RevisionDetail[] | null {
   const o = obj(v);
   return o && Array.isArray(o.revisions) ? all(o.revisions, readRevisionDetail, 1000) : null;
 }

@@ -3,7 +3,7 @@
  * them. A reader returns null for anything that is not what it should be: a hostile or broken message is counted and
  * dropped, it never reaches a component. Texts are cut to a bounded length here, once. Nothing in here does I/O.
  */
-import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time } from './read';
+import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time, type Raw } from './read';
 
 export const ALERT_STATES = ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const;
 export type AlertState = (typeof ALERT_STATES)[number];
@@ -154,6 +154,11 @@ export interface Zone {
   name: string;
   polygon: [number, number][];
 }
+export interface Line {
+  id: string;
+  name: string;
+  points: [number, number][];
+}
 /** Where a configured thing stands: a file is changed by hand only, the inventory from here. */
 export type Origin = 'file' | 'inventory';
 export interface Channel {
@@ -167,6 +172,7 @@ export interface Channel {
   health: Health;
   rules: string[];
   zones: Zone[];
+  lines: Line[];
   /** The device's own number, empty where there is none. */
   externalId: string;
   tags: string[];
@@ -192,8 +198,16 @@ export interface ChannelConfig {
   tags: string[];
   lat: number | null;
   lon: number | null;
+  /** What is drawn on its picture. */
+  places: ChannelPlaces;
   /** The revision that changed it last; 0 where it was never changed. */
   rev: number;
+}
+/** Zones, lines and masks, as they are configured. */
+export interface ChannelPlaces {
+  zone: { id: string; name: string; polygon: [number, number][] }[];
+  line: { id: string; name: string; points: [number, number][] }[];
+  mask: { kind: 'privacy' | 'ignore'; polygon: [number, number][] }[];
 }
 export interface NodeStatus {
   node: string;
@@ -238,6 +252,8 @@ export function readBox(v: unknown): Box | null {
   const y1 = Math.min(Math.max(y + h, 0), 1);
   return x1 > x0 && y1 > y0 ? { x: x0, y: y0, w: x1 - x0, h: y1 - y0 } : null;
 }
+
+export const readObjects = (v: unknown): SeenObject[] => all(v, readObject);
 
 function readObject(v: unknown): SeenObject | null {
   const o = obj(v);
@@ -421,20 +437,49 @@ function readConfig(v: unknown): ChannelConfig | null {
     tags: texts(o.tags),
     lat: optNum(o.lat),
     lon: optNum(o.lon),
+    places: readPlaces(o),
     rev: num(o.rev),
   };
+}
+
+/** Points inside the picture. */
+export function readPoints(v: unknown): [number, number][] {
+  return list(v)
+    .map((p): [number, number] | null => {
+      const [x, y] = Array.isArray(p) ? [optNum(p[0]), optNum(p[1])] : [null, null];
+      return x === null || y === null ? null : [Math.min(Math.max(x, 0), 1), Math.min(Math.max(y, 0), 1)];
+    })
+    .filter((p): p is [number, number] => p !== null);
+}
+
+function readPlaces(o: Raw): ChannelPlaces {
+  const shape = (v: unknown, key: 'polygon' | 'points', least: number): { id: string; name: string; points: [number, number][] } | null => {
+    const s = obj(v);
+    const points = s ? readPoints(s[key]) : [];
+    return s && points.length >= least ? { id: ident(s.id) ?? '', name: text(s.name, 120), points } : null;
+  };
+  return {
+    zone: all(o.zone, (z) => shape(z, 'polygon', 3)).map(({ id, name, points }) => ({ id, name, polygon: points })),
+    line: all(o.line, (l) => shape(l, 'points', 2)),
+    mask: all(o.mask, (m) => {
+      const polygon = shape(m, 'polygon', 3)?.points;
+      return polygon ? { kind: obj(m)?.kind === 'ignore' ? ('ignore' as const) : ('privacy' as const), polygon } : null;
+    }),
+  };
+}
+
+function readLine(v: unknown): Line | null {
+  const o = obj(v);
+  const id = o && ident(o.id);
+  const points = o ? readPoints(o.points) : [];
+  return o && id && points.length >= 2 ? { id, name: text(o.name, 120) || id, points } : null;
 }
 
 function readZone(v: unknown): Zone | null {
   const o = obj(v);
   const id = o && ident(o.id);
   if (!o || !id) return null;
-  const polygon = list(o.polygon)
-    .map((p): [number, number] | null => {
-      const [x, y] = Array.isArray(p) ? [optNum(p[0]), optNum(p[1])] : [null, null];
-      return x === null || y === null ? null : [Math.min(Math.max(x, 0), 1), Math.min(Math.max(y, 0), 1)];
-    })
-    .filter((p): p is [number, number] => p !== null);
+  const polygon = readPoints(o.polygon);
   return polygon.length >= 3 ? { id, name: text(o.name, 120) || id, polygon } : null;
 }
 
@@ -455,6 +500,7 @@ export function readChannel(v: unknown): Channel | null {
     health,
     rules: texts(o.rules),
     zones: all(o.zones, readZone),
+    lines: all(o.lines, readLine),
     externalId: text(o.external_id, 64),
     tags: texts(o.tags),
     place: readPlace(o),

@@ -3,12 +3,14 @@ import type { TFunction } from 'i18next';
 import en from '../i18n/en.json';
 
 type FieldKey = keyof typeof en.field;
+type RuleFieldKey = keyof typeof en.ruleField;
 type AreaKindKey = keyof typeof en.areaKind;
 
 export function fieldText(t: TFunction, field: string): string {
   const numbered = /^(person|role|phone|email)_(\d{1,2})$/.exec(field);
   if (numbered) return `${t(`field.${numbered[1] as 'person'}`)} ${numbered[2]}`;
-  return Object.hasOwn(en.field, field) ? t(`field.${field as FieldKey}`) : field;
+  if (Object.hasOwn(en.field, field)) return t(`field.${field as FieldKey}`);
+  return Object.hasOwn(en.ruleField, field) ? t(`ruleField.${field as RuleFieldKey}`) : field;
 }
 
 export function areaKindText(t: TFunction, kind: string): string {

@@ -15,9 +15,10 @@ export function ageText(t: TFunction, ms: number): string {
   return h % 24 === 0 || d > 6 ? t('unit.d', { n: d }) : t('unit.dH', { d, h: h % 24 });
 }
 
-export type TimeStyle = 'time' | 'short' | 'full' | 'clock';
+export type TimeStyle = 'time' | 'minute' | 'short' | 'full' | 'clock';
 const STYLES: Record<TimeStyle, Intl.DateTimeFormatOptions> = {
   time: { hour: '2-digit', minute: '2-digit', second: '2-digit' },
+  minute: { hour: '2-digit', minute: '2-digit' },
   short: { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' },
   full: {
     year: 'numeric',

@@ -31,9 +31,13 @@ function healthText(t: TFunction, health: NonNullable<Alert['health']>): string 
   return t('kind.healthOf', { what, name: health.name ?? '', count: health.channels });
 }
 
+/* The types of rules; with other types comes a word of a newer gateway, which is shown as it came. */
+const KINDS = ['intrusion', 'line', 'loitering', 'crowd', 'wrong-way', 'stopped', 'left-object', 'removed-object', 'absence', 'count'] as const;
+const isKind = (s: string): s is (typeof KINDS)[number] => (KINDS as readonly string[]).includes(s);
+
 export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects' | 'health'>): string {
   if (alert.kind === 'health') return alert.health ? healthText(t, alert.health) : t('kind.health');
-  if (alert.kind !== 'presence') return alert.kind;
+  if (alert.kind !== 'presence') return isKind(alert.kind) ? t(`kind.${alert.kind}`) : alert.kind;
   const first = objectCounts(alert.objects)[0];
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
 }

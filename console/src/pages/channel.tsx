@@ -87,12 +87,18 @@ export default function ChannelPage() {
             {t('edit.open')}
           </button>
         )}
+        {may && channel.config && channel.origin === 'inventory' && (
+          <Link className="button" to={`/channels/${encodeURIComponent(channel.id)}/draw`} data-testid="draw-channel">
+            <Icon name="zone" />
+            {t('draw.open')}
+          </Link>
+        )}
       </header>
       {editing && channel.config && <ChannelFormDialog channel={channel} config={channel.config} onClose={() => setEditing(false)} />}
       <div className="channel-body">
         <div className="channel-main">
           <div className="picture-space">
-            <ChannelPicture id={channel.id} name={channel.name} everyMs={EVERY_MS} live={h.state === 'running'} zones={channel.zones} />
+            <ChannelPicture id={channel.id} name={channel.name} everyMs={EVERY_MS} live={h.state === 'running'} zones={channel.zones} lines={channel.lines} />
           </div>
         </div>
         <div className="channel-side">
@@ -183,7 +189,16 @@ export default function ChannelPage() {
               </Fact>
               <Fact name={t('health.transport')}>{transportText(t, channel.transport)}</Fact>
               <Fact name={t('health.rules')}>
-                <span className="mono">{channel.rules.join(', ') || t('health.unknown')}</span>
+                {channel.rules.length === 0
+                  ? t('health.unknown')
+                  : channel.rules.map((r, i) => (
+                      <span key={r}>
+                        {i > 0 && ', '}
+                        <Link to={`/rules/${encodeURIComponent(r)}`} className="mono">
+                          {r}
+                        </Link>
+                      </span>
+                    ))}
               </Fact>
               <Fact name={t('health.zones')}>{channel.zones.map((z) => z.name).join(', ') || t('health.unknown')}</Fact>
               {channel.tags.length > 0 && (

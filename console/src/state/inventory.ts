@@ -25,7 +25,7 @@ export function useFollowInventory(on: boolean): void {
 
 /** After a change: everything that shows channels, areas, credentials or revisions asks again. */
 export function refreshInventory(queries: QueryClient): void {
-  for (const key of ['channels', 'channel', 'areas', 'credentials', 'revisions', 'inventory-rev', 'channel-log']) {
+  for (const key of ['channels', 'channel', 'areas', 'credentials', 'revisions', 'inventory-rev', 'channel-log', 'rules', 'timetables']) {
     void queries.invalidateQueries({ queryKey: [key] });
   }
 }

@@ -39,7 +39,7 @@ export function ChannelLog({ channel }: { channel: Channel }) {
   const last = channel.config?.rev ?? 0;
   const log = useQuery({
     queryKey: ['channel-log', id, last],
-    queryFn: () => configure.channelRevisions(id, last),
+    queryFn: () => configure.revisionsOf('channel', id),
     enabled: may && channel.origin === 'inventory',
     placeholderData: keepPreviousData,
     retry: false,

@@ -2,10 +2,10 @@
  * The latest picture of a channel, asked for again while it can be seen. It is drawn on a canvas, so that a new picture
  * replaces the old one without a flash, no object addresses pile up, and the content policy needs no exception.
  */
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ApiError, gatewayNow } from '../api/client';
-import type { Zone } from '../api/types';
+import type { Line, Zone } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
 import { pictures } from '../lib/picturequeue';
 import { Icon } from './icons';
@@ -19,6 +19,8 @@ export function ChannelPicture({
   everyMs,
   live,
   zones = [],
+  lines = [],
+  over,
 }: {
   id: string;
   name: string;
@@ -26,6 +28,9 @@ export function ChannelPicture({
   /** False where the channel gives no pictures now: the last one is asked for once and not again and again. */
   live: boolean;
   zones?: readonly Zone[];
+  lines?: readonly Line[];
+  /** Drawn over the picture, in its proportions (width by height), and also where there is none yet. */
+  over?: (ratio: number) => ReactNode;
 }) {
   const { t } = useTranslation();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -111,9 +116,10 @@ export function ChannelPicture({
         data-testid="channel-picture"
         data-loaded={shot !== null}
       />
-      {shot && zones.length > 0 && (
-        <Boxes objects={[]} zones={zones} labels ratio={shot.width / Math.max(1, shot.height)} />
+      {shot && zones.length + lines.length > 0 && (
+        <Boxes objects={[]} zones={zones} lines={lines} labels ratio={shot.width / Math.max(1, shot.height)} />
       )}
+      {over?.(shot ? shot.width / Math.max(1, shot.height) : 16 / 9)}
       {!shot && (
         <span className="picture-none">
           <Icon name="picture" />

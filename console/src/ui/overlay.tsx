@@ -4,8 +4,9 @@
  */
 import { useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { SeenObject, Zone } from '../api/types';
+import type { Line, SeenObject, Zone } from '../api/types';
 import { useWidth } from '../lib/hooks';
+import { forwardArrow } from '../lib/geometry';
 import { emsOf, placeLabels } from '../lib/labels';
 import { labelText } from '../lib/words';
 
@@ -32,12 +33,14 @@ function corners(x: number, y: number, w: number, h: number, ratio: number): str
 export function Boxes({
   objects,
   zones = [],
+  lines = [],
   labels = false,
   ratio = 16 / 9,
   testid,
 }: {
   objects: readonly SeenObject[];
   zones?: readonly Zone[];
+  lines?: readonly Line[];
   labels?: boolean;
   /** Width by height of the picture; only for the look of the corners. */
   ratio?: number;
@@ -48,6 +51,9 @@ export function Boxes({
       <svg className="overlay" viewBox={`0 0 ${U} ${U}`} preserveAspectRatio="none" aria-hidden="true">
         {zones.map((z) => (
           <polygon key={z.id} className="zone" points={z.polygon.map(([x, y]) => `${x * U},${y * U}`).join(' ')} />
+        ))}
+        {lines.map((l) => (
+          <LineMark key={l.id} line={l} ratio={ratio} />
         ))}
         {objects.map((o, i) => {
           const { x, y, w, h } = o.bbox;
@@ -72,6 +78,19 @@ export function Boxes({
       </svg>
       {labels && <Labels objects={objects} zones={zones} ratio={ratio} />}
     </>
+  );
+}
+
+/** A line with the arrow that says which way is forward. */
+function LineMark({ line, ratio }: { line: Line; ratio: number }) {
+  const arrow = forwardArrow(line.points, ratio);
+  const list = (points: readonly (readonly [number, number])[]): string => points.map(([x, y]) => `${x * U},${y * U}`).join(' ');
+  return (
+    <g className="crossing">
+      <polyline points={list(line.points)} />
+      {arrow && <polyline points={list([arrow.from, arrow.to])} />}
+      {arrow && <polyline points={list([arrow.head[0], arrow.to, arrow.head[1]])} />}
+    </g>
   );
 }
 

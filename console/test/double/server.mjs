@@ -15,6 +15,7 @@ import { extname, join, normalize } from 'node:path';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
+import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
 
 const require = createRequire(import.meta.url);
 const { WebSocketServer } = require('ws');
@@ -34,9 +35,16 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 
 const state = makeDistrict(Number(arg('channels', 10_000)));
 state.revisions = [];
+Object.assign(state, makeRules(state.channels));
+const gate = state.channels.find((c) => c.id === 'east-gate');
+if (gate) {
+  gate.zone = [{ id: 'yard', name: '场地', polygon: [[0.1, 0.4], [0.9, 0.4], [0.9, 0.95], [0.1, 0.95]] }];
+  gate.line = [{ id: 'gate', name: '大门', points: [[0.25, 0.62], [0.75, 0.7]] }];
+  gate.mask = [{ kind: 'privacy', polygon: [[0.02, 0.05], [0.2, 0.05], [0.2, 0.3], [0.02, 0.3]] }, { kind: 'ignore', polygon: [[0.8, 0.05], [0.98, 0.05], [0.98, 0.25]] }];
+}
 state.jobs = new Map();
 const clone = (v) => structuredClone(v);
-const publicFields = ['name', 'url', 'main_url', 'credential', 'transport', 'stream', 'enabled', 'weight', 'area', 'external_id', 'tags', 'lat', 'lon'];
+const publicFields = ['name', 'url', 'main_url', 'credential', 'transport', 'stream', 'enabled', 'weight', 'area', 'external_id', 'tags', 'lat', 'lon', 'zone', 'line', 'mask'];
 
 class Refusal extends Error {
   constructor(status, kind, message) {
@@ -63,8 +71,9 @@ function view(c, full = false) {
     transport: c.transport,
     host: new URL(c.url).hostname,
     health: health(c, c.state, c.at ?? Date.now()),
-    rules: ['people'],
-    zones: c.id === 'east-gate' ? [{ id: 'yard', name: '场地', polygon: [[0.1, 0.4], [0.9, 0.4], [0.9, 0.95], [0.1, 0.95]] }] : [],
+    rules: c.id === 'east-gate' ? ['people', 'east-gate-line'] : ['people'],
+    zones: c.zone ?? [],
+    lines: c.line ?? [],
     external_id: c.external_id,
     tags: c.tags,
     lat: c.lat,
@@ -76,13 +85,13 @@ function view(c, full = false) {
   };
 }
 const areaView = (a) => ({ ...a, channels: state.channels.filter((c) => (paths.get(c.areaId) ?? areaPath(c.areaId)).some((x) => x.id === a.id)).length });
-const TABLES = { channel: 'channels', area: 'areas', credential: 'credentials' };
+const TABLES = { channel: 'channels', area: 'areas', credential: 'credentials', rule: 'rules', timetable: 'timetables' };
 
 /** Writes changes as one revision; each is {kind, id, op, before, after}. */
 function commit(source, summary, deeds, author = 'admin') {
   const rev = state.revisions.length + 1;
   const changes = deeds.map(({ kind, id, op, before, after }) => {
-    const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((k) => (kind === 'channel' ? publicFields.includes(k) || k === 'areaId' : ['name', 'kind', 'parent', 'people', 'username', 'password'].includes(k)));
+    const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((k) => (kind === 'rule' || kind === 'timetable' ? k !== 'rev' && k !== 'origin' : kind === 'channel' ? publicFields.includes(k) || k === 'areaId' : ['name', 'kind', 'parent', 'people', 'username', 'password'].includes(k)));
     const fields = keys
       .filter((k) => JSON.stringify(before?.[k] ?? null) !== JSON.stringify(after?.[k] ?? null) && k !== 'area')
       .map((k) => ({ field: k === 'areaId' ? 'area' : k, before: said(k, before?.[k]), after: said(k, after?.[k]) }));
@@ -224,7 +233,7 @@ async function api(method, path, params, body, open) {
       commit('api', `removes ${id}`, [{ kind: 'channel', id, op: 'remove', before: clone(gone), after: null }]);
       return null;
     }
-    case 'POST channels/bulk': {
+    case 'POST inventory/bulk': {
       const ask = json();
       const refused = [];
       const deeds = [];
@@ -249,6 +258,57 @@ async function api(method, path, params, body, open) {
     case 'GET probe/:/picture':
       await new Promise((done) => setTimeout(done, 20));
       return { bytes: picture([...(id ?? 'x')].reduce((n, x) => n + x.charCodeAt(0), Number(params.get('stream') ?? 0))), type: 'image/bmp' };
+    case 'GET channels/:/traces':
+      return traces(id, Number(params.get('hours') ?? 6));
+    case 'GET rules':
+      return { rules: state.rules.map((r) => ruleView(state, r)) };
+    case 'GET rules/:':
+      return ruleView(state, find(state.rules, id, 'rule'), true);
+    case 'POST dry-run':
+      return dryRun(state, json());
+    case 'POST rules':
+    case 'POST timetables': {
+      const kind = a === 'rules' ? 'rule' : 'timetable';
+      const fields = json();
+      const slug = fields.name?.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+      const made = fields.id ?? (slug || `${fields.type ?? 'hours'}-${state[a].length + 1}`);
+      const usual = kind === 'rule' ? makeRules(state.channels).rules[0] : { holidays: [], on_holidays: [], exceptions: [], weekly: [] };
+      if (kind === 'rule' && (fields.keep_score ?? 0.3) > (fields.min_score ?? 0.5)) throw new Refusal(422, 'invalid', `rule '${made}', keep_score: must be 0.01 to ${fields.min_score ?? 0.5}`);
+      commit('console', `adds ${kind} ${made}`, [{ kind, id: made, op: 'add', before: null, after: { ...usual, channels: [], ...fields, id: made, origin: 'inventory' } }]);
+      return [201, kind === 'rule' ? ruleView(state, find(state.rules, made, 'rule'), true) : timetableView(state, find(state.timetables, made, 'timetable'))];
+    }
+    case 'POST rules/:/arm': {
+      const rule = find(state.rules, id, 'rule');
+      const { armed, channels } = json();
+      const own = (e) => (channels.length === 0 || channels.includes(e.channel) ? Object.fromEntries(Object.entries(e).filter(([k]) => k !== 'enabled')) : e);
+      const enabled = channels.length === 0 ? armed : rule.enabled;
+      const known = rule.for.map(own);
+      for (const channel of enabled === armed ? [] : channels) {
+        const there = known.find((e) => e.channel === channel);
+        if (there) there.enabled = armed;
+        else known.push({ channel, enabled: armed });
+      }
+      const after = { enabled, for: known.filter((e) => Object.keys(e).length > 1) };
+      commit('console', `arms rule ${id}`, [{ kind: 'rule', id, op: 'change', before: pick(rule, after), after }]);
+      return ruleView(state, rule, true);
+    }
+    case 'PATCH rules/:':
+    case 'PATCH timetables/:': {
+      const kind = a === 'rules' ? 'rule' : 'timetable';
+      const thing = find(state[a], id, kind);
+      const { expect_rev: knew, ...after } = json();
+      if (knew !== undefined && knew < thing.rev) throw new Refusal(409, 'conflict', `the ${kind} '${id}' was changed by revision ${thing.rev}, and you knew ${knew}; look at it again`);
+      commit('console', `changes ${kind} ${id}`, [{ kind, id, op: 'change', before: pick(thing, after), after }]);
+      return kind === 'rule' ? ruleView(state, thing, true) : timetableView(state, thing);
+    }
+    case 'DELETE rules/:':
+    case 'DELETE timetables/:': {
+      const kind = a === 'rules' ? 'rule' : 'timetable';
+      commit('console', `removes ${kind} ${id}`, [{ kind, id, op: 'remove', before: clone(find(state[a], id, kind)), after: null }]);
+      return null;
+    }
+    case 'GET timetables':
+      return { timetables: state.timetables.map((x) => timetableView(state, x)) };
     case 'GET areas':
       return { areas: state.areas.map((x) => areaView(x)) };
     case 'POST areas': {
@@ -296,8 +356,8 @@ async function api(method, path, params, body, open) {
     case 'GET inventory/:': {
       if (id === 'export') return { bytes: Buffer.from(exported(state, params.get('kind'), params.get('format'))), type: 'text/csv; charset=utf-8' };
       const before = Number(params.get('before') ?? Infinity);
-      const own = params.get('channel');
-      const list = state.revisions.filter((r) => r.rev < before && (own === null || r.deeds.some((d) => d.kind === 'channel' && d.id === own)));
+      const [kind, own] = [params.get('kind'), params.get('id')];
+      const list = state.revisions.filter((r) => r.rev < before && (own === null || r.deeds.some((d) => d.kind === kind && d.id === own)));
       const told = ({ deeds: _, changes, ...r }) => (own === null ? r : { ...r, changes: changes.filter((x) => x.id === own) });
       return { revisions: list.reverse().slice(0, Number(params.get('limit') ?? 50)).map(told), rev: state.revisions.length };
     }
@@ -357,7 +417,9 @@ const server = createServer((request, response) => {
       }
       const path = normalize(join(dist, url.pathname));
       const file = path.startsWith(dist) && extname(path) !== '' && existsSync(path) ? path : join(dist, 'index.html');
-      response.writeHead(200, { ...head, 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(readFileSync(file));
+      // Read before anything is said: a build that is just being replaced is an error and no half answer.
+      const bytes = readFileSync(file);
+      response.writeHead(200, { ...head, 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(bytes);
     } catch (e) {
       if (!(e instanceof Refusal)) console.error(e);
       const known = e instanceof Refusal;

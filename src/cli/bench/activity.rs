@@ -265,6 +265,7 @@ impl Watch {
             rate_hz: 1.0,
         };
         self.watched.looks += 1;
+        self.tracker.shaped(width, height);
         let tracks = self.tracker.look(&look.detections, look.at);
         for event in self.rules.look(&look, &tracks, now) {
             let at = seconds(event.at);

@@ -357,6 +357,7 @@ fn fact(channel: u32, clock: Clock) -> anyhow::Result<FactIn> {
         rate_hz: 0.5,
         health: None,
         subjects: None,
+        details: None,
     };
     let area = ["district", "street-3", "community-12", "grid-120"].map(AreaId::new);
     Ok(FactIn {

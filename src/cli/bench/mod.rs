@@ -25,6 +25,7 @@ pub mod measure;
 mod overload;
 mod patrol;
 mod readers;
+pub mod rules;
 pub mod subscriber;
 mod whole;
 
@@ -37,7 +38,7 @@ use serde_json::{Map, Value, json};
 use super::Exit;
 use crate::{
     config::Config,
-    infer::{Detector, DetectorOptions, Manifest, ModelInfo, Runtime},
+    infer::{Detector, DetectorOptions, ModelInfo, Runtime},
 };
 
 /// `skyeye bench NAME`.
@@ -103,6 +104,8 @@ enum Bench {
     Activity(activity::ActivityArgs),
     /// Precision, recall and time of a model beside another one's, against a ground truth
     Accuracy(accuracy::AccuracyArgs),
+    /// Channel-looks a second on one core, tracking and rules together
+    Rules(rules::RulesArgs),
     /// Time until a district's channels are all up
     Connect(connect::ConnectArgs),
     /// A district's channels for minutes: gaps, lateness, looks a second left over
@@ -168,6 +171,7 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
         Bench::Appear(args) => appear::run(&ctx, &args)?,
         Bench::Activity(args) => activity::run(&ctx, &args)?,
         Bench::Accuracy(args) => accuracy::run(&ctx, &args)?,
+        Bench::Rules(args) => rules::run(&ctx, &args)?,
         Bench::Connect(args) => connect::run(&ctx, &args)?,
         Bench::District(args) => district::run(&ctx, &args)?,
         Bench::Day(args) => day::run(&ctx, &args)?,
@@ -198,16 +202,7 @@ impl Setting {
 
     /// The entry of a model by its name in the manifest or by its file.
     pub fn named(&self, named: &str) -> anyhow::Result<ModelInfo> {
-        let file = Path::new(named);
-        if let (true, Some(folder)) = (file.is_file(), file.parent()) {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            let manifest = Manifest::load(folder, None)?;
-            let same = manifest.models.iter().find(|m| m.path.file_name() == file.file_name());
-            return same
-                .cloned()
-                .with_context(|| format!("{named} is in no manifest; add it with `skyeye models add`"));
-        }
-        Ok(Manifest::load(&self.config.infer.models_dir, None)?.get(named)?.clone())
+        crate::cli::models::named(&self.config.infer.models_dir, named)
     }
 
     /// A detector as the gateway's workers have it.

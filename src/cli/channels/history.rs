@@ -40,7 +40,7 @@ pub async fn history(config: &Config, args: &HistoryArgs, json: bool) -> anyhow:
     Ok(Exit::Good)
 }
 
-fn line(r: &Revision) {
+pub fn line(r: &Revision) {
     let undone = r.undone_by.map(|by| format!("  (taken back by {by})")).unwrap_or_default();
     println!("{}  {}  {} ({})  {}{undone}", r.rev, r.at.to_rfc3339(), r.author, r.source.as_str(), r.summary);
 }

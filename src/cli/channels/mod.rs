@@ -3,8 +3,8 @@
 //! Commands write the inventory's own file in `node.data_dir`; a gateway that runs on it notices by itself. What stands in
 //! the configuration file is shown and never changed.
 
-mod diff;
-mod history;
+pub(super) mod diff;
+pub(super) mod history;
 mod import;
 mod list;
 mod login;
@@ -102,7 +102,11 @@ pub async fn run(path: &Path, command: ChannelsCommand, json: bool) -> anyhow::R
         Stored::Undo { rev } => history::undo(&config, rev, json).await,
         Stored::Credential(command) => login::run(config, command, json).await,
     };
-    // What the inventory refuses is an answer, not a fault of the program.
+    answered(done, json)
+}
+
+/// What the inventory refuses is an answer, not a fault of the program.
+pub(super) fn answered(done: anyhow::Result<Exit>, json: bool) -> anyhow::Result<Exit> {
     match done.map_err(|e| (e.downcast_ref::<InventoryError>().is_some(), e)) {
         Ok(exit) => Ok(exit),
         Err((true, e)) => {
@@ -117,7 +121,7 @@ pub async fn run(path: &Path, command: ChannelsCommand, json: bool) -> anyhow::R
 }
 
 /// The inventory to write to; made if there is none yet.
-async fn open(config: &Config) -> Result<Inventory, InventoryError> {
+pub(super) async fn open(config: &Config) -> Result<Inventory, InventoryError> {
     Inventory::open(config, Clock::start()).await
 }
 
@@ -130,12 +134,12 @@ pub(super) async fn snapshot(config: &Config) -> Result<Snapshot, InventoryError
 }
 
 /// Who stands in the history.
-fn author() -> String {
+pub(super) fn author() -> String {
     std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "cli".into())
 }
 
 /// Says what an edit made.
-fn say(done: &Done, json: bool) {
+pub(super) fn say(done: &Done, json: bool) {
     if json {
         let changes: Vec<_> = done.changes.iter().map(|c| c.view()).collect();
         println!("{}", json!({ "ok": true, "rev": done.rev, "changes": changes }));

@@ -186,3 +186,24 @@ fn white_stays_white_and_sizes_take_turns() {
     }
     assert_eq!(letterbox.plans.len(), 3);
 }
+
+/// The picture's pixels are the same ones; only the grey beside it is less.
+#[test]
+fn a_trimmed_tensor_holds_the_same_picture() {
+    for (w, h, wanted) in
+        [(704, 576, (416, 352)), (1920, 1080, (416, 256)), (1080, 1920, (256, 416)), (64, 64, (416, 416))]
+    {
+        let frame = frame(PixelFormat::I420, w, h, 0, 7);
+        let full = Letterbox::new(416, 416, Colour::Bgr, 114.0);
+        let (mut whole, mut part) = (Vec::new(), Vec::new());
+        let placed = full.trimmed(32).fill(&frame, &mut part).unwrap();
+        let beside = Letterbox::new(416, 416, Colour::Bgr, 114.0).fill(&frame, &mut whole).unwrap();
+        assert_eq!(placed.tensor, wanted, "{w} x {h}");
+        assert_eq!((placed.width, placed.height), (beside.width, beside.height));
+        for (whole, part) in whole.chunks_exact(416 * 416).zip(part.chunks_exact(wanted.0 * wanted.1)) {
+            for (whole, part) in whole.chunks_exact(416).zip(part.chunks_exact(wanted.0)) {
+                assert_eq!(whole[..wanted.0], *part);
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::{
     rows::{self, Content, Row},
     tree::Tree,
 };
-use crate::config::{Channel, Config, Mask, Refs, StreamKind, Zone};
+use crate::config::{Channel, Config, Line, Mask, Refs, StreamKind, Zone};
 use crate::discover::brands;
 use crate::inventory::{
     Change, Coordinates, InventoryError, Kind, Snapshot, check,
@@ -292,6 +292,9 @@ impl Planner<'_> {
                 ) => field::set_field(fields, cell.field, text),
                 (Content::Nested(value), Field::Zone) => serde_json::from_value::<Vec<Zone>>(value.clone())
                     .map(|_| drop(fields.insert("zone".into(), value.clone())))
+                    .map_err(|e| e.to_string()),
+                (Content::Nested(value), Field::Line) => serde_json::from_value::<Vec<Line>>(value.clone())
+                    .map(|_| drop(fields.insert("line".into(), value.clone())))
                     .map_err(|e| e.to_string()),
                 (Content::Nested(value), Field::Mask) => serde_json::from_value::<Vec<Mask>>(value.clone())
                     .map(|_| drop(fields.insert("mask".into(), value.clone())))

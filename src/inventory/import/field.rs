@@ -47,6 +47,7 @@ pub enum Field {
     Person(u8, Part),
     /// Nested tables; only TOML and JSON have them.
     Zone,
+    Line,
     Mask,
     People,
 }
@@ -60,7 +61,7 @@ pub enum Part {
 }
 
 /// Fields of channels that are keys of the configuration, in the order of an export.
-const CHANNEL: [Field; 18] = [
+const CHANNEL: [Field; 19] = [
     Field::Id,
     Field::Name,
     Field::Url,
@@ -78,6 +79,7 @@ const CHANNEL: [Field; 18] = [
     Field::Lat,
     Field::Lon,
     Field::Zone,
+    Field::Line,
     Field::Mask,
 ];
 /// Those from which others are made.
@@ -130,6 +132,7 @@ impl Field {
                 return format!("{part}_{n}");
             }
             Field::Zone => "zone",
+            Field::Line => "line",
             Field::Mask => "mask",
             Field::People => "people",
         };
@@ -138,7 +141,7 @@ impl Field {
 
     /// Nested tables, which no cell can hold.
     pub fn nested(self) -> bool {
-        matches!(self, Field::Zone | Field::Mask | Field::People)
+        matches!(self, Field::Zone | Field::Line | Field::Mask | Field::People)
     }
 }
 

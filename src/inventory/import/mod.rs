@@ -124,8 +124,8 @@ pub fn plan(snapshot: &Snapshot, file: &Config, import: &Import) -> Result<(Plan
     let (mut plan, ops, rows_of) = match import.kind {
         Kind::Channel => channels::plan(snapshot, file, import)?,
         Kind::Area => areas::plan(snapshot, file, import)?,
-        Kind::Credential => {
-            return Err(InventoryError::BadFile("credentials are set one by one, not imported".into()));
+        Kind::Credential | Kind::Rule | Kind::Timetable => {
+            return Err(InventoryError::BadFile(format!("{}s are set one by one, not imported", import.kind)));
         }
     };
     // Whatever a row's own checks did not see, such as an area that others hang on, is said before it is asked for.

@@ -350,6 +350,7 @@ impl Health {
             rate_hz: 0.0,
             health: None,
             subjects: None,
+            details: None,
         }
     }
 }

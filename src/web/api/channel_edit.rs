@@ -125,7 +125,7 @@ pub struct BulkRefusal {
 }
 
 /// Changes many channels in the same way, in one revision; those that cannot be are left as they are and named.
-#[utoipa::path(post, path = "/api/v1/channels/bulk", operation_id = "change_channels", tag = "channels",
+#[utoipa::path(post, path = "/api/v1/inventory/bulk", operation_id = "change_channels", tag = "channels",
     request_body(content = ref("#/components/schemas/BulkRequest"),
         example = json!({"ids": ["gate-1", "gate-2"], "set": {"area": "north", "add_tags": ["school"]}})),
     responses((status = 200, description = "What was changed", body = ref("#/components/schemas/BulkAnswer")),

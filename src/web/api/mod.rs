@@ -13,3 +13,5 @@ pub mod history;
 pub mod inventory;
 pub mod login;
 pub mod node;
+pub mod rules;
+pub mod timetables;

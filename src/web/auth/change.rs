@@ -1,7 +1,7 @@
 //! Who may change the configuration, and what of it.
 //!
 //! A login that is limited to areas changes channels and areas inside them, and hangs nothing elsewhere; what all share
-//! (credentials, imports, taking back) is for those who see everything. A channel of such a login may use a credential
+//! (credentials, rules, timetables, imports, taking back) is for those who see everything. A channel of such a login may use a credential
 //! only if one of its areas does so already: whoever can point a channel anywhere can have its password sent there.
 
 use std::collections::HashSet;
@@ -100,7 +100,13 @@ impl Auth {
                 }
             },
             Op::RemoveArea(id) => covered(login, &self.places.area(id).ok_or(AuthError::NotFound("area"))?, "area"),
-            Op::PutCredential { .. } | Op::RemoveCredential(_) => self.manage(login).map(drop),
+            // A rule is for channels by tag or area, and a timetable for rules: of whomever.
+            Op::PutCredential { .. }
+            | Op::RemoveCredential(_)
+            | Op::PutRule(_)
+            | Op::RemoveRule(_)
+            | Op::PutTimetable(_)
+            | Op::RemoveTimetable(_) => self.manage(login).map(drop),
         }
     }
 

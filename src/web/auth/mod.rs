@@ -238,6 +238,11 @@ impl Auth {
         &self.audit
     }
 
+    /// What people call the time.
+    pub fn now(&self) -> Wall {
+        self.clock.wall()
+    }
+
     /// Records a deed under the login's name.
     pub async fn record(&self, user: &UserId, deed: Deed, what: &str, address: IpAddr) {
         self.audit.record(self.clock.wall(), user.as_str(), deed, what, &address.to_string()).await;

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     config::Config,
-    inventory::{ChangeView, Done, Expect, Import, InventoryError, Plan, Rev, Revision, Snapshot, Source},
+    inventory::{ChangeView, Done, Expect, Import, InventoryError, Kind, Plan, Rev, Revision, Snapshot, Source},
     web::auth::{EditProof, ManageProof},
 };
 
@@ -44,6 +44,15 @@ pub trait Configuration: Send + Sync {
         before: Option<Rev>,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<Revision>, InventoryError>>;
+    /// Those that changed one thing, newest first, with what they did to it.
+    fn revisions_of<'a>(
+        &'a self,
+        proof: &'a ManageProof,
+        kind: Kind,
+        id: &'a str,
+        before: Option<Rev>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Revision, ChangeView)>, InventoryError>>;
     fn revision<'a>(
         &'a self,
         proof: &'a ManageProof,

@@ -171,6 +171,7 @@ fn blank(channel: &Channel, kind: &str, key: &str, id: EventId) -> anyhow::Resul
         media: Vec::new(),
         health: None,
         subjects: None,
+        details: None,
         recorder: Some(channel.recorder.clone()),
     })
 }

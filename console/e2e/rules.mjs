@@ -1,0 +1,264 @@
+/*
+ * The part of the end-to-end run that makes rules: drawing by mouse and by keyboard, saving, trying a rule before it is
+ * armed, arming it, taking that back, and a timetable. It works on a channel of its own, `e2e-draw`, which shows the
+ * pictures of one that runs; channel, rule and timetable go again at the end.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+
+const CHANNEL = 'e2e-draw';
+const RULE = 'e2e-rule';
+const near = (a, b, by = 0.02) => Math.abs(a - b) < by;
+
+export function ruleSteps({ step, desk, url, shots, skip }) {
+  const page = () => desk();
+  const id = (name) => page().getByTestId(name);
+  const shoot = async (name) => {
+    if (shots) await page().screenshot({ path: join(shots, `${name}.png`) });
+  };
+  const api = (method, path, body) =>
+    page().evaluate(
+      async ([m, p, b]) => {
+        const session = await (await fetch('/api/v1/session')).json();
+        const response = await fetch(`/api/v1${p}`, {
+          method: m,
+          headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrf },
+          ...(b === null ? {} : { body: JSON.stringify(b) }),
+        });
+        const text = await response.text();
+        return { status: response.status, text, body: text === '' ? null : JSON.parse(text) };
+      },
+      [method, path, body ?? null],
+    );
+  const config = async () => (await api('GET', `/channels/${CHANNEL}`)).body.config;
+  const key = async (...keys) => {
+    for (const k of keys) await page().keyboard.press(k);
+  };
+  const places = () => id('draw-point').evaluateAll((all) => all.map((p) => [Number(p.dataset.x), Number(p.dataset.y)]));
+
+  step(
+    'a line is drawn by mouse, turned, taken back step by step, and saved',
+    async () => {
+      const all = (await api('GET', '/channels')).body.channels;
+      const running = all.find((c) => c.health.state === 'running' && c.rules.length > 0) ?? all.find((c) => c.health.state === 'running');
+      assert.ok(running, 'no channel runs');
+      const like = (await api('GET', `/channels/${running.id}`)).body.config;
+      const made = await api('POST', '/channels', { id: CHANNEL, name: 'E2E 绘图', url: like.url, credential: like.credential, transport: like.transport, area: like.area });
+      assert.equal(made.status, 201, made.text);
+      await page().goto(`${url}/channels/${CHANNEL}`);
+      await id('draw-channel').click();
+      await page().locator('[data-testid=channel-picture][data-loaded=true]').waitFor({ timeout: 60_000 });
+
+      await id('tool-line').click();
+      const box = await id('draw-stage').boundingBox();
+      const at = (x, y) => [box.x + box.width * x, box.y + box.height * y];
+      await page().mouse.click(...at(0.2, 0.7));
+      await page().mouse.click(...at(0.8, 0.6));
+      await page().mouse.click(...at(0.8, 0.6));
+      await page().locator('[data-testid=shape-item][data-kind=line]').waitFor();
+      let [first, last] = await places();
+      assert.ok(near(first[0], 0.2) && near(first[1], 0.7) && near(last[0], 0.8), `${first} ${last}`);
+      // One end is dragged; that is one step, however many places it went over.
+      await page().mouse.move(...at(last[0], last[1]));
+      await page().mouse.down();
+      for (let i = 1; i <= 5; i += 1) await page().mouse.move(...at(0.8, 0.6 + i * 0.05));
+      await page().mouse.up();
+      [, last] = await places();
+      assert.ok(near(last[1], 0.85), `${last}`);
+      await id('draw-undo').click();
+      [, last] = await places();
+      assert.ok(near(last[1], 0.6), `${last}`);
+      await id('draw-redo').click();
+      await id('shape-turn').click();
+      [first] = await places();
+      assert.ok(near(first[1], 0.85), 'it was not turned');
+      await id('shape-name').fill('大门');
+      await shoot('draw-line');
+      await id('draw-save').click();
+      await page().locator('[data-testid=draw-page][data-clean=true]').waitFor();
+      const { line } = await config();
+      assert.deepEqual([line.length, line[0].id, line[0].name], [1, 'line-1', '大门']);
+      assert.ok(near(line[0].points[0][1], 0.85) && near(line[0].points[1][0], 0.2), JSON.stringify(line));
+    },
+    skip,
+  );
+
+  step(
+    'a zone and a mask are drawn by keyboard alone',
+    async () => {
+      await page().goto(`${url}/channels/${CHANNEL}/draw`);
+      await id('tool-zone').focus();
+      // From the middle: a square around most of the picture.
+      await key('Enter');
+      await page().waitForFunction(() => document.activeElement?.dataset.testid === 'draw-stage');
+      const go = async (arrow, leaps) => key(...Array(leaps).fill(`Shift+${arrow}`));
+      await go('ArrowLeft', 8);
+      await go('ArrowUp', 6);
+      await key('Enter');
+      await go('ArrowRight', 16);
+      await key('Enter');
+      await go('ArrowDown', 15);
+      await key('Enter');
+      await go('ArrowLeft', 16);
+      await key('Enter', 'Enter');
+      // Finished, and the first point has the focus.
+      await page().waitForFunction(() => document.activeElement?.dataset.testid === 'draw-point' && document.activeElement.dataset.index === '0');
+      assert.deepEqual(await places(), [[0.1, 0.2], [0.9, 0.2], [0.9, 0.95], [0.1, 0.95]]);
+      await key('Tab', 'ArrowDown', 'ArrowDown', 'ArrowDown');
+      assert.deepEqual((await places())[1], [0.9, 0.23]);
+      await key('Enter');
+      await page().waitForFunction(() => document.activeElement?.dataset.index === '2');
+      assert.equal((await places()).length, 5);
+      await key('Delete');
+      assert.equal((await places()).length, 4);
+      await key('Control+z', 'Control+z', 'Control+z');
+      assert.deepEqual(await places(), [[0.1, 0.2], [0.9, 0.2], [0.9, 0.95], [0.1, 0.95]]);
+      await key('Escape');
+      await id('draw-point').first().waitFor({ state: 'detached' });
+
+      await id('tool-ignore').focus();
+      await key('Enter');
+      await page().waitForFunction(() => document.activeElement?.dataset.testid === 'draw-stage');
+      await go('ArrowUp', 10);
+      await go('ArrowLeft', 10);
+      await key('Enter');
+      await go('ArrowRight', 1);
+      await key('Enter');
+      await go('ArrowDown', 1);
+      await key('Enter', 'Enter');
+      await page().locator('[data-testid=shape-item][data-kind=ignore]').waitFor();
+      await id('draw-save').focus();
+      await key('Enter');
+      await page().locator('[data-testid=draw-page][data-clean=true]').waitFor();
+      const now = await config();
+      assert.deepEqual([now.zone.map((z) => z.id), now.mask.map((m) => m.kind)], [['zone-1'], ['ignore']]);
+      await shoot('draw-zone');
+    },
+    skip,
+  );
+
+  step(
+    'a rule for the zone is made, armed nowhere, and then armed',
+    async () => {
+      await page().locator('[data-testid=shape-item][data-kind=zone]').click();
+      await id('shape-rule').click();
+      await id('rule-form').waitFor();
+      await id('rule-type').selectOption('presence');
+      await id('rule-id').fill(RULE);
+      await page().locator('[data-testid=zone-zone-1]:checked').waitFor();
+      await id('rule-min_score').fill('much');
+      assert.ok(await id('rule-save').isDisabled(), 'what is no number can be saved');
+      await id('rule-min_score').fill('0.2');
+      await id('rule-save').click();
+      // Below what goes on: the gateway says so, at the field.
+      await page().locator('[data-testid=rule-keep_score][aria-invalid=true], [data-testid=rule-min_score][aria-invalid=true]').first().waitFor();
+      await shoot('rule-refused');
+      await id('rule-min_score').fill('0.4');
+      await id('rule-save').click();
+      await page().locator('[data-testid=rule-page] [data-testid=armed-sign][data-state=off]').waitFor();
+      assert.equal((await api('GET', `/rules/${RULE}`)).body.armed, 0);
+      await id('rule-channel-pick').check();
+      await id('arm-chosen').click();
+      await page().locator(`[data-testid=rule-channel][data-channel=${CHANNEL}][data-armed=true]`).waitFor();
+      await id('object-history').locator('li').nth(1).waitFor();
+    },
+    skip,
+  );
+
+  step(
+    'a dry run says what the rule would have made of the last looks',
+    async () => {
+      // Until somebody has come and gone: the looks of that are kept.
+      const deadline = Date.now() + 120_000;
+      let found = null;
+      while (Date.now() < deadline) {
+        found = (await api('POST', '/dry-run', { id: RULE, hours: 1 })).body;
+        if (found.events_total > 0) break;
+        await page().waitForTimeout(1000);
+      }
+      assert.ok(found.events_total > 0, `nothing would have been: ${JSON.stringify(found)}`);
+      await page().goto(`${url}/rules/${RULE}`);
+      await id('dry-hours').selectOption('1');
+      await id('dry-go').click();
+      await page().locator('[data-testid=dry-run][data-done=true]').waitFor();
+      assert.ok(Number(await id('dry-events').textContent()) >= found.events_total);
+      await id('timeline').locator('[data-testid=timeline-event]').first().waitFor({ state: 'attached' });
+      await id('dry-event').first().waitFor();
+      await shoot('dry-run');
+      // Nobody's score is that high: the same looks, another rule, nothing saved.
+      const strict = (await api('POST', '/dry-run', { id: RULE, rule: { min_score: 0.999, keep_score: 0.999 }, hours: 1 })).body;
+      assert.equal(strict.events_total, 0);
+      assert.equal((await api('GET', `/rules/${RULE}`)).body.min_score, 0.4);
+      // Where they stood and went is seen under the editor's pencil.
+      const traces = (await api('GET', `/channels/${CHANNEL}/traces?hours=6`)).body;
+      assert.ok(traces.looks > 0 && traces.heat.cells.some((s) => s > 0), `no heat from ${traces.looks} looks`);
+      await page().goto(`${url}/channels/${CHANNEL}/draw`);
+      await page().waitForFunction((n) => Number(document.querySelector('[data-testid=ghosts]')?.dataset.count ?? -1) >= n, traces.paths.length);
+      await id('under-heat').check();
+      await id('heat').waitFor({ state: 'attached' });
+      await shoot('draw-ghosts');
+    },
+    skip,
+  );
+
+  step(
+    'a rule goes by a timetable, and arming is taken back',
+    async () => {
+      await page().goto(`${url}/timetables`);
+      await id('timetable-add').click();
+      await id('timetable-name').fill('E2E hours');
+      await id('timetable-weekly').fill('mon-sun 00:00-24:00');
+      await id('timetable-save').click();
+      const table = page().locator('[data-testid=timetable][data-timetable=e2e-hours]');
+      await table.waitFor();
+      await page().goto(`${url}/rules/${RULE}/edit`);
+      await id('rule-timetable').selectOption('e2e-hours');
+      await id('rule-save').click();
+      await id('rule-page').waitFor();
+      await page().locator('a[href="/timetables"]').first().waitFor();
+      await id('disarm-all').click();
+      await page().locator('[data-testid=rule-page] [data-testid=armed-sign][data-state=off]').waitFor();
+      assert.equal((await api('GET', `/rules/${RULE}`)).body.armed, 0);
+      await page().goto(`${url}/rules`);
+      await page().locator(`[data-testid=rule-row][data-rule=${RULE}]`).waitFor();
+      await shoot('rules');
+    },
+    skip,
+  );
+}
+
+/** What was made goes again, by the pages. */
+export function ruleEnd({ step, desk, url, skip }) {
+  step(
+    'rule, timetable and channel go again',
+    async () => {
+      const page = desk();
+      const id = (name) => page.getByTestId(name);
+      await page.goto(`${url}/rules/${RULE}`);
+      await id('rule-remove').click();
+      await id('rule-remove').click();
+      await page.waitForURL(/\/rules$/);
+      await page.goto(`${url}/timetables`);
+      const table = page.locator('[data-testid=timetable][data-timetable=e2e-hours]');
+      await table.getByTestId('timetable-remove').click();
+      await table.getByTestId('timetable-remove').click();
+      await table.waitFor({ state: 'detached' });
+      const status = await page.evaluate(async (channel) => {
+        const session = await (await fetch('/api/v1/session')).json();
+        const response = await fetch(`/api/v1/channels/${channel}`, { method: 'DELETE', headers: { 'x-csrf-token': session.csrf } });
+        return response.status;
+      }, CHANNEL);
+      assert.equal(status, 204);
+    },
+    skip,
+  );
+}
+
+/** Pages with their addresses, and what is there once each is drawn. */
+export const RULE_PAGES = [
+  ['rules', '/rules', '[data-testid=rule-row]'],
+  ['rule', `/rules/${RULE}`, '[data-testid=rule-channels]'],
+  ['add-rule', `/add-rule?channel=${CHANNEL}&zone=zone-1`, '[data-testid=rule-form]'],
+  ['timetables', '/timetables', '[data-testid=timetable]'],
+  ['draw', `/channels/${CHANNEL}/draw`, '[data-testid=shape-list]'],
+];

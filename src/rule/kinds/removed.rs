@@ -1,0 +1,116 @@
+//! A thing that lay still is gone.
+//!
+//! What has lain still for a while is remembered with its box. It is missed while no body of its label is at its place and
+//! nobody stands before it; when it has been missed for `dwell_s` it counts as removed, once.
+
+use super::{Kind, Outcome, View};
+use crate::{
+    rule::{episode::Pulse, scene::Body},
+    types::{BBox, Details, Mono, fact::Object},
+};
+
+/// A thing that has lain still for so long belongs there.
+const SETTLED_MS: u64 = 10_000;
+/// Things remembered at one place.
+const MOST: usize = 64;
+/// Overlap from which a box is at the thing's place.
+const SAME_IOU: f32 = 0.3;
+/// Share of a thing that is covered by somebody before it, from which it cannot be seen.
+const COVERED: f32 = 0.3;
+/// Looks that must have missed it.
+const LEAST_LOOKS: u32 = 3;
+
+#[derive(Debug)]
+struct Thing {
+    object: Object,
+    /// Since when it has been missed, and in how many looks.
+    missed: Option<(Mono, u32)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Removed {
+    things: Vec<Thing>,
+}
+
+fn covered(thing: &BBox, by: &BBox) -> bool {
+    let w = (thing.x + thing.w).min(by.x + by.w) - thing.x.max(by.x);
+    let h = (thing.y + thing.h).min(by.y + by.h) - thing.y.max(by.y);
+    w > 0.0 && h > 0.0 && w * h >= COVERED * thing.area()
+}
+
+impl Kind for Removed {
+    fn look(&mut self, view: &View<'_>) -> Outcome {
+        let mut pulses = Vec::new();
+        let bodies: Vec<&Body> = view.scene.here().collect();
+        self.things.retain_mut(|thing| {
+            let at = &thing.object.bbox;
+            let there = bodies.iter().any(|b| *b.label == *thing.object.label && b.bbox.iou(at) >= SAME_IOU);
+            if there || bodies.iter().any(|b| covered(at, &b.bbox)) {
+                thing.missed = None;
+                return true;
+            }
+            let (since, looks) = thing.missed.get_or_insert((view.look.at, 0));
+            *looks += 1;
+            let missed_ms = view.look.at.since_ms(*since);
+            if missed_ms < view.rule.dwell_ms() || *looks < LEAST_LOOKS {
+                return true;
+            }
+            let dwell_s = u32::try_from(missed_ms / 1000).ok();
+            let details = Details { dwell_s, ..Details::default() };
+            pulses.push(Pulse { objects: vec![thing.object.clone()], details });
+            false
+        });
+        for body in view.inside().filter(|b| view.filter.keeps(b) && view.filter.known(b) && b.still_ms >= SETTLED_MS) {
+            let same = |t: &Thing| *t.object.label == *body.label && t.object.bbox.iou(&body.bbox) >= SAME_IOU;
+            if let Some(thing) = self.things.iter_mut().find(|t| same(t)) {
+                thing.object = body.object();
+            } else if self.things.len() < MOST {
+                self.things.push(Thing { object: body.object(), missed: None });
+            }
+        }
+        Outcome::Momentary(pulses)
+    }
+
+    fn forget(&mut self) {
+        self.things.clear();
+    }
+
+    /// While something is missed the matter wants to be settled.
+    fn found(&self, _: &View<'_>) -> bool {
+        self.things.iter().any(|t| t.missed.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{
+        rule::testing::{phases, rule, track},
+        types::Track,
+    };
+
+    fn bag(n: u64) -> Track {
+        Track { label: Arc::from("suitcase"), still_ms: n * 1000, ..track(1, 0.3, 0.7) }
+    }
+
+    #[test]
+    fn a_thing_that_lay_there_is_missed_once() {
+        let looks: Vec<_> = (0..60).map(|n| (n * 1000, if n < 20 { vec![bag(n)] } else { vec![] })).collect();
+        let got = phases(&mut rule("removed-object", "dwell_s = 5"), &looks);
+        assert_eq!(got, [(25_000, "start"), (25_000, "end")]);
+        let brief: Vec<_> = (0..60).map(|n| (n * 1000, if n < 8 { vec![bag(n)] } else { vec![] })).collect();
+        assert!(phases(&mut rule("removed-object", "dwell_s = 5"), &brief).is_empty(), "it never lay still");
+    }
+
+    #[test]
+    fn who_stands_before_it_has_not_taken_it() {
+        let looks: Vec<_> = (0..60)
+            .map(|n| {
+                let hidden = (20..40).contains(&n);
+                (n * 1000, vec![if hidden { track(2, 0.31, 0.72) } else { bag(n) }])
+            })
+            .collect();
+        assert!(phases(&mut rule("removed-object", "dwell_s = 5"), &looks).is_empty());
+    }
+}
