@@ -483,7 +483,7 @@ impl Commands for World {
         Box::pin(async move {
             let error = match command {
                 Ok((proof, c)) => {
-                    let act = Act { action: c.action, rev: c.rev, note: c.note };
+                    let act = Act { wish: skyeye::types::alert::Wish { note: c.note, ..c.action.into() }, rev: c.rev };
                     self.act(&proof, act).await.err().map(|e| e.to_string())
                 }
                 Err(sentence) => Some(sentence),
