@@ -1,7 +1,8 @@
 //! An alert becomes a row, stands under another, or waits.
 //!
 //! A row of its own is the rule. Under another goes what a neighbour shows already, as long as that row rises by it, and
-//! in a flood what is of the same kind and place as a row, or unsure. What is critical always stands apart.
+//! in a flood what is of the same kind and place as a row, or unsure; the row rises by what is sure, for as long as it can.
+//! What is critical always stands apart.
 
 use super::{
     AlertBook, Told, Watched,
@@ -167,12 +168,12 @@ impl AlertBook {
         let (lead, same_kind) =
             self.incidents.collapses(asked, now.mono).filter(|(lead, _)| self.leads(*lead, desk))?;
         let of_lead = self.held.get(&lead)?.alert.priority();
-        if priority > of_lead {
-            self.raise(lead, priority, now, told);
-        } else if same_kind || !sure {
-            self.counts_under(lead, now);
-        } else {
-            return None;
+        // What is sure is never folded unseen while the row can rise by it; another kind is a row of its own.
+        let to = if priority > of_lead { Some(priority) } else { step_up(of_lead).filter(|_| sure && same_kind) };
+        match to {
+            Some(to) => self.raise(lead, to, now, told),
+            None if same_kind || !sure => self.counts_under(lead, now),
+            None => return None,
         }
         self.desks.collapsed(desk, lead);
         Some((lead, Because::Flood))

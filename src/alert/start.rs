@@ -92,14 +92,16 @@ impl AlertBook {
     }
 
     /// What is news elsewhere in the picture, or of something else, or sure where all was unsure, is another happening than
-    /// the row that is there. Of moments every place counts by itself: nobody comes and goes over a line.
+    /// the row that is there, or the one that is folded. Of moments every place counts by itself: nobody comes and goes over a line.
     fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict, familiar: u32) -> bool {
         let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
         if a.handling.shelved.is_some() {
             return true;
         }
         let news = matches!(verdict, Verdict::Row | Verdict::Hold(_, Because::Weak));
-        if a.handling.showing.how != How::Row || !news || e.objects.is_empty() || a.objects.is_empty() {
+        // What is not shown yet is shown by it; what stands under another row would hide it.
+        let shown = matches!(a.handling.showing.how, How::Row | How::Under);
+        if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
         let near = |o: &Object, p: &Object| {

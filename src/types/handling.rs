@@ -81,12 +81,16 @@ pub enum Because {
 pub struct Showing {
     pub how: How,
     /// Null with a row of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<Because>,
     /// The alert whose row it is counted under.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<AlertId>,
     /// When it became a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Wall>,
     /// When its row last rose in priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub raised: Option<Wall>,
 }
 
@@ -116,27 +120,45 @@ pub struct Escalation {
 pub struct Handling {
     /// How urgent it is: from the rule's severity, area, time and history, or as a person set it. Null in payloads from
     /// before there were priorities; then it is the severity.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Severity>,
     /// Who set the priority by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority_by: Option<UserId>,
     /// The one position that is responsible.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<PositionId>,
     pub showing: Showing,
     /// When somebody should have taken it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Wall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub escalated: Option<Escalation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shelved: Option<Shelf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultCode>,
     /// Whom it was dispatched to, as the operator wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dispatched_to: Option<String>,
     /// Events that joined without being shown: the cooldown counts what it holds back.
+    #[serde(skip_serializing_if = "is_none")]
     pub held_back: u64,
     /// Alerts that are counted under this one's row.
+    #[serde(skip_serializing_if = "is_none")]
     pub under: u64,
     /// Its source says the same thing over and over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub chattering: bool,
     /// The alert of the same source that was over before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub recurs: Option<AlertId>,
     /// The device that the channel's stream comes from; channels of one recorder share it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub recorder: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
