@@ -1,35 +1,77 @@
-//! Events become alerts: what an operator handles is a happening, not each of its flickers.
+//! Events become alerts, and alerts become the few rows that a person needs.
 //!
-//! In go events (start, update, end) and people's actions, each with the time as an argument; out comes the alert
-//! whole, after the change, with the line for its history. An event joins the open alert of its dedupe key while that
-//! alert is active or its last event ended no longer ago than `alert.join_s`; a channel that opens too many alerts has
-//! its further events join its latest alert of the same rule, counted. Every start and end finds its alert: nothing is
-//! dropped here, and an event that starts twice or ends without having started is refused.
+//! In go events (start, update, end), people's actions and the time; out come alerts whole, after each change, with the
+//! line for their history. Three questions are answered one after the other:
 //!
-//! Pure: no I/O, no clock, no lock. The book holds only alerts that a coming event may still touch; the others lie in
-//! the store, and the ledger brings one back (`admit`) when somebody acts on it.
+//! - **Which alert?** An event joins the open alert of its dedupe key while that alert is active or its last event ended
+//!   no longer ago than `alert.join_s`; a channel that opens too many has its further events join, counted (`start`).
+//! - **Is it a row?** What is sure is one at once, what is not must last, what a source keeps repeating or a health alert
+//!   explains is counted (`evidence`, `source`, `explain`); neighbours and floods fold rows (`incident`, `desk`, `show`).
+//! - **Whose, and how urgent?** One responsible position, a priority, a due time, escalation (`desk`, `priority`, `timer`).
+//!
+//! Nothing is dropped: whatever becomes of it, an event has its alert, and the alert says how it is shown and why. Every
+//! start and end finds its alert; an event that starts twice or ends without having started is refused.
+//!
+//! Pure: no I/O, no clock, no lock. The book holds only alerts that a coming event or a timer may still touch; the others
+//! lie in the store, and the ledger brings one back (`admit`) when somebody acts on it.
 
+mod act;
+mod desk;
+mod evidence;
+mod explain;
+mod incident;
+mod priority;
+mod show;
+mod source;
+mod start;
 mod state;
+mod timer;
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry as Slot};
 
+use self::{
+    desk::Desks,
+    evidence::Steadiness,
+    explain::Outages,
+    incident::{Incidents, Storms},
+    priority::Priorities,
+    source::Sources,
+    timer::Timers,
+};
+pub use desk::DeskNow;
 pub use state::possible;
 
 use crate::{
-    config, outbox,
+    config::{self, Config},
+    outbox::{self, Folded},
     types::{
-        AlertId, ChannelId, EventId, Mono, Now, Phase, RuleId, UserId,
-        alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, MAX_NOTE},
-        payload::{AlertAction, AlertState, EventPayload},
+        AlertId, ChannelId, EventId, Mono, Now, Phase, RuleId, UserId, Wall,
+        alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
+        handling::{Because, How},
+        payload::{AlertState, EventPayload},
     },
 };
 
 /// Window of `alert.max_per_channel_per_min`.
 const MINUTE_MS: u64 = 60_000;
+
+/// An event whose alert waits to see whether it lasts.
+struct Watched {
+    event: EventId,
+    began: Mono,
+    steady: Steadiness,
+    because: Because,
+}
+
 struct Held {
     alert: Alert,
     /// A new event of the dedupe key joins until then, though none is open.
     join_until: Mono,
+    desk: usize,
+    /// While it is held.
+    watched: Option<Watched>,
+    /// Changed since it was last told, in a number only.
+    untold: bool,
 }
 
 #[derive(Default)]
@@ -40,31 +82,79 @@ struct Channel {
     latest_of_rule: HashMap<RuleId, AlertId>,
 }
 
+/// What the book is made with; what it has learnt is apart.
+struct Setup {
+    cfg: config::Alert,
+    positions: Vec<config::Position>,
+    time_zone: String,
+}
+
 /// The alerts that a coming event may touch, and which events are open.
 pub struct AlertBook {
-    cfg: config::Alert,
+    setup: Setup,
     held: HashMap<AlertId, Held>,
     by_key: HashMap<String, AlertId>,
+    /// Shelved alerts by dedupe key: what they were shelved for stays with them.
+    shelved: HashMap<String, AlertId>,
     open: HashMap<EventId, AlertId>,
     channels: HashMap<ChannelId, Channel>,
     /// When to look whether an alert can leave the book; in order of time.
     leave: VecDeque<(Mono, AlertId)>,
+    sources: Sources,
+    outages: Outages,
+    incidents: Incidents,
+    storms: Storms,
+    desks: Desks,
+    priorities: Priorities,
+    timers: Timers,
+    /// What the change under way taught of its source.
+    learnt: Option<Learnt>,
 }
 
+/// A change on its way out: the alert, and what its history says of it.
+type Told = Vec<(AlertId, Option<AlertHistory>)>;
+
 impl AlertBook {
+    /// For one desk, times in UTC.
     pub fn new(cfg: config::Alert) -> Self {
+        Self::made(Setup { cfg, positions: Vec::new(), time_zone: "UTC".into() })
+    }
+
+    /// With the positions and the time zone of a site.
+    pub fn of(config: &Config) -> Self {
+        Self::made(Setup {
+            cfg: config.alert.clone(),
+            positions: config.position.clone(),
+            time_zone: config.node.time_zone.clone(),
+        })
+    }
+
+    fn made(setup: Setup) -> Self {
         Self {
-            cfg,
             held: HashMap::new(),
             by_key: HashMap::new(),
+            shelved: HashMap::new(),
             open: HashMap::new(),
             channels: HashMap::new(),
             leave: VecDeque::new(),
+            sources: Sources::default(),
+            outages: Outages::default(),
+            incidents: Incidents::default(),
+            storms: Storms::default(),
+            desks: Desks::new(&setup.positions, setup.cfg.flood_alerts),
+            priorities: Priorities::new(&setup.cfg, &setup.time_zone),
+            timers: Timers::default(),
+            learnt: None,
+            setup,
         }
     }
 
+    fn cfg(&self) -> &config::Alert {
+        &self.setup.cfg
+    }
+
     fn join_ms(&self) -> u64 {
-        u64::from(self.cfg.join_s) * 1000
+        u64::from(self.cfg().join_s) * 1000
     }
 
     /// Takes up an alert that the store holds. `open`: its events that have not ended.
@@ -85,8 +175,14 @@ impl AlertBook {
             self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
         }
         let id = alert.id;
+        let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
+        let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
+        if alert.handling.shelved.is_some() {
+            self.shelved.insert(alert.dedupe_key.clone(), id);
+        }
         let join_until = join_until.unwrap_or_default();
-        self.held.insert(id, Held { alert, join_until });
+        self.held.insert(id, Held { alert, join_until, desk, watched: None, untold: false });
+        self.set_timers(id, now);
         self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
     }
 
@@ -100,110 +196,113 @@ impl AlertBook {
         self.held.is_empty()
     }
 
-    /// The alert that the event belongs to, after it. Only the fact's own fields are read, not its order.
-    pub fn on_event(
+    /// The alert that the event belongs to, after it, and others that it changed. Only the fact's own fields are read, not
+    /// its order.
+    pub fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
+        self.sweep(now);
+        let mut told = Told::new();
+        let (id, history, limited) = match event.phase {
+            Phase::Start if self.open.contains_key(&event.id) => return Err(EventRefused::AlreadyStarted),
+            Phase::Start => self.start(event, channel_name, now, &mut told),
+            Phase::Update | Phase::End => self.go_on(event, now, &mut told)?,
+        };
+        if let Some(health) = &event.health {
+            self.outages.note(event, health, id, now.mono);
+        }
+        let alert = self.held.get(&id).ok_or(EventRefused::NotOpen)?.alert.clone();
+        let learnt = self.learnt.take();
+        Ok(Folded { own: AlertChange { alert, history, limited, learnt }, others: self.changes(told) })
+    }
+
+    /// What happens by itself: what was held lasts or does not, shelves end, nobody came, floods are over.
+    pub fn tick(&mut self, now: Now) -> Vec<AlertChange> {
+        self.sweep(now);
+        let mut told = Told::new();
+        self.run_timers(now, &mut told);
+        self.changes(told)
+    }
+
+    /// When `tick` has something to do.
+    pub fn next_tick(&self) -> Option<Mono> {
+        self.timers.next()
+    }
+
+    /// The positions as they are.
+    pub fn desks(&self, now: Mono) -> Vec<DeskNow> {
+        self.desks.now(now)
+    }
+
+    /// The alerts as they are now; one that changed twice is told twice, in order.
+    fn changes(&self, told: Told) -> Vec<AlertChange> {
+        let change = |(id, history): (AlertId, Option<AlertHistory>)| {
+            let mut alert = self.held.get(&id)?.alert.clone();
+            // The last of several changes carries the alert's own rev.
+            alert.rev = history.as_ref().map_or(alert.rev, |h| h.rev);
+            Some(AlertChange { alert, history, limited: false, learnt: None })
+        };
+        told.into_iter().filter_map(change).collect()
+    }
+
+    /// Another change of an alert that is held, with its line.
+    fn tell(&mut self, id: AlertId, action: &str, note: Option<String>, now: Now, told: &mut Told) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.untold = false;
+        held.alert.rev += 1;
+        told.push((id, Some(line(&held.alert, now, None, action, Some(held.alert.state), note))));
+    }
+
+    fn go_on(
         &mut self,
         event: &EventPayload,
-        channel_name: &str,
         now: Now,
-    ) -> Result<AlertChange, EventRefused> {
-        self.sweep(now);
-        match event.phase {
-            Phase::Start if self.open.contains_key(&event.id) => Err(EventRefused::AlreadyStarted),
-            Phase::Start => Ok(self.start(event, channel_name, now)),
-            Phase::Update | Phase::End => self.go_on(event, now),
-        }
-    }
-
-    fn start(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> AlertChange {
-        let same = self.by_key.get(&event.dedupe_key).copied().filter(|id| self.joins(*id, now));
-        let limited = if same.is_none() { self.over_the_limit(event, now) } else { None };
-        let (id, is_limited) = match (same, limited) {
-            (Some(id), _) => (id, false),
-            (None, Some(id)) => (id, true),
-            (None, None) => return self.open_alert(event, channel_name, now),
-        };
-        self.open.insert(event.id, id);
-        let Some(held) = self.held.get_mut(&id) else { return self.open_alert(event, channel_name, now) };
-        let alert = &mut held.alert;
-        alert.rev += 1;
-        alert.events += 1;
-        alert.open_events += 1;
-        alert.limited += u64::from(is_limited);
-        alert.last_event = event.id;
-        touch(alert, event);
-        let history = Some(line(alert, now, None, "event", Some(alert.state), None));
-        AlertChange { alert: alert.clone(), history, limited: is_limited }
-    }
-
-    fn open_alert(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> AlertChange {
-        let id = AlertId::at(now.wall.0);
-        let alert = Alert {
-            id,
-            rev: 1,
-            channel: event.channel.clone(),
-            channel_name: channel_name.to_owned(),
-            area: event.area.clone(),
-            kind: event.kind.clone(),
-            state: AlertState::New,
-            severity: event.severity,
-            rule: event.rule.clone(),
-            zone: event.zone.clone(),
-            dedupe_key: event.dedupe_key.clone(),
-            incident: event.incident,
-            first_event: event.id,
-            last_event: event.id,
-            events: 1,
-            opened: event.times.seen,
-            updated: event.times.seen,
-            owner: None,
-            objects: event.objects.clone(),
-            media: event.media.clone(),
-            health: event.health.clone(),
-            subjects: event.subjects.clone(),
-            details: event.details.clone(),
-            open_events: 1,
-            last_end: None,
-            limited: 0,
-        };
-        self.open.insert(event.id, id);
-        self.by_key.insert(event.dedupe_key.clone(), id);
-        let channel = self.channels.entry(event.channel.clone()).or_default();
-        channel.opened.push_back(now.mono);
-        channel.latest = Some(id);
-        channel.latest_of_rule.insert(event.rule.id.clone(), id);
-        let history = Some(line(&alert, now, None, "opened", None, None));
-        self.held.insert(id, Held { alert: alert.clone(), join_until: Mono::default() });
-        AlertChange { alert, history, limited: false }
-    }
-
-    fn go_on(&mut self, event: &EventPayload, now: Now) -> Result<AlertChange, EventRefused> {
+        told: &mut Told,
+    ) -> Result<(AlertId, Option<AlertHistory>, bool), EventRefused> {
         let id = self.open.get(&event.id).copied().ok_or(EventRefused::NotOpen)?;
-        let join_until = now.mono.plus_ms(self.join_ms());
-        let leave = (now.mono.plus_ms(self.stay_ms()), id);
+        if event.phase == Phase::End {
+            self.open.remove(&event.id);
+        }
         let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
         let alert = &mut held.alert;
         alert.rev += 1;
-        let mut history = None;
-        if event.phase == Phase::End {
-            self.open.remove(&event.id);
-            alert.open_events = alert.open_events.saturating_sub(1);
-            alert.last_end = Some(now.wall);
-            alert.updated = event.times.seen;
-            // The last counts.
-            alert.details.clone_from(&event.details);
-            if !event.media.is_empty() {
-                alert.media.clone_from(&event.media);
-            }
-            held.join_until = join_until;
-            if alert.open_events == 0 {
-                self.leave.push_back(leave);
-            }
-            history = Some(line(alert, now, None, "event", Some(alert.state), None));
-        } else {
+        if event.phase == Phase::Update {
             touch(alert, event);
+            self.goes_on(id, event, now, told);
+            return Ok((id, None, false));
         }
-        Ok(AlertChange { alert: alert.clone(), history, limited: false })
+        alert.open_events = alert.open_events.saturating_sub(1);
+        alert.last_end = Some(now.wall);
+        alert.updated = event.times.seen;
+        // The last counts.
+        alert.details.clone_from(&event.details);
+        if !event.media.is_empty() {
+            alert.media.clone_from(&event.media);
+        }
+        self.ends(id, event, now, told);
+        let (join_ms, cooldown_ms) = (self.join_ms(), u64::from(self.cfg().cooldown_s) * 1000);
+        let leave = (now.mono.plus_ms(self.stay_ms()), id);
+        let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
+        let cools = held.alert.handling.showing.how != How::Row && held.alert.handling.chattering;
+        held.join_until = now.mono.plus_ms(if cools { join_ms.max(cooldown_ms) } else { join_ms });
+        if held.alert.open_events == 0 {
+            self.leave.push_back(leave);
+        }
+        let history = line(&held.alert, now, None, "event", Some(held.alert.state), None);
+        self.close_when_over(id);
+        Ok((id, Some(history), false))
+    }
+
+    /// Takes up what was learnt of a source before.
+    pub fn restore(&mut self, learnt: &Learnt, now: Now) {
+        match serde_json::from_str(&learnt.kept) {
+            Ok(kept) => self.sources.restore(&learnt.key, kept, now.mono),
+            Err(_) => self.sources.forgotten += 1,
+        }
+    }
+
+    fn learns(&mut self, key: &str) {
+        let Some(source) = self.sources.get(key) else { return };
+        let kept = serde_json::to_string(&source.kept()).unwrap_or_default();
+        self.learnt = Some(Learnt { key: key.to_owned(), kept });
     }
 
     /// Does a new event of its dedupe key belong to this alert?
@@ -214,84 +313,23 @@ impl AlertBook {
         })
     }
 
-    /// The alert that takes the event because its channel opened too many in the last minute.
-    fn over_the_limit(&mut self, event: &EventPayload, now: Now) -> Option<AlertId> {
-        let channel = self.channels.get_mut(&event.channel)?;
-        while channel.opened.front().is_some_and(|t| now.mono.since_ms(*t) >= MINUTE_MS) {
-            channel.opened.pop_front();
-        }
-        if channel.opened.len() < self.cfg.max_per_channel_per_min as usize {
-            return None;
-        }
-        // All of them may be resolved by now: then a new alert is the only way not to lose the event.
-        [channel.latest_of_rule.get(&event.rule.id).copied(), channel.latest]
-            .into_iter()
-            .flatten()
-            .find(|id| self.held.get(id).is_some_and(|h| takes_events(h.alert.state)))
-    }
-
-    /// A person's action, or the gateway's own. `Ok(None)`: it is so already, by the same author.
-    pub fn act(
-        &mut self,
-        id: AlertId,
-        action: AlertAction,
-        by: By<'_>,
-        rev: Option<u64>,
-        note: Option<String>,
-        now: Now,
-    ) -> Result<Option<AlertChange>, ActRefused> {
-        let alert = &mut self.held.get_mut(&id).ok_or(ActRefused::Absent)?.alert;
-        if let Some(n) = note.as_ref().map(|n| n.chars().count()).filter(|n| *n > MAX_NOTE) {
-            return Err(ActRefused::Note(n));
-        }
-        let taken = matches!(alert.state, AlertState::Acknowledged | AlertState::Dispatched);
-        if action == AlertAction::Acknowledge
-            && taken
-            && let (Some(owner), By::User(author)) = (&alert.owner, by)
-        {
-            if owner != author {
-                return Err(ActRefused::Taken { owner: owner.clone() });
-            }
-            if alert.state == AlertState::Acknowledged {
-                return Ok(None);
-            }
-        }
-        if let Some(seen) = rev
-            && seen != alert.rev
-        {
-            return Err(ActRefused::Rev { seen, now: alert.rev });
-        }
-        let from = alert.state;
-        let Some(to) = state::next(from, action, by) else {
-            let names: Vec<_> = possible(from).iter().map(|a| a.as_str()).collect();
-            let possible = if names.is_empty() { "nothing, it is final".into() } else { names.join(", ") };
-            return Err(ActRefused::State { state: from, action, possible });
-        };
-        alert.rev += 1;
-        alert.state = to;
-        match action {
-            AlertAction::Acknowledge => alert.owner = by.user(),
-            AlertAction::Release => alert.owner = None,
-            AlertAction::Dispatch | AlertAction::Resolve | AlertAction::Close => {}
-        }
-        let history = Some(line(alert, now, by.user(), action.as_str(), Some(from), note));
-        Ok(Some(AlertChange { alert: alert.clone(), history, limited: false }))
-    }
-
     /// How long an alert without an open event stays in the book: for joining, and for the channel's rate.
     fn stay_ms(&self) -> u64 {
         self.join_ms().max(MINUTE_MS) + 1
     }
 
-    /// Lets alerts go that no event can touch any more.
+    /// Lets alerts go that no event and no timer can touch any more.
     pub fn sweep(&mut self, now: Now) {
         while let Some((at, id)) = self.leave.front().copied() {
             if at > now.mono {
                 break;
             }
             self.leave.pop_front();
-            // Newer activity has put it at the end of the queue again.
-            let stays = |h: &Held| h.alert.active() || (h.alert.last_end.is_some() && now.mono <= h.join_until);
+            // Newer activity has put it at the end of the queue again; a timer does when it is done.
+            let timed = self.timers.has(id);
+            let stays = |h: &Held| {
+                h.alert.active() || timed || (h.alert.last_end.is_some() && now.mono <= h.join_until)
+            };
             if let Slot::Occupied(slot) = self.held.entry(id)
                 && !stays(slot.get())
             {
@@ -315,7 +353,12 @@ impl AlertBook {
 
 impl outbox::Fold for AlertBook {
     fn reset(&mut self) {
-        *self = AlertBook::new(self.cfg.clone());
+        let Setup { cfg, positions, time_zone } = &self.setup;
+        let setup =
+            Setup { cfg: cfg.clone(), positions: positions.clone(), time_zone: time_zone.clone() };
+        // What was learnt of the sources is still true.
+        let sources = std::mem::take(&mut self.sources);
+        *self = AlertBook { sources, ..AlertBook::made(setup) };
     }
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
         self.admit(alert, open, now);
@@ -329,19 +372,27 @@ impl outbox::Fold for AlertBook {
     fn open_events(&self) -> usize {
         self.open.len()
     }
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<AlertChange, EventRefused> {
+    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
         self.on_event(event, channel_name, now)
     }
     fn act(
         &mut self,
         alert: AlertId,
-        action: AlertAction,
+        wish: &Wish,
         by: By<'_>,
         rev: Option<u64>,
-        note: Option<String>,
         now: Now,
     ) -> Result<Option<AlertChange>, ActRefused> {
-        self.act(alert, action, by, rev, note, now)
+        self.act(alert, wish, by, rev, now)
+    }
+    fn restore(&mut self, learnt: &Learnt, now: Now) {
+        self.restore(learnt, now);
+    }
+    fn tick(&mut self, now: Now) -> Vec<AlertChange> {
+        self.tick(now)
+    }
+    fn next_tick(&self) -> Option<Mono> {
+        self.next_tick()
     }
 }
 
@@ -371,6 +422,11 @@ fn line(
     note: Option<String>,
 ) -> AlertHistory {
     AlertHistory { rev: alert.rev, at: now.wall, author, action: action.into(), from, to: alert.state, note }
+}
+
+/// So many milliseconds later.
+fn later(at: Wall, ms: u64) -> Wall {
+    Wall(at.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Data-driven: a script of events and actions at given seconds, and what the alerts look like after each.
 
+mod rows;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -9,13 +11,15 @@ use super::*;
 use crate::{
     outbox::Fold,
     types::{
-        EventEnd, Mono, NodeId, RuleRef, Severity, SiteId, Wall,
-        payload::{ClockSource, Order, Times},
+        EventEnd, NodeId, RuleRef, Severity, SiteId,
+        alert::MAX_NOTE,
+        payload::{AlertAction, ClockSource, Order, Times},
     },
 };
 
 fn cfg(join_s: u32, max: u32) -> config::Alert {
-    config::Alert { join_s, max_per_channel_per_min: max, ..config::Alert::default() }
+    // Floods have tests of their own.
+    config::Alert { join_s, max_per_channel_per_min: max, flood_alerts: 1000, ..config::Alert::default() }
 }
 
 fn at(s: u64) -> Now {
@@ -56,6 +60,7 @@ fn event(number: u8, phase: Phase, key: &str, severity: Severity, now: Now) -> E
         media: vec![],
         health: None,
         subjects: None,
+        recorder: None,
         details: None,
     }
 }
@@ -83,7 +88,7 @@ fn run(cfg: config::Alert, script: &str) -> Vec<String> {
                 _ => Severity::Low,
             };
             let event = event(w[2].parse().unwrap(), phase, w[3], severity, now);
-            book.on_event(&event, "Gate", now).map(Some).map_err(|e| e.to_string())
+            book.on_event(&event, "Gate", now).map(|f| Some(f.own)).map_err(|e| e.to_string())
         } else {
             let action = match w[1] {
                 "acknowledge" => AlertAction::Acknowledge,
@@ -96,7 +101,7 @@ fn run(cfg: config::Alert, script: &str) -> Vec<String> {
             let by = if w[3] == "gateway" { By::Gateway } else { By::User(&user) };
             let id = names[usize::from(w[2].as_bytes()[0] - b'a')];
             let rev = w.get(4).map(|r| r.parse().unwrap());
-            book.act(id, action, by, rev, None, now).map_err(|e| e.to_string())
+            book.act(id, &action.into(), by, rev, now).map_err(|e| e.to_string())
         };
         out.push(match change {
             Ok(Some(c)) => {
@@ -305,15 +310,15 @@ fn only_the_gateway_closes_what_nobody_took() {
 fn what_the_store_gives_back_goes_on_where_it_was() {
     let mut book = AlertBook::new(cfg(60, 30));
     let start = event(1, Phase::Start, "gate/r", Severity::Low, at(0));
-    let alert = book.on_event(&start, "Gate", at(0)).unwrap().alert;
+    let alert = book.on_event(&start, "Gate", at(0)).unwrap().own.alert;
 
     // A crash: the event is still open when the process comes up again.
     let mut book = AlertBook::new(cfg(60, 30));
     book.admit(alert.clone(), &[start.id], at(1000));
     let ended =
-        book.on_event(&event(1, Phase::End, "gate/r", Severity::Low, at(1000)), "Gate", at(1000)).unwrap().alert;
+        book.on_event(&event(1, Phase::End, "gate/r", Severity::Low, at(1000)), "Gate", at(1000)).unwrap().own.alert;
     assert_eq!((ended.rev, ended.active()), (2, false));
-    let joined = book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap();
+    let joined = book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap().own;
     assert_eq!(joined.alert.id, alert.id, "a person still in view joins the same alert");
 
     // A clean stop: the event had ended, the window runs from there.
@@ -321,7 +326,7 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
         let mut book = AlertBook::new(cfg(60, 30));
         let now = Now { mono: Mono(0), wall: Wall(at(1000).wall.0 + gone * 1000) };
         book.admit(ended.clone(), &[], now);
-        let next = book.on_event(&event(3, Phase::Start, "gate/r", Severity::Low, now), "Gate", now).unwrap();
+        let next = book.on_event(&event(3, Phase::Start, "gate/r", Severity::Low, now), "Gate", now).unwrap().own;
         assert_eq!(next.alert.id == alert.id, joins, "{gone} s after the end");
     }
 }
@@ -329,11 +334,11 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
 #[test]
 fn a_note_has_a_bound() {
     let mut book = AlertBook::new(cfg(60, 30));
-    let id = book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().alert.id;
+    let id = book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().own.alert.id;
     let user = UserId::new("li").unwrap();
     let long = Some("门".repeat(MAX_NOTE + 1));
     assert!(matches!(
-        book.act(id, AlertAction::Acknowledge, By::User(&user), None, long, at(1)),
+        book.act(id, &Wish { note: long, ..AlertAction::Acknowledge.into() }, By::User(&user), None, at(1)),
         Err(ActRefused::Note(2001))
     ));
 }
@@ -375,7 +380,7 @@ proptest! {
                     let key = usize::from(key);
                     let r = book.on_event(&event(number, Phase::Start, keys[key], severity, now), "x", now);
                     prop_assert_eq!(r.is_ok(), !open.contains_key(&number));
-                    let Ok(change) = r else { continue };
+                    let Ok(change) = r.map(|f| f.own) else { continue };
                     starts += 1;
                     prop_assert!(change.alert.severity >= severity);
                     prop_assert_eq!(change.alert.channel.as_str(), keys[key].split('/').next().unwrap());
@@ -389,7 +394,7 @@ proptest! {
                     let key = known.map_or(0, |k| k.0);
                     let r = book.on_event(&event(number, phase, keys[key], Severity::Low, now), "x", now);
                     prop_assert_eq!(r.is_ok(), known.is_some());
-                    let (Ok(change), Some((_, alert))) = (r, known) else { continue };
+                    let (Ok(change), Some((_, alert))) = (r.map(|f| f.own), known) else { continue };
                     prop_assert_eq!(change.alert.id, alert, "an event stays with its alert");
                     if phase == Phase::End {
                         open.remove(&number);
@@ -406,7 +411,7 @@ proptest! {
                     let user = UserId::new(if user { "li" } else { "wang" }).unwrap();
                     let before = alerts[&id].clone();
                     let rev = stale.then_some(before.rev + 7);
-                    let r = book.act(id, action, By::User(&user), rev, None, now);
+                    let r = book.act(id, &action.into(), By::User(&user), rev, now);
                     match r {
                         Ok(Some(change)) => {
                             prop_assert!(!stale);
@@ -438,8 +443,11 @@ proptest! {
         }
         prop_assert_eq!(book.open_events(), open.len());
         prop_assert_eq!(alerts.values().map(|a| a.events).sum::<u64>(), starts, "every event is counted by one alert");
-        // Long after the last end the book holds only what is active.
-        book.sweep(at(s + 10_000));
+        // Long after the last end, when nobody is left to hear of what was not taken, the book holds only what is active.
+        for days in 1..=3 {
+            book.tick(at(s + days * 86_400));
+        }
+        book.sweep(at(s + 4 * 86_400));
         let active = alerts.values().filter(|a| a.active()).count();
         prop_assert_eq!(book.len(), active);
     }

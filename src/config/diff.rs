@@ -242,7 +242,7 @@ fn sections(old: &Config, new: &Config) -> Vec<&'static str> {
     }
     let sections = changed!(
         node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
-        telemetry, condition
+        telemetry, condition, position
     );
     sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

@@ -154,6 +154,11 @@ impl Channel {
     pub fn display_name(&self) -> &str {
         if self.name.is_empty() { self.id.as_str() } else { &self.name }
     }
+
+    /// The host of its address: channels of one recorder share it.
+    pub fn host(&self) -> Option<String> {
+        url::Url::parse(&self.url).ok()?.host_str().map(str::to_owned)
+    }
 }
 
 impl Credential {

@@ -5,6 +5,7 @@
 //! that is silently ignored is a camera that is silently not watched. Every key stands in `config/skyeye.toml` and
 //! `config/README.md`; a test fails when they differ.
 
+mod alert;
 pub mod diff;
 pub mod guard;
 mod load;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alert::{Alert, Position, Raise, minute_of_day};
 pub use diff::Diff;
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
@@ -32,7 +34,7 @@ pub use timetable::Timetable;
 pub use tls::Tls;
 
 use crate::types::{
-    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, Severity, SiteId, UserId,
+    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId,
 };
 
 /// The whole file. Relative paths are relative to the working directory.
@@ -56,6 +58,7 @@ pub struct Config {
     pub store: Store,
     pub telemetry: Telemetry,
     pub area: Vec<Area>,
+    pub position: Vec<Position>,
     pub credential: Vec<Credential>,
     pub channel: Vec<Channel>,
     pub timetable: Vec<Timetable>,
@@ -281,34 +284,6 @@ pub struct Track {
 impl Default for Track {
     fn default() -> Self {
         Self { max_gap_ms: 6000, max_tracks: 256, keep_looks_bytes: 64 << 20, keep_looks_h: 24 }
-    }
-}
-
-/// What operators handle.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Alert {
-    /// A new event joins the open alert of the same source if its last event ended no longer ago than this.
-    pub join_s: u32,
-    /// New alerts a minute of one channel; what is above joins the latest alert of the channel and is counted.
-    pub max_per_channel_per_min: u32,
-    /// Channels that are down and conditions that they are in become events of the type `health`, and so alerts.
-    pub health: bool,
-    /// A channel must be down, or in a condition, for so long.
-    pub health_hold_s: u32,
-    /// Of what blinds a channel: down, frozen, dark, covered, moved. The other conditions are low.
-    pub health_severity: Severity,
-}
-
-impl Default for Alert {
-    fn default() -> Self {
-        Self {
-            join_s: 60,
-            max_per_channel_per_min: 30,
-            health: true,
-            health_hold_s: 10,
-            health_severity: Severity::Medium,
-        }
     }
 }
 

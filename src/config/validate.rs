@@ -37,6 +37,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     sections(config, &mut found);
     listeners(config, &mut found);
     areas(config, &mut found);
+    found.0.extend(super::alert::problems(config));
     credentials(config, &mut found);
     let refs = config.refs();
     for (i, one) in config.channel.iter().enumerate() {
@@ -83,9 +84,6 @@ fn sections(c: &Config, f: &mut Found) {
     f.range("track.max_gap_ms", c.track.max_gap_ms, 100, 600_000);
     f.range("track.keep_looks_h", c.track.keep_looks_h, 1, 24 * 7);
     f.range("track.max_tracks", c.track.max_tracks, 1, 1000);
-    f.range("alert.join_s", c.alert.join_s, 0, 86_400);
-    f.range("alert.max_per_channel_per_min", c.alert.max_per_channel_per_min, 1, 10_000);
-    f.range("alert.health_hold_s", c.alert.health_hold_s, 10, 3600);
     f.range("evidence.jpeg_quality", c.evidence.jpeg_quality, 1, 100);
     f.range("evidence.retention_days", c.evidence.retention_days, 1, 3650);
     f.range("outbox.max_bytes", c.outbox.max_bytes, 1 << 20, 1 << 40);

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::{
     channel::Entry,
@@ -45,8 +44,9 @@ pub async fn tell(inner: Arc<Inner>, stop: CancellationToken) {
 async fn put(inner: &Inner, facts: Vec<Fact>) {
     for Fact { event, area } in facts {
         let entry = inner.registry.get(&event.channel);
+        let recorder = entry.as_ref().and_then(|e| e.config.host());
         let channel_name = entry.map_or_else(|| event.channel.to_string(), |e| e.config.display_name().to_owned());
-        let item = Item { event, snapshot: None, channel_name, area, skew_ms: None };
+        let item = Item { event, snapshot: None, channel_name, area, skew_ms: None, recorder };
         if !inner.pump.put(item).await {
             tracing::warn!(
                 "an event of health came after the node began to stop; the next start ends it as interrupted"
@@ -57,8 +57,11 @@ async fn put(inner: &Inner, facts: Vec<Fact>) {
 
 fn member(entry: &Entry) -> Member {
     // As the governor counts hosts: a recorder is one, whatever its ports.
-    let host = Url::parse(&entry.config.url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    Member { id: entry.config.id.clone(), host: host.unwrap_or_default(), area: entry.area.clone() }
+    Member {
+        id: entry.config.id.clone(),
+        host: entry.config.host().unwrap_or_default(),
+        area: entry.area.clone(),
+    }
 }
 
 fn sight(entry: &Entry) -> Sight {

@@ -200,7 +200,7 @@ impl Node {
         let clock = Clock::start();
         let bound = web::bind(&config.web)?;
         private_dir(&config.node.data_dir)?;
-        let book = AlertBook::new(config.alert.clone());
+        let book = AlertBook::of(&config);
         let ledger = Ledger::open(LedgerOptions::new(&config, Box::new(book), clock)).await?;
         let started = Self::over(ledger.clone(), bound, metrics, clock, config, (config_path, read), demo).await;
         if started.is_err() {
@@ -433,6 +433,7 @@ fn item(watch: &Watch, event: crate::types::Event) -> Item {
         channel_name: watch.entry.config.display_name().to_owned(),
         area: watch.entry.area.clone(),
         skew_ms: None,
+        recorder: watch.entry.config.host(),
     }
 }
 

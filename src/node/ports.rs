@@ -73,6 +73,8 @@ impl Alerts for WebPorts {
                         filter: filter(query.state),
                         channel: query.channel.clone(),
                         severity: None,
+                        rows: query.rows,
+                        position: query.position.clone(),
                         before,
                         limit,
                     })
@@ -105,10 +107,9 @@ impl Alerts for WebPorts {
         async move {
             let command = AlertCommand {
                 alert: proof.alert(),
-                action: act.action,
+                wish: act.wish,
                 author: proof.author().clone(),
                 rev: act.rev,
-                note: act.note,
             };
             self.0.ledger.act(command).await.map_err(|e| match e {
                 ActionError::NotFound(_) => ActError::NotFound,

@@ -34,6 +34,8 @@ pub struct Item {
     pub channel_name: String,
     pub area: Vec<AreaId>,
     pub skew_ms: Option<i64>,
+    /// The device that the channel's stream comes from.
+    pub recorder: Option<String>,
 }
 
 /// The senders' end; cheap to clone.
@@ -115,6 +117,7 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, a
             area: item.area,
             skew_ms: item.skew_ms,
             media,
+            recorder: item.recorder,
         };
         commit(&ledger, fact, &ages).await;
     }

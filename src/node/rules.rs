@@ -51,7 +51,7 @@ impl Inner {
         let mut by: HashMap<(RuleId, ChannelId), u64> = HashMap::new();
         let mut before = None;
         for _ in 0..MAX_PAGES {
-            let query = AlertQuery { filter: AlertFilter::All, channel: None, severity: None, before, limit: PAGE };
+            let query = AlertQuery { filter: AlertFilter::All, before, limit: PAGE, ..AlertQuery::default() };
             let page = self.ledger.alerts(query).await.map_err(|e| PortError(e.to_string()))?;
             let older = page.alerts.iter().any(|a| a.opened.0 < since);
             for alert in page.alerts.into_iter().filter(|a| a.opened.0 >= since) {

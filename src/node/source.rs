@@ -13,6 +13,7 @@ use crate::{
     store::users::Users,
     types::{
         Message, RuleId, UserId,
+        alert::Wish,
         payload::{CommandPayload, RuleAction, RuleCommandPayload},
     },
     web::auth::{Audit, Deed, Role},
@@ -55,10 +56,16 @@ impl Source for LedgerSource {
 pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
     AlertCommand {
         alert: command.alert,
-        action: command.action,
         author: author.clone(),
         rev: command.rev,
-        note: command.note,
+        wish: Wish {
+            action: command.action,
+            note: command.note,
+            result: command.result,
+            priority: command.priority,
+            minutes: command.minutes,
+            to: command.to,
+        },
     }
 }
 

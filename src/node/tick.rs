@@ -61,6 +61,7 @@ fn end_lost(watch: &Watch, pump: &Pump, now: Now) {
             channel_name: watch.entry.config.display_name().to_owned(),
             area: watch.entry.area.clone(),
             skew_ms: None,
+            recorder: watch.entry.config.host(),
         });
     }
 }

@@ -278,6 +278,7 @@ impl Worker {
             channel_name: watch.entry.config.display_name().to_owned(),
             area: watch.entry.area.clone(),
             skew_ms: watch.skew_ms(),
+            recorder: watch.entry.config.host(),
             event,
         };
         if !self.shared.pump.put_blocking(item) {

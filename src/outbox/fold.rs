@@ -2,10 +2,19 @@
 //! data, so the ledger says what it needs and `alert::AlertBook` gives it.
 
 use crate::types::{
-    AlertId, EventId, Now,
-    alert::{ActRefused, Alert, AlertChange, By, EventRefused},
-    payload::{AlertAction, EventPayload},
+    AlertId, EventId, Mono, Now,
+    alert::{ActRefused, Alert, AlertChange, By, EventRefused, Learnt, Wish},
+    payload::EventPayload,
 };
+
+/// What came of an event.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// The alert that it belongs to, after it.
+    pub own: AlertChange,
+    /// Other alerts that it changed: a row that rises by it. Written in the same transaction, in this order.
+    pub others: Vec<AlertChange>,
+}
 
 /// Folds events into alerts. Holds the alerts that a coming event may touch and knows which events are open. Pure: the
 /// ledger writes down what comes out, and if that fails for good, begins again from what is written (`reset`, `admit`).
@@ -19,15 +28,20 @@ pub trait Fold: Send + Sync {
     fn alert_of(&self, event: EventId) -> Option<AlertId>;
     fn open_events(&self) -> usize;
     /// A start, update or end. Of the payload only the fact's own fields count, not its place in the order.
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<AlertChange, EventRefused>;
+    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused>;
     /// An action on an alert that is held. `Ok(None)`: it is so already.
     fn act(
         &mut self,
         alert: AlertId,
-        action: AlertAction,
+        wish: &Wish,
         by: By<'_>,
         rev: Option<u64>,
-        note: Option<String>,
         now: Now,
     ) -> Result<Option<AlertChange>, ActRefused>;
+    /// Takes up what was learnt of a source before the last stop.
+    fn restore(&mut self, learnt: &Learnt, now: Now);
+    /// What happens by itself until now: what was held lasts, shelves end, nobody came.
+    fn tick(&mut self, now: Now) -> Vec<AlertChange>;
+    /// When `tick` has something to do.
+    fn next_tick(&self) -> Option<Mono>;
 }

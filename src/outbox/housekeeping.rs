@@ -9,10 +9,10 @@ use super::{
     writer::{Retry, Writer},
 };
 use crate::{
-    store::{StoreError, alerts, commands, history, messages, meta},
+    store::{StoreError, alerts, commands, history, messages, meta, sources},
     types::{
         Wall,
-        alert::By,
+        alert::{By, Wish},
         payload::{AlertAction, AlertState},
     },
 };
@@ -70,6 +70,7 @@ impl Writer {
             return Ok(true);
         }
         commands::prune(&mut conn, before).await?;
+        sources::prune(&mut conn, Wall(wall.0 - HISTORY_MS)).await?;
         sqlx::raw_sql("PRAGMA incremental_vacuum(256)").execute(&mut *conn).await?;
         let stale = Wall(wall.0 - CLOSE_AFTER_MS);
         let mut forgotten = alerts::stale(&mut conn, AlertState::New, stale, CLOSE_AT_ONCE).await?;
@@ -89,7 +90,8 @@ impl Writer {
         let mut batch = Batch::new(&self.led, now.wall);
         for id in forgotten {
             let note = Some("closed by the gateway: nothing happened for seven days".into());
-            if let Err(e) = batch.act(&mut self.led, (id, AlertAction::Close), By::Gateway, None, note, now) {
+            let wish = Wish { note, ..AlertAction::Close.into() };
+            if let Err(e) = batch.act(&mut self.led, id, &wish, By::Gateway, None, now) {
                 tracing::warn!("alert {id} cannot be closed: {e}");
             }
         }

@@ -33,7 +33,7 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use fold::Fold;
+pub use fold::{Fold, Folded};
 pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes};
 
 use crate::{
@@ -42,8 +42,8 @@ use crate::{
     types::{
         AlertId, AreaId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, Scope, Severity, SiteId, UserId,
         Wall,
-        alert::{ActRefused, EventRefused},
-        payload::{AlertAction, AlertPayload, ClockSource, EventPayload, Media, Model, Order, ResultPayload, Times},
+        alert::{ActRefused, EventRefused, Wish},
+        payload::{AlertPayload, ClockSource, EventPayload, Media, Model, Order, ResultPayload, Times},
     },
 };
 use writer::Job;
@@ -96,6 +96,8 @@ pub struct FactIn {
     pub area: Vec<AreaId>,
     pub skew_ms: Option<i64>,
     pub media: Vec<Media>,
+    /// The device that the channel's stream comes from.
+    pub recorder: Option<String>,
 }
 
 /// Where a fact stands once it is on disk.
@@ -112,11 +114,10 @@ pub struct Committed {
 #[derive(Debug, Clone)]
 pub struct AlertCommand {
     pub alert: AlertId,
-    pub action: AlertAction,
+    pub wish: Wish,
     pub author: UserId,
     /// The alert's `rev` that the author saw.
     pub rev: Option<u64>,
-    pub note: Option<String>,
 }
 
 /// A message that the broker has not confirmed.
@@ -273,7 +274,7 @@ impl Ledger {
             Ok(None) => self.alert_now(id).await,
             Err(writer::NotActed::Lost(e)) => Err(ActionError::Ledger(e)),
             Err(writer::NotActed::Refused(ActRefused::Absent)) => Err(ActionError::NotFound(id)),
-            Err(writer::NotActed::Refused(why @ ActRefused::Note(_))) => Err(ActionError::Invalid(why)),
+            Err(writer::NotActed::Refused(why @ (ActRefused::Note(_) | ActRefused::Unfit(_)))) => Err(ActionError::Invalid(why)),
             Err(writer::NotActed::Refused(why)) => {
                 Err(ActionError::Conflict { why, alert: Box::new(self.alert_now(id).await?) })
             }
@@ -367,6 +368,7 @@ impl Ledger {
             media: fact.media,
             health: e.health.map(|h| *h),
             subjects: e.subjects.map(|s| *s),
+            recorder: fact.recorder,
             details: e.details.map(|d| *d),
         }
     }

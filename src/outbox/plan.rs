@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Committed, Fold};
+use super::{Committed, Fold, Folded};
 use crate::{
     store::{
         alerts::AlertRow,
@@ -20,8 +20,8 @@ use crate::{
     },
     types::{
         AlertId, ChannelId, EventId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
-        alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused},
-        payload::{AlertAction, AlertPayload, AlertState, EventPayload, Order, ResultPayload},
+        alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
+        payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
     },
 };
 
@@ -61,6 +61,7 @@ pub(super) struct Batch {
     pub alerts: Vec<(AlertRow, i64)>,
     pub history: Vec<(AlertId, AlertHistory)>,
     pub events: Vec<EventRow>,
+    pub learnt: Vec<Learnt>,
     pub commands: Vec<(UserId, String, Outcome)>,
     pub acked: Vec<i64>,
     /// Confirmed rows whose time of grace is over.
@@ -116,6 +117,7 @@ impl Batch {
             alerts: Vec::new(),
             history: Vec::new(),
             events: Vec::new(),
+            learnt: Vec::new(),
             commands: Vec::new(),
             acked: Vec::new(),
             release: Vec::new(),
@@ -160,7 +162,7 @@ impl Batch {
         if new && (known.contains(&id) || self.event_at.contains_key(&id)) {
             return Err(EventRefused::AlreadyStarted);
         }
-        let change = led.fold.on_event(&payload, channel_name, now)?;
+        let Folded { own: change, others } = led.fold.on_event(&payload, channel_name, now)?;
         let seq = led.channel_seq.entry(payload.channel.clone()).or_insert(0);
         self.from_channel.push((payload.channel.clone(), *seq));
         *seq += 1;
@@ -191,6 +193,7 @@ impl Batch {
         }
         self.limited += u64::from(change.limited);
         let alert = self.alert(led, change);
+        self.changes(led, others);
         Ok(Committed { cursor, alert: alert.id, rev: alert.rev, at: self.at })
     }
 
@@ -198,14 +201,21 @@ impl Batch {
     pub fn act(
         &mut self,
         led: &mut Ledgered,
-        (alert, action): (AlertId, AlertAction),
+        alert: AlertId,
+        wish: &Wish,
         by: By<'_>,
         rev: Option<u64>,
-        note: Option<String>,
         now: Now,
     ) -> Result<Option<AlertPayload>, ActRefused> {
-        let change = led.fold.act(alert, action, by, rev, note, now)?;
+        let change = led.fold.act(alert, wish, by, rev, now)?;
         Ok(change.map(|c| self.alert(led, c)))
+    }
+
+    /// Alerts that changed without an event of their own.
+    pub fn changes(&mut self, led: &mut Ledgered, changes: Vec<AlertChange>) {
+        for change in changes {
+            self.alert(led, change);
+        }
     }
 
     fn alert(&mut self, led: &mut Ledgered, change: AlertChange) -> AlertPayload {
@@ -232,6 +242,7 @@ impl Batch {
         if let Some(clear) = clear {
             self.say(Kind::Alert, payload.severity, clear);
         }
+        self.learnt.extend(change.learnt);
         if let Some(history) = change.history {
             self.history.push((payload.id, history));
         }

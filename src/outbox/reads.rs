@@ -6,7 +6,7 @@ use super::{ActionError, Ledger, LedgerError, OutboxRow};
 use crate::{
     store::{StoreError, alerts, events, messages},
     types::{
-        AlertId, ChannelId, EventId, Message, Scope, Severity,
+        AlertId, ChannelId, EventId, Message, PositionId, Scope, Severity,
         alert::AlertHistory,
         payload::{AlertPayload, EventPayload},
     },
@@ -27,6 +27,10 @@ pub struct AlertQuery {
     pub channel: Option<ChannelId>,
     /// This severity and above.
     pub severity: Option<Severity>,
+    /// Only what is a row of its own.
+    pub rows: bool,
+    /// Only rows of this position.
+    pub position: Option<PositionId>,
     /// `next` of the page before.
     pub before: Option<i64>,
     pub limit: usize,
@@ -34,7 +38,7 @@ pub struct AlertQuery {
 
 impl Default for AlertQuery {
     fn default() -> Self {
-        Self { filter: AlertFilter::Open, channel: None, severity: None, before: None, limit: 100 }
+        Self { filter: AlertFilter::Open, channel: None, severity: None, rows: false, position: None, before: None, limit: 100 }
     }
 }
 
@@ -119,7 +123,14 @@ impl Ledger {
         let mut conn = self.reader().await?;
         let limit = rows(q.limit);
         let before = q.before.unwrap_or(i64::MAX);
-        let found = alerts::list(&mut conn, q.filter, q.channel.as_ref(), q.severity, before, limit).await;
+        let which = alerts::Which {
+            filter: q.filter,
+            channel: q.channel.as_ref(),
+            severity: q.severity,
+            rows: q.rows,
+            position: q.position.as_ref(),
+        };
+        let found = alerts::list(&mut conn, which, before, limit).await;
         let found = self.read(found)?;
         let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == limit;
         let next = found.last().map(|(place, _)| *place).filter(|_| full);

@@ -15,7 +15,7 @@ use super::{
     writer::{Job, Writer},
 };
 use crate::{
-    store::{Store, StoreError, alerts, events, messages, meta},
+    store::{Store, StoreError, alerts, events, messages, meta, sources},
     types::{AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
 };
 
@@ -26,6 +26,9 @@ pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped
 
 /// An alert that nobody looked up for this long joins nothing; only bounds how much is read at opening.
 const JOIN_AT_MOST_MS: i64 = 24 * 3_600_000;
+/// Sources of which is remembered what they are like, and alerts with something before them.
+const SOURCES_AT_MOST: i64 = 50_000;
+const TIMED_AT_MOST: i64 = 50_000;
 /// Milliseconds to the cursors of a file that replaces a damaged one: above any that counted facts one by one, and
 /// below 2^53, which is what a browser counts to.
 const CURSORS_PER_MS: i64 = 1000;
@@ -145,7 +148,12 @@ pub(super) async fn load(
             Err(e) => return Err(e),
         }
     }
-    for alert in alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await? {
+    for learnt in sources::latest(conn, SOURCES_AT_MOST).await? {
+        fold.restore(&learnt, now);
+    }
+    let mut others = alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await?;
+    others.extend(alerts::timed(conn, TIMED_AT_MOST).await?);
+    for alert in others {
         match alert {
             Ok(alert) if !fold.holds(alert.id) => fold.admit(alert, &[], now),
             Ok(_) => {}

@@ -19,7 +19,7 @@ use super::{
     recover::{self, CLEAN, DROPPED, SEVERITIES},
 };
 use crate::{
-    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta},
+    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, sources},
     types::{
         AlertId, Clock, EventId, Mono, Phase, UserId,
         alert::{ActRefused, By},
@@ -161,7 +161,7 @@ impl Writer {
         self.count_kept();
         loop {
             let tick = if self.held.is_empty() { IDLE_TICK } else { HELD_TICK };
-            let first = match timeout_at(Instant::now() + tick, self.queue.recv()).await {
+            let first = match timeout_at(Instant::now() + self.until_tick().min(tick), self.queue.recv()).await {
                 Ok(Some(job)) => job,
                 // Every handle is gone without `close`: not a clean stop.
                 Ok(None) => return,
@@ -188,6 +188,14 @@ impl Writer {
             self.process(jobs).await;
             self.housekeeping().await;
         }
+    }
+
+    /// Until something happens to an alert by itself.
+    fn until_tick(&self) -> Duration {
+        let now = self.clock.mono();
+        let due = self.led.fold.next_tick().map(|at| Duration::from_millis(at.since_ms(now)));
+        // Of the fold that is to be read again nothing is known; the next write does that first.
+        due.filter(|_| !self.stale).unwrap_or(IDLE_TICK)
     }
 
     /// Company for the first job: all that is there, and in busy times what arrives within the group commit's time.
@@ -349,6 +357,9 @@ impl Writer {
         batch.acked = std::mem::take(&mut self.owed);
         let mut answers = Vec::with_capacity(jobs.len());
         let mut refused = 0;
+        // First: an event behind it finds the alerts as they are by now.
+        let by_itself = self.led.fold.tick(now);
+        batch.changes(&mut self.led, by_itself);
         for job in jobs {
             match job {
                 Job::Event { payload, channel_name, reply } => {
@@ -362,7 +373,7 @@ impl Writer {
                 }
                 Job::Act { command: c, reply } => {
                     let by = By::User(&c.author);
-                    let answer = batch.act(&mut self.led, (c.alert, c.action), by, c.rev, c.note, now);
+                    let answer = batch.act(&mut self.led, c.alert, &c.wish, by, c.rev, now);
                     answers.push(Answer::Act(reply, answer.map_err(NotActed::Refused)));
                 }
                 Job::Command { user, request, command, reply } => {
@@ -401,7 +412,7 @@ impl Writer {
             Err(sentence) => return Outcome { error: Some(sentence), alert: None, rev: None },
         };
         let (id, by) = (c.alert, By::User(&c.author));
-        match batch.act(&mut self.led, (id, c.action), by, c.rev, c.note, now) {
+        match batch.act(&mut self.led, id, &c.wish, by, c.rev, now) {
             Ok(done) => Outcome { error: None, alert: Some(id), rev: done.map(|a| a.rev) },
             Err(ActRefused::Absent) => {
                 Outcome { error: Some(format!("there is no alert {id}")), alert: Some(id), rev: None }
@@ -438,6 +449,7 @@ impl Writer {
         }
         alerts::put(&mut tx, &batch.alerts).await?;
         alerts::add_history(&mut tx, &batch.history).await?;
+        sources::put(&mut tx, &batch.learnt, batch.at).await?;
         events::put(&mut tx, &batch.events).await?;
         messages::add(&mut tx, &batch.messages).await?;
         for (user, request, outcome) in &batch.commands {

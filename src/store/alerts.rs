@@ -7,8 +7,9 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{StoreError, id_of, rows::Many, severity_number};
 use crate::types::{
-    AlertId, ChannelId, Severity, UserId, Wall,
+    AlertId, ChannelId, PositionId, Severity, UserId, Wall,
     alert::{Alert, AlertHistory},
+    handling::How,
     payload::{AlertPayload, AlertState},
 };
 
@@ -23,11 +24,13 @@ pub struct AlertRow {
 static ALERT: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
-                            limited, payload) VALUES",
-        12,
+                            limited, position, priority, shown, timer_ms, payload) VALUES",
+        16,
         "ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
              active = excluded.active, severity = excluded.severity, updated_ms = excluded.updated_ms,
-             last_end_ms = excluded.last_end_ms, limited = excluded.limited, payload = excluded.payload",
+             last_end_ms = excluded.last_end_ms, limited = excluded.limited, position = excluded.position,
+             priority = excluded.priority, shown = excluded.shown, timer_ms = excluded.timer_ms,
+             payload = excluded.payload",
     )
 });
 static CHANGE: LazyLock<Many> = LazyLock::new(|| {
@@ -43,7 +46,9 @@ pub async fn put(conn: &mut SqliteConnection, rows: &[(AlertRow, i64)]) -> sqlx:
             query = query.bind(&a.id.0.as_bytes()[..]).bind(opened_cursor).bind(row.cursor).bind(signed(a.rev));
             query = query.bind(a.state.as_str()).bind(a.active()).bind(severity_number(a.severity));
             query = query.bind(a.channel.as_str()).bind(a.updated.0).bind(a.last_end.map(|e| e.0));
-            query = query.bind(signed(a.limited)).bind(&row.payload[..]);
+            query = query.bind(signed(a.limited)).bind(a.handling.position.as_ref().map_or("", PositionId::as_str));
+            query = query.bind(severity_number(a.priority())).bind(a.handling.showing.how == How::Row);
+            query = query.bind(a.timer().map(|t| t.0)).bind(&row.payload[..]);
         }
         query.execute(&mut *conn).await?;
     }
@@ -132,6 +137,17 @@ pub async fn joinable(conn: &mut SqliteConnection, since: Wall) -> Result<Vec<Re
     Ok(rows.into_iter().map(alert).collect())
 }
 
+/// Alerts to which something happens by itself, soonest first: shelved, waiting to be taken, or never a row.
+pub async fn timed(conn: &mut SqliteConnection, limit: i64) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
+    let rows: Vec<Held> = sqlx::query_as(
+        "SELECT payload, last_end_ms, limited FROM alert WHERE timer_ms IS NOT NULL ORDER BY timer_ms LIMIT ?",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(alert).collect())
+}
+
 /// Alerts in a state that nothing has happened to since `before`, oldest first.
 pub async fn stale(
     conn: &mut SqliteConnection,
@@ -140,7 +156,8 @@ pub async fn stale(
     limit: i64,
 ) -> sqlx::Result<Vec<AlertId>> {
     let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT id FROM alert WHERE state = ? AND active = 0 AND updated_ms < ? ORDER BY opened_cursor LIMIT ?",
+        "SELECT id FROM alert WHERE state = ? AND active = 0 AND updated_ms < ? AND (state <> 'new' OR priority < 3)
+         ORDER BY opened_cursor LIMIT ?",
     )
     .bind(state.as_str())
     .bind(before.0)
@@ -168,50 +185,76 @@ pub enum Filter {
     State(AlertState),
 }
 
+/// What a list is restricted to.
+#[derive(Debug, Clone, Copy)]
+pub struct Which<'a> {
+    pub filter: Filter,
+    pub channel: Option<&'a ChannelId>,
+    pub severity: Option<Severity>,
+    /// Only what is a row of its own.
+    pub rows: bool,
+    pub position: Option<&'a PositionId>,
+}
+
 /// Alerts by their opening, newest first, with the place of each.
 pub async fn list(
     conn: &mut SqliteConnection,
-    filter: Filter,
-    channel: Option<&ChannelId>,
-    severity: Option<Severity>,
+    which: Which<'_>,
     before: i64,
     limit: i64,
 ) -> Result<Vec<(i64, AlertPayload)>, StoreError> {
     // One text for each index that serves it; what is not asked for is bound so that it holds for every row.
-    let text = match (channel.is_some(), filter) {
+    let text = match (which.channel.is_some(), which.filter) {
         (true, _) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_channel
              WHERE channel = ?1 AND opened_cursor < ?2 AND (?3 IS NULL OR state = ?3) AND (state <> 'closed' OR ?4)
-               AND severity >= ?5
+               AND severity >= ?5 AND shown >= ?7 AND (?8 IS NULL OR position = ?8)
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+        (false, Filter::Open) if which.position.is_some() => {
+            "SELECT opened_cursor, payload FROM alert INDEXED BY alert_position
+             WHERE position = ?8 AND state <> 'closed' AND shown = 1 AND opened_cursor < ?2 AND ?1 IS NULL
+               AND ?3 IS NULL AND NOT ?4 AND severity >= ?5 AND ?7
+             ORDER BY opened_cursor DESC LIMIT ?6"
+        }
+        (false, Filter::Open) if which.rows => {
+            "SELECT opened_cursor, payload FROM alert INDEXED BY alert_rows
+             WHERE state <> 'closed' AND shown = 1 AND opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND NOT ?4
+               AND severity >= ?5 AND ?7 AND ?8 IS NULL
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::Open) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_open
              WHERE state <> 'closed' AND opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND NOT ?4 AND severity >= ?5
+               AND NOT ?7 AND ?8 IS NULL
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::State(_)) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_state
-             WHERE state = ?3 AND opened_cursor < ?2 AND ?1 IS NULL AND ?4 AND severity >= ?5
+             WHERE state = ?3 AND opened_cursor < ?2 AND ?1 IS NULL AND ?4 AND severity >= ?5 AND shown >= ?7
+               AND (?8 IS NULL OR position = ?8)
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::All) => {
             "SELECT opened_cursor, payload FROM alert
-             WHERE opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND ?4 AND +severity >= ?5
+             WHERE opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND ?4 AND +severity >= ?5 AND shown >= ?7
+               AND (?8 IS NULL OR position = ?8)
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
     };
-    let state = match filter {
+    let state = match which.filter {
         Filter::State(state) => Some(state.as_str()),
         Filter::All | Filter::Open => None,
     };
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(text)
-        .bind(channel.map(ChannelId::as_str))
+        .bind(which.channel.map(ChannelId::as_str))
         .bind(before)
         .bind(state)
-        .bind(filter != Filter::Open)
-        .bind(severity.map_or(0, severity_number))
+        .bind(which.filter != Filter::Open)
+        .bind(which.severity.map_or(0, severity_number))
         .bind(limit)
+        .bind(which.rows || which.position.is_some())
+        .bind(which.position.map(PositionId::as_str))
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect()

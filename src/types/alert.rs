@@ -9,6 +9,7 @@ use super::{
     AlertId, AreaId, ChannelId, Details, EventId, HealthFact, IncidentId, NodeId, RuleRef, Severity, SiteId, Subjects,
     UserId, Wall, ZoneId,
     fact::Object,
+    handling::{Handling, How, ResultCode},
     payload::{AlertAction, AlertPayload, AlertState, Media, Order},
 };
 
@@ -29,14 +30,57 @@ impl AlertAction {
             AlertAction::Acknowledge => "acknowledge",
             AlertAction::Release => "release",
             AlertAction::Dispatch => "dispatch",
+            AlertAction::Return => "return",
             AlertAction::Resolve => "resolve",
+            AlertAction::Reopen => "reopen",
             AlertAction::Close => "close",
+            AlertAction::Shelve => "shelve",
+            AlertAction::Unshelve => "unshelve",
+            AlertAction::Note => "note",
+            AlertAction::Feedback => "feedback",
+            AlertAction::Priority => "priority",
         }
     }
-    /// The reverse of `as_str`.
-    pub fn parse(text: &str) -> Option<AlertAction> {
+}
+
+impl AlertAction {
+    pub const ALL: [AlertAction; 12] = {
         use AlertAction as A;
-        [A::Acknowledge, A::Release, A::Dispatch, A::Resolve, A::Close].into_iter().find(|a| a.as_str() == text)
+        [
+            A::Acknowledge,
+            A::Release,
+            A::Dispatch,
+            A::Return,
+            A::Resolve,
+            A::Reopen,
+            A::Close,
+            A::Shelve,
+            A::Unshelve,
+            A::Note,
+            A::Feedback,
+            A::Priority,
+        ]
+    };
+}
+
+/// What somebody wants done with an alert, and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub action: AlertAction,
+    pub note: Option<String>,
+    /// With `resolve`.
+    pub result: Option<ResultCode>,
+    /// With `priority`.
+    pub priority: Option<Severity>,
+    /// With `shelve`.
+    pub minutes: Option<u32>,
+    /// With `dispatch`.
+    pub to: Option<String>,
+}
+
+impl From<AlertAction> for Wish {
+    fn from(action: AlertAction) -> Self {
+        Wish { action, note: None, result: None, priority: None, minutes: None, to: None }
     }
 }
 
@@ -72,11 +116,43 @@ pub struct Alert {
     pub last_end: Option<Wall>,
     /// Events that joined only because the channel opened too many alerts.
     pub limited: u64,
+    pub handling: Handling,
 }
 
 impl Alert {
     pub fn active(&self) -> bool {
         self.open_events > 0
+    }
+
+    /// How urgent it is.
+    pub fn priority(&self) -> Severity {
+        self.handling.priority.unwrap_or(self.severity)
+    }
+
+    /// The next time, if there is one, at which something happens to it by itself: its shelf ends, somebody else hears of
+    /// it, or, where it is over and was never a row, it closes.
+    pub fn timer(&self) -> Option<Wall> {
+        let shelf = self.handling.shelved.as_ref().map(|s| s.until);
+        let unshown = self.state == AlertState::New && !self.active() && self.handling.showing.how != How::Row;
+        let over = self.last_end.filter(|_| unshown);
+        shelf.into_iter().chain(self.escalates()).chain(over).min()
+    }
+
+    /// When the next one is to hear that nobody took it.
+    pub fn escalates(&self) -> Option<Wall> {
+        let h = &self.handling;
+        let due = h.due?;
+        if self.state != AlertState::New || h.shelved.is_some() || h.showing.how != How::Row {
+            return None;
+        }
+        match &h.escalated {
+            None => Some(due),
+            // Once more after as long again.
+            Some(e) if e.level < 2 => {
+                Some(Wall(e.at.0.saturating_add(due.0.saturating_sub(h.showing.since.unwrap_or(self.opened).0))))
+            }
+            Some(_) => None,
+        }
     }
 
     pub fn payload(&self, order: Order, node: &NodeId, site: &SiteId, committed: Wall) -> AlertPayload {
@@ -110,6 +186,7 @@ impl Alert {
             media: a.media,
             health: a.health,
             subjects: a.subjects,
+            handling: a.handling,
             details: a.details,
             committed,
         }
@@ -144,6 +221,7 @@ impl Alert {
             open_events,
             last_end,
             limited,
+            handling: p.handling,
         }
     }
 }
@@ -156,6 +234,16 @@ pub struct AlertChange {
     pub history: Option<AlertHistory>,
     /// The event joined because of the channel's rate, not by its dedupe key.
     pub limited: bool,
+    pub learnt: Option<Learnt>,
+}
+
+/// What a change taught of its source and what outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learnt {
+    /// The dedupe key.
+    pub key: String,
+    /// JSON of the fold's own.
+    pub kept: String,
 }
 
 /// Why an event is refused. Each of these is a flaw of the caller or a repetition, and is counted by the ledger.
@@ -178,6 +266,10 @@ pub enum ActRefused {
     State { state: AlertState, action: AlertAction, possible: String },
     #[error("the note has {0} characters; at most {MAX_NOTE} are kept")]
     Note(usize),
+    #[error("{0}")]
+    Unfit(&'static str),
+    #[error("a critical alert cannot be shelved; acknowledge it, or lower its priority first")]
+    Critical,
     #[error("the alert is not in the book")]
     Absent,
 }
@@ -206,7 +298,8 @@ pub struct AlertHistory {
     pub at: Wall,
     /// `None`: the gateway itself.
     pub author: Option<UserId>,
-    /// `opened`, `event`, or the name of an action.
+    /// `opened`, `event`, the name of an action, or what the gateway did by itself: `shown`, `raised`, `under`, `brief`,
+    /// `closed`, `escalated`, `returned`, `digest`.
     pub action: String,
     pub from: Option<AlertState>,
     pub to: AlertState,

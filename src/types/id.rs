@@ -93,6 +93,8 @@ level_id!(/// A rule of the configuration.
     RuleId);
 level_id!(/// One running gateway process.
     NodeId);
+level_id!(/// A desk with a set of areas.
+    PositionId);
 level_id!(/// The deployment; first level of every topic.
     SiteId);
 level_id!(/// A web login or broker user.

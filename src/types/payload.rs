@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{
     AlertId, AreaId, ChannelHealth, ChannelId, Details, EventEnd, EventId, HealthFact, IncidentId, ModelName, NodeId,
-    Phase, RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId, fact::Object,
+    Phase, RuleId, RuleRef, Severity, SiteId, Subjects, UserId, Wall, ZoneId,
+    fact::Object,
+    handling::{Handling, ResultCode},
 };
 
 /// Where in the node's and the site's order a message stands.
@@ -112,6 +114,9 @@ pub struct EventPayload {
     /// What the rule has measured: line, direction, counts, dwell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// The device that the channel's stream comes from; channels of one recorder share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
@@ -190,6 +195,9 @@ pub struct AlertPayload {
     /// What the rule has measured: line, direction, counts, dwell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// Position, priority, how it is shown, and what it came to.
+    #[serde(flatten)]
+    pub handling: Handling,
     pub committed: Wall,
 }
 
@@ -242,7 +250,6 @@ pub struct CommandPayload {
     pub schema: String,
     /// 1
     pub version: u32,
-    /// `acknowledge`, `dispatch`, `resolve`, `close` or `release`
     pub action: AlertAction,
     pub alert: AlertId,
     /// The alert's `rev` that the author saw; a later change makes the command fail instead of overwriting it.
@@ -250,16 +257,47 @@ pub struct CommandPayload {
     pub rev: Option<u64>,
     #[serde(default)]
     pub note: Option<String>,
+    /// With `resolve`: what it turned out to be.
+    #[serde(default)]
+    pub result: Option<ResultCode>,
+    /// With `priority`: the new one.
+    #[serde(default)]
+    pub priority: Option<Severity>,
+    /// With `shelve`: for how long.
+    #[serde(default)]
+    pub minutes: Option<u32>,
+    /// With `dispatch`: whom it goes to.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertAction {
+    /// Takes it. From `dispatched` or `resolved` it is the same as `return` or `reopen`.
     Acknowledge,
+    /// Gives it back to the position.
     Release,
+    /// Sends somebody: `to`.
     Dispatch,
+    /// Those who were sent give it back.
+    Return,
+    /// It is done, with `result`.
     Resolve,
+    /// It is not done after all.
+    Reopen,
+    /// Final.
     Close,
+    /// Puts it aside for `minutes`, with a note that says why; never what is critical.
+    Shelve,
+    /// Brings it back at once.
+    Unshelve,
+    /// Only the note, for the history.
+    Note,
+    /// What those who were sent say, for the history.
+    Feedback,
+    /// Sets the `priority` by hand.
+    Priority,
 }
 
 /// Payload of `.../command/{user}/{request}` too: arms or disarms a rule of the inventory. The state is the rule's own,

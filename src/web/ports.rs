@@ -28,8 +28,9 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, LineId, Message, Point, RuleId, UserId, Wall, ZoneId,
-        payload::{AlertAction, AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
+        AlertId, AreaId, ChannelId, CredentialId, EventId, LineId, Message, Point, PositionId, RuleId, UserId, Wall, ZoneId,
+        alert::Wish,
+        payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
     },
 };
 
@@ -72,6 +73,10 @@ impl StateFilter {
 pub struct AlertQuery {
     pub state: StateFilter,
     pub channel: Option<ChannelId>,
+    /// Only what is a row of its own.
+    pub rows: bool,
+    /// Only rows of this position.
+    pub position: Option<PositionId>,
     /// `next` of the page before.
     pub before: Option<i64>,
     /// 1 to 500.
@@ -94,7 +99,8 @@ pub struct AlertChange {
     pub at: Wall,
     /// Null where the gateway itself did it.
     pub author: Option<UserId>,
-    /// `opened`, `event`, `acknowledge`, `release`, `dispatch`, `resolve` or `close`.
+    /// `opened`, `event`, the name of an action, or what the gateway did by itself: `shown`, `raised`, `closed`,
+    /// `escalated`, `digest`.
     pub action: String,
     pub from: Option<AlertState>,
     pub to: AlertState,
@@ -112,10 +118,9 @@ pub struct AlertDetail {
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
-    pub action: AlertAction,
+    pub wish: Wish,
     /// The `rev` that the operator saw.
     pub rev: Option<u64>,
-    pub note: Option<String>,
 }
 
 /// Why an alert was not changed.

@@ -37,7 +37,8 @@ async fn an_alert_goes_its_way_and_its_retained_message_goes_with_it() {
     let nobody =
         AlertCommand { alert: skyeye::types::AlertId(id.0), ..command(&opened, AlertAction::Resolve, "li", None) };
     assert!(matches!(ledger.act(nobody).await, Err(ActionError::NotFound(_))));
-    let long = AlertCommand { note: Some("x".repeat(5000)), ..command(&opened, AlertAction::Resolve, "li", None) };
+    let mut long = command(&opened, AlertAction::Resolve, "li", None);
+    long.wish.note = Some("x".repeat(5000));
     assert!(matches!(ledger.act(long).await, Err(ActionError::Invalid(_))));
     assert_eq!(ledger.open_alerts().await.unwrap().len(), 1);
 

@@ -70,6 +70,7 @@ pub fn fact(id: EventId, phase: Phase, channel: &str, severity: Severity) -> Fac
         area: vec![AreaId::new("town").unwrap(), AreaId::new("north").unwrap()],
         skew_ms: None,
         media: vec![],
+        recorder: None,
     }
 }
 
@@ -98,5 +99,5 @@ pub fn user(name: &str) -> UserId {
 }
 
 pub fn command(of: &Committed, action: AlertAction, author: &str, rev: Option<u64>) -> AlertCommand {
-    AlertCommand { alert: of.alert, action, author: user(author), rev, note: None }
+    AlertCommand { alert: of.alert, wish: action.into(), author: user(author), rev }
 }

@@ -25,6 +25,7 @@ use skyeye::{
         AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, RuleId,
         Scope, Secret, Severity, Traces, UserId, Wall,
         fact::RuleRef,
+        handling::Handling,
         payload::{
             AlertAction, AlertPayload, AlertState, CommandPayload, HealthPayload, Media, NodePayload, NodeStatus, Order,
         },
@@ -177,6 +178,7 @@ impl World {
             }],
             health: None,
             subjects: None,
+            handling: Handling::default(),
             details: None,
             committed: seen,
         };
@@ -264,7 +266,7 @@ impl Alerts for World {
                 let mut alerts = self.alerts.lock().unwrap();
                 let detail = alerts.get_mut(&proof.alert()).ok_or(ActError::NotFound)?;
                 let alert = &mut detail.alert;
-                if act.rev.is_some_and(|rev| rev != alert.rev) || act.action != AlertAction::Acknowledge {
+                if act.rev.is_some_and(|rev| rev != alert.rev) || act.wish.action != AlertAction::Acknowledge {
                     let owner = alert.owner.as_ref().map_or("nobody", UserId::as_str);
                     let message = format!("{owner} has it");
                     return Err(ActError::Conflict { message, alert: Box::new(alert.clone()) });
@@ -481,7 +483,7 @@ impl Commands for World {
         Box::pin(async move {
             let error = match command {
                 Ok((proof, c)) => {
-                    let act = Act { action: c.action, rev: c.rev, note: c.note };
+                    let act = Act { wish: skyeye::types::alert::Wish { note: c.note, ..c.action.into() }, rev: c.rev };
                     self.act(&proof, act).await.err().map(|e| e.to_string())
                 }
                 Err(sentence) => Some(sentence),

@@ -366,5 +366,6 @@ fn fact(channel: u32, clock: Clock) -> anyhow::Result<FactIn> {
         area: area.into_iter().collect::<Result<_, _>>()?,
         skew_ms: Some(12),
         media: Vec::new(),
+        recorder: Some("10.0.0.7".into()),
     })
 }

@@ -15,6 +15,7 @@ mod appear;
 pub mod child;
 pub mod clip;
 mod connect;
+mod day;
 mod district;
 mod events;
 mod gateway;
@@ -109,6 +110,8 @@ enum Bench {
     Connect(connect::ConnectArgs),
     /// A district's channels for minutes: gaps, lateness, looks a second left over
     District(district::DistrictArgs),
+    /// What of a district's day comes before a person, and whether anything true is missing
+    Day(day::DayArgs),
     /// What a bench measures, as a process of its own
     #[command(hide = true, subcommand)]
     Subject(Subject),
@@ -171,6 +174,7 @@ pub fn run(path: &Path, args: BenchArgs, json: bool) -> anyhow::Result<Exit> {
         Bench::Rules(args) => rules::run(&ctx, &args)?,
         Bench::Connect(args) => connect::run(&ctx, &args)?,
         Bench::District(args) => district::run(&ctx, &args)?,
+        Bench::Day(args) => day::run(&ctx, &args)?,
     };
     report.print(json)?;
     Ok(Exit::Good)

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     types::{
-        AlertId, ChannelId, EventId,
+        AlertId, ChannelId, EventId, PositionId, Severity,
+        alert::Wish,
+        handling::ResultCode,
         payload::{AlertAction, AlertPayload},
     },
     web::{
@@ -33,6 +35,10 @@ pub struct ListParams {
     #[serde(default)]
     state: StateFilter,
     channel: Option<String>,
+    /// Only what is before somebody as a row of its own.
+    #[serde(default)]
+    rows: bool,
+    position: Option<String>,
     before: Option<i64>,
     limit: Option<usize>,
 }
@@ -41,6 +47,8 @@ pub struct ListParams {
 #[utoipa::path(get, path = "/api/v1/alerts", operation_id = "list_alerts", tag = "alerts",
     params(("state" = Option<String>, Query, description = "open (default), new, acknowledged, dispatched, resolved, closed or all"),
         ("channel" = Option<String>, Query, description = "Only of this channel"),
+        ("rows" = Option<bool>, Query, description = "Only rows: not what is held, brief or counted under another row"),
+        ("position" = Option<String>, Query, description = "Only rows of this position; implies rows"),
         ("before" = Option<i64>, Query, description = "`next` of the page before"),
         ("limit" = Option<usize>, Query, description = "1 to 500, 100 if not given")),
     responses((status = 200, description = "A page", body = ref("#/components/schemas/AlertList"))))]
@@ -53,7 +61,10 @@ pub async fn list(
     let channel = params.channel.filter(|c| !c.is_empty()).map(|c| ChannelId::new(&c)).transpose();
     let channel = channel.map_err(|e| ApiError::invalid(e.to_string()))?;
     let limit = params.limit.unwrap_or(100).clamp(1, MAX_LIST);
-    let query = AlertQuery { state: params.state, channel, before: params.before, limit };
+    let position = params.position.filter(|p| !p.is_empty()).map(|p| PositionId::new(&p)).transpose();
+    let position = position.map_err(|e| ApiError::invalid(e.to_string()))?;
+    let rows = params.rows || position.is_some();
+    let query = AlertQuery { state: params.state, channel, rows, position, before: params.before, limit };
     let proof = login.lists();
     let mut list = state.ports().alerts.list(&proof, query).await?;
     list.alerts.retain(|a| proof.covers(&a.area));
@@ -69,10 +80,10 @@ pub async fn get(
     State(state): State<AppState>,
     Me(login): Me,
     Ids(id): Ids<AlertId>,
-) -> Result<Json<AlertDetail>, ApiError> {
+) -> Result<([(header::HeaderName, String); 1], Json<AlertDetail>), ApiError> {
     let proof = state.auth().alert(&login, id).await?;
     let detail = state.ports().alerts.get(&proof).await?.ok_or_else(|| ApiError::not_found("alert"))?;
-    Ok(Json(detail))
+    Ok(([(header::ETAG, format!("\"{}\"", detail.alert.rev))], Json(detail)))
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -82,12 +93,32 @@ pub struct ActRequest {
     rev: Option<u64>,
     /// At most 2000 characters.
     note: Option<String>,
+    /// With `resolve`: what it turned out to be.
+    result: Option<ResultCode>,
+    /// With `priority`: the new one.
+    priority: Option<Severity>,
+    /// With `shelve`: for how long, 1 to 10080.
+    minutes: Option<u32>,
+    /// With `dispatch`: whom it goes to, at most 200 characters.
+    to: Option<String>,
 }
 
-/// Changes an alert's state.
+/// The `rev` in `If-Match`, as `GET` gave it in `ETag`; `*` is any.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let rev = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
+    rev.map(Some).ok_or_else(|| ApiError::invalid("If-Match is not the alert's rev in quotes, e.g. \"7\""))
+}
+
+/// Acts on an alert: its state, its shelf, its priority, or a note.
 #[utoipa::path(post, path = "/api/v1/alerts/{id}/{action}", operation_id = "act_on_alert", tag = "alerts",
     params(("id" = String, Path, description = "Alert id"),
-        ("action" = AlertAction, Path, description = "acknowledge, release, dispatch, resolve or close")),
+        ("action" = AlertAction, Path, description = "What to do"),
+        ("If-Match" = Option<String>, Header, description = "The `rev` that was seen, in quotes; as `rev` in the body")),
     request_body = ref("#/components/schemas/ActRequest"),
     responses((status = 200, description = "The alert as it is now", body = ref("#/components/schemas/AlertPayload")),
         (status = 409, description = "Somebody was quicker; with the alert as it is now", body = ref("#/components/schemas/ErrorBody"))))]
@@ -96,6 +127,7 @@ pub async fn act(
     Me(login): Me,
     Peer(address): Peer,
     Ids((id, action)): Ids<(AlertId, AlertAction)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<AlertPayload>, ApiError> {
     let request: ActRequest = if body.is_empty() {
@@ -106,21 +138,17 @@ pub async fn act(
     if request.note.as_ref().is_some_and(|n| n.chars().count() > MAX_NOTE_CHARS) {
         return Err(ApiError::invalid(format!("the note is over {MAX_NOTE_CHARS} characters")));
     }
-    let proof = state.auth().act(&login, id).await?;
-    let act = Act { action, rev: request.rev, note: request.note.filter(|n| !n.trim().is_empty()) };
-    let alert = state.ports().alerts.act(&proof, act).await?;
-    state.auth().record(login.user(), Deed::AlertAction, &format!("{} {id}", action_name(action)), address).await;
-    Ok(Json(alert))
-}
-
-pub fn action_name(action: AlertAction) -> &'static str {
-    match action {
-        AlertAction::Acknowledge => "acknowledge",
-        AlertAction::Release => "release",
-        AlertAction::Dispatch => "dispatch",
-        AlertAction::Resolve => "resolve",
-        AlertAction::Close => "close",
+    let rev = if_match(&headers)?;
+    if rev.is_some() && request.rev.is_some() && rev != request.rev {
+        return Err(ApiError::invalid("If-Match and rev differ; send one of them"));
     }
+    let proof = state.auth().act(&login, id).await?;
+    let ActRequest { note, result, priority, minutes, to, .. } = request;
+    let note = note.filter(|n| !n.trim().is_empty());
+    let act = Act { wish: Wish { action, note, result, priority, minutes, to }, rev: rev.or(request.rev) };
+    let alert = state.ports().alerts.act(&proof, act).await?;
+    state.auth().record(login.user(), Deed::AlertAction, &format!("{} {id}", action.as_str()), address).await;
+    Ok(Json(alert))
 }
 
 /// The event's picture, without boxes burnt in. Who looked is on record.

@@ -32,7 +32,6 @@ use crate::{
     types::{UserId, payload::CommandPayload},
     web::{
         AppState,
-        api::alerts::action_name,
         auth::{ActProof, AuthError, Deed, Feed, Login},
     },
 };
@@ -340,7 +339,7 @@ impl Client {
                 return Err(());
             }
         };
-        let deed = command.as_ref().ok().map(|(_, c)| format!("{} {}", action_name(c.action), c.alert));
+        let deed = command.as_ref().ok().map(|(_, c)| format!("{} {}", c.action.as_str(), c.alert));
         self.state.ports().commands.run(user, request, command).await.map_err(|e| {
             tracing::warn!("a command was not carried out: {e}");
         })?;

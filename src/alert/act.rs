@@ -1,0 +1,189 @@
+//! What people, and the gateway by itself, do with an alert. A refusal changes nothing and says why.
+
+use super::{AlertBook, later, line, possible, state};
+use crate::types::{
+    AlertId, Now, Severity,
+    alert::{ActRefused, Alert, AlertChange, By, MAX_NOTE, Wish},
+    handling::{How, ResultCode, Shelf},
+    payload::{AlertAction, AlertState},
+};
+
+/// The longest time on the shelf.
+const MAX_SHELF_MIN: u32 = 7 * 24 * 60;
+/// Characters of whom it is dispatched to.
+const MAX_TO: usize = 200;
+
+impl AlertBook {
+    /// A person's action, or the gateway's own. `Ok(None)`: it is so already, by the same author.
+    pub fn act(
+        &mut self,
+        id: AlertId,
+        wish: &Wish,
+        by: By<'_>,
+        rev: Option<u64>,
+        now: Now,
+    ) -> Result<Option<AlertChange>, ActRefused> {
+        let alert = &self.held.get(&id).ok_or(ActRefused::Absent)?.alert;
+        let fits = fits(alert, wish);
+        fits?;
+        if is_so_already(alert, wish.action, by)? {
+            return Ok(None);
+        }
+        if let Some(seen) = rev
+            && seen != alert.rev
+        {
+            return Err(ActRefused::Rev { seen, now: alert.rev });
+        }
+        let from = alert.state;
+        let to = self.allowed(alert, wish.action, by)?;
+        let Some(held) = self.held.get_mut(&id) else { return Err(ActRefused::Absent) };
+        let alert = &mut held.alert;
+        alert.rev += 1;
+        alert.state = to;
+        match wish.action {
+            AlertAction::Acknowledge | AlertAction::Reopen => alert.owner = by.user().or(alert.owner.take()),
+            AlertAction::Release => alert.owner = None,
+            AlertAction::Dispatch => alert.handling.dispatched_to.clone_from(&wish.to),
+            AlertAction::Resolve => alert.handling.result = wish.result.or(alert.handling.result),
+            AlertAction::Return
+            | AlertAction::Close
+            | AlertAction::Shelve
+            | AlertAction::Unshelve
+            | AlertAction::Note
+            | AlertAction::Feedback
+            | AlertAction::Priority => {}
+        }
+        self.follow(id, wish, by, now);
+        let Some(held) = self.held.get(&id) else { return Err(ActRefused::Absent) };
+        let note = wish.note.clone().or_else(|| wish.result.map(|r| r.as_str().to_owned()));
+        let history = Some(line(&held.alert, now, by.user(), wish.action.as_str(), Some(from), note));
+        self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
+        let alert = held.alert.clone();
+        Ok(Some(AlertChange { alert, history, limited: false, learnt: self.learnt.take() }))
+    }
+
+    /// Where the action leads.
+    fn allowed(&self, alert: &Alert, action: AlertAction, by: By<'_>) -> Result<AlertState, ActRefused> {
+        let critical = alert.priority() == Severity::Critical;
+        match state::next(alert.state, action, by) {
+            Some(_) if action == AlertAction::Shelve && critical => Err(ActRefused::Critical),
+            // By rule nothing critical is ever closed before a person took it.
+            Some(AlertState::Closed) if alert.state == AlertState::New && critical => Err(self.refused(alert, action)),
+            Some(to) => Ok(to),
+            None => Err(self.refused(alert, action)),
+        }
+    }
+
+    fn refused(&self, alert: &Alert, action: AlertAction) -> ActRefused {
+        let names: Vec<_> = possible(alert.state).iter().map(|a| a.as_str()).collect();
+        let possible = if names.is_empty() { "nothing, it is final".into() } else { names.join(", ") };
+        ActRefused::State { state: alert.state, action, possible }
+    }
+
+    /// What follows from an action: shelf, priority, timers, and what the source learns.
+    fn follow(&mut self, id: AlertId, wish: &Wish, by: By<'_>, now: Now) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let alert = &mut held.alert;
+        let key = alert.dedupe_key.clone();
+        match (wish.action, by.user()) {
+            (AlertAction::Shelve, Some(user)) => {
+                let until = later(now.wall, u64::from(wish.minutes.unwrap_or(0)) * 60_000);
+                let reason = wish.note.clone().unwrap_or_default();
+                alert.handling.shelved = Some(Shelf { by: user, reason, at: now.wall, until });
+                self.shelved.insert(key.clone(), id);
+            }
+            (AlertAction::Unshelve, _) => {
+                alert.handling.shelved = None;
+                self.unshelved(id, now);
+            }
+            (AlertAction::Priority, user) => {
+                alert.handling.priority = wish.priority.or(alert.handling.priority);
+                alert.handling.priority_by = user;
+                let due = self.priorities.due_ms(alert.priority());
+                alert.handling.due = alert.handling.due.map(|_| later(now.wall, due));
+            }
+            (AlertAction::Release, _) => {
+                let due = self.priorities.due_ms(alert.priority());
+                alert.handling.due = Some(later(now.wall, due));
+            }
+            _ => {}
+        }
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let alert = &mut held.alert;
+        if !super::takes_events(alert.state) {
+            if alert.handling.shelved.take().is_some() {
+                self.shelved.remove(&key);
+            }
+            self.incidents.forget(id);
+            if by != By::Gateway {
+                let source = self.sources.at(&key, now.mono);
+                source.over = Some((id, now.wall));
+                if wish.action == AlertAction::Resolve
+                    && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
+                {
+                    source.result(result);
+                }
+                self.learns(&key);
+            }
+        }
+        self.set_timers(id, now);
+    }
+
+    /// It is back from its shelf: before its position again, as if it were new.
+    pub(super) fn unshelved(&mut self, id: AlertId, now: Now) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let due = later(now.wall, self.priorities.due_ms(held.alert.priority()));
+        let h = &mut held.alert.handling;
+        let key = held.alert.dedupe_key.clone();
+        if h.showing.how == How::Row && held.alert.state == AlertState::New {
+            h.showing.since = Some(now.wall);
+            h.due = Some(due);
+            h.escalated = None;
+            let desk = held.desk;
+            self.desks.shown(desk, now);
+        }
+        if self.shelved.get(&key) == Some(&id) {
+            self.shelved.remove(&key);
+        }
+        self.set_timers(id, now);
+    }
+}
+
+/// Whether the wish has what it needs.
+fn fits(alert: &Alert, wish: &Wish) -> Result<(), ActRefused> {
+    if let Some(n) = wish.note.as_ref().map(|n| n.chars().count()).filter(|n| *n > MAX_NOTE) {
+        return Err(ActRefused::Note(n));
+    }
+    let silent = wish.note.as_ref().is_none_or(|n| n.trim().is_empty());
+    let unfit = match wish.action {
+        AlertAction::Shelve if silent => Some("a shelf needs a note that says why"),
+        AlertAction::Shelve if !(1..=MAX_SHELF_MIN).contains(&wish.minutes.unwrap_or(0)) => {
+            Some("a shelf needs minutes, 1 to 10080: everything on it comes back")
+        }
+        AlertAction::Note | AlertAction::Feedback if silent => Some("there is no note; write one"),
+        AlertAction::Priority if wish.priority.is_none() => {
+            Some("priority is missing; it is low, medium, high or critical")
+        }
+        AlertAction::Unshelve if alert.handling.shelved.is_none() => Some("the alert is not shelved"),
+        _ if wish.to.as_ref().is_some_and(|t| t.chars().count() > MAX_TO || t.chars().any(char::is_control)) => {
+            Some("'to' is over 200 characters or holds control characters")
+        }
+        _ => None,
+    };
+    unfit.map_or(Ok(()), |sentence| Err(ActRefused::Unfit(sentence)))
+}
+
+/// Taking what another has is refused; taking what one has is nothing.
+fn is_so_already(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<bool, ActRefused> {
+    let taken = matches!(alert.state, AlertState::Acknowledged | AlertState::Dispatched);
+    if action == AlertAction::Acknowledge
+        && taken
+        && let (Some(owner), By::User(author)) = (&alert.owner, by)
+    {
+        if owner != author {
+            return Err(ActRefused::Taken { owner: owner.clone() });
+        }
+        return Ok(alert.state == AlertState::Acknowledged);
+    }
+    Ok(false)
+}

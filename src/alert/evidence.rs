@@ -1,0 +1,178 @@
+//! How sure it is that something happened, and so whether its alert is a row at once, after a while, or not.
+//!
+//! The practice of alarm management: an on-delay for what is not sure, none for what is. What the detector is sure of is
+//! a row at once, unless its source keeps saying the very same thing. What it is not sure of must last, and be the same
+//! object while it lasts. Nothing waits for longer than fifty seconds, and what is critical never waits.
+//!
+//! Pure.
+
+use crate::{
+    config,
+    types::{Severity, fact::Object, handling::Because},
+};
+
+/// Nothing is held for longer; a person must see what is true within a minute.
+pub const LONGEST_HOLD_MS: u64 = 50_000;
+/// So often must something unsure have come from a place to be familiar, and something sure.
+const FAMILIAR: u32 = 2;
+const FAMILIAR_MOMENT: u32 = 1;
+const FAMILIAR_SURE: u32 = 5;
+
+/// What a type of event has proved by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// Something is in view: it can last or not.
+    Seen,
+    /// The rule has waited already: somebody stayed, a thing was left.
+    Earned,
+    /// A moment: a line was crossed. It cannot last.
+    Moment,
+}
+
+pub fn nature(kind: &str) -> Nature {
+    match kind {
+        "line" | "wrong-way" | "count" => Nature::Moment,
+        "loitering" | "crowd" | "stopped" | "left-object" | "removed-object" | "absence" | "health" => Nature::Earned,
+        _ => Nature::Seen,
+    }
+}
+
+/// The best score of an event's objects; none: it has no objects.
+pub fn score(objects: &[Object]) -> Option<f32> {
+    objects.iter().map(|o| o.score).max_by(f32::total_cmp)
+}
+
+/// What is known of an event when it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    pub severity: Severity,
+    pub nature: Nature,
+    pub score: Option<f32>,
+    /// How often its source said the same from the same place.
+    pub familiar: u32,
+    pub chattering: bool,
+    /// Its source had an event within the hour that came to nothing.
+    pub brief_lately: bool,
+    /// How long such events of its source last.
+    pub longest_ms: u64,
+    /// Many channels of its area are unsure at present: rain, wind, a lamp that fails.
+    pub storm: bool,
+}
+
+/// What becomes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Row,
+    /// It is a row if it lasts for so long.
+    Hold(u64, Because),
+    /// It is over already and was never worth a row.
+    Brief(Because),
+}
+
+pub fn is_sure(score: Option<f32>, cfg: &config::Alert) -> bool {
+    score.is_none_or(|s| s >= cfg.sure_score)
+}
+
+pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
+    if e.severity == Severity::Critical {
+        return Verdict::Row;
+    }
+    let hold_ms = u64::from(cfg.hold_s) * 1000;
+    // Longer than what comes to nothing usually lasts there.
+    let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms + hold_ms * 3 / 4).min(LONGEST_HOLD_MS);
+    if is_sure(e.score, cfg) {
+        let same_again = e.chattering && e.familiar >= FAMILIAR_SURE;
+        return match e.nature {
+            _ if !same_again => Verdict::Row,
+            Nature::Moment => Verdict::Brief(Because::Chattering),
+            Nature::Seen | Nature::Earned => Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering),
+        };
+    }
+    let familiar = e.familiar >= FAMILIAR;
+    match e.nature {
+        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => Verdict::Brief(Because::Chattering),
+        Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
+        Nature::Moment => Verdict::Row,
+        Nature::Seen if familiar => Verdict::Hold(long, Because::Chattering),
+        _ if e.severity == Severity::High && !e.brief_lately && !e.storm => {
+            Verdict::Hold(u64::from(cfg.hold_high_s) * 1000, Because::Weak)
+        }
+        Nature::Seen | Nature::Earned => Verdict::Hold(hold_ms, Because::Weak),
+    }
+}
+
+/// Whether what lasts is one thing: its tracks go on from look to look. Without updates nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Steadiness {
+    last: Vec<u64>,
+    updates: u32,
+    kept: u32,
+}
+
+impl Steadiness {
+    pub fn of(objects: &[Object]) -> Self {
+        Self { last: objects.iter().take(8).map(|o| o.track).collect(), updates: 0, kept: 0 }
+    }
+    pub fn update(&mut self, objects: &[Object]) {
+        if !objects.is_empty() {
+            self.updates = self.updates.saturating_add(1);
+            self.kept += u32::from(self.last.is_empty() || objects.iter().any(|o| self.last.contains(&o.track)));
+            self.last = objects.iter().take(8).map(|o| o.track).collect();
+        }
+    }
+    pub fn is_one_thing(&self) -> bool {
+        self.kept * 2 >= self.updates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: Evidence = Evidence {
+        severity: Severity::Medium,
+        nature: Nature::Seen,
+        score: Some(0.55),
+        familiar: 0,
+        chattering: false,
+        brief_lately: false,
+        longest_ms: 0,
+        storm: false,
+    };
+
+    #[test]
+    fn sure_is_a_row_at_once_and_unsure_must_last() {
+        let cfg = config::Alert::default();
+        let judge = |e| judge(&e, &cfg);
+        let sure = Evidence { score: Some(0.8), ..NEW };
+        assert_eq!(judge(sure), Verdict::Row);
+        assert_eq!(judge(Evidence { score: None, ..NEW }), Verdict::Row, "no score is no doubt");
+        assert_eq!(judge(Evidence { chattering: true, storm: true, ..sure }), Verdict::Row, "news of a noisy source");
+        assert_eq!(judge(NEW), Verdict::Hold(20_000, Because::Weak));
+        assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(10_000, Because::Weak));
+        let flutters = Evidence { severity: Severity::High, brief_lately: true, ..NEW };
+        assert_eq!(judge(flutters), Verdict::Hold(20_000, Because::Weak));
+        assert_eq!(judge(Evidence { severity: Severity::High, storm: true, ..NEW }), Verdict::Hold(20_000, Because::Weak));
+        let noisy = Evidence { familiar: 9, longest_ms: 20_000, ..NEW };
+        assert_eq!(judge(noisy), Verdict::Hold(35_000, Because::Chattering));
+        assert_eq!(
+            judge(Evidence { longest_ms: 900_000, ..noisy }),
+            Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering),
+            "never longer"
+        );
+        assert_eq!(judge(Evidence { severity: Severity::Critical, ..noisy }), Verdict::Row);
+    }
+
+    #[test]
+    fn a_moment_cannot_last() {
+        let cfg = config::Alert::default();
+        assert_eq!(judge(&Evidence { nature: Nature::Moment, ..NEW }, &cfg), Verdict::Row);
+        let left = Evidence { nature: Nature::Earned, ..NEW };
+        assert_eq!(judge(&left, &cfg), Verdict::Hold(20_000, Because::Weak), "a shadow is gone by then");
+        let line = Evidence { nature: Nature::Moment, familiar: 2, ..NEW };
+        assert_eq!(judge(&line, &cfg), Verdict::Brief(Because::Chattering));
+        assert_eq!(nature("line"), Nature::Moment);
+        assert_eq!(nature("left-object"), Nature::Earned);
+        assert_eq!(nature("presence"), Nature::Seen);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a health alert explains: a picture that is gone, or has just come back, makes events of its own. They stay alerts,
+//! counted under the health alert's row.
+//!
+//! Explained is only what the pictures do not say for sure themselves: an absence, a thing that seems gone, unsure boxes,
+//! and the health of a channel whose recorder is told of already. Bounded in outages and channels. Pure.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::evidence::{is_sure, score};
+use crate::{
+    config,
+    types::{
+        AlertId, ChannelId, EventId, Mono, Phase,
+        fact::{HealthFact, HealthScope},
+        payload::EventPayload,
+    },
+};
+
+/// Outages kept.
+const MAX_OUTAGES: usize = 1024;
+/// It explains for so long after it ended: pictures settle, what is seen first is compared with what was seen last.
+const AFTER_MS: u64 = 120_000;
+
+#[derive(Debug)]
+struct Outage {
+    event: EventId,
+    alert: AlertId,
+    scope: HealthScope,
+    name: Option<String>,
+    channel: ChannelId,
+    channels: HashSet<ChannelId>,
+    /// The list of channels holds all of them.
+    whole: bool,
+    ended: Option<Mono>,
+}
+
+impl Outage {
+    fn covers(&self, e: &EventPayload) -> bool {
+        if e.channel == self.channel || self.channels.contains(&e.channel) {
+            return true;
+        }
+        match (self.scope, &self.name) {
+            (HealthScope::Host, Some(host)) => e.recorder.as_deref() == Some(host),
+            (HealthScope::Area, Some(area)) => !self.whole && e.area.iter().any(|a| a.as_str() == area),
+            _ => false,
+        }
+    }
+    fn is_now(&self, now: Mono) -> bool {
+        self.ended.is_none_or(|end| now.since_ms(end) <= AFTER_MS)
+    }
+}
+
+/// Whether the picture is gone, or none to go by.
+fn blinds(what: &str) -> bool {
+    matches!(what, "down" | "frozen" | "dark" | "covered")
+}
+
+/// What is wrong with channels at present, or was a moment ago.
+#[derive(Debug, Default)]
+pub struct Outages {
+    list: VecDeque<Outage>,
+}
+
+impl Outages {
+    /// Takes up an event of health, with the alert that it belongs to.
+    pub fn note(&mut self, e: &EventPayload, health: &HealthFact, alert: AlertId, now: Mono) {
+        self.list.retain(|o| o.is_now(now));
+        if !blinds(&health.what) {
+            return;
+        }
+        let subjects = e.subjects.as_ref();
+        let channels = subjects.into_iter().flat_map(|s| s.channels.iter().cloned()).collect();
+        let whole = subjects.is_none_or(|s| s.count as usize <= s.channels.len());
+        let ended = (e.phase == Phase::End).then_some(now);
+        if let Some(o) = self.list.iter_mut().find(|o| o.event == e.id) {
+            (o.ended, o.channels, o.whole) = (ended, channels, whole);
+            return;
+        }
+        while self.list.len() >= MAX_OUTAGES {
+            self.list.pop_front();
+        }
+        self.list.push_back(Outage {
+            event: e.id,
+            alert,
+            scope: health.scope,
+            name: health.name.clone(),
+            channel: e.channel.clone(),
+            channels,
+            whole,
+            ended,
+        });
+    }
+
+    /// The health alert that explains an event which starts now.
+    pub fn explains(&self, e: &EventPayload, cfg: &config::Alert, now: Mono) -> Option<AlertId> {
+        let of = self.list.iter().rev().filter(|o| o.event != e.id && o.is_now(now) && o.covers(e));
+        match &e.health {
+            // Of a channel's health only what has a wider reach tells; a group is never explained.
+            Some(h) if h.scope != HealthScope::Channel => None,
+            Some(_) => of.filter(|o| o.scope != HealthScope::Channel).map(|o| o.alert).next(),
+            None if score(&e.objects).is_some() && is_sure(score(&e.objects), cfg) => None,
+            None => of.map(|o| o.alert).next(),
+        }
+    }
+}

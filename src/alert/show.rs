@@ -1,0 +1,262 @@
+//! An alert becomes a row, stands under another, or waits.
+//!
+//! A row of its own is the rule. Under another goes what a neighbour shows already, as long as that row rises by it, and
+//! in a flood what is of the same kind and place as a row, or unsure; the row rises by what is sure, for as long as it can.
+//! What is critical always stands apart.
+
+use super::{
+    AlertBook, Told, Watched,
+    evidence::{self, Steadiness, Verdict, is_sure, score},
+    incident::{Asked, Shown, class},
+    later,
+    priority::History,
+    timer::Timer,
+};
+use crate::types::{
+    AlertId, EventEnd, IncidentId, Now, Severity,
+    handling::{Because, How, Showing},
+    payload::{AlertState, EventPayload},
+};
+
+/// One step up, to high at most.
+fn step_up(priority: Severity) -> Option<Severity> {
+    match priority {
+        Severity::Low => Some(Severity::Medium),
+        Severity::Medium => Some(Severity::High),
+        Severity::High | Severity::Critical => None,
+    }
+}
+
+impl AlertBook {
+    /// Does as the evidence says with an alert whose event has just started.
+    pub(super) fn settle(&mut self, id: AlertId, e: &EventPayload, verdict: Verdict, now: Now, told: &mut Told) {
+        let sure = is_sure(score(&e.objects), self.cfg());
+        match verdict {
+            Verdict::Row => self.show(id, sure, now, told),
+            Verdict::Brief(because) => {
+                if let Some(held) = self.held.get_mut(&id) {
+                    held.alert.handling.showing = unshown(How::Brief, because);
+                }
+            }
+            Verdict::Hold(ms, because) => {
+                self.storms.unsure(&e.channel, &e.area, now.mono);
+                let Some(held) = self.held.get_mut(&id) else { return };
+                held.alert.handling.showing = unshown(How::Held, because);
+                held.watched =
+                    Some(Watched { event: e.id, began: now.mono, steady: Steadiness::of(&e.objects), because });
+                self.timers.set(now.mono.plus_ms(ms), id, Timer::Lasted);
+            }
+        }
+    }
+
+    /// An update of one of its events: what was unsure may be sure now, and what was low may be high.
+    pub(super) fn goes_on(&mut self, id: AlertId, e: &EventPayload, now: Now, told: &mut Told) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        if let Some(watched) = held.watched.as_mut().filter(|w| w.event == e.id) {
+            watched.steady.update(&e.objects);
+        }
+        let how = held.alert.handling.showing.how;
+        let critical = e.severity == Severity::Critical;
+        if how == How::Row {
+            return self.reprice(id, now);
+        }
+        let best = score(&e.objects);
+        let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
+        let news = critical
+            || self
+                .sources
+                .get(&e.dedupe_key)
+                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, now.mono) < 2);
+        let folded = matches!(
+            self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
+            Some(Because::Incident | Because::Flood)
+        );
+        if sure && news && (critical || !folded) {
+            self.show(id, true, now, told);
+        }
+    }
+
+    /// One of its events ended.
+    pub(super) fn ends(&mut self, id: AlertId, e: &EventPayload, now: Now, told: &mut Told) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        if held.alert.handling.showing.how != How::Held || held.alert.open_events > 0 {
+            return;
+        }
+        // The node stopped before it could be known whether it lasts: better once too often.
+        let unknown = held.watched.is_none() || e.end == Some(EventEnd::Interrupted);
+        if unknown {
+            return self.show(id, false, now, told);
+        }
+        let Some(watched) = held.watched.take() else { return };
+        held.alert.handling.showing.how = How::Brief;
+        self.timers.clear(id, Timer::Lasted);
+        self.sources.at(&e.dedupe_key, now.mono).was_brief(now.mono.since_ms(watched.began), now.mono);
+    }
+
+    /// Puts it before its position. The caller tells of the alert itself; `told` takes the others.
+    pub(super) fn show(&mut self, id: AlertId, sure: bool, now: Now, told: &mut Told) {
+        self.timers.clear(id, Timer::Lasted);
+        self.price(id, now);
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.watched = None;
+        let (desk, priority) = (held.desk, held.alert.priority());
+        let a = held.alert.clone();
+        let asked = Asked {
+            channel: &a.channel,
+            area: &a.area,
+            recorder: a.handling.recorder.as_deref(),
+            kind: &a.kind,
+            class: class(&a.objects),
+        };
+        let incident_ms = u64::from(self.cfg().incident_s) * 1000;
+        let incident = self.incidents.of(&asked, incident_ms, now.mono);
+        if priority != Severity::Critical
+            && let Some((lead, because)) = self.folds(&asked, desk, priority, sure, now, told)
+        {
+            if let Some(held) = self.held.get_mut(&id) {
+                held.alert.incident = incident;
+                held.alert.handling.showing = Showing { row: Some(lead), ..unshown(How::Under, because) };
+            }
+            return self.close_when_over(id);
+        }
+        let incident = incident.unwrap_or_else(|| IncidentId::at(now.wall.0));
+        let due = later(now.wall, self.priorities.due_ms(priority));
+        if let Some(held) = self.held.get_mut(&id) {
+            held.alert.incident = Some(incident);
+            held.alert.handling.due = Some(due);
+            held.alert.handling.showing = Showing { how: How::Row, since: Some(now.wall), ..Showing::default() };
+        }
+        self.incidents.show(Shown {
+            alert: id,
+            incident,
+            channel: a.channel.clone(),
+            area: a.area.last().cloned(),
+            recorder: a.handling.recorder.clone(),
+            kind: a.kind.clone(),
+            class: class(&a.objects).map(str::to_owned),
+            at: now.mono,
+            last: now.mono,
+        });
+        self.desks.shown(desk, now);
+        self.flood_timer(now.mono);
+        self.set_timers(id, now);
+    }
+
+    /// The row that takes it, risen where it rises.
+    fn folds(
+        &mut self,
+        asked: &Asked<'_>,
+        desk: usize,
+        priority: Severity,
+        sure: bool,
+        now: Now,
+        told: &mut Told,
+    ) -> Option<(AlertId, Because)> {
+        let neighbour_ms = u64::from(self.cfg().neighbour_s) * 1000;
+        if let Some(lead) = self.incidents.neighbour(asked, neighbour_ms, now.mono).filter(|l| self.leads(*l, desk)) {
+            let of_lead = self.held.get(&lead)?.alert.priority();
+            // Seen twice is worth more; where the row cannot rise any more the alert is a row of its own.
+            let to = if priority > of_lead { Some(priority) } else { step_up(of_lead) };
+            if let Some(to) = to {
+                self.raise(lead, to, now, told);
+                return Some((lead, Because::Incident));
+            }
+        }
+        if !self.desks.is_flooded(desk) {
+            return None;
+        }
+        let (lead, same_kind) =
+            self.incidents.collapses(asked, now.mono).filter(|(lead, _)| self.leads(*lead, desk))?;
+        let of_lead = self.held.get(&lead)?.alert.priority();
+        // What is sure is never folded unseen while the row can rise by it; another kind is a row of its own.
+        let to = if priority > of_lead { Some(priority) } else { step_up(of_lead).filter(|_| sure && same_kind) };
+        match to {
+            Some(to) => self.raise(lead, to, now, told),
+            None if same_kind || !sure => self.counts_under(lead, now),
+            None => return None,
+        }
+        self.desks.collapsed(desk, lead);
+        Some((lead, Because::Flood))
+    }
+
+    /// Whether others may be counted under this row.
+    fn leads(&self, id: AlertId, desk: usize) -> bool {
+        self.held.get(&id).is_some_and(|h| {
+            let a = &h.alert;
+            h.desk == desk
+                && matches!(a.state, AlertState::New | AlertState::Acknowledged | AlertState::Dispatched)
+                && a.handling.showing.how == How::Row
+                && a.handling.shelved.is_none()
+        })
+    }
+
+    pub(super) fn counts_under(&mut self, lead: AlertId, now: Now) {
+        if let Some(held) = self.held.get_mut(&lead) {
+            held.alert.handling.under += 1;
+            self.tell_later(lead, now.mono);
+        }
+    }
+
+    /// A row rises because of another alert.
+    fn raise(&mut self, lead: AlertId, to: Severity, now: Now, told: &mut Told) {
+        if let Some(held) = self.held.get_mut(&lead) {
+            held.alert.handling.under += 1;
+        }
+        self.rise(lead, to, now);
+        self.tell(lead, "raised", None, now, told);
+    }
+
+    /// A row rises in priority.
+    fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
+        let due = later(now.wall, self.priorities.due_ms(to));
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let h = &mut held.alert.handling;
+        h.priority = Some(to);
+        h.showing.raised = Some(now.wall);
+        h.due = Some(h.due.map_or(due, |d| d.min(due)));
+        let desk = held.desk;
+        self.desks.shown(desk, now);
+        self.flood_timer(now.mono);
+        self.set_timers(id, now);
+    }
+
+    /// What its priority would be now.
+    fn worth(&self, id: AlertId, now: Now) -> Option<Severity> {
+        let a = &self.held.get(&id)?.alert;
+        let source = self.sources.get(&a.dedupe_key);
+        let sure = is_sure(score(&a.objects), self.cfg());
+        let history = History {
+            mostly_false: source.is_some_and(super::source::Source::mostly_false),
+            chatter: !sure && source.is_some_and(|s| s.chattering),
+            weak: !sure && evidence::nature(&a.kind) == evidence::Nature::Seen,
+        };
+        Some(self.priorities.of(a.severity, &a.kind, &a.area, now.wall, history))
+    }
+
+    /// Sets the priority, unless a person did.
+    pub(super) fn price(&mut self, id: AlertId, now: Now) {
+        let Some(worth) = self.worth(id, now) else { return };
+        if let Some(held) = self.held.get_mut(&id).filter(|h| h.alert.handling.priority_by.is_none()) {
+            held.alert.handling.priority = Some(worth);
+        }
+    }
+
+    /// A row whose events became more severe rises; none falls by itself.
+    pub(super) fn reprice(&mut self, id: AlertId, now: Now) {
+        let Some(worth) = self.worth(id, now) else { return };
+        let rises = self.held.get(&id).is_some_and(|h| {
+            h.alert.handling.priority_by.is_none() && worth > h.alert.priority() && takes_notice(h.alert.state)
+        });
+        if rises {
+            self.rise(id, worth, now);
+        }
+    }
+}
+
+fn takes_notice(state: AlertState) -> bool {
+    !matches!(state, AlertState::Resolved | AlertState::Closed)
+}
+
+pub(super) fn unshown(how: How, because: Because) -> Showing {
+    Showing { how, because: Some(because), row: None, since: None, raised: None }
+}

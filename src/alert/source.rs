@@ -1,0 +1,283 @@
+//! What a source has said before: where in its picture, how sure, how long, how often, and what people made of it.
+//!
+//! A source is what shares a dedupe key: a rule and zone on a channel. What it says again and again from the same place is
+//! familiar; anything else of it is news, however much it chatters. Spots learn from every event but follow the many: one
+//! sure sighting among thirty weak ones stays news. Bounded: some spots a source, some tens of thousands of sources, of
+//! which those that were quiet longest are forgotten.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{AlertId, Mono, Wall, fact::Object, handling::ResultCode};
+
+/// Sources remembered.
+const MAX_SOURCES: usize = 50_000;
+/// Places remembered a source, and objects of one event that are looked at.
+const MAX_SPOTS: usize = 8;
+const MAX_OBJECTS: usize = 8;
+/// Two boxes are in one place if their centres are no further apart, in shares of the picture.
+const NEAR: f32 = 0.05;
+/// Scores this much above a spot's usual are still usual.
+const USUAL: f32 = 0.07;
+/// How long a spot counts that was seen a few times, and one that was seen often.
+const FEW_MS: u64 = 4 * 3_600_000;
+/// How long an event that came to nothing counts.
+const LATELY_MS: u64 = 3_600_000;
+const OFTEN_MS: u64 = 24 * 3_600_000;
+const OFTEN: u32 = 10;
+const TEN_MIN_MS: u64 = 600_000;
+/// A source that was quiet for so long does not chatter any more.
+const CALM_MS: u64 = 1_800_000;
+/// Starts remembered; chattering is far below.
+const MAX_STARTS: usize = 64;
+/// Results remembered, and how many of them must be false or nuisance to count as history.
+const MAX_RESULTS: usize = 8;
+const BAD_RESULTS: usize = 4;
+
+/// A place in the picture from which events came.
+#[derive(Debug, Clone)]
+struct Spot {
+    label: Box<str>,
+    x: f32,
+    y: f32,
+    h: f32,
+    mean: f32,
+    dev: f32,
+    seen: u32,
+    last: Mono,
+}
+
+impl Spot {
+    fn holds(&self, o: &Object) -> bool {
+        let (x, y) = centre(o);
+        let (low, high) = (self.h * 0.65, self.h * 1.5);
+        *self.label == *o.label
+            && (self.x - x).abs() <= NEAR
+            && (self.y - y).abs() <= NEAR
+            && (low..=high).contains(&o.bbox.h)
+    }
+    fn is_live(&self, now: Mono) -> bool {
+        now.since_ms(self.last) <= if self.seen >= OFTEN { OFTEN_MS } else { FEW_MS }
+    }
+    fn usual(&self, score: f32) -> bool {
+        score <= self.mean + (2.5 * self.dev).max(USUAL)
+    }
+}
+
+/// Centre of an object's box.
+pub fn centre(o: &Object) -> (f32, f32) {
+    (o.bbox.x + o.bbox.w / 2.0, o.bbox.y + o.bbox.h / 2.0)
+}
+
+/// One source.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    starts: VecDeque<Mono>,
+    spots: Vec<Spot>,
+    /// How long its events last that were not worth a row: the longest, slowly forgotten.
+    longest_ms: u64,
+    /// When such an event ended last.
+    brief: Option<Mono>,
+    pub chattering: bool,
+    results: VecDeque<ResultCode>,
+    /// Its last alert that a person finished.
+    pub over: Option<(AlertId, Wall)>,
+    touched: Mono,
+}
+
+/// What of a source outlives the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    pub chattering: bool,
+    pub results: Vec<ResultCode>,
+    pub over: Option<(AlertId, Wall)>,
+}
+
+impl Source {
+    /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
+    /// objects a source that chatters is all that is known. What is not `sure` is news by its place only, what is sure by
+    /// its score too.
+    pub fn familiar(&self, objects: &[Object], sure: f32, now: Mono) -> u32 {
+        if objects.is_empty() {
+            return if self.chattering { u32::try_from(self.starts.len()).unwrap_or(u32::MAX) } else { 0 };
+        }
+        let seen = |o: &Object| {
+            let usual = |s: &Spot| o.score < sure || s.usual(o.score);
+            let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
+            fits.map(|s| s.seen).max().unwrap_or(0)
+        };
+        objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// Counts a start and learns where it was. True where it is named chattering by this.
+    pub fn start(&mut self, objects: &[Object], chatter: u32, now: Mono) -> bool {
+        if self.starts.back().is_some_and(|last| now.since_ms(*last) > CALM_MS) {
+            self.chattering = false;
+        }
+        while self.starts.len() >= MAX_STARTS || self.starts.front().is_some_and(|t| now.since_ms(*t) > TEN_MIN_MS) {
+            self.starts.pop_front();
+        }
+        self.starts.push_back(now);
+        self.touched = now;
+        for o in objects.iter().take(MAX_OBJECTS) {
+            self.learn(o, now);
+        }
+        let named = !self.chattering && self.starts.len() >= chatter as usize;
+        self.chattering |= named;
+        named
+    }
+
+    fn learn(&mut self, o: &Object, now: Mono) {
+        let (x, y) = centre(o);
+        if let Some(s) = self.spots.iter_mut().find(|s| s.holds(o)) {
+            s.seen = s.seen.saturating_add(1);
+            // An average over the last twenty or so, so that a spot follows light and season.
+            let share = 1.0 / (s.seen.min(20) as f32);
+            s.x += (x - s.x) * share;
+            s.y += (y - s.y) * share;
+            s.h += (o.bbox.h - s.h) * share;
+            let off = (o.score - s.mean).abs();
+            s.mean += (o.score - s.mean) * share;
+            s.dev += (off - s.dev) * share;
+            s.last = now;
+            return;
+        }
+        if self.spots.len() >= MAX_SPOTS
+            && let Some(at) = (0..self.spots.len()).min_by_key(|i| (self.spots[*i].seen, self.spots[*i].last))
+        {
+            self.spots.swap_remove(at);
+        }
+        let label = o.label.as_str().into();
+        self.spots.push(Spot { label, x, y, h: o.bbox.h, mean: o.score, dev: 0.0, seen: 1, last: now });
+    }
+
+    /// An event of it ended before it was worth a row.
+    pub fn was_brief(&mut self, lasted_ms: u64, now: Mono) {
+        self.longest_ms = lasted_ms.max(self.longest_ms - self.longest_ms / 64);
+        self.brief = Some(now);
+    }
+
+    pub fn longest_ms(&self) -> u64 {
+        self.longest_ms
+    }
+
+    /// Whether it had such an event within the hour.
+    pub fn brief_lately(&self, now: Mono) -> bool {
+        self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
+    }
+
+    pub fn result(&mut self, result: ResultCode) {
+        while self.results.len() >= MAX_RESULTS {
+            self.results.pop_front();
+        }
+        self.results.push_back(result);
+    }
+
+    /// People found mostly nothing there.
+    pub fn mostly_false(&self) -> bool {
+        let bad = self.results.iter().filter(|r| matches!(r, ResultCode::False | ResultCode::Nuisance)).count();
+        bad >= BAD_RESULTS && bad * 2 > self.results.len()
+    }
+
+    pub fn kept(&self) -> Kept {
+        Kept { chattering: self.chattering, results: self.results.iter().copied().collect(), over: self.over }
+    }
+}
+
+/// All sources, bounded.
+#[derive(Debug, Default)]
+pub struct Sources {
+    of: HashMap<String, Source>,
+    pub forgotten: u64,
+}
+
+impl Sources {
+    pub fn get(&self, key: &str) -> Option<&Source> {
+        self.of.get(key)
+    }
+
+    pub fn at(&mut self, key: &str, now: Mono) -> &mut Source {
+        if self.of.len() >= MAX_SOURCES && !self.of.contains_key(key) {
+            self.make_room();
+        }
+        let source = self.of.entry(key.to_owned()).or_default();
+        source.touched = source.touched.max(now);
+        source
+    }
+
+    pub fn restore(&mut self, key: &str, kept: Kept, now: Mono) {
+        let source = self.at(key, now);
+        source.chattering = kept.chattering;
+        source.over = kept.over;
+        source.results = kept.results.into_iter().take(MAX_RESULTS).collect();
+        if source.chattering {
+            // So that it calms down if it says nothing more.
+            source.starts.push_back(now);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// A quarter at once, so that a full memory is not tidied with every event.
+    fn make_room(&mut self) {
+        let mut ages: Vec<Mono> = self.of.values().map(|s| s.touched).collect();
+        let quarter = ages.len() / 4;
+        let (_, limit, _) = ages.select_nth_unstable(quarter);
+        let limit = *limit;
+        let before = self.of.len();
+        let mut spare = quarter + 1;
+        self.of.retain(|_, s| {
+            let goes = s.touched <= limit && spare > 0;
+            spare -= usize::from(goes);
+            !goes
+        });
+        self.forgotten += (before - self.of.len()) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::BBox;
+
+    pub fn object(label: &str, score: f32, x: f32) -> Object {
+        Object { track: 1, label: label.into(), score, bbox: BBox { x, y: 0.4, w: 0.05, h: 0.2 } }
+    }
+
+    #[test]
+    fn what_comes_again_is_familiar_and_the_rest_is_news() {
+        let mut s = Source::default();
+        for n in 0..30u64 {
+            s.start(&[object("person", 0.52 + (n % 4) as f32 * 0.02, 0.3)], 5, Mono(n * 60_000));
+        }
+        let now = Mono(30 * 60_000);
+        assert!(s.chattering);
+        assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], 0.65, now), 30);
+        for news in [object("dog", 0.55, 0.3), object("person", 0.55, 0.6), object("person", 0.85, 0.3)] {
+            assert_eq!(s.familiar(std::slice::from_ref(&news), 0.65, now), 0, "{news:?}");
+            let both = [object("person", 0.55, 0.3), news];
+            assert_eq!(s.familiar(&both, 0.65, now), 0, "the least familiar counts");
+        }
+        // A sure one is learnt and stays news.
+        s.start(&[object("person", 0.9, 0.3)], 5, now);
+        assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], 0.65, now), 0);
+        s.start(&[], 5, now.plus_ms(CALM_MS + 1));
+        assert!(!s.chattering, "it was calm");
+    }
+
+    #[test]
+    fn sources_are_bounded_and_the_quiet_ones_go() {
+        let mut all = Sources::default();
+        for n in 0..(MAX_SOURCES + 10) as u64 {
+            all.at(&format!("c/{n}"), Mono(n));
+            assert!(all.len() <= MAX_SOURCES);
+        }
+        assert!(all.get("c/0").is_none() && all.get(&format!("c/{MAX_SOURCES}")).is_some());
+        assert!(all.forgotten > 0);
+    }
+}

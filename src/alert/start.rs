@@ -1,0 +1,228 @@
+//! An event starts: which alert it belongs to, and what it is worth.
+
+use super::{
+    AlertBook, Held, MINUTE_MS, Told,
+    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
+    line,
+    show::unshown,
+    source::centre,
+    takes_events, touch,
+};
+use crate::types::{
+    AlertId, Mono, Now, Severity,
+    alert::{Alert, AlertHistory},
+    fact::Object,
+    handling::{Because, Handling, How, Showing},
+    payload::{AlertState, EventPayload},
+};
+
+/// Boxes further apart than this, in shares of the picture, are not the same visitor coming and going.
+const APART: f32 = 0.25;
+/// An alert that comes within this time after a finished one of its source is said to recur.
+const RECURS_MS: i64 = 24 * 3_600_000;
+/// Seen from the same place so often, an event stays with what was shelved.
+const SHELVED_TOO: u32 = 2;
+
+impl AlertBook {
+    /// The alert of a starting event, its line, and whether it joined only because of the channel's rate.
+    pub(super) fn start(
+        &mut self,
+        e: &EventPayload,
+        channel_name: &str,
+        now: Now,
+        told: &mut Told,
+    ) -> (AlertId, Option<AlertHistory>, bool) {
+        let chatter = self.setup.cfg.chatter_per_10_min;
+        let source = self.sources.at(&e.dedupe_key, now.mono);
+        let familiar = source.familiar(&e.objects, self.setup.cfg.sure_score, now.mono);
+        let named = source.start(&e.objects, chatter, now.mono);
+        let evidence = Evidence {
+            severity: e.severity,
+            nature: evidence::nature(&e.kind),
+            score: score(&e.objects),
+            familiar,
+            chattering: source.chattering,
+            brief_lately: source.brief_lately(now.mono),
+            longest_ms: source.longest_ms(),
+            storm: self.storms.at(&e.area, now.mono),
+        };
+        if named {
+            self.learns(&e.dedupe_key);
+        }
+        let explained = if e.severity == Severity::Critical {
+            None
+        } else {
+            self.outages.explains(e, &self.setup.cfg, now.mono)
+        };
+        let verdict = evidence::judge(&evidence, &self.setup.cfg);
+
+        if let Some(id) = self.stays_shelved(e, familiar) {
+            return self.join(id, e, None, false, now, told);
+        }
+        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
+        let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
+        let settled = if explained.is_some() { None } else { Some(verdict) };
+        match (same, limited) {
+            (Some(id), _) => self.join(id, e, settled, false, now, told),
+            (None, Some(id)) => self.join(id, e, settled, true, now, told),
+            (None, None) => {
+                let id = self.open_alert(e, channel_name, now);
+                match explained {
+                    Some(by) => {
+                        if let Some(held) = self.held.get_mut(&id) {
+                            held.alert.handling.showing =
+                                Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
+                        }
+                        self.counts_under(by, now);
+                    }
+                    None => self.settle(id, e, verdict, now, told),
+                }
+                let history = self.held.get(&id).map(|h| line(&h.alert, now, None, "opened", None, None));
+                (id, history, false)
+            }
+        }
+    }
+
+    /// What an alert was shelved for stays with it; news of the same source does not.
+    fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
+        let id = *self.shelved.get(&e.dedupe_key)?;
+        let a = &self.held.get(&id)?.alert;
+        let news = e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
+        (takes_events(a.state) && !news).then_some(id)
+    }
+
+    /// What is news elsewhere in the picture, or of something else, or sure where all was unsure, is another happening than
+    /// the row that is there, or the one that is folded. Of moments every place counts by itself: nobody comes and goes over a line.
+    fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict, familiar: u32) -> bool {
+        let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
+        if a.handling.shelved.is_some() {
+            return true;
+        }
+        let news = matches!(verdict, Verdict::Row | Verdict::Hold(_, Because::Weak));
+        // What is not shown yet is shown by it; what stands under another row would hide it.
+        let shown = matches!(a.handling.showing.how, How::Row | How::Under);
+        if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
+            return false;
+        }
+        let near = |o: &Object, p: &Object| {
+            let ((x, y), (u, v)) = (centre(o), centre(p));
+            o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
+        };
+        let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
+        let moment = evidence::nature(&e.kind) == Nature::Moment && familiar == 0;
+        surer || moment || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
+    }
+
+    fn join(
+        &mut self,
+        id: AlertId,
+        e: &EventPayload,
+        verdict: Option<Verdict>,
+        limited: bool,
+        now: Now,
+        told: &mut Told,
+    ) -> (AlertId, Option<AlertHistory>, bool) {
+        self.open.insert(e.id, id);
+        let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
+        let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
+        let alert = &mut held.alert;
+        alert.rev += 1;
+        alert.events += 1;
+        alert.open_events += 1;
+        alert.limited += u64::from(limited);
+        alert.last_event = e.id;
+        touch(alert, e);
+        alert.handling.chattering |= chattering;
+        let before = (alert.handling.showing.since, alert.handling.showing.raised);
+        let folded = matches!(alert.handling.showing.because, Some(Because::Incident | Because::Flood));
+        match (alert.handling.showing.how, verdict) {
+            (How::Row, _) => self.reprice(id, now),
+            // Under the row of its incident; only what is critical leaves it.
+            (How::Under, Some(Verdict::Row)) if !folded || e.severity == Severity::Critical => {
+                self.settle(id, e, Verdict::Row, now, told);
+            }
+            (How::Held, Some(Verdict::Hold(..) | Verdict::Brief(_))) => {
+                // The first of them is still watched, or its end was not.
+            }
+            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e, verdict, now, told),
+            (How::Under | How::Brief | How::Held, _) => {}
+        }
+        self.timers.clear(id, super::timer::Timer::Close);
+        let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
+        let showing = &held.alert.handling.showing;
+        if (showing.since, showing.raised) == before {
+            held.alert.handling.held_back += 1;
+        }
+        let history = line(&held.alert, now, None, "event", Some(held.alert.state), None);
+        (id, Some(history), limited)
+    }
+
+    fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
+        let id = AlertId::at(now.wall.0);
+        let desk = self.desks.of(&e.area);
+        let source = self.sources.get(&e.dedupe_key);
+        let recurs = source.and_then(|s| s.over).filter(|(_, at)| now.wall.0 - at.0 <= RECURS_MS).map(|(id, _)| id);
+        let handling = Handling {
+            position: Some(self.desks.get(desk).id.clone()),
+            chattering: source.is_some_and(|s| s.chattering),
+            recurs,
+            recorder: e.recorder.clone(),
+            ..Handling::default()
+        };
+        let alert = Alert {
+            id,
+            rev: 1,
+            channel: e.channel.clone(),
+            channel_name: channel_name.to_owned(),
+            area: e.area.clone(),
+            kind: e.kind.clone(),
+            state: AlertState::New,
+            severity: e.severity,
+            rule: e.rule.clone(),
+            zone: e.zone.clone(),
+            dedupe_key: e.dedupe_key.clone(),
+            incident: e.incident,
+            first_event: e.id,
+            last_event: e.id,
+            events: 1,
+            opened: e.times.seen,
+            updated: e.times.seen,
+            owner: None,
+            objects: e.objects.clone(),
+            media: e.media.clone(),
+            health: e.health.clone(),
+            subjects: e.subjects.clone(),
+            details: e.details.clone(),
+            open_events: 1,
+            last_end: None,
+            limited: 0,
+            handling,
+        };
+        self.open.insert(e.id, id);
+        self.by_key.insert(e.dedupe_key.clone(), id);
+        let channel = self.channels.entry(e.channel.clone()).or_default();
+        channel.opened.push_back(now.mono);
+        channel.latest = Some(id);
+        channel.latest_of_rule.insert(e.rule.id.clone(), id);
+        self.held.insert(id, Held { alert, join_until: Mono::default(), desk, watched: None, untold: false });
+        self.price(id, now);
+        id
+    }
+
+    /// The alert that takes the event because its channel opened too many in the last minute; never for what is critical.
+    fn over_the_limit(&mut self, e: &EventPayload, now: Now) -> Option<AlertId> {
+        let most = self.cfg().max_per_channel_per_min as usize;
+        let channel = self.channels.get_mut(&e.channel)?;
+        while channel.opened.front().is_some_and(|t| now.mono.since_ms(*t) >= MINUTE_MS) {
+            channel.opened.pop_front();
+        }
+        if channel.opened.len() < most || e.severity == Severity::Critical {
+            return None;
+        }
+        // All of them may be resolved by now: then a new alert is the only way not to lose the event.
+        [channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest]
+            .into_iter()
+            .flatten()
+            .find(|id| self.held.get(id).is_some_and(|h| takes_events(h.alert.state)))
+    }
+}

@@ -1,0 +1,136 @@
+//! What becomes a row, and what happens to an alert by itself.
+
+use super::*;
+use crate::types::{
+    BBox, HealthFact,
+    fact::{HealthScope, Object},
+    handling::ResultCode,
+};
+
+fn seen(number: u8, phase: Phase, key: &str, (score, x): (f32, f32), now: Now) -> EventPayload {
+    let bbox = BBox { x, y: 0.4, w: 0.05, h: 0.2 };
+    let objects = vec![Object { track: 1, label: "person".into(), score, bbox }];
+    let area = vec![crate::types::AreaId::new("yard").unwrap()];
+    EventPayload { objects, area, ..event(number, phase, key, Severity::Medium, now) }
+}
+
+fn how(book: &AlertBook, id: AlertId) -> How {
+    book.get(id).map_or(How::Brief, |a| a.handling.showing.how)
+}
+
+fn say(book: &mut AlertBook, e: &EventPayload, s: u64) -> Alert {
+    book.on_event(e, "Gate", at(s)).unwrap().own.alert
+}
+
+#[test]
+fn what_is_sure_is_a_row_at_once_and_what_is_not_must_last() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let sure = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    assert_eq!((sure.handling.showing.how, sure.handling.priority), (How::Row, Some(Severity::Medium)));
+    assert_eq!(sure.handling.position.as_ref().map(ToString::to_string).as_deref(), Some("desk"));
+    assert!(sure.handling.due.is_some() && sure.incident.is_some());
+
+    let far = EventPayload { area: vec![], ..seen(2, Phase::Start, "far/r", (0.55, 0.2), at(0)) };
+    let lasts = say(&mut book, &far, 0);
+    assert_eq!(lasts.handling.showing.how, How::Held);
+    assert!(book.tick(at(19)).is_empty());
+    let shown = book.tick(at(20));
+    assert_eq!((shown.len(), shown[0].alert.id, shown[0].alert.handling.showing.how), (1, lasts.id, How::Row));
+    assert_eq!(shown[0].history.as_ref().map(|h| h.action.as_str()), Some("shown"));
+
+    say(&mut book, &seen(3, Phase::Start, "tree/r", (0.55, 0.2), at(100)), 100);
+    let brief = say(&mut book, &seen(3, Phase::End, "tree/r", (0.55, 0.2), at(103)), 103);
+    assert_eq!(brief.handling.showing.how, How::Brief);
+    let closed: Vec<_> = book.tick(at(170)).into_iter().filter(|c| c.alert.id == brief.id).collect();
+    assert_eq!((closed.len(), closed[0].alert.state), (1, AlertState::Closed), "over and never a row");
+}
+
+#[test]
+fn a_chattering_source_is_named_and_news_of_it_is_a_row() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut last = None;
+    for n in 0..8u8 {
+        let s = u64::from(n) * 70;
+        say(&mut book, &seen(n, Phase::Start, "tree/r", (0.55, 0.2), at(s)), s);
+        last = Some(say(&mut book, &seen(n, Phase::End, "tree/r", (0.55, 0.2), at(s + 3)), s + 3));
+    }
+    let last = last.unwrap();
+    assert!(last.handling.chattering && last.handling.showing.how == How::Brief);
+    assert!(last.handling.held_back > 0, "the cooldown counts");
+    let news = say(&mut book, &seen(50, Phase::Start, "tree/r", (0.55, 0.7), at(600)), 600);
+    assert_eq!(news.handling.showing.how, How::Held, "elsewhere, and unsure");
+    let news = say(&mut book, &seen(51, Phase::Start, "tree/r", (0.9, 0.2), at(601)), 601);
+    assert_eq!(news.handling.showing.how, How::Row, "sure");
+}
+
+#[test]
+fn a_shelf_keeps_what_it_is_for_and_comes_back() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let user = UserId::new("li").unwrap();
+    let a = say(&mut book, &seen(1, Phase::Start, "tree/r", (0.7, 0.2), at(0)), 0);
+    say(&mut book, &seen(1, Phase::End, "tree/r", (0.7, 0.2), at(1)), 1);
+    for n in 2..4 {
+        say(&mut book, &seen(n, Phase::Start, "tree/r", (0.7, 0.2), at(2)), 2);
+        say(&mut book, &seen(n, Phase::End, "tree/r", (0.7, 0.2), at(3)), 3);
+    }
+    let shelve = |minutes, note: Option<&str>| Wish { minutes, note: note.map(Into::into), ..AlertAction::Shelve.into() };
+    let no_reason = book.act(a.id, &shelve(Some(60), None), By::User(&user), None, at(5));
+    assert!(matches!(no_reason, Err(ActRefused::Unfit(_))));
+    assert!(matches!(book.act(a.id, &shelve(None, Some("wind")), By::User(&user), None, at(5)), Err(ActRefused::Unfit(_))));
+    book.act(a.id, &shelve(Some(60), Some("wind")), By::User(&user), None, at(5)).unwrap();
+    let same = say(&mut book, &seen(10, Phase::Start, "tree/r", (0.7, 0.2), at(600)), 600);
+    assert_eq!(same.id, a.id, "long after its join time");
+    say(&mut book, &seen(10, Phase::End, "tree/r", (0.7, 0.2), at(601)), 601);
+    let news = say(&mut book, &seen(11, Phase::Start, "tree/r", (0.8, 0.7), at(700)), 700);
+    assert!(news.id != a.id && news.handling.showing.how == How::Row);
+    let back = book.tick(at(3606)).into_iter().find(|c| c.alert.id == a.id).unwrap();
+    assert!(back.alert.handling.shelved.is_none() && back.alert.handling.showing.since == Some(at(3606).wall));
+    let critical = EventPayload { severity: Severity::Critical, ..seen(20, Phase::Start, "door/r", (0.5, 0.2), at(4000)) };
+    let critical = say(&mut book, &critical, 4000);
+    assert_eq!(critical.handling.showing.how, How::Row, "critical never waits");
+    let refused = book.act(critical.id, &shelve(Some(5), Some("no")), By::User(&user), None, at(4001));
+    assert_eq!(refused.unwrap_err(), ActRefused::Critical);
+}
+
+#[test]
+fn what_nobody_takes_goes_up_twice_and_a_recurrence_names_what_was_before() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let user = UserId::new("li").unwrap();
+    let a = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let level = |book: &AlertBook| book.get(a.id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    book.tick(at(1799));
+    assert_eq!(level(&book), None);
+    book.tick(at(1800));
+    assert_eq!(level(&book), Some(1));
+    book.tick(at(3600));
+    assert_eq!(level(&book), Some(2));
+    book.tick(at(9000));
+    assert_eq!(level(&book), Some(2));
+    say(&mut book, &seen(1, Phase::End, "gate/r", (0.9, 0.2), at(9001)), 9001);
+    book.act(a.id, &AlertAction::Acknowledge.into(), By::User(&user), None, at(9002)).unwrap();
+    let wish = Wish { result: Some(ResultCode::Nuisance), ..AlertAction::Resolve.into() };
+    let resolved = book.act(a.id, &wish, By::User(&user), None, at(9003)).unwrap().unwrap();
+    assert_eq!(resolved.alert.handling.result, Some(ResultCode::Nuisance));
+    assert!(resolved.learnt.is_some_and(|l| l.key == "gate/r"));
+    let again = say(&mut book, &seen(2, Phase::Start, "gate/r", (0.9, 0.2), at(9010)), 9010);
+    assert_eq!(again.handling.recurs, Some(a.id));
+}
+
+#[test]
+fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
+    let reason = "gone".into();
+    down.health = Some(HealthFact { scope: HealthScope::Channel, name: None, what: "down".into(), state: None, reason });
+    let down = say(&mut book, &down, 0);
+    let absent = EventPayload { kind: "absence".into(), ..event(2, Phase::Start, "gate/guard", Severity::Medium, at(5)) };
+    let absent = say(&mut book, &absent, 5);
+    assert_eq!((absent.handling.showing.how, absent.handling.showing.row), (How::Under, Some(down.id)));
+    let sure = say(&mut book, &seen(3, Phase::Start, "gate/r", (0.9, 0.2), at(6)), 6);
+    assert_eq!(sure.handling.showing.how, How::Row, "what is seen for sure is not explained");
+    let next = book.on_event(&seen(4, Phase::Start, "yard/r", (0.9, 0.2), at(10)), "Yard", at(10)).unwrap();
+    assert_eq!(next.own.alert.handling.showing.row, Some(sure.id));
+    let raised = &next.others[0].alert;
+    assert_eq!((raised.id, raised.priority(), raised.handling.under), (sure.id, Severity::High, 1));
+    assert_eq!(how(&book, sure.id), How::Row);
+}

@@ -1,0 +1,183 @@
+//! `skyeye bench day`: what of a district's day comes before a person, and whether anything true is missing.
+//!
+//! A day of 6,314 channels is made by chance from a seed: flicker, wind in trees, rain, lights, two recorders that fall, and
+//! true happenings of every type of rule in the midst of that, one of them a burglary. Its events enter the alert stage as
+//! the rules' output does, with the time simulated. The generator (`world`, `noise`, `truth`) shares no code with `alert`,
+//! and the score looks up for itself which position is responsible. Five seeds are played; the worst is told. A foreign
+//! day comes with `--input`.
+
+mod input;
+mod noise;
+mod score;
+mod script;
+mod truth;
+mod world;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use self::{
+    score::{Outcome, Score},
+    script::{DAY, MIDNIGHT, Script},
+    world::World,
+};
+use super::{Report, Setting};
+use crate::types::Wall;
+
+/// Seeds of one run, from `--seed` on.
+const SEEDS: u64 = 5;
+/// Alerts a position and day that a person can work through.
+const MOST: f64 = 150.0;
+
+#[derive(Debug, Clone, Args)]
+pub struct DayArgs {
+    /// A day from elsewhere: JSON lines of event payloads with at_ms and truth
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Write the day of --seed as such a file, and play only that
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    write: Option<PathBuf>,
+}
+
+pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
+    if let Some(path) = &args.input {
+        let (items, wall) = input::read(path)?;
+        let mut config = setting.config.clone();
+        if config.position.is_empty() {
+            config.position = input::positions(&items)?;
+        }
+        let (first, last) = (items[0].at_ms, items[items.len() - 1].at_ms);
+        let mut score = Score::new(&config, &config.position, (first, wall))?;
+        score.play(&items);
+        let outcome = score.finish(last);
+        return Ok(report(&outcome, 1).with("input", path.display().to_string()));
+    }
+    let world = World::new()?;
+    let mut worst: Option<(u64, Outcome)> = None;
+    let seeds = if args.write.is_some() { 1 } else { SEEDS };
+    for seed in (0..seeds).map(|n| setting.common.seed.wrapping_add(n)) {
+        let (script, company) = day(&world, seed)?;
+        let items = script.finish();
+        if let Some(path) = &args.write {
+            write(path, &items)?;
+        }
+        let mut config = setting.config.clone();
+        config.position.clone_from(&world.positions);
+        let mut score = Score::new(&config, &world.positions, (0, Wall(MIDNIGHT)))?;
+        score.play(&items);
+        let outcome = score.finish(DAY);
+        let company: Vec<_> = company.iter().map(|(w, n)| format!("{} {n}", w.as_str())).collect();
+        setting.say(&format!(
+            "day: seed {seed}: {} events, {} alerts, {:.1} told a position (worst {:.0}), {} flooded windows, {} of {} true \
+             suppressed ({}), burglary {:?} s",
+            outcome.events,
+            outcome.alerts,
+            outcome.per_position_day(),
+            outcome.worst().1,
+            outcome.flooded,
+            outcome.suppressed.len(),
+            outcome.happenings,
+            company.join(", "),
+            outcome.burglary_s,
+        ));
+        if worst.as_ref().is_none_or(|(_, w)| badness(&outcome) > badness(w)) {
+            worst = Some((seed, outcome));
+        }
+    }
+    let (seed, outcome) = worst.unwrap_or_default();
+    Ok(report(&outcome, seeds).with("seed", seed).with("channels", world::CHANNELS))
+}
+
+/// What is worse comes first: something true missed, then floods, then mere numbers.
+fn badness(o: &Outcome) -> (usize, u64, u64) {
+    let late = o.burglary_s.is_none_or(|s| s > 5.0);
+    (o.suppressed.len() + usize::from(late), o.flooded, o.worst().1 as u64)
+}
+
+fn day(world: &World, seed: u64) -> anyhow::Result<(Script, Vec<(truth::Where, usize)>)> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut script = Script::default();
+    let noisy = noise::fill(world, &mut script, &mut rng)?;
+    let company = truth::fill(world, &noisy, &mut script, &mut rng)?;
+    Ok((script, company))
+}
+
+/// As `--input` reads it.
+fn write(path: &std::path::Path, items: &[script::Item]) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for item in items {
+        let line = match &item.what {
+            script::What::Event { event, truth } => {
+                let mut line = serde_json::to_value(event)?;
+                line["at_ms"] = json!(item.at_ms);
+                line["truth"] = json!(truth);
+                line
+            }
+            script::What::Shelve { key, minutes } => json!({ "at_ms": item.at_ms, "shelve": key, "minutes": minutes }),
+        };
+        serde_json::to_writer(&mut file, &line)?;
+        file.write_all(b"\n")?;
+    }
+    Ok(file.flush()?)
+}
+
+fn report(o: &Outcome, seeds: u64) -> Report {
+    let (worst, alerts) = o.worst();
+    let shown: u64 = o.mix.iter().sum::<u64>().max(1);
+    let share = |n: u64| (n as f64 / shown as f64 * 1000.0).round() / 1000.0;
+    let mix = json!({
+        "low": share(o.mix[0]), "medium": share(o.mix[1]), "high": share(o.mix[2]), "critical": share(o.mix[3]),
+    });
+    let missed: Vec<Value> = o.suppressed.iter().take(20).map(|s| json!(s)).collect();
+    Report::new("day", o.per_position_day(), MOST, "alerts a position a day")
+        .with("alerts_per_position_day", o.per_position_day())
+        .with("worst_position", worst)
+        .with("worst_position_alerts", alerts)
+        .with("per_position", json!(o.per_position))
+        .with("flood_share", o.flood_share())
+        .with("true_happenings", o.happenings)
+        .with("true_suppressed", o.suppressed.len())
+        .with("suppressed", missed)
+        .with("burglary_seconds", o.burglary_s.map_or(Value::Null, |s| json!(s)))
+        .with("events", o.events)
+        .with("alerts", o.alerts)
+        .with("rows", o.rows)
+        .with("raised", o.raised)
+        .with("brief", o.brief)
+        .with("explained", o.explained)
+        .with("chattering_sources", o.chattering)
+        .with("shelved", o.shelved)
+        .with("priorities", mix)
+        .with("without_one_position", o.homeless)
+        .with("refused", o.refused)
+        .with("seeds", seeds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_a_day_and_every_type_happens_twenty_times() {
+        let world = World::new().unwrap();
+        let mut days = [1, 1, 2].map(|seed| {
+            let (script, _) = day(&world, seed).unwrap();
+            script.finish()
+        });
+        let text = |items: &[script::Item]| format!("{:?}", &items[..2000]);
+        assert_eq!(text(&days[0]), text(&days[1]));
+        assert_ne!(text(&days[0]), text(&days[2]));
+        let mut of_kind = std::collections::BTreeMap::<String, std::collections::BTreeSet<String>>::new();
+        for item in days[0].drain(..) {
+            if let script::What::Event { event, truth: Some(truth) } = item.what {
+                of_kind.entry(event.kind.clone()).or_default().insert(truth);
+            }
+        }
+        assert_eq!(of_kind.len(), truth::KINDS.len());
+        assert!(of_kind.values().all(|h| h.len() >= 20), "{of_kind:?}");
+    }
+}
