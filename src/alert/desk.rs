@@ -174,7 +174,8 @@ mod tests {
             areas: areas.iter().map(|a| area(a)).collect(),
             escalate_to: None,
         };
-        let desks = Desks::new(&[position("all", &["city"]), position("school", &["school-1"]), position("rest", &[])], 10);
+        let desks =
+            Desks::new(&[position("all", &["city"]), position("school", &["school-1"]), position("rest", &[])], 10);
         let of = |path: &[&str]| {
             let path: Vec<AreaId> = path.iter().map(|a| area(a)).collect();
             desks.get(desks.of(&path)).id.to_string()

@@ -85,7 +85,9 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         return match e.nature {
             _ if !same_again => Verdict::Row,
             Nature::Moment => Verdict::Brief(Because::Chattering),
-            Nature::Seen | Nature::Earned => Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering),
+            Nature::Seen | Nature::Earned => {
+                Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
+            }
         };
     }
     let familiar = e.familiar >= FAMILIAR;
@@ -152,7 +154,10 @@ mod tests {
         assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(10_000, Because::Weak));
         let flutters = Evidence { severity: Severity::High, brief_lately: true, ..NEW };
         assert_eq!(judge(flutters), Verdict::Hold(20_000, Because::Weak));
-        assert_eq!(judge(Evidence { severity: Severity::High, storm: true, ..NEW }), Verdict::Hold(20_000, Because::Weak));
+        assert_eq!(
+            judge(Evidence { severity: Severity::High, storm: true, ..NEW }),
+            Verdict::Hold(20_000, Because::Weak)
+        );
         let noisy = Evidence { familiar: 9, longest_ms: 20_000, ..NEW };
         assert_eq!(judge(noisy), Verdict::Hold(35_000, Because::Chattering));
         assert_eq!(

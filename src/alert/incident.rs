@@ -94,7 +94,10 @@ impl Incidents {
 
     pub fn show(&mut self, row: Shown) {
         while self.rows.len() >= MAX_ROWS
-            || self.rows.front().is_some_and(|r| row.at.since_ms(r.last) > WINDOW_MS && row.at.since_ms(r.at) > WINDOW_MS)
+            || self
+                .rows
+                .front()
+                .is_some_and(|r| row.at.since_ms(r.last) > WINDOW_MS && row.at.since_ms(r.at) > WINDOW_MS)
         {
             self.rows.pop_front();
         }

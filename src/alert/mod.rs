@@ -327,9 +327,8 @@ impl AlertBook {
             self.leave.pop_front();
             // Newer activity has put it at the end of the queue again; a timer does when it is done.
             let timed = self.timers.has(id);
-            let stays = |h: &Held| {
-                h.alert.active() || timed || (h.alert.last_end.is_some() && now.mono <= h.join_until)
-            };
+            let stays =
+                |h: &Held| h.alert.active() || timed || (h.alert.last_end.is_some() && now.mono <= h.join_until);
             if let Slot::Occupied(slot) = self.held.entry(id)
                 && !stays(slot.get())
             {
@@ -354,8 +353,7 @@ impl AlertBook {
 impl outbox::Fold for AlertBook {
     fn reset(&mut self) {
         let Setup { cfg, positions, time_zone } = &self.setup;
-        let setup =
-            Setup { cfg: cfg.clone(), positions: positions.clone(), time_zone: time_zone.clone() };
+        let setup = Setup { cfg: cfg.clone(), positions: positions.clone(), time_zone: time_zone.clone() };
         // What was learnt of the sources is still true.
         let sources = std::mem::take(&mut self.sources);
         *self = AlertBook { sources, ..AlertBook::made(setup) };

@@ -49,17 +49,18 @@ impl AlertBook {
         if named {
             self.learns(&e.dedupe_key);
         }
-        let explained = if e.severity == Severity::Critical {
-            None
-        } else {
-            self.outages.explains(e, &self.setup.cfg, now.mono)
-        };
+        let explained =
+            if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
         let verdict = evidence::judge(&evidence, &self.setup.cfg);
 
         if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, None, false, now, told);
         }
-        let same = self.by_key.get(&e.dedupe_key).copied().filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
+        let same = self
+            .by_key
+            .get(&e.dedupe_key)
+            .copied()
+            .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         let settled = if explained.is_some() { None } else { Some(verdict) };
         match (same, limited) {

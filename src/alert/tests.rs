@@ -318,7 +318,8 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
     let ended =
         book.on_event(&event(1, Phase::End, "gate/r", Severity::Low, at(1000)), "Gate", at(1000)).unwrap().own.alert;
     assert_eq!((ended.rev, ended.active()), (2, false));
-    let joined = book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap().own;
+    let joined =
+        book.on_event(&event(2, Phase::Start, "gate/r", Severity::Low, at(1050)), "Gate", at(1050)).unwrap().own;
     assert_eq!(joined.alert.id, alert.id, "a person still in view joins the same alert");
 
     // A clean stop: the event had ended, the window runs from there.
@@ -334,7 +335,8 @@ fn what_the_store_gives_back_goes_on_where_it_was() {
 #[test]
 fn a_note_has_a_bound() {
     let mut book = AlertBook::new(cfg(60, 30));
-    let id = book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().own.alert.id;
+    let id =
+        book.on_event(&event(1, Phase::Start, "gate/r", Severity::Low, at(0)), "Gate", at(0)).unwrap().own.alert.id;
     let user = UserId::new("li").unwrap();
     let long = Some("门".repeat(MAX_NOTE + 1));
     assert!(matches!(

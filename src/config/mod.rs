@@ -33,9 +33,7 @@ pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
 pub use timetable::Timetable;
 pub use tls::Tls;
 
-use crate::types::{
-    AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId,
-};
+use crate::types::{AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId};
 
 /// The whole file. Relative paths are relative to the working directory.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -57,11 +57,7 @@ async fn put(inner: &Inner, facts: Vec<Fact>) {
 
 fn member(entry: &Entry) -> Member {
     // As the governor counts hosts: a recorder is one, whatever its ports.
-    Member {
-        id: entry.config.id.clone(),
-        host: entry.config.host().unwrap_or_default(),
-        area: entry.area.clone(),
-    }
+    Member { id: entry.config.id.clone(), host: entry.config.host().unwrap_or_default(), area: entry.area.clone() }
 }
 
 fn sight(entry: &Entry) -> Sight {

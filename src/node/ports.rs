@@ -105,12 +105,8 @@ impl Alerts for WebPorts {
 
     fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>> {
         async move {
-            let command = AlertCommand {
-                alert: proof.alert(),
-                wish: act.wish,
-                author: proof.author().clone(),
-                rev: act.rev,
-            };
+            let command =
+                AlertCommand { alert: proof.alert(), wish: act.wish, author: proof.author().clone(), rev: act.rev };
             self.0.ledger.act(command).await.map_err(|e| match e {
                 ActionError::NotFound(_) => ActError::NotFound,
                 ActionError::Conflict { why, alert } => ActError::Conflict { message: why.to_string(), alert },

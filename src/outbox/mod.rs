@@ -274,7 +274,9 @@ impl Ledger {
             Ok(None) => self.alert_now(id).await,
             Err(writer::NotActed::Lost(e)) => Err(ActionError::Ledger(e)),
             Err(writer::NotActed::Refused(ActRefused::Absent)) => Err(ActionError::NotFound(id)),
-            Err(writer::NotActed::Refused(why @ (ActRefused::Note(_) | ActRefused::Unfit(_)))) => Err(ActionError::Invalid(why)),
+            Err(writer::NotActed::Refused(why @ (ActRefused::Note(_) | ActRefused::Unfit(_)))) => {
+                Err(ActionError::Invalid(why))
+            }
             Err(writer::NotActed::Refused(why)) => {
                 Err(ActionError::Conflict { why, alert: Box::new(self.alert_now(id).await?) })
             }

@@ -38,7 +38,15 @@ pub struct AlertQuery {
 
 impl Default for AlertQuery {
     fn default() -> Self {
-        Self { filter: AlertFilter::Open, channel: None, severity: None, rows: false, position: None, before: None, limit: 100 }
+        Self {
+            filter: AlertFilter::Open,
+            channel: None,
+            severity: None,
+            rows: false,
+            position: None,
+            before: None,
+            limit: 100,
+        }
     }
 }
 

@@ -73,10 +73,14 @@ fn a_shelf_keeps_what_it_is_for_and_comes_back() {
         say(&mut book, &seen(n, Phase::Start, "tree/r", (0.7, 0.2), at(2)), 2);
         say(&mut book, &seen(n, Phase::End, "tree/r", (0.7, 0.2), at(3)), 3);
     }
-    let shelve = |minutes, note: Option<&str>| Wish { minutes, note: note.map(Into::into), ..AlertAction::Shelve.into() };
+    let shelve =
+        |minutes, note: Option<&str>| Wish { minutes, note: note.map(Into::into), ..AlertAction::Shelve.into() };
     let no_reason = book.act(a.id, &shelve(Some(60), None), By::User(&user), None, at(5));
     assert!(matches!(no_reason, Err(ActRefused::Unfit(_))));
-    assert!(matches!(book.act(a.id, &shelve(None, Some("wind")), By::User(&user), None, at(5)), Err(ActRefused::Unfit(_))));
+    assert!(matches!(
+        book.act(a.id, &shelve(None, Some("wind")), By::User(&user), None, at(5)),
+        Err(ActRefused::Unfit(_))
+    ));
     book.act(a.id, &shelve(Some(60), Some("wind")), By::User(&user), None, at(5)).unwrap();
     let same = say(&mut book, &seen(10, Phase::Start, "tree/r", (0.7, 0.2), at(600)), 600);
     assert_eq!(same.id, a.id, "long after its join time");
@@ -85,7 +89,8 @@ fn a_shelf_keeps_what_it_is_for_and_comes_back() {
     assert!(news.id != a.id && news.handling.showing.how == How::Row);
     let back = book.tick(at(3606)).into_iter().find(|c| c.alert.id == a.id).unwrap();
     assert!(back.alert.handling.shelved.is_none() && back.alert.handling.showing.since == Some(at(3606).wall));
-    let critical = EventPayload { severity: Severity::Critical, ..seen(20, Phase::Start, "door/r", (0.5, 0.2), at(4000)) };
+    let critical =
+        EventPayload { severity: Severity::Critical, ..seen(20, Phase::Start, "door/r", (0.5, 0.2), at(4000)) };
     let critical = say(&mut book, &critical, 4000);
     assert_eq!(critical.handling.showing.how, How::Row, "critical never waits");
     let refused = book.act(critical.id, &shelve(Some(5), Some("no")), By::User(&user), None, at(4001));
@@ -121,9 +126,11 @@ fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
     let reason = "gone".into();
-    down.health = Some(HealthFact { scope: HealthScope::Channel, name: None, what: "down".into(), state: None, reason });
+    down.health =
+        Some(HealthFact { scope: HealthScope::Channel, name: None, what: "down".into(), state: None, reason });
     let down = say(&mut book, &down, 0);
-    let absent = EventPayload { kind: "absence".into(), ..event(2, Phase::Start, "gate/guard", Severity::Medium, at(5)) };
+    let absent =
+        EventPayload { kind: "absence".into(), ..event(2, Phase::Start, "gate/guard", Severity::Medium, at(5)) };
     let absent = say(&mut book, &absent, 5);
     assert_eq!((absent.handling.showing.how, absent.handling.showing.row), (How::Under, Some(down.id)));
     let sure = say(&mut book, &seen(3, Phase::Start, "gate/r", (0.9, 0.2), at(6)), 6);

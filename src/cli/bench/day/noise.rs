@@ -23,10 +23,8 @@ pub struct Noisy {
 }
 
 pub const WIND: [(u64, u64); 2] = [(10 * HOUR, 12 * HOUR + 30 * MINUTE), (15 * HOUR, 18 * HOUR)];
-const SHOWERS: [(u64, u64); 2] = [
-    (3 * HOUR + 10 * MINUTE, 3 * HOUR + 55 * MINUTE),
-    (19 * HOUR + 20 * MINUTE, 20 * HOUR + 20 * MINUTE),
-];
+const SHOWERS: [(u64, u64); 2] =
+    [(3 * HOUR + 10 * MINUTE, 3 * HOUR + 55 * MINUTE), (19 * HOUR + 20 * MINUTE, 20 * HOUR + 20 * MINUTE)];
 
 /// A positive number around `median`, with a long tail.
 fn long_tail(rng: &mut StdRng, median: f64, sigma: f64) -> f64 {
@@ -96,8 +94,15 @@ fn flickers(
         // The sun is where it is: most come in some hours of the day.
         let hours: Vec<u64> = (0..rng.random_range(2..9)).map(|_| rng.random_range(0..24)).collect();
         for _ in 0..events {
-            let hour = if rng.random_bool(0.8) { hours[rng.random_range(0..hours.len())] } else { rng.random_range(0..24) };
-            let o = object(what, unsure(rng), near(spot, 0.015, rng), height * rng.random_range(0.9..1.1), rng.random_range(1..1_000_000_000));
+            let hour =
+                if rng.random_bool(0.8) { hours[rng.random_range(0..hours.len())] } else { rng.random_range(0..24) };
+            let o = object(
+                what,
+                unsure(rng),
+                near(spot, 0.015, rng),
+                height * rng.random_range(0.9..1.1),
+                rng.random_range(1..1_000_000_000),
+            );
             let seen = Seen {
                 channel: &world.channels[*n],
                 kind,
@@ -125,7 +130,15 @@ fn swaying(
     rng: &mut StdRng,
 ) -> anyhow::Result<()> {
     const KINDS: [&str; 10] = [
-        "intrusion", "intrusion", "intrusion", "intrusion", "presence", "presence", "presence", "line", "line",
+        "intrusion",
+        "intrusion",
+        "intrusion",
+        "intrusion",
+        "presence",
+        "presence",
+        "presence",
+        "line",
+        "line",
         "wrong-way",
     ];
     for n in channels {
@@ -138,7 +151,13 @@ fn swaying(
             let mut at = from + rng.random_range(0..10 * MINUTE);
             while at < to {
                 let (spot, height) = spots[rng.random_range(0..spots.len())];
-                let o = object(what, unsure(rng), near(spot, 0.03, rng), height * rng.random_range(0.85..1.15), rng.random_range(1..1_000_000_000));
+                let o = object(
+                    what,
+                    unsure(rng),
+                    near(spot, 0.03, rng),
+                    height * rng.random_range(0.85..1.15),
+                    rng.random_range(1..1_000_000_000),
+                );
                 let moment = matches!(kind, "line" | "wrong-way");
                 let lasts_ms = if moment { 200 } else { seconds(rng, 4.0, 0.8) };
                 let seen = Seen {
@@ -168,7 +187,13 @@ fn lights(world: &World, channels: &[usize], script: &mut Script, rng: &mut StdR
         let kind = ["left-object", "stopped", "removed-object"][rng.random_range(0..3)];
         let (spot, height) = (place(rng), rng.random_range(0.05..0.15));
         for _ in 0..rng.random_range(2..6) {
-            let o = object(label(kind, rng), unsure(rng), near(spot, 0.05, rng), height, rng.random_range(1..1_000_000_000));
+            let o = object(
+                label(kind, rng),
+                unsure(rng),
+                near(spot, 0.05, rng),
+                height,
+                rng.random_range(1..1_000_000_000),
+            );
             let seen = Seen {
                 channel: &world.channels[*n],
                 kind,
@@ -208,7 +233,15 @@ fn rain(
         while at < to {
             let boxes = rng.random_range(1..3);
             let objects = (0..boxes)
-                .map(|_| object(label(kind, rng), unsure(rng), place(rng), rng.random_range(0.03..0.12), rng.random_range(1..1_000_000_000)))
+                .map(|_| {
+                    object(
+                        label(kind, rng),
+                        unsure(rng),
+                        place(rng),
+                        rng.random_range(0.03..0.12),
+                        rng.random_range(1..1_000_000_000),
+                    )
+                })
                 .collect();
             let lasts_ms = seconds(rng, 1.8, 0.9);
             let seen = Seen {
@@ -249,7 +282,13 @@ fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRn
             for _ in 0..rng.random_range(0..3) {
                 // The first pictures are dark, grey or old.
                 let kind = ["absence", "removed-object", "presence", "left-object"][rng.random_range(0..4)];
-                let o = object(label(kind, rng), unsure(rng), place(rng), rng.random_range(0.05..0.3), rng.random_range(1..1_000_000_000));
+                let o = object(
+                    label(kind, rng),
+                    unsure(rng),
+                    place(rng),
+                    rng.random_range(0.05..0.3),
+                    rng.random_range(1..1_000_000_000),
+                );
                 let seen = Seen {
                     channel,
                     kind,

@@ -251,8 +251,7 @@ impl<'a> Score<'a> {
             self.out.raised += u64::from(rises);
         }
         let waits = a.state == AlertState::New && h.shelved.is_none();
-        let row =
-            Row { position: h.position.clone(), priority: a.priority(), since, raised: h.showing.raised, waits };
+        let row = Row { position: h.position.clone(), priority: a.priority(), since, raised: h.showing.raised, waits };
         self.rows.insert(a.id, row);
         self.look_for_the_burglar(at_ms);
     }
@@ -260,11 +259,14 @@ impl<'a> Score<'a> {
     /// Is it the first of its position's rows, by priority and then the newest?
     fn look_for_the_burglar(&mut self, at_ms: u64) {
         let Some((_, None)) = self.burglary else { return };
-        let Some(of) = self.happenings.iter().find(|(name, _)| name.starts_with(super::truth::BURGLARY)) else { return };
+        let Some(of) = self.happenings.iter().find(|(name, _)| name.starts_with(super::truth::BURGLARY)) else {
+            return;
+        };
         let own = &of.1.alerts;
         let mine = self.rows.iter().filter(|(id, r)| own.contains(*id) && r.waits).map(|(_, r)| r);
         let Some(best) = mine.max_by_key(|r| (r.priority, r.since)) else { return };
-        let above = |r: &Row| r.waits && r.position == best.position && (r.priority, r.since) > (best.priority, best.since);
+        let above =
+            |r: &Row| r.waits && r.position == best.position && (r.priority, r.since) > (best.priority, best.since);
         if !self.rows.values().any(above)
             && let Some((_, top)) = &mut self.burglary
         {
@@ -301,7 +303,9 @@ impl<'a> Score<'a> {
             let was_told = |t: &Told| {
                 in_time.contains(&t.at_ms)
                     && t.position.as_ref() == position
-                    && h.alerts.iter().any(|a| *a == t.alert || self.under.get(a).is_some_and(|(row, _)| *row == t.alert))
+                    && h.alerts
+                        .iter()
+                        .any(|a| *a == t.alert || self.under.get(a).is_some_and(|(row, _)| *row == t.alert))
             };
             if !self.told.iter().any(was_told) {
                 suppressed.push(name.clone());

@@ -65,7 +65,8 @@ pub fn key(channel: &Channel, kind: &str, zone: u32) -> String {
 
 pub fn object(label: &str, score: f32, (x, y): (f32, f32), height: f32, track: u64) -> Object {
     let w = height * 0.4;
-    let bbox = BBox { x: (x - w / 2.0).clamp(0.0, 1.0 - w), y: (y - height / 2.0).clamp(0.0, 1.0 - height), w, h: height };
+    let bbox =
+        BBox { x: (x - w / 2.0).clamp(0.0, 1.0 - w), y: (y - height / 2.0).clamp(0.0, 1.0 - height), w, h: height };
     Object { track, label: label.to_owned(), score: score.clamp(0.0, 0.99), bbox }
 }
 

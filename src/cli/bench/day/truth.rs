@@ -14,8 +14,17 @@ use super::{
 use crate::types::Severity;
 
 pub const KINDS: [&str; 11] = [
-    "presence", "intrusion", "line", "loitering", "crowd", "wrong-way", "stopped", "left-object", "removed-object",
-    "absence", "count",
+    "presence",
+    "intrusion",
+    "line",
+    "loitering",
+    "crowd",
+    "wrong-way",
+    "stopped",
+    "left-object",
+    "removed-object",
+    "absence",
+    "count",
 ];
 /// Of each type.
 pub const OF_EACH: usize = 21;
@@ -45,15 +54,8 @@ impl Where {
 }
 
 /// Of seven happenings six are in bad company.
-const TURNS: [Where; 7] = [
-    Where::Calm,
-    Where::Shower,
-    Where::Noisy,
-    Where::Incident,
-    Where::Shower,
-    Where::Noisy,
-    Where::Shelved,
-];
+const TURNS: [Where; 7] =
+    [Where::Calm, Where::Shower, Where::Noisy, Where::Incident, Where::Shower, Where::Noisy, Where::Shelved];
 
 /// How long it lasts, seconds.
 fn lasts(kind: &str, rng: &mut StdRng) -> u64 {
@@ -156,7 +158,11 @@ pub fn fill(
                     let (n, shelved_kind, zone) = *of[(round + k) % of.len()];
                     let (from, to) = WIND[round % WIND.len()];
                     let at = rng.random_range(from + 40 * MINUTE..to - 5 * MINUTE);
-                    script.shelve(at - rng.random_range(5 * MINUTE..20 * MINUTE), key(&world.channels[n], shelved_kind, zone), 90);
+                    script.shelve(
+                        at - rng.random_range(5 * MINUTE..20 * MINUTE),
+                        key(&world.channels[n], shelved_kind, zone),
+                        90,
+                    );
                     (n, zone, at)
                 }
             };
@@ -180,7 +186,13 @@ fn burglary(world: &World, script: &mut Script, rng: &mut StdRng) -> anyhow::Res
     let at = 3 * HOUR + 20 * MINUTE + rng.random_range(0..20 * MINUTE);
     let mut on = n;
     for (after, kind) in [(0, "intrusion"), (9, "intrusion"), (31, "loitering"), (95, "removed-object")] {
-        let o = object(label(kind), rng.random_range(0.6..0.9), (rng.random_range(0.2..0.8), 0.6), 0.3, rng.random_range(1..1_000_000_000));
+        let o = object(
+            label(kind),
+            rng.random_range(0.6..0.9),
+            (rng.random_range(0.2..0.8), 0.6),
+            0.3,
+            rng.random_range(1..1_000_000_000),
+        );
         let seen = Seen {
             channel: &world.channels[on],
             kind,
