@@ -12,7 +12,6 @@ pub mod auth;
 pub mod boxview;
 mod error;
 mod guard;
-mod lists;
 mod mqtt;
 mod openapi;
 pub mod ports;
@@ -39,7 +38,6 @@ use utoipa_axum::{
 use self::{
     auth::{Auth, AuthError, TokenError, read_or_make_token},
     error::ApiError,
-    lists::Lists,
     openapi::Description,
     ports::{
         Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Snapshots, discover::Discovery,
@@ -119,7 +117,6 @@ struct Inner {
     ports: Ports,
     /// An import holds its file in memory: one at a time.
     imports: Arc<Semaphore>,
-    lists: Lists,
     closing: CancellationToken,
 }
 
@@ -151,7 +148,6 @@ impl AppState {
                 auth,
                 ports,
                 imports: Arc::new(Semaphore::new(1)),
-                lists: Lists::default(),
                 closing: CancellationToken::new(),
             }),
         })
@@ -166,9 +162,6 @@ impl AppState {
     }
     fn imports(&self) -> Arc<Semaphore> {
         Arc::clone(&self.inner.imports)
-    }
-    fn lists(&self) -> &Lists {
-        &self.inner.lists
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site

@@ -2,12 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -48,15 +43,10 @@ pub struct AreaList {
 /// The areas that the login may see, and those above them without their people.
 #[utoipa::path(get, path = "/api/v1/areas", operation_id = "list_areas", tag = "areas",
     responses((status = 200, description = "Areas", body = ref("#/components/schemas/AreaList"))))]
-pub async fn list(State(state): State<AppState>, Me(login): Me) -> Result<Response, ApiError> {
-    let place = state.lists().place(login.user()).await?;
+pub async fn list(State(state): State<AppState>, Me(login): Me) -> Result<Json<AreaList>, ApiError> {
     // Every channel is counted: no socket may wait for that.
-    let made = tokio::task::spawn_blocking(move || {
-        serde_json::to_vec(&AreaList { areas: views(&state.ports().configuration.in_force(), &login) })
-    });
-    let json = made.await.map_err(|e| ApiError::unavailable(&e))?.map_err(|e| ApiError::unavailable(&e))?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], place.body(json.into()))
-        .into_response())
+    let made = tokio::task::spawn_blocking(move || views(&state.ports().configuration.in_force(), &login));
+    Ok(Json(AreaList { areas: made.await.map_err(|e| ApiError::unavailable(&e))? }))
 }
 
 fn views(held: &Held, login: &Login) -> Vec<AreaView> {
@@ -127,7 +117,7 @@ pub async fn add(author: Author, Body(mut body): Body<Fields>) -> Result<(Status
     };
     author.make(From::Nothing, wishes).await?;
     let id = id.ok_or_else(|| ApiError::not_found("area"))?;
-    Ok((StatusCode::CREATED, Json(one(author, id).await?)))
+    Ok((StatusCode::CREATED, Json(one(&author, &id)?)))
 }
 
 /// Changes fields of a stored area.
@@ -145,7 +135,7 @@ pub async fn change(
     let from = expected(&mut body)?;
     let wishes = |held: &Held| Ok(vec![Op::PutArea(fields::changed(stored(held, &author.login, &id)?, &body)?)]);
     author.make(from, wishes).await?;
-    Ok(Json(one(author, id).await?))
+    Ok(Json(one(&author, &id)?))
 }
 
 /// Removes an area on which nothing hangs any more.
@@ -174,11 +164,8 @@ fn stored<'a>(held: &'a Held, login: &Login, id: &AreaId) -> Result<&'a Area, Ap
     found.map(|a| &a.value).ok_or_else(|| ApiError::not_found("area"))
 }
 
-async fn one(author: Author, id: AreaId) -> Result<AreaView, ApiError> {
-    let made = tokio::task::spawn_blocking(move || {
-        let held = author.state.ports().configuration.in_force();
-        views(&held, &author.login).into_iter().find(|v| v.area.id == id)
-    });
-    let found = made.await.map_err(|e| ApiError::unavailable(&e))?;
+fn one(author: &Author, id: &AreaId) -> Result<AreaView, ApiError> {
+    let held = author.state.ports().configuration.in_force();
+    let found = views(&held, &author.login).into_iter().find(|v| v.area.id == *id);
     found.ok_or_else(|| ApiError::unavailable(&"an area that was changed is not in force yet"))
 }
