@@ -102,14 +102,10 @@ impl Episode {
                 (self.streak >= start_looks).then(|| self.start(who, rule, finding, look, now))
             }
             (Some(open), true) => {
-                open.held = look.at;
                 open.empty = 0;
                 let more = finding.more.saturating_add(u32::from(std::mem::take(&mut open.over)));
-                open.happenings = open.happenings.saturating_add(more);
-                open.last.objects = finding.objects;
-                open.tell(finding.details);
-                stamp(&mut open.last, look);
-                open.update(rule, look)
+                open.goes_on(Finding { more, ..finding }, look);
+                open.update(rule, look, more > 0)
             }
             (Some(open), false) => {
                 open.empty = open.empty.saturating_add(1);
@@ -142,12 +138,8 @@ impl Episode {
         for Pulse { objects, details } in pulses {
             match &mut self.open {
                 Some(open) => {
-                    open.held = look.at;
-                    open.happenings = open.happenings.saturating_add(1);
-                    open.last.objects = objects;
-                    open.tell(details);
-                    stamp(&mut open.last, look);
-                    events.extend(open.update(rule, look));
+                    open.goes_on(Finding { holds: true, objects, details, more: 1 }, look);
+                    events.extend(open.update(rule, look, true));
                 }
                 None => {
                     let finding = Finding { holds: true, objects, details, more: 0 };
@@ -163,12 +155,8 @@ impl Episode {
     /// Goes on with an open event whatever `clear_ms` says, or starts one: for what has its own end.
     pub fn hold(&mut self, who: &Who, rule: &Rule, finding: Finding, look: &Look, now: Now) -> Option<Event> {
         let Some(open) = &mut self.open else { return Some(self.start(who, rule, finding, look, now)) };
-        open.held = look.at;
-        open.happenings = open.happenings.saturating_add(finding.more);
-        open.last.objects = finding.objects;
-        open.tell(finding.details);
-        stamp(&mut open.last, look);
-        open.update(rule, look)
+        open.goes_on(finding, look);
+        open.update(rule, look, false)
     }
 
     /// Ends with the look's times, as cleared.
@@ -227,9 +215,19 @@ impl Open {
         self.last.details = Some(Box::new(Details { happenings: Some(self.happenings), ..details }));
     }
 
-    fn update(&mut self, rule: &Rule, look: &Look) -> Option<Event> {
+    /// Takes what a look found of it.
+    fn goes_on(&mut self, finding: Finding, look: &Look) {
+        self.held = look.at;
+        self.happenings = self.happenings.saturating_add(finding.more);
+        self.last.objects = finding.objects;
+        self.tell(finding.details);
+        stamp(&mut self.last, look);
+    }
+
+    /// Every `update_s`, and at once where something further has happened: a cooldown saves alerts, it hides nothing.
+    fn update(&mut self, rule: &Rule, look: &Look, news: bool) -> Option<Event> {
         let due_ms = u64::from(rule.update_s) * 1000;
-        (due_ms > 0 && look.at.since_ms(self.updated) >= due_ms).then(|| {
+        (news || due_ms > 0 && look.at.since_ms(self.updated) >= due_ms).then(|| {
             self.updated = look.at;
             Event { phase: Phase::Update, ..self.last.clone() }
         })

@@ -22,6 +22,7 @@ use axum_server::{
     accept::Accept,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -29,8 +30,6 @@ use tokio::{
     time::Sleep,
 };
 use tokio_util::sync::CancellationToken;
-
-use parking_lot::Mutex;
 
 use super::{AppState, WebError, auth::limit::address_key, router};
 use crate::config;
@@ -94,6 +93,12 @@ impl Bound {
             .first_request_timeout(HEADER_TIMEOUT)
             .acceptor(capped.clone());
         server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 << 10);
+        // HTTP/2 stays possible for tools; browsers are not offered it, because WebSockets need HTTP/1.1. (The server's
+        // `http1_only` would end upgrades too.) A peer that answers no ping is gone; one that does holds a place of its
+        // address's part.
+        let mut http2 = server.http_builder().http2();
+        http2.keep_alive_interval(HEADER_TIMEOUT).keep_alive_timeout(HEADER_TIMEOUT);
+        http2.max_concurrent_streams(8);
         let running = async {
             match self.tls {
                 None => server.serve(service).await.map_err(WebError::Serve),

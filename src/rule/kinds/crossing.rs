@@ -158,7 +158,10 @@ mod tests {
         let events = run(&mut r, &looks);
         let told: Vec<_> =
             events.iter().map(|(ms, e)| (*ms, e.phase, e.details.as_ref().unwrap().happenings)).collect();
-        assert_eq!(told, [(2000, Phase::Start, Some(1)), (15_000, Phase::End, Some(2))]);
+        assert_eq!(
+            told,
+            [(2000, Phase::Start, Some(1)), (5000, Phase::Update, Some(2)), (15_000, Phase::End, Some(2))]
+        );
     }
 
     #[test]
