@@ -55,6 +55,8 @@ pub struct Evidence {
     pub brief_lately: bool,
     /// How long such events of its source last.
     pub longest_ms: u64,
+    /// People found mostly nothing there.
+    pub mostly_false: bool,
     /// Many channels of its area are unsure at present: rain, wind, a lamp that fails.
     pub storm: bool,
 }
@@ -84,7 +86,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         let same_again = e.chattering && e.familiar >= FAMILIAR_SURE;
         return match e.nature {
             _ if !same_again => Verdict::Row,
-            Nature::Moment => Verdict::Brief(Because::Chattering),
+            Nature::Moment => moment(e),
             Nature::Seen | Nature::Earned => {
                 Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
             }
@@ -92,7 +94,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     }
     let familiar = e.familiar >= FAMILIAR;
     match e.nature {
-        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => Verdict::Brief(Because::Chattering),
+        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,
         Nature::Seen if familiar => Verdict::Hold(long, Because::Chattering),
@@ -101,6 +103,13 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         }
         Nature::Seen | Nature::Earned => Verdict::Hold(hold_ms, Because::Weak),
     }
+}
+
+/// A moment that its source has told of before from the same place. That is where the line is, so that the place alone says
+/// nothing: it counts with the row of its source, or is the row where there is none. What people called false again and
+/// again is none; what is of high severity always is.
+fn moment(e: &Evidence) -> Verdict {
+    if e.mostly_false && e.severity != Severity::High { Verdict::Brief(Because::Chattering) } else { Verdict::Row }
 }
 
 /// Whether what lasts is one thing: its tracks go on from look to look. Without updates nothing is known.
@@ -139,6 +148,7 @@ mod tests {
         chattering: false,
         brief_lately: false,
         longest_ms: 0,
+        mostly_false: false,
         storm: false,
     };
 
@@ -175,7 +185,10 @@ mod tests {
         let left = Evidence { nature: Nature::Earned, ..NEW };
         assert_eq!(judge(&left, &cfg), Verdict::Hold(20_000, Because::Weak), "a shadow is gone by then");
         let line = Evidence { nature: Nature::Moment, familiar: 2, ..NEW };
-        assert_eq!(judge(&line, &cfg), Verdict::Brief(Because::Chattering));
+        assert_eq!(judge(&line, &cfg), Verdict::Row, "the place is the line's");
+        let useless = Evidence { mostly_false: true, ..line };
+        assert_eq!(judge(&useless, &cfg), Verdict::Brief(Because::Chattering));
+        assert_eq!(judge(&Evidence { severity: Severity::High, ..useless }, &cfg), Verdict::Row);
         assert_eq!(nature("line"), Nature::Moment);
         assert_eq!(nature("left-object"), Nature::Earned);
         assert_eq!(nature("presence"), Nature::Seen);

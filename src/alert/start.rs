@@ -1,15 +1,15 @@
 //! An event starts: which alert it belongs to, and what it is worth.
 
 use super::{
-    AlertBook, Held, MINUTE_MS, Told,
-    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
+    AlertBook, Held, MINUTE_MS, Open, Told,
+    evidence::{self, Nature, Verdict, is_sure, score},
     line,
     show::unshown,
     source::centre,
     takes_events, touch,
 };
 use crate::types::{
-    AlertId, Mono, Now, Severity,
+    AlertId, Now, Severity,
     alert::{Alert, AlertHistory},
     fact::Object,
     handling::{Because, Handling, How, Showing},
@@ -32,26 +32,9 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let chatter = self.setup.cfg.chatter_per_10_min;
-        let source = self.sources.at(&e.dedupe_key, now.mono);
-        let familiar = source.familiar(&e.objects, self.setup.cfg.sure_score, now.mono);
-        let named = source.start(&e.objects, chatter, now.mono);
-        let evidence = Evidence {
-            severity: e.severity,
-            nature: evidence::nature(&e.kind),
-            score: score(&e.objects),
-            familiar,
-            chattering: source.chattering,
-            brief_lately: source.brief_lately(now.mono),
-            longest_ms: source.longest_ms(),
-            storm: self.storms.at(&e.area, now.mono),
-        };
-        if named {
-            self.learns(&e.dedupe_key);
-        }
+        let (verdict, familiar) = self.judge(e, now);
         let explained =
             if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
-        let verdict = evidence::judge(&evidence, &self.setup.cfg);
 
         if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, None, false, now, told);
@@ -76,7 +59,7 @@ impl AlertBook {
                         }
                         self.counts_under(by, now);
                     }
-                    None => self.settle(id, e, verdict, now, told),
+                    None => self.settle(id, e.id, verdict, now, told),
                 }
                 let history = self.held.get(&id).map(|h| line(&h.alert, now, None, "opened", None, None));
                 (id, history, false)
@@ -110,7 +93,8 @@ impl AlertBook {
             o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
         };
         let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
-        let moment = evidence::nature(&e.kind) == Nature::Moment && familiar == 0;
+        let sure_and_high = e.severity >= Severity::High && is_sure(score(&e.objects), self.cfg());
+        let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || sure_and_high);
         surer || moment || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
     }
 
@@ -123,7 +107,7 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        self.open.insert(e.id, id);
+        self.opens(e, id);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let alert = &mut held.alert;
@@ -140,12 +124,13 @@ impl AlertBook {
             (How::Row, _) => self.reprice(id, now),
             // Under the row of its incident; only what is critical leaves it.
             (How::Under, Some(Verdict::Row)) if !folded || e.severity == Severity::Critical => {
-                self.settle(id, e, Verdict::Row, now, told);
+                self.settle(id, e.id, Verdict::Row, now, told);
             }
+            (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
             (How::Held, Some(Verdict::Hold(..) | Verdict::Brief(_))) => {
                 // The first of them is still watched, or its end was not.
             }
-            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e, verdict, now, told),
+            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
         self.timers.clear(id, super::timer::Timer::Close);
@@ -158,7 +143,12 @@ impl AlertBook {
         (id, Some(history), limited)
     }
 
-    fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
+    fn opens(&mut self, e: &EventPayload, alert: AlertId) {
+        let happenings = e.details.as_ref().and_then(|d| d.happenings);
+        self.open.insert(e.id, Open { alert, happenings });
+    }
+
+    pub(super) fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
         let id = AlertId::at(now.wall.0);
         let desk = self.desks.of(&e.area);
         let source = self.sources.get(&e.dedupe_key);
@@ -199,13 +189,13 @@ impl AlertBook {
             limited: 0,
             handling,
         };
-        self.open.insert(e.id, id);
+        self.opens(e, id);
         self.by_key.insert(e.dedupe_key.clone(), id);
         let channel = self.channels.entry(e.channel.clone()).or_default();
         channel.opened.push_back(now.mono);
         channel.latest = Some(id);
         channel.latest_of_rule.insert(e.rule.id.clone(), id);
-        self.held.insert(id, Held { alert, join_until: Mono::default(), desk, watched: None, untold: false });
+        self.held.insert(id, Held::new(alert, desk));
         self.price(id, now);
         id
     }
@@ -220,10 +210,16 @@ impl AlertBook {
         if channel.opened.len() < most || e.severity == Severity::Critical {
             return None;
         }
-        // All of them may be resolved by now: then a new alert is the only way not to lose the event.
-        [channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest]
-            .into_iter()
-            .flatten()
-            .find(|id| self.held.get(id).is_some_and(|h| takes_events(h.alert.state)))
+        let (own, latest) = (channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest);
+        // What is high joins only what says the same of it before a person. All of them may be resolved by now: then a new
+        // alert is the only way not to lose the event.
+        let high = e.severity == Severity::High;
+        let takes = |id: &AlertId| {
+            self.held.get(id).is_some_and(|h| {
+                takes_events(h.alert.state)
+                    && (!high || (h.alert.handling.showing.how == How::Row && h.alert.severity >= Severity::High))
+            })
+        };
+        own.into_iter().chain(latest.filter(|_| !high)).find(takes)
     }
 }
