@@ -1,6 +1,10 @@
 //! What people, and the gateway by itself, do with an alert. A refusal changes nothing and says why.
 
-use super::{AlertBook, later, line, possible, state};
+use super::{
+    AlertBook,
+    evidence::{is_sure, score},
+    later, line, possible, state,
+};
 use crate::types::{
     AlertId, Now, Severity, UserId,
     alert::{ActRefused, Alert, AlertChange, By, MAX_NOTE, Wish},
@@ -120,12 +124,13 @@ impl AlertBook {
             self.incidents.forget(id);
             self.leads_no_more(id, now.mono);
             if by != By::Gateway {
+                let sure = is_sure(score(&alert.objects), &self.setup.cfg);
                 let source = self.sources.at(&key, now.mono);
                 source.over = Some((id, now.wall));
                 if wish.action == AlertAction::Resolve
                     && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
                 {
-                    source.result(result);
+                    source.result(result, sure);
                 }
                 self.learns(&key);
             }

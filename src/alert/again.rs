@@ -3,7 +3,7 @@
 
 use super::{
     AlertBook, Told,
-    evidence::{self, Evidence, Verdict, is_sure, score},
+    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
     line,
     source::Source,
     takes_events,
@@ -92,18 +92,22 @@ impl AlertBook {
     pub(super) fn judge(&mut self, e: &EventPayload, now: Now) -> (Verdict, u32) {
         let (sure, chatter) = (self.setup.cfg.sure_score, self.setup.cfg.chatter_per_10_min);
         let source = self.sources.at(&e.dedupe_key, now.mono);
-        let familiar = source.familiar(&e.objects, sure, now.mono);
+        let nature = evidence::nature(&e.kind);
+        let familiar = source.familiar(&e.objects, sure, nature == Nature::Moment, now.mono);
+        let thereabouts = source.thereabouts(&e.objects, now.mono);
         let named = source.start(&e.objects, chatter, now.mono);
         let source = &*source;
         let evidence = Evidence {
             severity: e.severity,
-            nature: evidence::nature(&e.kind),
+            nature,
             score: score(&e.objects),
             familiar,
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
             longest_ms: source.longest_ms(),
-            mostly_false: source.mostly_false(),
+            useless: source.is_useless(),
+            ordinary: source.is_ordinary(),
+            thereabouts,
             storm: self.storms.at(&e.area, now.mono),
         };
         if named {
@@ -159,7 +163,9 @@ impl AlertBook {
                 chattering: false,
                 brief_lately: self.sources.get(&a.dedupe_key).is_some_and(|s: &Source| s.brief_lately(now.mono)),
                 longest_ms: 0,
-                mostly_false: false,
+                useless: false,
+                ordinary: false,
+                thereabouts: 0,
                 storm: false,
             };
             evidence::judge(&evidence, self.cfg())

@@ -101,6 +101,11 @@ impl Outages {
         self.list.iter().rev().filter(move |o| o.is_now(now) && o.covers(channel, area, recorder))
     }
 
+    /// When the outage of a health alert ended.
+    pub fn ended(&self, alert: AlertId) -> Option<Mono> {
+        self.list.iter().rev().find(|o| o.alert == alert)?.ended
+    }
+
     /// The health alert of an outage that a channel is in, or was in a moment ago.
     pub fn over(&self, channel: &ChannelId, area: &[AreaId], recorder: Option<&str>, now: Mono) -> Option<AlertId> {
         self.at(channel, area, recorder, now).map(|o| o.alert).next()

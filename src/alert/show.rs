@@ -20,7 +20,7 @@ use crate::types::{
 };
 
 /// What was lost for no longer than this is the same thing seen on and off; and for so long it must be there again.
-const GAP_MS: u64 = 10_000;
+pub(super) const GAP_MS: u64 = 10_000;
 const GLANCE_MS: u64 = 2_000;
 
 /// One step up, to high at most.
@@ -38,7 +38,9 @@ impl AlertBook {
         let Some(held) = self.held.get_mut(&id) else { return };
         match verdict {
             Verdict::Row => {
-                let sure = is_sure(score(&held.alert.objects), &self.setup.cfg);
+                // A moment cannot last: what comes of it is as good as sure.
+                let moment = evidence::nature(&held.alert.kind) == evidence::Nature::Moment;
+                let sure = moment || is_sure(score(&held.alert.objects), &self.setup.cfg);
                 self.show(id, sure, now, told);
             }
             Verdict::Brief(because) => held.alert.handling.showing = unshown(How::Brief, because),
@@ -73,7 +75,7 @@ impl AlertBook {
             || self
                 .sources
                 .get(&e.dedupe_key)
-                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, now.mono) < 2);
+                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, false, now.mono) < 2);
         let folded = matches!(
             self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
             Some(Because::Incident | Because::Flood)

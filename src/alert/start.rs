@@ -3,10 +3,13 @@
 use super::{
     AlertBook, Held, MINUTE_MS, Open, Told,
     evidence::{self, Nature, Verdict, is_sure, score},
+    explain::AFTER_MS,
     line,
-    show::unshown,
+    show::{GAP_MS, unshown},
     source::centre,
-    takes_events, touch,
+    takes_events,
+    timer::Timer,
+    touch,
 };
 use crate::types::{
     AlertId, Now, Severity,
@@ -36,7 +39,7 @@ impl AlertBook {
         let explained =
             if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
 
-        if let Some(id) = self.stays_shelved(e, familiar) {
+        if let Some(id) = self.stays_shelved(e, familiar, now) {
             return self.join(id, e, None, false, now, told);
         }
         let same = self
@@ -58,6 +61,10 @@ impl AlertBook {
                                 Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
                         }
                         self.counts_under(by, now);
+                        // It is over already, and explains what goes on for long only for a while.
+                        if let Some(end) = self.outages.ended(by) {
+                            self.timers.set(end.plus_ms(AFTER_MS + 1), id, Timer::Again);
+                        }
                     }
                     None => self.settle(id, e.id, verdict, now, told),
                 }
@@ -68,10 +75,14 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
+    fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
         let id = *self.shelved.get(&e.dedupe_key)?;
         let a = &self.held.get(&id)?.alert;
-        let news = e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
+        // News that is seen on and off makes its own place familiar.
+        let goes_on = self.by_key.get(&e.dedupe_key).filter(|n| **n != id).and_then(|n| self.held.get(n)).is_some_and(|h| {
+            h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS) && is_near(&e.objects, &h.alert.objects)
+        });
+        let news = goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
         (takes_events(a.state) && !news).then_some(id)
     }
 
@@ -88,14 +99,10 @@ impl AlertBook {
         if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
-        let near = |o: &Object, p: &Object| {
-            let ((x, y), (u, v)) = (centre(o), centre(p));
-            o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
-        };
         let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
         let sure_and_high = e.severity >= Severity::High && is_sure(score(&e.objects), self.cfg());
         let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || sure_and_high);
-        surer || moment || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
+        surer || moment || !is_near(&e.objects, &a.objects)
     }
 
     fn join(
@@ -133,7 +140,7 @@ impl AlertBook {
             (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
-        self.timers.clear(id, super::timer::Timer::Close);
+        self.timers.clear(id, Timer::Close);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let showing = &held.alert.handling.showing;
         if (showing.since, showing.raised) == before {
@@ -222,4 +229,13 @@ impl AlertBook {
         };
         own.into_iter().chain(latest.filter(|_| !high)).find(takes)
     }
+}
+
+/// Whether one of these may be the same visitor as one of those.
+fn is_near(some: &[Object], others: &[Object]) -> bool {
+    let near = |o: &Object, p: &Object| {
+        let ((x, y), (u, v)) = (centre(o), centre(p));
+        o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
+    };
+    some.iter().any(|o| others.iter().any(|p| near(o, p)))
 }
