@@ -117,6 +117,7 @@ impl AlertBook {
         }
         let Some(held) = self.held.get_mut(&id) else { return };
         let alert = &mut held.alert;
+        let sure = is_sure(score(&alert.objects), &self.setup.cfg);
         if !super::takes_events(alert.state) {
             if alert.handling.shelved.take().is_some() {
                 self.shelved.remove(&key);
@@ -124,7 +125,6 @@ impl AlertBook {
             self.incidents.forget(id);
             self.leads_no_more(id, now.mono);
             if by != By::Gateway {
-                let sure = is_sure(score(&alert.objects), &self.setup.cfg);
                 let source = self.sources.at(&key, now.mono);
                 source.over = Some((id, now.wall));
                 if wish.action == AlertAction::Resolve

@@ -52,16 +52,7 @@ pub(super) struct Held {
 impl Held {
     pub fn new(alert: Alert, desk: usize) -> Self {
         let never = Mono::default();
-        Held {
-            alert,
-            join_until: never,
-            leave: never,
-            desk,
-            watched: None,
-            brief: None,
-            weighed: None,
-            untold: false,
-        }
+        Held { alert, join_until: never, leave: never, desk, watched: None, brief: None, weighed: None, untold: false }
     }
 }
 

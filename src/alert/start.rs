@@ -79,9 +79,11 @@ impl AlertBook {
         let id = *self.shelved.get(&e.dedupe_key)?;
         let a = &self.held.get(&id)?.alert;
         // News that is seen on and off makes its own place familiar.
-        let goes_on = self.by_key.get(&e.dedupe_key).filter(|n| **n != id).and_then(|n| self.held.get(n)).is_some_and(|h| {
-            h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS) && is_near(&e.objects, &h.alert.objects)
-        });
+        let goes_on =
+            self.by_key.get(&e.dedupe_key).filter(|n| **n != id).and_then(|n| self.held.get(n)).is_some_and(|h| {
+                h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
+                    && is_near(&e.objects, &h.alert.objects)
+            });
         let news = goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
         (takes_events(a.state) && !news).then_some(id)
     }

@@ -29,8 +29,8 @@ fn what_had_no_position_gets_one_and_is_told_of() {
         let mut alert = old.clone();
         alert.handling.position = position;
         let mut book = AlertBook::new(cfg(60, 30));
-        book.admit(alert, &[], at(5000));
-        let told = book.tick(at(5001));
+        book.admit(alert, &[], at(100));
+        let told = book.tick(at(101));
         assert_eq!(told.len(), 1);
         let now = &told[0].alert;
         assert_eq!((now.id, now.rev, now.handling.position.as_ref().unwrap().as_str()), (old.id, old.rev + 1, "desk"));
@@ -170,9 +170,8 @@ fn what_is_seen_on_and_off_is_one_thing() {
 #[test]
 fn a_crossing_where_others_cross_counts_with_their_row_and_is_never_unseen() {
     let mut book = AlertBook::new(config::Alert::default());
-    let line = |n: u8, severity, score, s| {
-        of_kind("line", severity, seen(n, Phase::Start, "gate/line", (score, 0.4), at(s)))
-    };
+    let line =
+        |n: u8, severity, score, s| of_kind("line", severity, seen(n, Phase::Start, "gate/line", (score, 0.4), at(s)));
     let cross = |book: &mut AlertBook, e: EventPayload, s| {
         let alert = say(book, &e, s);
         say(book, &EventPayload { phase: Phase::End, ..e }, s);

@@ -114,8 +114,8 @@ fn flickers(
                 rng.random_range(1..1_000_000_000),
             );
             let when = (hour * HOUR + rng.random_range(0..HOUR), seconds(rng, 2.5, 0.8));
-let objects = vec![o];
-let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.2);
+            let objects = vec![o];
+            let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.2);
             script.see(seen, rng)?;
         }
         noisy.sources.push(Source { channel: *n, kind, zone, spot });
@@ -163,8 +163,8 @@ fn swaying(
                 let moment = matches!(kind, "line" | "wrong-way");
                 let lasts_ms = if moment { 200 } else { seconds(rng, 4.0, 0.8) };
                 let when = (at, lasts_ms);
-let objects = vec![o];
-let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.7);
+                let objects = vec![o];
+                let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.7);
                 script.see(seen, rng)?;
                 at += lasts_ms + seconds(rng, every_s, 0.7);
             }
@@ -190,8 +190,8 @@ fn lights(world: &World, channels: &[usize], script: &mut Script, rng: &mut StdR
                 rng.random_range(1..1_000_000_000),
             );
             let when = (16 * HOUR + 40 * MINUTE + rng.random_range(0..90 * MINUTE), seconds(rng, 6.0, 0.5));
-let objects = vec![o];
-let seen = Seen::nothing(&world.channels[*n], (kind, 0), when, objects, 0.5);
+            let objects = vec![o];
+            let seen = Seen::nothing(&world.channels[*n], (kind, 0), when, objects, 0.5);
             script.see(seen, rng)?;
         }
     }
@@ -232,7 +232,7 @@ fn rain(
                 .collect();
             let lasts_ms = seconds(rng, 1.8, 0.9);
             let when = (at, lasts_ms);
-let seen = Seen::nothing(channel, (kind, 0), when, objects, 0.95);
+            let seen = Seen::nothing(channel, (kind, 0), when, objects, 0.95);
             script.see(seen, rng)?;
             at += lasts_ms + seconds(rng, every_s, 0.8);
         }
@@ -268,8 +268,8 @@ fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRn
                     rng.random_range(1..1_000_000_000),
                 );
                 let when = (back + rng.random_range(SECOND..70 * SECOND), seconds(rng, 20.0, 1.0));
-let objects = if kind == "absence" { Vec::new() } else { vec![o] };
-let seen = Seen::nothing(channel, (kind, 1), when, objects, 0.5);
+                let objects = if kind == "absence" { Vec::new() } else { vec![o] };
+                let seen = Seen::nothing(channel, (kind, 1), when, objects, 0.5);
                 script.see(seen, rng)?;
             }
         }

@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::script::SECOND;
-use crate::types::{
-    AlertId, PositionId, Severity, UserId,
-    alert::Wish,
-    handling::ResultCode,
-    payload::AlertAction,
-};
+use crate::types::{AlertId, PositionId, Severity, UserId, alert::Wish, handling::ResultCode, payload::AlertAction};
 
 #[derive(Debug, Default)]
 struct Desk {

@@ -101,7 +101,8 @@ fn happens(script: &mut Script, world: &World, what: What, rng: &mut StdRng) -> 
     };
     let whole = lasts(kind, rng);
     // What the detector is not sure of it loses again and again.
-    let flickers = matches!(kind, "presence" | "intrusion" | "loitering") && sure < FLICKERS_BELOW && rng.random_bool(0.5);
+    let flickers =
+        matches!(kind, "presence" | "intrusion" | "loitering") && sure < FLICKERS_BELOW && rng.random_bool(0.5);
     let until = at_ms + if flickers { whole.max(90 * SECOND) } else { whole };
     let mut at = at_ms;
     while at < until {
@@ -198,12 +199,14 @@ fn on_the_line(of: Source, kind: &str) -> Option<(f32, f32)> {
 /// see him too. The rule of the wall is of high severity, as such rules are.
 fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
     let at = 3 * HOUR + 20 * MINUTE + rng.random_range(0..20 * MINUTE);
-    let wet: Vec<usize> = noisy.rained_on.iter().filter(|(_, from, to)| (*from..*to).contains(&at)).map(|r| r.0).collect();
+    let wet: Vec<usize> =
+        noisy.rained_on.iter().filter(|(_, from, to)| (*from..*to).contains(&at)).map(|r| r.0).collect();
     let n = wet[rng.random_range(0..wet.len())];
     let spot = (rng.random_range(0.2..0.8), 0.6);
     let (zone, mut before) = (9, HOUR);
     while before < at - 10 * SECOND {
-        let o = object("person", scores::not_there(rng), near(spot, 0.02, rng), 0.3, rng.random_range(1..1_000_000_000));
+        let o =
+            object("person", scores::not_there(rng), near(spot, 0.02, rng), 0.3, rng.random_range(1..1_000_000_000));
         let bush = Seen::nothing(&world.channels[n], ("intrusion", zone), (before, 2 * SECOND), vec![o], 0.5);
         script.see(bush, rng)?;
         before += rng.random_range(2 * MINUTE..15 * MINUTE);
