@@ -128,6 +128,14 @@ fn write(path: &std::path::Path, items: &[script::Item]) -> anyhow::Result<()> {
     Ok(file.flush()?)
 }
 
+/// The rules and zones that told most.
+fn most(of: &std::collections::BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut list: Vec<(&str, u64)> = of.iter().map(|(rule, n)| (rule.as_str(), *n)).collect();
+    list.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    list.truncate(15);
+    list
+}
+
 fn report(o: &Outcome, seeds: u64) -> Report {
     let (worst, alerts) = o.worst();
     let shown: u64 = o.mix.iter().sum::<u64>().max(1);
@@ -151,6 +159,8 @@ fn report(o: &Outcome, seeds: u64) -> Report {
         .with("alerts", o.alerts)
         .with("rows", o.rows)
         .with("raised", o.raised)
+        .with("told_of_truth", o.of_truth)
+        .with("told_most_by", json!(most(&o.of_source)))
         .with("brief", o.brief)
         .with("explained", o.explained)
         .with("chattering_sources", o.chattering)

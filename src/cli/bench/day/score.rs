@@ -66,6 +66,9 @@ pub struct Outcome {
     pub per_position: BTreeMap<String, u64>,
     pub rows: u64,
     pub raised: u64,
+    /// The same by type of rule and zone, and how much of it was of something true.
+    pub of_source: BTreeMap<String, u64>,
+    pub of_truth: u64,
     pub windows: u64,
     pub flooded: u64,
     pub happenings: u64,
@@ -272,6 +275,8 @@ impl<'a> Score<'a> {
             self.told.push(Told { at_ms, alert: a.id, position: h.position.clone() });
             self.out.rows += u64::from(new);
             self.out.raised += u64::from(rises);
+            let rule = a.dedupe_key.split_once('/').map_or(a.kind.as_str(), |(_, rule)| rule);
+            *self.out.of_source.entry(rule.to_owned()).or_default() += 1;
             if let Some(position) = &h.position {
                 self.people.told(position, a.id, a.priority(), at_ms);
             }
@@ -340,6 +345,7 @@ impl<'a> Score<'a> {
                 suppressed.push(name.clone());
             }
         }
+        self.out.of_truth = self.told.iter().filter(|t| self.truths.contains(&t.alert)).count() as u64;
         self.out.happenings = self.happenings.len() as u64;
         self.out.suppressed = suppressed;
         self.out.burglary_s = self.burglary.and_then(|(from, top)| Some((top? - from) as f64 / 1000.0));
