@@ -90,30 +90,36 @@ impl AlertBook {
 
     /// Counts it with its source, and says what it is worth and whether the source is named chattering by it.
     pub(super) fn judge(&mut self, e: &EventPayload, now: Now) -> (Verdict, u32) {
-        let (sure, chatter) = (self.setup.cfg.sure_score, self.setup.cfg.chatter_per_10_min);
+        let chatter = self.setup.cfg.chatter_per_10_min;
+        // What it is worth by what was known before it.
+        let before = self.evidence(e, now);
         let source = self.sources.at(&e.dedupe_key, now.mono);
-        let nature = evidence::nature(&e.kind);
-        let familiar = source.familiar(&e.objects, sure, nature == Nature::Moment, now.mono);
-        let thereabouts = source.thereabouts(&e.objects, now.mono);
         let named = source.start(&e.objects, chatter, now.mono);
-        let source = &*source;
-        let evidence = Evidence {
+        let evidence = Evidence { chattering: source.chattering, ..before };
+        if named {
+            self.learns(&e.dedupe_key);
+        }
+        (evidence::judge(&evidence, &self.setup.cfg), evidence.familiar)
+    }
+
+    /// What is known of an event and its source.
+    pub(super) fn evidence(&self, e: &EventPayload, now: Now) -> Evidence {
+        let (nature, new) = (evidence::nature(&e.kind), Source::default());
+        let source = self.sources.get(&e.dedupe_key).unwrap_or(&new);
+        let sure = self.setup.cfg.sure_score;
+        Evidence {
             severity: e.severity,
             nature,
             score: score(&e.objects),
-            familiar,
+            familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now.mono),
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
             longest_ms: source.longest_ms(),
             useless: source.is_useless(),
             ordinary: source.is_ordinary(),
-            thereabouts,
+            thereabouts: source.thereabouts(&e.objects, now.mono),
             storm: self.storms.at(&e.area, now.mono),
-        };
-        if named {
-            self.learns(&e.dedupe_key);
         }
-        (evidence::judge(&evidence, &self.setup.cfg), familiar)
     }
 
     /// What a health alert explained is looked at once more when pictures have had time to settle.

@@ -71,11 +71,8 @@ impl AlertBook {
         }
         let best = score(&e.objects);
         let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
-        let news = critical
-            || self
-                .sources
-                .get(&e.dedupe_key)
-                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, false, now.mono) < 2);
+        let known = self.evidence(e, now);
+        let news = critical || (known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row);
         let folded = matches!(
             self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
             Some(Because::Incident | Because::Flood)

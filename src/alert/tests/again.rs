@@ -79,15 +79,16 @@ fn nothing_of_anothers_is_done_unseen() {
     let priority = || Wish { priority: Some(Severity::Low), ..AlertAction::Priority.into() };
     acts(&mut book, id, priority(), "li", 1);
     let li = UserId::new("li").unwrap();
-    assert_eq!(by_wang(&mut book, priority(), None), Err(ActRefused::Theirs { by: li.clone(), rev: 2 }));
+    assert_eq!(by_wang(&mut book, priority(), None).unwrap_err(), ActRefused::Theirs { by: li.clone(), rev: 2 });
     acts(&mut book, id, AlertAction::Acknowledge, "li", 1);
     let note = || Wish { note: Some("x".into()), ..AlertAction::Note.into() };
     for wish in [AlertAction::Dispatch.into(), AlertAction::Resolve.into(), AlertAction::Release.into(), note()] {
-        assert_eq!(by_wang(&mut book, wish, None), Err(ActRefused::Taken { owner: li.clone() }));
+        assert_eq!(by_wang(&mut book, wish, None).unwrap_err(), ActRefused::Taken { owner: li.clone() });
     }
     let feedback = Wish { note: Some("on the spot".into()), ..AlertAction::Feedback.into() };
     assert!(by_wang(&mut book, feedback, None).is_ok(), "who was dispatched is not the owner");
-    assert_eq!(by_wang(&mut book, AlertAction::Dispatch.into(), Some(3)), Err(ActRefused::Rev { seen: 3, now: 4 }));
+    let stale = by_wang(&mut book, AlertAction::Dispatch.into(), Some(3));
+    assert_eq!(stale.unwrap_err(), ActRefused::Rev { seen: 3, now: 4 });
     let done = by_wang(&mut book, AlertAction::Dispatch.into(), Some(4)).unwrap().unwrap();
     assert_eq!((done.alert.state, done.alert.owner), (AlertState::Dispatched, Some(li)), "he looked");
 }
