@@ -130,7 +130,7 @@ impl Source {
                 *s.label == *o.label
                     && (s.x - x).abs() <= ABOUT
                     && (s.y - y).abs() <= ABOUT
-                    && now.since_ms(s.last) <= SURE_MS
+                    && now.since_ms(s.last) <= FEW_MS
             };
             self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
         };
