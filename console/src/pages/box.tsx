@@ -15,6 +15,7 @@ import { bytesText, codecText, decimal, errorText } from '../lib/words';
 import { Curve } from '../ui/curve';
 import { Icon } from '../ui/icons';
 import { Blank, Fact, Loading } from '../ui/parts';
+import { Said } from '../ui/said';
 
 export default function BoxPage() {
   const { t } = useTranslation();
@@ -100,7 +101,9 @@ function Sentence({ box, stale }: { box: Box; stale: boolean }) {
           <h3>{t('box.degraded')}</h3>
           <ul className="degraded">
             {box.degraded.map((d) => (
-              <li key={d}>{d}</li>
+              <li key={d}>
+                <Said text={d} />
+              </li>
             ))}
           </ul>
         </>

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { saidInline } from '../lib/said';
 import { Link, NavLink, useParams } from 'react-router';
 import { ApiError } from '../api/client';
 import { configure } from '../api/configure';
@@ -19,6 +20,7 @@ import { FieldChanges } from '../ui/fieldchanges';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Age, Blank, Loading, Moment } from '../ui/parts';
+import { Said } from '../ui/said';
 
 const PAGE = 50;
 
@@ -85,7 +87,7 @@ function Revisions({ chosen }: { chosen: number | null }) {
                 <span className="grow" />
                 <Age at={r.at} className="dim" />
               </span>
-              <span className="revision-text">{r.summary}</span>
+              <Said className="revision-text" text={r.summary} />
               <Counts of={r} />
               {r.undoes !== null && <span className="tag">{t('changes.undoes', { rev: r.undoes })}</span>}
               {r.undoneBy !== null && <span className="tag">{t('changes.undoneBy', { rev: r.undoneBy })}</span>}
@@ -131,7 +133,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       refreshInventory(queries);
     } catch (e) {
       const conflict = e instanceof ApiError && e.status === 409;
-      setProblem({ text: conflict ? e.message : errorText(t, e), conflict });
+      setProblem({ text: conflict ? saidInline(t, e.message) : errorText(t, e), conflict });
     }
     setBusy(false);
     setSure(false);
@@ -169,7 +171,11 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       <p>
         {t('changes.by', { user: r.author })} <span className="dim">{r.source && t(`source.${r.source}`)}</span> · <Moment at={r.at} />
       </p>
-      {r.summary !== '' && <p>{r.summary}</p>}
+      {r.summary !== '' && (
+        <p>
+          <Said text={r.summary} />
+        </p>
+      )}
       <Counts of={r} />
       {sure && <p className="dim">{t('changes.undoHint')}</p>}
       {problem && (

@@ -20,6 +20,7 @@ import { ChannelLog } from '../ui/channellog';
 import { ChannelPicture } from '../ui/channelpicture';
 import { Icon } from '../ui/icons';
 import { Blank, ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
+import { Said } from '../ui/said';
 
 const EVERY_MS = 2000;
 const ALERTS = 8;
@@ -105,7 +106,7 @@ export default function ChannelPage() {
           <section className={`card verdict ch-${h.state}`}>
             <ChannelStateWord state={h.state} />
             <p>{t(`channelStateHint.${h.state}`)}</p>
-            {h.reason !== '' && <p className="reason">{h.reason}</p>}
+            <Said className="reason" text={h.reason} />
             <p className="dim num">{t('channels.since', { time: times.moment(h.since, 'full') })}</p>
             {h.state !== 'running' && h.state !== 'connecting' && (
               <p className="advice">
@@ -120,7 +121,7 @@ export default function ChannelPage() {
                 {t(`condition.${c.kind}`)}
               </span>
               <p>{t(`conditionHint.${c.kind}`)}</p>
-              {c.reason !== '' && <p className="reason">{c.reason}</p>}
+              <Said className="reason" text={c.reason} />
               <p className="dim num">{t('channels.since', { time: times.moment(c.since, 'full') })}</p>
               <p className="advice">
                 <b>{t('log.todo')}</b> {t(`conditionAdvice.${c.kind}`)}

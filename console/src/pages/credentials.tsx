@@ -15,6 +15,7 @@ import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
+import { Said } from '../ui/said';
 
 export default function CredentialsPage() {
   const { t } = useTranslation();
@@ -92,7 +93,7 @@ function Credentials() {
                   </th>
                   <td>
                     {c.username}
-                    {c.problem !== '' && <p className="form-error small-text">{c.problem}</p>}
+                    {c.problem !== '' && <p className="form-error small-text"><Said text={c.problem} /></p>}
                   </td>
                   <td className="right num">{c.channels}</td>
                   <td className="dim">{t(c.origin === 'file' ? 'edit.originFile' : 'edit.originInventory')}</td>

@@ -16,6 +16,7 @@ import { useRule, useTimetables } from '../state/rules';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Fact, Loading, SeverityWord } from '../ui/parts';
+import { Said } from '../ui/said';
 import { RuleChannels } from '../ui/rules/channels';
 import { DryRunCard } from '../ui/rules/dryrun';
 import { ObjectHistory } from '../ui/rules/history';
@@ -108,7 +109,7 @@ function RuleCards({ detail }: { detail: RuleDetail }) {
       {detail.warning !== '' && (
         <div className="banner warn" role="status">
           <Icon name="misconfigured" />
-          <span>{detail.warning}</span>
+          <Said text={detail.warning} />
         </div>
       )}
       <div className="rule-cards">

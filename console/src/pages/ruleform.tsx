@@ -14,7 +14,7 @@ import { useTitle } from '../lib/hooks';
 import { badKeys, blankForm, changesOf, DIRECTIONS, fieldsOf, FOCUS_WHENS, formOf, GROUPS, keyIn, newRule, takesLines, takesZones, type Group, type RuleForm } from '../lib/rulefields';
 import { ruleKindText } from '../lib/rulewords';
 import { idProblem } from '../lib/wizard';
-import { errorText, labelText } from '../lib/words';
+import { conflictText, errorText, labelText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
 import { refreshInventory, useAreas } from '../state/inventory';
@@ -101,7 +101,7 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
       if (e instanceof ApiError && e.status === 409 && detail) {
         const fresh = await rulesApi.rule(detail.rule.id).catch(() => null);
         if (fresh) setRev(fresh.rev);
-        setError({ text: `${e.message}. ${t('rules.conflictForm')}`, key: null });
+        setError({ text: conflictText(t, e, t('rules.conflictForm')), key: null });
       } else setError({ text: errorText(t, e), key: e instanceof ApiError ? keyIn(e.message) : null });
       setBusy(false);
     }

@@ -1,6 +1,7 @@
 /* All rules: what each looks for, where, whether it is armed, and what it raised. */
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { saidInline } from '../lib/said';
 import { Link, useSearchParams } from 'react-router';
 import { RULE_KINDS, type RuleView } from '../api/rules';
 import { useTitle } from '../lib/hooks';
@@ -139,7 +140,7 @@ function Row({ view, scope, table }: { view: RuleView; scope: string; table: str
         <span className="rule-under">
           {severity && <SeverityWord severity={severity} />}
           {view.warning !== '' && (
-            <span className="warn-text" title={view.warning}>
+            <span className="warn-text" title={saidInline(t, view.warning)}>
               <Icon name="misconfigured" />
               {t('rules.tooFew')}
             </span>

@@ -6,7 +6,7 @@ import { ApiError } from '../api/client';
 import { rulesApi, type Timetable } from '../api/rules';
 import { useTimes, useTitle } from '../lib/hooks';
 import { clockText, DAYS, linesOf, weekOf } from '../lib/week';
-import { errorText } from '../lib/words';
+import { conflictText, errorText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
@@ -233,7 +233,7 @@ function TimetableDialog({ table, onClose }: { table: Timetable | null; onClose:
       if (e instanceof ApiError && e.status === 409 && table) {
         const fresh = (await rulesApi.timetables().catch(() => [])).find((x) => x.id === table.id);
         if (fresh) setRev(fresh.rev);
-        setError(`${e.message}. ${t('rules.conflictForm')}`);
+        setError(conflictText(t, e, t('rules.conflictForm')));
       } else setError(errorText(t, e));
       setBusy(false);
     }

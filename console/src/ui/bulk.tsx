@@ -6,6 +6,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Said } from './said';
 import { configure, type BulkSet } from '../api/configure';
 import { words, type BulkResult } from '../api/inventory';
 import type { Channel } from '../api/types';
@@ -135,7 +136,7 @@ function BulkDialog({
             <ul className="scroll-list" tabIndex={0}>
               {result.refused.map((r) => (
                 <li key={r.id}>
-                  <b>{names.get(r.id) ?? r.id}</b> <span className="dim break">{r.reason}</span>
+                  <b>{names.get(r.id) ?? r.id}</b> <Said className="dim break" text={r.reason} />
                 </li>
               ))}
             </ul>

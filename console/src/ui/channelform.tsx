@@ -6,6 +6,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { saidInline } from '../lib/said';
 import { useNavigate } from 'react-router';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
@@ -51,11 +52,11 @@ export function ChannelFormDialog({ channel, config, onClose }: { channel: Chann
         setBefore(fresh);
         setRev(now.config.rev);
       }
-      setProblem({ text: e.message, field: null, conflict: now?.config != null });
+      setProblem({ text: saidInline(t, e.message), field: null, conflict: now?.config != null });
     } else {
       const said = e instanceof ApiError ? e.message : '';
       const field = e instanceof ApiError && e.kind === 'invalid' ? fieldIn(said) : null;
-      setProblem({ text: field ? said : errorText(t, e), field, conflict: false });
+      setProblem({ text: field ? saidInline(t, said) : errorText(t, e), field, conflict: false });
     }
   };
   const save = async (): Promise<void> => {

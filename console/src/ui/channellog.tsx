@@ -17,6 +17,7 @@ import { useMayConfigure } from '../state/rights';
 import { FieldChanges } from './fieldchanges';
 import { Icon } from './icons';
 import { ChannelStateWord } from './parts';
+import { Said } from './said';
 
 const HOUR = 3_600_000;
 const SPANS = [HOUR, 24 * HOUR] as const;
@@ -66,7 +67,7 @@ export function ChannelLog({ channel }: { channel: Channel }) {
             {line.what === 'state' ? (
               <div>
                 <ChannelStateWord state={line.change.state} />
-                {line.change.reason !== '' && <p className="reason">{line.change.reason}</p>}
+                <Said className="reason" text={line.change.reason} />
               </div>
             ) : (
               <div>

@@ -5,6 +5,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Said } from './said';
 import type { Plan } from '../api/inventory';
 import { fieldText } from '../lib/configwords';
 import { useRem } from '../lib/hooks';
@@ -85,7 +86,7 @@ export function PlanTabs({ plan }: { plan: Plan }) {
                 <b>{r.column === '' ? t('import.wholeRow') : fieldText(t, r.column)}</b>
                 {r.value !== '' && <span className="mono small-text break">{r.value}</span>}
               </span>
-              <span className="refusal break">{r.reason}</span>
+              <Said className="refusal break" text={r.reason} />
             </>
           )
         );

@@ -1,6 +1,7 @@
 /* Trying a rule on the looks of the last hours: the question, and the answer in numbers, on a line of time, and in words. */
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { saidInline } from '../../lib/said';
 import { rulesApi, type DryRun } from '../../api/rules';
 import { useTimes } from '../../lib/hooks';
 import { rateOfDay } from '../../lib/rulewords';
@@ -76,7 +77,7 @@ function Answer({ run }: { run: DryRun }) {
   if (run.looks === 0) {
     return (
       <p className="dry-none" data-testid="dry-none">
-        {run.channels.length === 0 ? t('dry.noChannel') : (silent[0]?.problem ?? t('dry.noLooks'))}
+        {run.channels.length === 0 ? t('dry.noChannel') : (silent[0] ? saidInline(t, silent[0].problem) : t('dry.noLooks'))}
       </p>
     );
   }

@@ -7,6 +7,7 @@ import type { Probe, ProbedStream } from '../../api/discover';
 import { useTimes } from '../../lib/hooks';
 import { bitrateText, codecText, decimal, errorText, rateText } from '../../lib/words';
 import { Fact } from '../parts';
+import { Said } from '../said';
 import { Problem } from '../form';
 import { Icon } from '../icons';
 
@@ -63,7 +64,7 @@ export function ProbeStep({
           <p className="break">{probe.error}</p>
           {probe.advice !== '' && (
             <p className="break">
-              <b>{t('log.todo')}</b> {probe.advice}
+              <b>{t('log.todo')}</b> <Said text={probe.advice} />
             </p>
           )}
         </Problem>

@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { saidInline } from '../../lib/said';
 import { Link } from 'react-router';
 import { ApiError } from '../../api/client';
 import { configure } from '../../api/configure';
@@ -84,7 +85,7 @@ export function SaveStep({
     } catch (e) {
       const said = e instanceof ApiError && e.kind === 'invalid' ? e.message : '';
       const field = said === '' ? null : fieldIn(said);
-      setProblem({ text: field ? said : errorText(t, e), field });
+      setProblem({ text: field ? saidInline(t, said) : errorText(t, e), field });
       setBusy(false);
     }
   };

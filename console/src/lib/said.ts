@@ -1,0 +1,99 @@
+/*
+ * What the gateway says in its own words, English sentences without a key: why a channel is down, why a change was
+ * refused. They are known by the wording that the gateway's source has (a test holds the two together) and said in
+ * Chinese where the console is Chinese. What is not known is given back as it came, and shown as a quotation.
+ */
+import i18next, { type TFunction } from 'i18next';
+import table from '../i18n/said.zh-CN.json';
+import { fieldText } from './configwords';
+
+interface Wording {
+  from: RegExp;
+  to: string;
+  /** Letters that are not a hole: of two that fit, the closer one is taken. */
+  fixed: number;
+}
+
+const HOLE = /\{[^{}]*\}/g;
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+function wording([from, to]: string[]): Wording {
+  const parts = (from ?? '').split(HOLE);
+  return { from: new RegExp(`^${parts.map(literal).join('(.*?)')}$`, 's'), to: to ?? '', fixed: parts.join('').length };
+}
+
+const WORDINGS: readonly Wording[] = [...table.gateway, ...table.system].map(wording).sort((a, b) => b.fixed - a.fixed);
+/** A sentence holds sentences: why, and under that what the system said. */
+const MAX_DEPTH = 3;
+/** Longer is no sentence, and would cost time to look at. */
+const MAX_LENGTH = 1000;
+
+function known(text: string, depth: number): string | null {
+  if (depth > MAX_DEPTH || text.length > MAX_LENGTH) return null;
+  for (const { from, to } of WORDINGS) {
+    const found = from.exec(text);
+    if (found) return to.replace(/\{(\d)\}/g, (_, n: string) => said(found[Number(n)] ?? '', depth + 1));
+  }
+  return null;
+}
+
+const said = (part: string, depth: number): string => known(part, depth) ?? summary(part) ?? part;
+
+const KIND = /^(channel|area|credential|rule|timetable) '([^']*)'(?:, ([\w.[\]]+))?: (.+)$/s;
+const FIELD = /^([a-z_]+)((?:\[\d+\])?(?:\.[a-z_]+)?): (.+)$/s;
+
+const DEED = /^(\w+) '([^']*)' (added|changed|removed)$/;
+const DEEDS = /^\d+ [a-z]+ (?:added|changed|removed)(?:, \d+ [a-z]+ (?:added|changed|removed))*$/;
+const DONE = { added: '新增', changed: '修改', removed: '删除' } as const;
+
+/** What a revision did, as the gateway sums it up. */
+function summary(text: string): string | null {
+  const word = (of: string): string => DONE[of as keyof typeof DONE];
+  const kind = (of: string): string => known(of.replace(/s$/, ''), 0) ?? of;
+  const one = DEED.exec(text);
+  if (one) return `${word(one[3] ?? '')}${kind(one[1] ?? '')}“${one[2]}”`;
+  if (!DEEDS.test(text)) return null;
+  return text
+    .split(', ')
+    .map((part) => part.split(' '))
+    .map(([n, of = '', done = '']) => `${word(done)} ${n} 个${kind(of)}`)
+    .join('，');
+}
+
+/** One sentence in the language of the console, or null where there are no words for it. */
+export function translated(t: TFunction, text: string): string | null {
+  const whole = known(text, 0) ?? summary(text);
+  if (whole !== null) return whole;
+  const of = KIND.exec(text);
+  if (of) {
+    const [, kind = '', id, field, reason = ''] = of;
+    const why = translated(t, reason);
+    return why && `${known(kind, 0) ?? kind}“${id}”${field ? `，${fieldText(t, field)}` : ''}：${why}`;
+  }
+  // An import is called by its file.
+  const file = /^([^:]+\.[a-z]{3,4}): (.+)$/s.exec(text);
+  const did = file && summary(file[2] ?? '');
+  if (file && did) return `${file[1]}：${did}`;
+  const at = FIELD.exec(text);
+  const why = at && translated(t, at[3] ?? '');
+  return at && why ? `${fieldText(t, at[1] ?? '')}${at[2] ?? ''}：${why}` : null;
+}
+
+/** Several refusals stand in one message, a semicolon between them, and each may have semicolons of its own. */
+function sentences(text: string): string[] {
+  return text.split(/; (?=(?:channel|area|credential|rule|timetable) '|[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?: )/);
+}
+
+/** What to show: a state that is as it should be says nothing beyond its name. */
+export function saidText(t: TFunction, text: string): { text: string; own: boolean } | null {
+  if (text === '' || text === 'runs') return null;
+  if (i18next.language !== 'zh-CN') return { text, own: false };
+  const parts = sentences(text).map((s) => translated(t, s));
+  return parts.every((p) => p !== null) ? { text: parts.join('；'), own: false } : { text, own: true };
+}
+
+/** The same within a sentence of ours. */
+export function saidInline(t: TFunction, text: string): string {
+  const said = saidText(t, text);
+  return said === null ? '' : said.own ? t('error.said', { text: said.text }) : said.text;
+}
