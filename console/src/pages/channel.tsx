@@ -57,8 +57,10 @@ export default function ChannelPage() {
     );
   }
   const h = channel.health;
+  // Rates that were measured while pictures came say nothing of a channel that is away.
+  const flows = h.state === 'running';
   const skew =
-    h.clockSkewMs === null
+    h.clockSkewMs === null || !flows
       ? t('health.skewNone')
       : Math.abs(h.clockSkewMs) < 100
         ? t('health.exact')
@@ -130,22 +132,23 @@ export default function ChannelPage() {
           ))}
           <section className="card">
             <h2>{t('channels.health')}</h2>
+            {!flows && h.codec !== null && <p className="dim">{t('health.before')}</p>}
             <dl className="facts">
               <Fact name={t('health.codec')}>{codecText(h.codec) ?? t('health.unknown')}</Fact>
               <Fact name={t('health.size')}>
                 <span className="num">{h.width > 0 ? `${h.width} × ${h.height}` : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.bitrate')}>
-                <span className="num">{bitrateText(t, h.kbitS)}</span>
+                <span className="num">{flows ? bitrateText(t, h.kbitS) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.units')}>
-                <span className="num">{rateText(t, h.unitRateHz)}</span>
+                <span className="num">{flows ? rateText(t, h.unitRateHz) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.key')}>
-                <span className="num">{h.keyIntervalS > 0 ? t('unit.seconds', { n: decimal(h.keyIntervalS, 2) }) : t('health.unknown')}</span>
+                <span className="num">{flows && h.keyIntervalS > 0 ? t('unit.seconds', { n: decimal(h.keyIntervalS, 2) }) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.looks')}>
-                <span className="num">{rateText(t, h.lookRateHz)}</span>
+                <span className="num">{flows ? rateText(t, h.lookRateHz) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.skew')}>
                 <span className="num">{skew}</span>
