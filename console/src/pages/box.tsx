@@ -2,24 +2,23 @@
  * The box as it breathes, for the ops engineer: one sentence on top, then why. Nothing here is colour alone, every
  * drop says what to do about it, and what the gateway does not know is shown as unknown.
  */
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { api } from '../api/client';
 import { ACTIVITIES, type Box, type BoxBudget } from '../api/box';
+import { useBox } from '../state/box';
 import { CHANNEL_STATES } from '../api/types';
-import { useTimes, useTitle } from '../lib/hooks';
-import { away, dropText, FULL, interval, LATE_MS, msText, percent, verdict } from '../lib/boxwords';
+import { useTitle } from '../lib/hooks';
+import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib/boxwords';
 import { bytesText, codecText, decimal, errorText } from '../lib/words';
+import { BoxVerdict } from '../ui/boxverdict';
 import { Curve } from '../ui/curve';
 import { Icon } from '../ui/icons';
 import { Blank, Fact, Loading } from '../ui/parts';
-import { Said } from '../ui/said';
 
 export default function BoxPage() {
   const { t } = useTranslation();
-  const query = useQuery({ queryKey: ['box'], queryFn: api.box, refetchInterval: 2000, staleTime: 0 });
+  const query = useBox();
   useTitle(t('box.title'));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) {
@@ -43,7 +42,7 @@ export function BoxBody({ box, stale }: { box: Box; stale: boolean }) {
         <h1>{t('box.title')}</h1>
       </header>
       <div className="system-grid">
-        <Sentence box={box} stale={stale} />
+        <BoxVerdict box={box} stale={stale} />
         <Tiles box={box} />
         <Curves box={box} />
         <Ages box={box} />
@@ -55,60 +54,6 @@ export function BoxBody({ box, stale }: { box: Box; stale: boolean }) {
         <Engine box={box} />
       </div>
     </div>
-  );
-}
-
-function Sentence({ box, stale }: { box: Box; stale: boolean }) {
-  const { t } = useTranslation();
-  const times = useTimes();
-  const { mood, points } = verdict(box);
-  const shown = stale ? 'bad' : mood;
-  const busy = percent(box.load.workersBusy);
-  const what =
-    box.watched === 0
-      ? t('box.sentence.none')
-      : box.intervalS === null
-        ? box.uptimeS > 60
-          ? t('box.sentence.blind', { count: box.watched })
-          : t('box.starting')
-        : t('box.sentence.looks', { count: box.watched, interval: interval(t, box.intervalS), busy });
-  return (
-    <section className={`card wide verdict mood-${shown === 'good' ? 'online' : shown === 'busy' ? 'degraded' : 'offline'}`} data-testid="box-verdict" data-mood={shown}>
-      <h2>
-        <Icon name={shown === 'good' ? 'check' : shown === 'busy' ? 'misconfigured' : 'offline'} />
-        <span className="num">{what}</span>
-      </h2>
-      {stale && <p>{t('box.sentence.old', { time: times.moment(box.at, 'time') })}</p>}
-      {points.length === 0 ? (
-        <p>{t('box.sentence.good')}</p>
-      ) : (
-        <ul className="degraded">
-          {points.map((p) => (
-            <li key={p} data-testid="box-point" data-point={p}>
-              {t(`box.point.${p}`)}
-              {p === 'away' && (
-                <>
-                  {' '}
-                  <Link to="/channels">{t('box.showChannels')}</Link>
-                </>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-      {box.degraded.length > 0 && (
-        <>
-          <h3>{t('box.degraded')}</h3>
-          <ul className="degraded">
-            {box.degraded.map((d) => (
-              <li key={d}>
-                <Said text={d} />
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
   );
 }
 

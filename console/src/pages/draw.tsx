@@ -12,7 +12,8 @@ import { rulesApi, type Traces } from '../api/rules';
 import type { Channel, ChannelConfig } from '../api/types';
 import * as draw from '../lib/drawing';
 import { useTimes, useTitle } from '../lib/hooks';
-import { errorText } from '../lib/words';
+import { mergeDrawing } from '../lib/drawmerge';
+import { conflictText, errorText, listText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
@@ -64,11 +65,11 @@ export default function DrawPage() {
       </Blank>
     );
   }
-  return <Editor key={`${channel.id} ${channel.config.rev}`} channel={channel} config={channel.config} />;
+  return <Editor key={channel.id} channel={channel} config={channel.config} />;
 }
 
 function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const queries = useQueryClient();
   const [drawing, setDrawing] = useState(() => draw.drawingOf(config.places));
   const [stored, setStored] = useState(drawing.shapes);
@@ -91,6 +92,15 @@ function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }
   const change = useCallback((how: (d: draw.Drawing) => draw.Drawing) => setDrawing((d) => how(d)), []);
   const clean = draw.samePlaces(drawing.shapes, stored);
   const faults = drawing.shapes.some((s) => draw.faultOf(s, drawing.shapes) !== null);
+
+  // What others stored meanwhile is taken over as long as nothing is drawn here; else when this is saved.
+  useEffect(() => {
+    if (config.rev <= rev || !clean || busy) return;
+    const now = draw.drawingOf(config.places);
+    setDrawing(now);
+    setStored(now.shapes);
+    setRev(config.rev);
+  }, [config, rev, clean, busy]);
 
   // Leaving the page would lose it.
   useEffect(() => {
@@ -127,9 +137,16 @@ function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }
       notify('good', t('edit.saved'));
     } catch (e) {
       if (e instanceof ApiError && e.status === 409) {
-        const fresh = await api.channel(channel.id).catch(() => null);
-        if (fresh?.config) setRev(fresh.config.rev);
-        setProblem(`${e.message}. ${t('draw.conflict')}`);
+        const theirs = (await api.channel(channel.id).catch(() => null))?.config;
+        if (!theirs) setProblem(conflictText(t, e, ''));
+        else {
+          const merged = mergeDrawing(stored, { ...drawing, shapes }, theirs.places);
+          setDrawing(merged.drawing);
+          setStored(merged.stored);
+          setRev(theirs.rev);
+          const both = merged.both.map((s) => s.name || s.id || t(`draw.kind.${s.kind}`));
+          setProblem(conflictText(t, e, t('edit.conflictHint') + (both.length > 0 ? ` ${t('draw.both', { what: listText(i18n.language, both) })}` : '')));
+        }
       } else setProblem(errorText(t, e));
     }
     setBusy(false);
