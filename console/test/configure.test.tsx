@@ -8,7 +8,7 @@ import { MemoryRouter } from 'react-router';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readProbe, type Probe } from '../src/api/discover';
 import { readPlan, type Plan } from '../src/api/inventory';
-import { CHANNEL_STATES, CONDITIONS, type ChannelConfig } from '../src/api/types';
+import { CHANNEL_STATES, CONDITIONS, type ChannelConfig } from '../src/api/channel';
 import en from '../src/i18n/en.json';
 import { badNumber, editOf, fieldIn, formOf, rebase } from '../src/lib/channelform';
 import { fieldText, valueWord } from '../src/lib/configwords';

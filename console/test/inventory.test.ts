@@ -15,7 +15,7 @@ import {
   valueText,
   words,
 } from '../src/api/inventory';
-import { readChannel, readHealth } from '../src/api/types';
+import { readChannel, readHealth } from '../src/api/channel';
 import { channel, planJson } from './channelfixtures';
 import { healthJson } from './fixtures';
 

@@ -5,25 +5,9 @@
  * It never retries: who asks knows whether asking again is right.
  */
 import { readBox, type Box } from './box';
-import {
-  readAlert,
-  readAlertDetail,
-  readAlertPage,
-  readChangePage,
-  readChannel,
-  readChannels,
-  readError,
-  readNodeInfo,
-  readSession,
-  type Alert,
-  type AlertAction,
-  type AlertDetail,
-  type AlertPage,
-  type ChangePage,
-  type Channel,
-  type NodeInfo,
-  type Session,
-} from './types';
+import { readChannel, readChannels, type Channel } from './channel';
+import { readChangePage, readError, readNodeInfo, readSession, type ChangePage, type NodeInfo, type Session } from './gateway';
+import { readAlert, readAlertDetail, readAlertPage, type Alert, type AlertAction, type AlertDetail, type AlertPage } from './types';
 
 export class ApiError extends Error {
   constructor(

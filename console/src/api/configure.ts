@@ -25,7 +25,7 @@ import {
   type RevisionPage,
   type StateChange,
 } from './inventory';
-import { readChannel, type Channel } from './types';
+import { readChannel, type Channel } from './channel';
 
 /** Fields as the gateway names them; what is not in it stays as it is. */
 export interface ChannelEdit {

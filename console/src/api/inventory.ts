@@ -3,7 +3,7 @@
  * should be is left out, lists are bounded by what the gateway takes. Values of fields become one line of text each.
  */
 import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
-import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './types';
+import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './channel';
 
 /** More rows than an import may have are no answer of a gateway. */
 const MAX_ROWS = 100_000;

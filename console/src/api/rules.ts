@@ -4,7 +4,8 @@
  */
 import { json, query, seg, send } from './client';
 import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time, type Raw } from './read';
-import { EVENT_ENDS, readObjects, readPoints, type EventEnd, type Origin, type SeenObject } from './types';
+import { readPoints, type Origin } from './channel';
+import { EVENT_ENDS, readObjects, type EventEnd, type SeenObject } from './types';
 
 export const RULE_KINDS = [
   'presence',

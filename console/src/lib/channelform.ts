@@ -4,7 +4,7 @@
  */
 import type { ChannelEdit } from '../api/configure';
 import { words } from '../api/inventory';
-import type { Channel, ChannelConfig } from '../api/types';
+import type { Channel, ChannelConfig } from '../api/channel';
 
 export interface ChannelForm {
   name: string;

@@ -6,7 +6,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { configure, type ProbeAsk } from '../api/configure';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { credentialId, firstName, hostOf, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, STEPS, type Device, type Saving, type Step } from '../lib/wizard';
 import { useMayConfigure } from '../state/rights';

@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { ACTIVITIES, type Box, type BoxBudget } from '../api/box';
 import { useBox } from '../state/box';
-import { CHANNEL_STATES } from '../api/types';
+import { CHANNEL_STATES } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib/boxwords';
 import { bytesText, codecText, decimal, errorText } from '../lib/words';

@@ -6,7 +6,7 @@
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
-import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/types';
+import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/channel';
 import { ALL, filterChannels, filterFrom, filterTo, indexChannels, isAll, SORTS, type Filter, type SortKey } from '../lib/channelfilter';
 import { useMedia, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';

@@ -9,7 +9,7 @@ import { Link, useParams } from 'react-router';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
 import { rulesApi, type Traces } from '../api/rules';
-import type { Channel, ChannelConfig } from '../api/types';
+import type { Channel, ChannelConfig } from '../api/channel';
 import * as draw from '../lib/drawing';
 import { useTimes, useTitle } from '../lib/hooks';
 import { mergeDrawing } from '../lib/drawmerge';

@@ -9,7 +9,7 @@ import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError } from '../api/client';
 import { words } from '../api/inventory';
 import { RULE_KINDS, rulesApi, type RuleDetail, type RuleKind } from '../api/rules';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { badKeys, blankForm, changesOf, DIRECTIONS, fieldsOf, FOCUS_WHENS, formOf, GROUPS, keyIn, newRule, takesLines, takesZones, type Group, type RuleForm } from '../lib/rulefields';
 import { ruleKindText } from '../lib/rulewords';

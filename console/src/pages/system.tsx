@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api } from '../api/client';
-import { CHANNEL_STATES } from '../api/types';
+import { CHANNEL_STATES } from '../api/channel';
 import { topics } from '../feed/message';
 import { useNow, useTimes, useTitle } from '../lib/hooks';
 import { bytesText, decimal, errorText } from '../lib/words';

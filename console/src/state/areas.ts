@@ -4,7 +4,7 @@
  * there, or a ring of parents, makes roots and never an endless walk.
  */
 import type { Area } from '../api/inventory';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 
 /** Stands for "no area" wherever an area is chosen; no id is empty. */
 export const NO_AREA = '';

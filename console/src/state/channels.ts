@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { api } from '../api/client';
-import type { Channel, Health } from '../api/types';
+import type { Channel, Health } from '../api/channel';
 import { setAreas, setHealth, useLive } from './live';
 
 export function useChannels() {

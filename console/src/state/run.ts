@@ -1,7 +1,8 @@
 /* Ties the feed to the store, the API and the browser for as long as somebody is logged in. */
 import type { QueryClient } from '@tanstack/react-query';
 import { api, ApiError } from '../api/client';
-import type { Alert, Session } from '../api/types';
+import type { Session } from '../api/gateway';
+import type { Alert } from '../api/types';
 import { Feed } from '../feed/feed';
 import { Loader } from '../lib/chunk';
 import { absorb, deliver, flush, replaceOpen, reset, setFeed } from './live';

@@ -9,7 +9,7 @@ import { useTranslation } from 'react-i18next';
 import { Said } from './said';
 import { configure, type BulkSet } from '../api/configure';
 import { words, type BulkResult } from '../api/inventory';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { bulkPreview, changeable } from '../lib/bulkpreview';
 import { transportText, TRANSPORTS, valueWord } from '../lib/configwords';
 import { errorText } from '../lib/words';

@@ -6,7 +6,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { useRem, useTimes, useWidth } from '../lib/hooks';
 import { bitrateText, decimal, rateText, reasonText } from '../lib/words';
 import type { Picking } from '../state/selection';

@@ -10,7 +10,7 @@ import { saidInline } from '../lib/said';
 import { useNavigate } from 'react-router';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
-import type { Channel, ChannelConfig } from '../api/types';
+import type { Channel, ChannelConfig } from '../api/channel';
 import { badNumber, editOf, fieldIn, formOf, rebase, type ChannelForm as Form, type FormField } from '../lib/channelform';
 import { fieldText, transportText, TRANSPORTS } from '../lib/configwords';
 import { errorText, listText } from '../lib/words';

@@ -8,7 +8,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { configure } from '../api/configure';
 import type { RevisionDetail, StateChange } from '../api/inventory';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { percent } from '../lib/boxwords';
 import { useNow, useTimes } from '../lib/hooks';
 import { runningShare, stretches } from '../lib/timeline';

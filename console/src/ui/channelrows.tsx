@@ -6,7 +6,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import type { SortKey } from '../lib/channelfilter';
 import { useRem, useTimes } from '../lib/hooks';
 import { bitrateText, rateText, reasonText } from '../lib/words';

@@ -7,7 +7,7 @@ import { Link } from 'react-router';
 import { ApiError } from '../../api/client';
 import { configure } from '../../api/configure';
 import type { ProbedStream } from '../../api/discover';
-import type { Channel } from '../../api/types';
+import type { Channel } from '../../api/channel';
 import { fieldIn, type FormField } from '../../lib/channelform';
 import { transportText, TRANSPORTS } from '../../lib/configwords';
 import { channelOf, type Login, type Saving } from '../../lib/wizard';
