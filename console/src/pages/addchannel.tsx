@@ -10,7 +10,7 @@ import type { Channel } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { credentialId, firstName, hostOf, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, STEPS, type Device, type Saving, type Step } from '../lib/wizard';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
+import { ConfigNav } from '../ui/subnav';
 import { Icon } from '../ui/icons';
 import { Blank } from '../ui/parts';
 import { DeviceStep } from '../ui/wizard/device';

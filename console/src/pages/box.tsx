@@ -10,11 +10,12 @@ import { useBox } from '../state/box';
 import { CHANNEL_STATES } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib/boxwords';
-import { bytesText, codecText, decimal, errorText } from '../lib/words';
+import { bytesText, codecText, decimal } from '../lib/words';
 import { BoxVerdict } from '../ui/boxverdict';
 import { Curve } from '../ui/curve';
 import { Icon } from '../ui/icons';
-import { Blank, Fact, Loading } from '../ui/parts';
+import { Failed } from '../ui/failed';
+import { Fact, Loading } from '../ui/parts';
 
 export default function BoxPage() {
   const { t } = useTranslation();
@@ -22,14 +23,7 @@ export default function BoxPage() {
   useTitle(t('box.title'));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) {
-    return (
-      <Blank icon="misconfigured" title={t('box.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('box.failed')} error={query.error} retry={query.refetch} />;
   }
   return <BoxBody box={query.data} stale={query.isError} />;
 }

@@ -15,10 +15,11 @@ import { refreshInventory } from '../state/inventory';
 import { useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
+import { ConfigNav } from '../ui/subnav';
 import { FieldChanges } from '../ui/fieldchanges';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
+import { Failed } from '../ui/failed';
 import { Age, Blank, Loading, Moment } from '../ui/parts';
 import { Said } from '../ui/said';
 
@@ -58,14 +59,7 @@ function Revisions({ chosen }: { chosen: number | null }) {
   const list = query.data?.pages.flatMap((p) => p.revisions) ?? [];
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (query.isError) {
-    return (
-      <Blank icon="misconfigured" title={t('changes.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('changes.failed')} error={query.error} retry={query.refetch} />;
   }
   if (list.length === 0) {
     return (

@@ -6,10 +6,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
-import { api, ApiError } from '../api/client';
+import { api } from '../api/client';
 import { transportText } from '../lib/configwords';
 import { useTimes, useTitle } from '../lib/hooks';
-import { bitrateText, codecText, decimal, errorText, rateText } from '../lib/words';
+import { bitrateText, codecText, decimal, rateText } from '../lib/words';
 import { useHealthy } from '../state/channels';
 import { absorb, setHealth, useLive } from '../state/live';
 import { useMayConfigure } from '../state/rights';
@@ -19,7 +19,8 @@ import { ChannelFormDialog } from '../ui/channelform';
 import { ChannelLog } from '../ui/channellog';
 import { ChannelPicture } from '../ui/channelpicture';
 import { Icon } from '../ui/icons';
-import { Blank, ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
+import { NotThere } from '../ui/failed';
+import { ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
 import { Said } from '../ui/said';
 
 const EVERY_MS = 2000;
@@ -46,15 +47,7 @@ export default function ChannelPage() {
 
   if (!channel) {
     if (query.isPending) return <Loading text={t('channels.loading')} />;
-    const missing = query.error instanceof ApiError && query.error.status === 404;
-    return (
-      <Blank icon="search" title={t(missing ? 'channels.notFound' : 'channels.failed')} tone="bad">
-        {!missing && <p>{errorText(t, query.error)}</p>}
-        <Link className="button" to="/channels">
-          {t('channels.back')}
-        </Link>
-      </Blank>
-    );
+    return <NotThere error={query.error} missing={t('channels.notFound')} failed={t('channels.failed')} retry={query.refetch} back={{ to: '/channels', text: t('channels.back') }} />;
   }
   const h = channel.health;
   // Rates that were measured while pictures came say nothing of a channel that is away.

@@ -20,7 +20,7 @@ import { AreaTree } from '../ui/areatree';
 import { BulkBar } from '../ui/bulk';
 import { ChannelCards } from '../ui/channelcards';
 import { ChannelRows } from '../ui/channelrows';
-import { ConfigNav } from '../ui/confignav';
+import { ConfigNav } from '../ui/subnav';
 import { Icon } from '../ui/icons';
 import { Blank, Skeleton } from '../ui/parts';
 

@@ -10,10 +10,11 @@ import { errorText } from '../lib/words';
 import { refreshInventory, useCredentials } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
+import { ConfigNav } from '../ui/subnav';
 import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
+import { RemoveButton, useRemoval } from '../ui/remove';
 import { Blank, Loading } from '../ui/parts';
 import { Said } from '../ui/said';
 
@@ -31,27 +32,11 @@ export default function CredentialsPage() {
 
 function Credentials() {
   const { t } = useTranslation();
-  const queries = useQueryClient();
   const query = useCredentials();
   const [setting, setSetting] = useState<Credential | 'new' | null>(null);
-  const [removing, setRemoving] = useState<string | null>(null);
-  const [error, setError] = useState<string | null>(null);
   const list = query.data ?? [];
-  const remove = async (id: string): Promise<void> => {
-    if (removing !== id) {
-      setRemoving(id);
-      return;
-    }
-    setRemoving(null);
-    setError(null);
-    try {
-      await configure.removeCredential(id);
-      refreshInventory(queries);
-      notify('good', t('credentials.removed', { id }));
-    } catch (e) {
-      setError(errorText(t, e));
-    }
-  };
+  const removal = useRemoval();
+  const remove = (id: string): void => void removal.run(() => configure.removeCredential(id), t('credentials.removed', { id }));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   return (
     <>
@@ -66,7 +51,7 @@ function Credentials() {
           {t('credentials.add')}
         </button>
       </header>
-      {(error ?? query.error) && <Problem>{error ?? errorText(t, query.error)}</Problem>}
+      {(removal.error ?? query.error) && <Problem>{removal.error ?? errorText(t, query.error)}</Problem>}
       {list.length === 0 && !query.isError ? (
         <Blank icon="key" title={t('credentials.none')} />
       ) : (
@@ -103,17 +88,7 @@ function Credentials() {
                         <button type="button" className="button small" aria-label={t('credentials.setOf', { id: c.id })} data-testid="credential-set" onClick={() => setSetting(c)}>
                           {t('credentials.set')}
                         </button>
-                        <button
-                          type="button"
-                          className={`button small ${removing === c.id ? 'sure' : 'danger'}`}
-                          aria-label={t('credentials.removeOf', { id: c.id })}
-                          disabled={c.channels > 0}
-                          title={c.channels > 0 ? t('credentials.used', { count: c.channels }) : undefined}
-                          data-testid="credential-remove"
-                          onClick={() => void remove(c.id)}
-                        >
-                          {t(removing === c.id ? 'areas.removeSure' : 'edit.remove')}
-                        </button>
+                        <RemoveButton small what={c.id} blocked={c.channels > 0 ? t('credentials.used', { count: c.channels }) : undefined} testid="credential-remove" onRemove={() => remove(c.id)} />
                       </span>
                     )}
                   </td>

@@ -24,6 +24,7 @@ import { Stage } from '../ui/draw/stage';
 import { Ghosts, Heat } from '../ui/draw/underlay';
 import { Problem } from '../ui/form';
 import { Icon, type IconName } from '../ui/icons';
+import { NotThere } from '../ui/failed';
 import { Blank, Loading } from '../ui/parts';
 
 const EVERY_MS = 4000;
@@ -45,15 +46,7 @@ export default function DrawPage() {
   const channel = query.data;
   if (!channel) {
     if (query.isPending) return <Loading text={t('channels.loading')} />;
-    const missing = query.error instanceof ApiError && query.error.status === 404;
-    return (
-      <Blank icon="search" title={t(missing ? 'channels.notFound' : 'channels.failed')} tone="bad">
-        {!missing && <p>{errorText(t, query.error)}</p>}
-        <Link className="button" to="/channels">
-          {t('channels.back')}
-        </Link>
-      </Blank>
-    );
+    return <NotThere error={query.error} missing={t('channels.notFound')} failed={t('channels.failed')} retry={query.refetch} back={{ to: '/channels', text: t('channels.back') }} />;
   }
   if (!channel.config || channel.origin === 'file') {
     return (

@@ -16,7 +16,7 @@ import { bytesText, errorText, listText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
+import { ConfigNav } from '../ui/subnav';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { MappingTable, PlanTabs } from '../ui/importplan';

@@ -28,7 +28,7 @@ import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
 import { DryRunCard } from '../ui/rules/dryrun';
-import { RulesNav } from '../ui/rules/nav';
+import { RulesNav } from '../ui/subnav';
 
 const LABELS = ['person', 'bicycle', 'motorcycle', 'car', 'bus', 'truck', 'dog', 'backpack', 'handbag', 'suitcase'] as const;
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;

@@ -12,7 +12,7 @@ import { useRules, useTimetables } from '../state/rules';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading, SeverityWord } from '../ui/parts';
-import { RulesNav } from '../ui/rules/nav';
+import { RulesNav } from '../ui/subnav';
 
 const STATES: readonly ArmedState[] = ['armed', 'partly', 'off', 'nowhere'];
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;

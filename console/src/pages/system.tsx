@@ -12,7 +12,8 @@ import { useLive } from '../state/live';
 import { useSession } from '../state/session';
 import { BoxVerdict } from '../ui/boxverdict';
 import { Icon } from '../ui/icons';
-import { Blank, Fact, Loading } from '../ui/parts';
+import { Failed } from '../ui/failed';
+import { Fact, Loading } from '../ui/parts';
 
 export default function SystemPage() {
   const { t } = useTranslation();
@@ -28,14 +29,7 @@ export default function SystemPage() {
 
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) {
-    return (
-      <Blank icon="misconfigured" title={t('system.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('system.failed')} error={query.error} retry={query.refetch} />;
   }
   const node = query.data;
   const offline = node.status === 'offline' || pushed?.status === 'offline' || query.isError;
