@@ -9,7 +9,8 @@ import { Link, useParams } from 'react-router';
 import { api } from '../api/client';
 import { transportText } from '../lib/configwords';
 import { useTimes, useTitle } from '../lib/hooks';
-import { bitrateText, codecText, decimal, rateText } from '../lib/words';
+import { saidText } from '../lib/said';
+import { bitrateText, codecText, decimal, rateText, reasonText } from '../lib/words';
 import { useHealthy } from '../state/channels';
 import { absorb, setHealth, useLive } from '../state/live';
 import { useMayConfigure } from '../state/rights';
@@ -50,6 +51,7 @@ export default function ChannelPage() {
     return <NotThere error={query.error} missing={t('channels.notFound')} failed={t('channels.failed')} retry={query.refetch} back={{ to: '/channels', text: t('channels.back') }} />;
   }
   const h = channel.health;
+  const said = saidText(t, h.reason);
   // Rates that were measured while pictures came say nothing of a channel that is away.
   const flows = h.state === 'running';
   const skew =
@@ -100,8 +102,8 @@ export default function ChannelPage() {
         <div className="channel-side">
           <section className={`card verdict ch-${h.state}`}>
             <ChannelStateWord state={h.state} />
-            <p>{t(`channelStateHint.${h.state}`)}</p>
-            <Said className="reason" text={h.reason} />
+            <p>{reasonText(t, h)}</p>
+            {said?.own && <Said className="reason" text={h.reason} />}
             <p className="dim num">{t('channels.since', { time: times.moment(h.since, 'full') })}</p>
             {h.state !== 'running' && h.state !== 'connecting' && (
               <p className="advice">

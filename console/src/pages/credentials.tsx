@@ -81,7 +81,7 @@ function Credentials() {
                     {c.problem !== '' && <p className="form-error small-text"><Said text={c.problem} /></p>}
                   </td>
                   <td className="right num">{c.channels}</td>
-                  <td className="dim">{t(c.origin === 'file' ? 'edit.originFile' : 'edit.originInventory')}</td>
+                  <td className="dim">{t(c.origin === 'file' ? 'rules.fromFile' : 'edit.originInventory')}</td>
                   <td className="right">
                     {c.origin === 'inventory' && (
                       <span className="row-deeds">

@@ -145,7 +145,8 @@ function Row({ view, scope, table }: { view: RuleView; scope: string; table: str
               {t('rules.tooFew')}
             </span>
           )}
-          {view.origin === 'file' && <span className="dim">{t('edit.originFile')}</span>}
+          {view.origin === 'file' && <span className="dim">{t('rules.fromFile')}</span>}
+          <span className="dim narrow-only">{scope}</span>
         </span>
       </th>
       <td>{scope}</td>
