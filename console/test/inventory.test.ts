@@ -49,6 +49,10 @@ describe('readers of the inventory', () => {
   it('make one line of text of any value', () => {
     expect([null, '', [], 3, true, ['a', 'b'], { a: 1 }].map(valueText)).toEqual([null, null, null, '3', 'true', 'a, b', '{"a":1}']);
     expect(valueText('x'.repeat(5000))?.length).toBe(500);
+    // Lists of things keep their keys, cut as all that is foreign; of points it is enough how many.
+    const zone = { field: 'zone', before: [], after: [{ id: 'yard', polygon: [[0, 0], [1, 0], [1, 1]], name: '' }] };
+    const revision = readRevisionDetail({ rev: 1, changes: [{ kind: 'channel', id: 'a', op: 'change', fields: [zone, { field: 'tags', before: ['a'], after: ['b'] }] }] });
+    expect(revision?.changes[0]?.fields.map((f) => f.things)).toEqual([{ before: [], after: [{ id: 'yard', polygon: '3', name: '' }] }, null]);
   });
 
   it('leave out of a revision what is no change', () => {

@@ -39,6 +39,7 @@ describe('sentences of the gateway', () => {
     ["answers 404: there is no such stream; correct the path of the channel's url", '返回 404：没有这个码流；请更正取流地址中的路径'],
     ['the session stands but no picture came for 10 s; check the camera and the network', '会话仍在，但 10 秒内没有收到画面；请检查摄像机和网络'],
     ["channel 'gate', url: begins with 'http://'; must be rtsp:// or rtsps://; area 'x': the parents form a circle; one area must have no parent", '通道“gate”，取流地址：以“http://”开头；须为 rtsp:// 或 rtsps://；辖区“x”：上级形成循环；必须有一个辖区没有上级'],
+    ["rule 'night', for[0].keep_score: is 0.3; must be 0.01 to 0.2", '规则“night”，单个通道 1 · 持续置信度：为 0.3；须在 0.01 到 0.2 之间'],
     ['keep_score: is 0.9; must be 0 to 0.5', '持续置信度：为 0.9；须在 0 到 0.5 之间'],
     ["revision 3 cannot be taken back: the channel 'a' was changed since, by revision 5 (and 2 more); take that back first", '变更 3 无法撤销：通道“a”其后又被变更 5（另有 2 项） 修改；请先撤销那次变更'],
     ["channel 'gate' changed", '修改通道“gate”'],

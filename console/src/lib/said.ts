@@ -5,7 +5,7 @@
  */
 import i18next, { type TFunction } from 'i18next';
 import table from '../i18n/said.zh-CN.json';
-import { fieldText } from './configwords';
+import { fieldText } from './fieldwords';
 
 interface Wording {
   from: RegExp;
@@ -40,7 +40,18 @@ function known(text: string, depth: number): string | null {
 const said = (part: string, depth: number): string => known(part, depth) ?? summary(part) ?? part;
 
 const KIND = /^(channel|area|credential|rule|timetable) '([^']*)'(?:, ([\w.[\]]+))?: (.+)$/s;
-const FIELD = /^([a-z_]+)((?:\[\d+\])?(?:\.[a-z_]+)?): (.+)$/s;
+const FIELD = /^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?): (.+)$/s;
+
+/** `for[0].keep_score`: the first exception's score. */
+function placeText(t: TFunction, place: string): string {
+  return place
+    .split('.')
+    .map((part) => {
+      const [, field = part, n] = /^([a-z_]+)(?:\[(\d+)\])?$/.exec(part) ?? [];
+      return n === undefined ? fieldText(t, field) : `${fieldText(t, field)} ${Number(n) + 1}`;
+    })
+    .join(' · ');
+}
 
 const DEED = /^(\w+) '([^']*)' (added|changed|removed)$/;
 const DEEDS = /^\d+ [a-z]+ (?:added|changed|removed)(?:, \d+ [a-z]+ (?:added|changed|removed))*$/;
@@ -68,15 +79,15 @@ export function translated(t: TFunction, text: string): string | null {
   if (of) {
     const [, kind = '', id, field, reason = ''] = of;
     const why = translated(t, reason);
-    return why && `${known(kind, 0) ?? kind}“${id}”${field ? `，${fieldText(t, field)}` : ''}：${why}`;
+    return why && `${known(kind, 0) ?? kind}“${id}”${field ? `，${placeText(t, field)}` : ''}：${why}`;
   }
   // An import is called by its file.
   const file = /^([^:]+\.[a-z]{3,4}): (.+)$/s.exec(text);
   const did = file && summary(file[2] ?? '');
   if (file && did) return `${file[1]}：${did}`;
   const at = FIELD.exec(text);
-  const why = at && translated(t, at[3] ?? '');
-  return at && why ? `${fieldText(t, at[1] ?? '')}${at[2] ?? ''}：${why}` : null;
+  const why = at && translated(t, at[2] ?? '');
+  return at && why ? `${placeText(t, at[1] ?? '')}：${why}` : null;
 }
 
 /** Several refusals stand in one message, a semicolon between them, and each may have semicolons of its own. */

@@ -7,7 +7,7 @@ import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode 
 import { useTranslation } from 'react-i18next';
 import { Said } from './said';
 import type { Plan } from '../api/inventory';
-import { fieldText } from '../lib/configwords';
+import { fieldText } from '../lib/fieldwords';
 import { useRem } from '../lib/hooks';
 import { FIELDS, firstTab, tabCounts, TABS, type Tab } from '../lib/planwords';
 import { FieldDiff } from './fieldchanges';
