@@ -19,7 +19,7 @@ beforeAll(async () => {
 describe('sentences of the gateway', () => {
   const src = join(import.meta.dirname, '../../src');
   const source = readdirSync(src, { recursive: true, encoding: 'utf8' })
-    .filter((f) => f.endsWith('.rs'))
+    .filter((f) => /\.(rs|toml)$/.test(f))
     .map((f) => readFileSync(join(src, f), 'utf8'))
     .join('\n')
     .replace(/\\\n\s*/g, '')
@@ -42,6 +42,8 @@ describe('sentences of the gateway', () => {
     ["rule 'night', for[0].keep_score: is 0.3; must be 0.01 to 0.2", '规则“night”，单个通道 1 · 持续置信度：为 0.3；须在 0.01 到 0.2 之间'],
     ['keep_score: is 0.9; must be 0 to 0.5', '持续置信度：为 0.9；须在 0 到 0.5 之间'],
     ["revision 3 cannot be taken back: the channel 'a' was changed since, by revision 5 (and 2 more); take that back first", '变更 3 无法撤销：通道“a”其后又被变更 5（另有 2 项） 修改；请先撤销那次变更'],
+    ['Key frames come rarely; set an interval of 2 s on the camera. Its clock is +12 s off; give it a time server.', '关键帧很少；请在摄像机上将间隔设为 2 秒。时钟偏差 +12 秒；请为其设置时间服务器。'],
+    ['the device refuses user name or password', '设备用户名或密码被拒绝'],
     ["channel 'gate' changed", '修改通道“gate”'],
     ['areas.csv: 12 channels added, 1 area removed', 'areas.csv：新增 12 个通道，删除 1 个辖区'],
     ["revision 4 taken back: rule 'r' added", '撤销变更 4：新增规则“r”'],
@@ -49,6 +51,8 @@ describe('sentences of the gateway', () => {
 
   it('that are not known are quoted, and none is said of what is as it should be', () => {
     expect(saidText(t, 'the flux capacitor is empty')).toEqual({ text: 'the flux capacitor is empty', own: true });
+    // Half a translation is none.
+    expect(saidText(t, 'the address has a flux that is off')).toEqual({ text: 'the address has a flux that is off', own: true });
     expect(saidText(t, 'runs')).toBeNull();
     expect(errorText(t, new ApiError(422, 'invalid', 'the flux is off'))).toBe('网关认为请求无效。 网关原文：the flux is off');
     expect(errorText(t, new ApiError(409, 'conflict', "the id 'a' is taken; choose another"))).toBe('与现有内容冲突。 编号“a”已被使用，请换一个');

@@ -28,16 +28,19 @@ const MAX_DEPTH = 3;
 /** Longer is no sentence, and would cost time to look at. */
 const MAX_LENGTH = 1000;
 
+/** Holes hold names and numbers, or a sentence of their own; one without words for it makes the whole a quotation. */
+const PROSE = /^[a-z]+(?: [a-z]+){2,}/;
+
 function known(text: string, depth: number): string | null {
   if (depth > MAX_DEPTH || text.length > MAX_LENGTH) return null;
   for (const { from, to } of WORDINGS) {
     const found = from.exec(text);
-    if (found) return to.replace(/\{(\d)\}/g, (_, n: string) => said(found[Number(n)] ?? '', depth + 1));
+    if (!found) continue;
+    const parts = found.slice(1).map((part) => known(part, depth + 1) ?? summary(part) ?? (PROSE.test(part) ? null : part));
+    if (parts.every((part) => part !== null)) return to.replace(/\{(\d)\}/g, (_, n: string) => parts[Number(n) - 1] ?? '');
   }
   return null;
 }
-
-const said = (part: string, depth: number): string => known(part, depth) ?? summary(part) ?? part;
 
 const KIND = /^(channel|area|credential|rule|timetable) '([^']*)'(?:, ([\w.[\]]+))?: (.+)$/s;
 const FIELD = /^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?): (.+)$/s;
@@ -92,6 +95,8 @@ export function translated(t: TFunction, text: string): string | null {
 
 /** Several refusals stand in one message, a semicolon between them, and each may have semicolons of its own. */
 function sentences(text: string): string[] {
+  // Advice: whole sentences, one after the other.
+  if (/^[A-Z].*\.$/s.test(text) && known(text, 0) === null) return text.split(/(?<=\.) (?=[A-Z])/);
   return text.split(/; (?=(?:channel|area|credential|rule|timetable) '|[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?: )/);
 }
 
@@ -100,7 +105,13 @@ export function saidText(t: TFunction, text: string): { text: string; own: boole
   if (text === '' || text === 'runs') return null;
   if (i18next.language !== 'zh-CN') return { text, own: false };
   const parts = sentences(text).map((s) => translated(t, s));
-  return parts.every((p) => p !== null) ? { text: parts.join('；'), own: false } : { text, own: true };
+  return parts.every((p) => p !== null) ? { text: parts.join(parts.every((p) => p?.endsWith('。')) ? '' : '；'), own: false } : { text, own: true };
+}
+
+/** What stands at a field: which field of which thing it is about need not be said there. */
+export function saidAtField(t: TFunction, text: string): string {
+  const first = sentences(text)[0] ?? '';
+  return saidInline(t, KIND.exec(first)?.[4] ?? FIELD.exec(first)?.[2] ?? first);
 }
 
 /** The same within a sentence of ours. */

@@ -115,7 +115,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
   const query = useQuery({ queryKey: ['revisions', rev], queryFn: () => configure.revision(rev) });
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<{ text: string; conflict: boolean } | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
   const r = query.data;
 
   const undo = async (): Promise<void> => {
@@ -127,7 +127,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       refreshInventory(queries);
     } catch (e) {
       const conflict = e instanceof ApiError && e.status === 409;
-      setProblem({ text: conflict ? saidInline(t, e.message) : errorText(t, e), conflict });
+      setProblem(conflict ? saidInline(t, e.message) : errorText(t, e));
     }
     setBusy(false);
     setSure(false);
@@ -174,8 +174,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       {sure && <p className="dim">{t('changes.undoHint')}</p>}
       {problem && (
         <Problem>
-          {problem.conflict && <b>{t('changes.conflict')} </b>}
-          <span className="break">{problem.text}</span>
+          <span className="break">{problem}</span>
         </Problem>
       )}
       <Changes changes={r.changes} />

@@ -14,6 +14,7 @@ import { useTitle } from '../lib/hooks';
 import { badKeys, blankForm, changesOf, DIRECTIONS, fieldsOf, FOCUS_WHENS, formOf, GROUPS, keyIn, newRule, takesLines, takesZones, type Group, type RuleForm } from '../lib/rulefields';
 import { ruleKindText } from '../lib/rulewords';
 import { idProblem } from '../lib/wizard';
+import { saidAtField } from '../lib/said';
 import { conflictText, errorText, labelText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
@@ -102,7 +103,10 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
         const fresh = await rulesApi.rule(detail.rule.id).catch(() => null);
         if (fresh) setRev(fresh.rev);
         setError({ text: conflictText(t, e, t('rules.conflictForm')), key: null });
-      } else setError({ text: errorText(t, e), key: e instanceof ApiError ? keyIn(e.message) : null });
+      } else {
+        const key = e instanceof ApiError ? keyIn(e.message) : null;
+        setError({ text: key !== null && e instanceof ApiError ? saidAtField(t, e.message) : errorText(t, e), key });
+      }
       setBusy(false);
     }
   };

@@ -6,7 +6,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidInline } from '../lib/said';
+import { saidAtField, saidInline } from '../lib/said';
 import { useNavigate } from 'react-router';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
@@ -57,7 +57,7 @@ export function ChannelFormDialog({ channel, config, onClose }: { channel: Chann
     } else {
       const said = e instanceof ApiError ? e.message : '';
       const field = e instanceof ApiError && e.kind === 'invalid' ? fieldIn(said) : null;
-      setProblem({ text: field ? saidInline(t, said) : errorText(t, e), field, conflict: false });
+      setProblem({ text: field ? saidAtField(t, said) : errorText(t, e), field, conflict: false });
     }
   };
   const save = async (): Promise<void> => {

@@ -2,6 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Said } from '../said';
 import { configure, type DiscoverAsk } from '../../api/configure';
 import type { Brand, Found } from '../../api/discover';
 import { brandPath, readAddress, type Device } from '../../lib/wizard';
@@ -117,7 +118,9 @@ function BrandNote({ brand, channelNo }: { brand: Brand; channelNo: number }) {
       <p className="mono break">
         <span className="dim">{t('health.streamMain')}</span> {brandPath(brand, 'main', channelNo)}
       </p>
-      {brand.note !== '' && <p className="dim">{brand.note}</p>}
+      {brand.note !== '' && <p className="dim">
+          <Said text={brand.note} />
+        </p>}
     </div>
   );
 }
@@ -179,7 +182,11 @@ function Search({ kind, onPick }: { kind: 'ws' | 'list'; onPick: (found: Found) 
         </div>
       )}
       {error && <Problem>{errorText(t, error)}</Problem>}
-      {view?.error && <Problem>{view.error}</Problem>}
+      {view?.error && (
+        <Problem>
+          <Said text={view.error} />
+        </Problem>
+      )}
       {view?.done && view.found.length === 0 && !view.error && <p>{t(kind === 'ws' ? 'wizard.wsNone' : 'wizard.listNone')}</p>}
       {view && view.found.length > 0 && (
         <ul className="found">

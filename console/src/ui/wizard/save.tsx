@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidInline } from '../../lib/said';
+import { saidAtField, saidInline } from '../../lib/said';
 import { Link } from 'react-router';
 import { ApiError } from '../../api/client';
 import { configure } from '../../api/configure';
@@ -72,7 +72,7 @@ export function SaveStep({
   }, [mutate]);
   const freshStream = fresh.data?.done ? (fresh.data.streams.find((s) => s.picture) ?? null) : null;
   const looking = again.isPending || (again.data !== undefined && !fresh.data?.done && !fresh.isError);
-  const lookError = fresh.data?.done && !freshStream ? fresh.data.error || t('wizard.noPicture') : (again.error ?? fresh.error);
+  const lookError = fresh.data?.done && !freshStream ? (saidInline(t, fresh.data.error) || t('wizard.noPicture')) : (again.error ?? fresh.error);
 
   const save = async (): Promise<void> => {
     setBusy(true);
@@ -85,7 +85,7 @@ export function SaveStep({
     } catch (e) {
       const said = e instanceof ApiError && e.kind === 'invalid' ? e.message : '';
       const field = said === '' ? null : fieldIn(said);
-      setProblem({ text: field ? saidInline(t, said) : errorText(t, e), field });
+      setProblem({ text: field ? saidAtField(t, said) : errorText(t, e), field });
       setBusy(false);
     }
   };
