@@ -100,12 +100,29 @@ function sentences(text: string): string[] {
   return text.split(/; (?=(?:channel|area|credential|rule|timetable) '|[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?: )/);
 }
 
+/** A list of channels says the same few sentences at every drawing. */
+const kept = new Map<string, Shown>();
+const MAX_KEPT = 1000;
+
+interface Shown {
+  text: string;
+  /** In the gateway's own words. */
+  own: boolean;
+}
+
 /** What to show: a state that is as it should be says nothing beyond its name. */
-export function saidText(t: TFunction, text: string): { text: string; own: boolean } | null {
+export function saidText(t: TFunction, text: string): Shown | null {
   if (text === '' || text === 'runs') return null;
   if (i18next.language !== 'zh-CN') return { text, own: false };
-  const parts = sentences(text).map((s) => translated(t, s));
-  return parts.every((p) => p !== null) ? { text: parts.join(parts.every((p) => p?.endsWith('。')) ? '' : '；'), own: false } : { text, own: true };
+  let found = kept.get(text);
+  if (!found) {
+    const parts = sentences(text).map((s) => translated(t, s));
+    const whole = parts.every((p) => p !== null);
+    found = whole ? { text: parts.join(parts.every((p) => p.endsWith('。')) ? '' : '；'), own: false } : { text, own: true };
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(text, found);
+  }
+  return found;
 }
 
 /** What stands at a field: which field of which thing it is about need not be said there. */
