@@ -13,6 +13,7 @@ import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib
 import { bytesText, codecText, decimal } from '../lib/words';
 import { BoxVerdict } from '../ui/boxverdict';
 import { Curve } from '../ui/curve';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
 import { Failed } from '../ui/failed';
 import { Fact, Loading } from '../ui/parts';
@@ -147,23 +148,15 @@ function Ages({ box }: { box: Box }) {
       <p className="dim">{any ? t('box.agesHint') : t('box.agesNone')}</p>
       {any && (
         <table className="figures waterfall" data-testid="box-ages">
-          <thead>
-            <tr>
-              <th scope="col">{t('box.col.stage')}</th>
-              <th scope="col" className="wide-only">
-                {t('box.col.age')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.p50')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.p99')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.service')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('box.col.stage') },
+              { text: t('box.col.age'), className: 'wide-only' },
+              { text: t('box.col.p50'), right: true },
+              { text: t('box.col.p99'), right: true },
+              { text: t('box.col.service'), right: true },
+            ]}
+          />
           <tbody>
             {rows.map((s) => (
               <tr key={s.stage}>
@@ -194,17 +187,13 @@ function Tiers({ box }: { box: Box }) {
     <section className="card half">
       <h2>{t('box.tiers')}</h2>
       <table className="figures">
-        <thead>
-          <tr>
-            <th scope="col">{t('box.col.tier')}</th>
-            <th scope="col" className="right">
-              {t('box.col.rate')}
-            </th>
-            <th scope="col" className="right">
-              {t('box.col.cost')}
-            </th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            { text: t('box.col.tier') },
+            { text: t('box.col.rate'), right: true },
+            { text: t('box.col.cost'), right: true },
+          ]}
+        />
         <tbody>
           {box.tiers.map((r) => (
             <tr key={r.tier}>
@@ -243,17 +232,13 @@ function Floors({ box }: { box: Box }) {
       {floors.latest.length > 0 && (
         <div className="scroll" role="region" tabIndex={0} aria-label={t('box.floors')}>
           <table className="figures">
-            <thead>
-              <tr>
-                <th scope="col">{t('box.col.channel')}</th>
-                <th scope="col" className="right">
-                  {t('box.col.since')}
-                </th>
-                <th scope="col" className="right">
-                  {t('box.col.floor')}
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              of={[
+                { text: t('box.col.channel') },
+                { text: t('box.col.since'), right: true },
+                { text: t('box.col.floor'), right: true },
+              ]}
+            />
             <tbody>
               {floors.latest.map((l) => (
                 <tr key={l.channel}>
@@ -285,17 +270,13 @@ function Drops({ box }: { box: Box }) {
         <p>{t('box.dropsNone')}</p>
       ) : (
         <table className="figures">
-          <thead>
-            <tr>
-              <th scope="col">{t('box.col.why')}</th>
-              <th scope="col" className="right">
-                {t('box.col.minute')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.total')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('box.col.why') },
+              { text: t('box.col.minute'), right: true },
+              { text: t('box.col.total'), right: true },
+            ]}
+          />
           <tbody>
             {box.drops.map((d) => {
               const words = dropText(t, d);

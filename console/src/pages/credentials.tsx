@@ -11,6 +11,7 @@ import { refreshInventory, useCredentials } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
 import { ConfigNav } from '../ui/subnav';
+import { Heads } from '../ui/heads';
 import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
@@ -57,19 +58,15 @@ function Credentials() {
       ) : (
         <div className="card table-scroll">
           <table className="figures credentials-table">
-            <thead>
-              <tr>
-                <th scope="col">{t('field.credential')}</th>
-                <th scope="col">{t('field.username')}</th>
-                <th scope="col" className="right">
-                  {t('nav.channels')}
-                </th>
-                <th scope="col">{t('field.origin')}</th>
-                <th scope="col">
-                  <span className="visually-hidden">{t('action.label')}</span>
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              of={[
+                { text: t('field.credential') },
+                { text: t('field.username') },
+                { text: t('nav.channels'), right: true },
+                { text: t('field.origin') },
+                { text: <span className="visually-hidden">{t('action.label')}</span> },
+              ]}
+            />
             <tbody>
               {list.map((c) => (
                 <tr key={c.id} data-testid="credential" data-credential={c.id}>

@@ -369,7 +369,7 @@ function Places({ title, hint, found, chosen, onChange, problem, testid }: { tit
           </label>
         ))}
       </div>
-      <p className={problem ? 'form-error' : 'hint-text'}>{problem ?? (all.length === 0 ? `${t('rules.noPlaces')} ${hint}` : hint)}</p>
+      <p className={problem ? 'form-error' : 'hint-text'}>{problem ?? (all.length === 0 ? `${hint} ${t('rules.noPlaces')}` : hint)}</p>
     </fieldset>
   );
 }

@@ -9,6 +9,7 @@ import { armedState, ruleKindText, scopeText, type ArmedState } from '../lib/rul
 import { errorText } from '../lib/words';
 import { useAreas } from '../state/inventory';
 import { useRules, useTimetables } from '../state/rules';
+import { Heads } from '../ui/heads';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading, SeverityWord } from '../ui/parts';
@@ -102,18 +103,16 @@ function Rules() {
       </div>
       <div className="card table-scroll" tabIndex={0} role="region" aria-label={t('nav.rules')}>
         <table className="figures rules-table">
-          <thead>
-            <tr>
-              <th scope="col">{t('rules.rule')}</th>
-              <th scope="col">{t('rules.where')}</th>
-              <th scope="col">{t('rules.places')}</th>
-              <th scope="col">{t('rules.when')}</th>
-              <th scope="col">{t('rules.state')}</th>
-              <th scope="col" className="right">
-                {t('rules.raised')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('rules.rule') },
+              { text: t('rules.where') },
+              { text: t('rules.places') },
+              { text: t('rules.when') },
+              { text: t('rules.state') },
+              { text: t('rules.raised'), right: true },
+            ]}
+          />
           <tbody>
             {shown.map((v) => (
               <Row key={v.rule.id} view={v} scope={scopeText(t, v.rule, areaName)} table={v.rule.timetable === null ? null : tableName(v.rule.timetable)} />
