@@ -1,5 +1,6 @@
 /* Foreign JSON of the inventory and of discovery: read where it is right, refused where it is not, and nothing throws. */
 import { describe, expect, it } from 'vitest';
+import { readChannel, readHealth } from '../src/api/channel';
 import { readBrands, readDiscovery, readProbe, readStarted } from '../src/api/discover';
 import {
   readArea,
@@ -15,7 +16,6 @@ import {
   valueText,
   words,
 } from '../src/api/inventory';
-import { readChannel, readHealth } from '../src/api/channel';
 import { channel, planJson } from './channelfixtures';
 import { healthJson } from './fixtures';
 

@@ -2,8 +2,8 @@
  * The shapes of the inventory: areas, credentials, import plans, revisions. Read like every answer: what is not what it
  * should be is left out, lists are bounded by what the gateway takes. Values of fields become one line of text each.
  */
-import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
 import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './channel';
+import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
 
 /** More rows than an import may have are no answer of a gateway. */
 const MAX_ROWS = 100_000;

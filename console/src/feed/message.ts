@@ -3,10 +3,10 @@
  * alike. Whatever is not understood is null; nothing here throws on foreign bytes.
  */
 import { readHealth } from '../api/channel';
-import { readNodeStatus } from '../api/gateway';
-import { readAlert, readEvent } from '../api/types';
 import type { Health } from '../api/channel';
+import { readNodeStatus } from '../api/gateway';
 import type { NodeStatus } from '../api/gateway';
+import { readAlert, readEvent } from '../api/types';
 import type { Alert, EventFact } from '../api/types';
 
 export type Update =

@@ -1,7 +1,7 @@
 /* What foreign words are called in the operator's language; unknown ones are shown as they came, as text. */
 import i18next, { type TFunction } from 'i18next';
-import { ApiError } from '../api/client';
 import type { Health } from '../api/channel';
+import { ApiError } from '../api/client';
 import type { Alert, SeenObject } from '../api/types';
 import en from '../i18n/en.json';
 import { saidInline, saidText } from './said';

@@ -15,11 +15,11 @@ import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
 import { AreaSelect } from '../ui/areaselect';
 import { AreaTree } from '../ui/areatree';
-import { ConfigNav } from '../ui/subnav';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
-import { RemoveButton, useRemoval } from '../ui/remove';
 import { Blank, Fact, Loading } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
+import { ConfigNav } from '../ui/subnav';
 
 const HEALTH_MS = 1000;
 

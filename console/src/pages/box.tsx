@@ -6,16 +6,16 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { ACTIVITIES, type Box, type BoxBudget } from '../api/box';
-import { useBox } from '../state/box';
 import { CHANNEL_STATES } from '../api/channel';
-import { useTitle } from '../lib/hooks';
 import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib/boxwords';
+import { useTitle } from '../lib/hooks';
 import { bytesText, codecText, decimal } from '../lib/words';
+import { useBox } from '../state/box';
 import { BoxVerdict } from '../ui/boxverdict';
 import { Curve } from '../ui/curve';
+import { Failed } from '../ui/failed';
 import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
-import { Failed } from '../ui/failed';
 import { Fact, Loading } from '../ui/parts';
 
 export default function BoxPage() {

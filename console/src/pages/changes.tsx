@@ -3,25 +3,25 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidInline } from '../lib/said';
 import { Link, NavLink, useParams } from 'react-router';
 import { ApiError } from '../api/client';
 import { configure } from '../api/configure';
 import type { Change, Revision } from '../api/inventory';
 import { useNarrow, useRem, useTitle } from '../lib/hooks';
+import { saidInline } from '../lib/said';
 import { errorText } from '../lib/words';
 import { useChannels } from '../state/channels';
 import { refreshInventory } from '../state/inventory';
 import { useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/subnav';
+import { Failed } from '../ui/failed';
 import { FieldChanges } from '../ui/fieldchanges';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
-import { Failed } from '../ui/failed';
 import { Age, Blank, Loading, Moment } from '../ui/parts';
 import { Said } from '../ui/said';
+import { ConfigNav } from '../ui/subnav';
 
 const PAGE = 50;
 

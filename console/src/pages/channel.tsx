@@ -19,8 +19,8 @@ import { Tags } from '../ui/channelbits';
 import { ChannelFormDialog } from '../ui/channelform';
 import { ChannelLog } from '../ui/channellog';
 import { ChannelPicture } from '../ui/channelpicture';
-import { Icon } from '../ui/icons';
 import { NotThere } from '../ui/failed';
+import { Icon } from '../ui/icons';
 import { ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
 import { Said } from '../ui/said';
 

@@ -20,9 +20,9 @@ import { AreaTree } from '../ui/areatree';
 import { BulkBar } from '../ui/bulk';
 import { ChannelCards } from '../ui/channelcards';
 import { ChannelRows } from '../ui/channelrows';
-import { ConfigNav } from '../ui/subnav';
 import { Icon } from '../ui/icons';
 import { Blank, Skeleton } from '../ui/parts';
+import { ConfigNav } from '../ui/subnav';
 
 const HEALTH_MS = 500;
 /** After the last key, the address follows what is typed. */

@@ -10,14 +10,14 @@ import { errorText } from '../lib/words';
 import { refreshInventory, useCredentials } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/subnav';
-import { Heads } from '../ui/heads';
 import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
-import { RemoveButton, useRemoval } from '../ui/remove';
 import { Blank, Loading } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
 import { Said } from '../ui/said';
+import { ConfigNav } from '../ui/subnav';
 
 export default function CredentialsPage() {
   const { t } = useTranslation();

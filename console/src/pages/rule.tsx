@@ -10,15 +10,15 @@ import { decimal, labelText, listText } from '../lib/words';
 import { useAreas } from '../state/inventory';
 import { useMayConfigure } from '../state/rights';
 import { useRule, useTimetables } from '../state/rules';
+import { NotThere } from '../ui/failed';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
-import { NotThere } from '../ui/failed';
-import { RemoveButton, useRemoval } from '../ui/remove';
 import { Fact, Loading, SeverityWord } from '../ui/parts';
-import { Said } from '../ui/said';
+import { RemoveButton, useRemoval } from '../ui/remove';
 import { RuleChannels } from '../ui/rules/channels';
 import { DryRunCard } from '../ui/rules/dryrun';
 import { ObjectHistory } from '../ui/rules/history';
+import { Said } from '../ui/said';
 import { RulesNav } from '../ui/subnav';
 import { ArmedSign } from './rules';
 

@@ -1,16 +1,16 @@
 /* All rules: what each looks for, where, whether it is armed, and what it raised. */
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidInline } from '../lib/said';
 import { Link, useSearchParams } from 'react-router';
 import { RULE_KINDS, type RuleView } from '../api/rules';
 import { useTitle } from '../lib/hooks';
 import { armedState, ruleKindText, scopeText, type ArmedState } from '../lib/rulewords';
+import { saidInline } from '../lib/said';
 import { errorText } from '../lib/words';
 import { useAreas } from '../state/inventory';
 import { useRules, useTimetables } from '../state/rules';
-import { Heads } from '../ui/heads';
 import { Problem } from '../ui/form';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
 import { Blank, Loading, SeverityWord } from '../ui/parts';
 import { RulesNav } from '../ui/subnav';

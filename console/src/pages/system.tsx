@@ -2,8 +2,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { api } from '../api/client';
 import { CHANNEL_STATES } from '../api/channel';
+import { api } from '../api/client';
 import { topics } from '../feed/message';
 import { useNow, useTimes, useTitle } from '../lib/hooks';
 import { bytesText, decimal, errorText } from '../lib/words';
@@ -11,8 +11,8 @@ import { useBox } from '../state/box';
 import { useLive } from '../state/live';
 import { useSession } from '../state/session';
 import { BoxVerdict } from '../ui/boxverdict';
-import { Icon } from '../ui/icons';
 import { Failed } from '../ui/failed';
+import { Icon } from '../ui/icons';
 import { Fact, Loading } from '../ui/parts';
 
 export default function SystemPage() {

@@ -14,8 +14,8 @@ import { useTimetables } from '../state/rules';
 import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
-import { RemoveButton, useRemoval } from '../ui/remove';
 import { Blank, Loading } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
 import { RulesNav } from '../ui/subnav';
 
 export default function TimetablesPage() {

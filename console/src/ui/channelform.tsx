@@ -6,14 +6,14 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidAtField, saidInline } from '../lib/said';
 import { useNavigate } from 'react-router';
+import type { Channel, ChannelConfig } from '../api/channel';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
-import type { Channel, ChannelConfig } from '../api/channel';
 import { badNumber, editOf, fieldIn, formOf, rebase, type ChannelForm as Form, type FormField } from '../lib/channelform';
 import { transportText, TRANSPORTS } from '../lib/configwords';
 import { fieldText } from '../lib/fieldwords';
+import { saidAtField, saidInline } from '../lib/said';
 import { errorText, listText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';

@@ -5,12 +5,12 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Said } from './said';
 import type { Plan } from '../api/inventory';
 import { fieldText } from '../lib/fieldwords';
 import { useRem } from '../lib/hooks';
 import { FIELDS, firstTab, tabCounts, TABS, type Tab } from '../lib/planwords';
 import { FieldDiff } from './fieldchanges';
+import { Said } from './said';
 
 export function MappingTable({ plan, own, onMap }: { plan: Plan; own: Record<string, string>; onMap: (heading: string, field: string) => void }) {
   const { t } = useTranslation();

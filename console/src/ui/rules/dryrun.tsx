@@ -1,10 +1,10 @@
 /* Trying a rule on the looks of the last hours: the question, and the answer in numbers, on a line of time, and in words. */
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidInline } from '../../lib/said';
 import { rulesApi, type DryRun } from '../../api/rules';
 import { useTimes } from '../../lib/hooks';
 import { rateOfDay } from '../../lib/rulewords';
+import { saidInline } from '../../lib/said';
 import { errorText } from '../../lib/words';
 import { Field, Problem } from '../form';
 import { Icon } from '../icons';

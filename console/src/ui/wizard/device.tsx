@@ -2,13 +2,13 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Said } from '../said';
 import { configure, type DiscoverAsk } from '../../api/configure';
 import type { Brand, Found } from '../../api/discover';
 import { brandPath, readAddress, type Device } from '../../lib/wizard';
 import { errorText } from '../../lib/words';
 import { Field, Problem } from '../form';
 import { Icon } from '../icons';
+import { Said } from '../said';
 
 const POLL_MS = 700;
 type How = 'address' | 'ws' | 'list';

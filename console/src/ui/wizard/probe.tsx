@@ -6,10 +6,10 @@ import { configure } from '../../api/configure';
 import type { Probe, ProbedStream } from '../../api/discover';
 import { useTimes } from '../../lib/hooks';
 import { bitrateText, codecText, decimal, errorText, rateText } from '../../lib/words';
-import { Fact } from '../parts';
-import { Said } from '../said';
 import { Problem } from '../form';
 import { Icon } from '../icons';
+import { Fact } from '../parts';
+import { Said } from '../said';
 
 const POLL_MS = 700;
 const SKEW_MS = 2000;

@@ -2,14 +2,14 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { saidAtField, saidInline } from '../../lib/said';
 import { Link } from 'react-router';
+import type { Channel } from '../../api/channel';
 import { ApiError } from '../../api/client';
 import { configure } from '../../api/configure';
 import type { ProbedStream } from '../../api/discover';
-import type { Channel } from '../../api/channel';
 import { fieldIn, type FormField } from '../../lib/channelform';
 import { transportText, TRANSPORTS } from '../../lib/configwords';
+import { saidAtField, saidInline } from '../../lib/said';
 import { channelOf, type Login, type Saving } from '../../lib/wizard';
 import { errorText } from '../../lib/words';
 import { buildTree } from '../../state/areas';
