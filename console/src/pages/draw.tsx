@@ -138,7 +138,7 @@ function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }
           setStored(merged.stored);
           setRev(theirs.rev);
           const both = merged.both.map((s) => s.name || s.id || t(`draw.kind.${s.kind}`));
-          setProblem(conflictText(t, e, t('edit.conflictHint') + (both.length > 0 ? ` ${t('draw.both', { what: listText(i18n.language, both) })}` : '')));
+          setProblem(conflictText(t, e, t('draw.merged') + (both.length > 0 ? ` ${t('draw.both', { what: listText(i18n.language, both) })}` : '')));
         }
       } else setProblem(errorText(t, e));
     }
