@@ -175,11 +175,12 @@ export function ruleSteps({ step, desk, url, shots, skip }) {
     'where people went is drawn under the pencil',
     async () => {
       const seen = async (channel) => (await api('GET', `/channels/${channel}/traces?hours=6`)).body;
-      // Where people only come for a moment there is no way to be drawn: the camera is turned to where they walk.
+      // Where people only come for a moment hardly a way is to be drawn: the camera is turned to where most of them walk.
       const others = (await api('GET', '/channels')).body.channels.filter((c) => c.id !== CHANNEL && c.health.state === 'running');
       const walked = await until('a path on any channel', 120_000, async () => {
-        for (const c of others) if ((await seen(c.id)).paths.length > 0) return c.id;
-        return null;
+        const counts = await Promise.all(others.map(async (c) => [c.id, (await seen(c.id)).paths.length]));
+        const [best] = counts.sort((x, y) => y[1] - x[1]);
+        return best && best[1] > 0 && best[0];
       });
       const { url: address, credential, transport } = (await api('GET', `/channels/${walked}`)).body.config;
       const turned = await api('PATCH', `/channels/${CHANNEL}`, { url: address, credential, transport });
