@@ -134,6 +134,7 @@ impl Live {
             Ok(file) => file,
             Err(e) => {
                 metrics::counter!("skyeye_config_reloads_total", "outcome" => "refused").increment(1);
+                metrics::gauge!("skyeye_config_refused").set(1.0);
                 tracing::error!("the configuration is refused, the last good one stays:\n{e}");
                 self.inner.set_degraded(
                     "config",
@@ -145,6 +146,7 @@ impl Live {
         let snapshot = self.newest().await.unwrap_or_else(|_| self.inner.stored.snapshot());
         let Some(diff) = self.put(Some(file), snapshot).await else { return };
         self.inner.set_degraded("config", None);
+        metrics::gauge!("skyeye_config_refused").set(0.0);
         metrics::counter!("skyeye_config_reloads_total", "outcome" => "applied").increment(1);
         let summary = diff.summary(NAMED);
         tracing::info!(source = "file", "configuration applied: {summary}");
