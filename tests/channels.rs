@@ -206,7 +206,8 @@ fn a_hostile_file_is_refused_cell_by_cell_and_changes_nothing() {
 #[test]
 fn one_channel_is_changed_and_everything_is_said() {
     let site = Site::new();
-    site.configure("[[channel]]\nid = \"fixed\"\nurl = \"rtsp://10.0.0.9/\"\n");
+    let areas = "[[area]]\nid = \"d\"\nname = \"朝阳区\"\n[[area]]\nid = \"x\"\nname = \"twin\"\n[[area]]\nid = \"y\"\nname = \"twin\"\n";
+    site.configure(&format!("[[channel]]\nid = \"fixed\"\nurl = \"rtsp://10.0.0.9/\"\n{areas}"));
     let list = site.file("c.csv", b"id,name,url\na,A,rtsp://10.0.0.1/x\nb,B,rtsp://10.0.0.2/x\n");
     site.good(&["channels", "import", &list, "--apply", "--yes"]);
     let secret = site.file("secret", b"tops3cret\n");
@@ -223,6 +224,8 @@ fn one_channel_is_changed_and_everything_is_said() {
         (&["channels", "set", "a", "url=rtsp://u:p@10.0.0.1/"][..], "credential"),
         (&["channels", "set", "a", "url=rtsp://169.254.169.254/"], "link-local"),
         (&["channels", "set", "a", "area=nowhere"], "nowhere"),
+        (&["channels", "set", "a", "area=twin"], "give the id of one: x, y"),
+        (&["channels", "list", "--area", "nowhere"], "no area has the id or name"),
         (&["channels", "set", "fixed", "name=x"], "configuration file"),
         (&["channels", "set", "nobody", "name=x"], "no channel"),
         (&["channels", "remove", "nobody"], "no channel"),
@@ -239,6 +242,13 @@ fn one_channel_is_changed_and_everything_is_said() {
     let usage = site.run(&["channels", "set", "a", "colour=red"]);
     assert_eq!(usage.status.code(), Some(64));
 
+    // By name, as people know an area.
+    site.good(&["channels", "set", "a", "area=朝阳区"]);
+    assert_eq!(site.good(&["channels", "show", "a"])["area"], json!("d"));
+    for called in ["朝阳区", "d"] {
+        let there = site.good(&["channels", "list", "--area", called]);
+        assert_eq!((count(&there, "channels"), &there["channels"][0]["id"]), (1, &json!("a")));
+    }
     site.good(&["channels", "remove", "b"]);
     let listed = site.good(&["channels", "list"]);
     let ids: Vec<_> = listed["channels"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();

@@ -109,6 +109,7 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     assert!(told.contains("the last good one is in use"), "{told}");
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(g.metric("skyeye_config_reloads_total", "refused") - refused, 1.0, "once, not at every look");
+    assert_eq!(g.metric("skyeye_config_refused", ""), 1.0, "as long as it is broken");
     assert_eq!(name(&mut g), "Gate 1");
     // The inventory goes on meanwhile.
     let body = json!({ "id": "stored", "url": farm.url(1) }).to_string();

@@ -25,7 +25,7 @@ use super::{
     look::Lookers,
 };
 use crate::{
-    config::{self, Config, Diff},
+    config::{self, Config, Diff, diff::Sections},
     ingest::Ingest,
     inventory::{InventoryError, Merged, Snapshot, merged},
     web::auth::{Audit, Deed},
@@ -53,6 +53,8 @@ pub struct Live {
     /// Held while something is read and applied: one at a time.
     watched: Mutex<Watched>,
     closed: AtomicBool,
+    /// What the stages were made with.
+    pub(super) begun: Sections,
 }
 
 impl Live {
@@ -67,7 +69,8 @@ impl Live {
         audit: Audit,
     ) -> Self {
         let watched = Mutex::new(Watched::new(read));
-        Self { inner, ingest, intake, lookers, path, audit, watched, closed: AtomicBool::new(false) }
+        let begun = Sections::of(&inner.config.load());
+        Self { inner, ingest, intake, lookers, path, audit, watched, closed: AtomicBool::new(false), begun }
     }
 
     /// Follows file and inventory until told to stop.
@@ -131,6 +134,7 @@ impl Live {
             Ok(file) => file,
             Err(e) => {
                 metrics::counter!("skyeye_config_reloads_total", "outcome" => "refused").increment(1);
+                metrics::gauge!("skyeye_config_refused").set(1.0);
                 tracing::error!("the configuration is refused, the last good one stays:\n{e}");
                 self.inner.set_degraded(
                     "config",
@@ -142,6 +146,7 @@ impl Live {
         let snapshot = self.newest().await.unwrap_or_else(|_| self.inner.stored.snapshot());
         let Some(diff) = self.put(Some(file), snapshot).await else { return };
         self.inner.set_degraded("config", None);
+        metrics::gauge!("skyeye_config_refused").set(0.0);
         metrics::counter!("skyeye_config_reloads_total", "outcome" => "applied").increment(1);
         let summary = diff.summary(NAMED);
         tracing::info!(source = "file", "configuration applied: {summary}");

@@ -145,6 +145,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_node_commands_failed_total", "commands", "Commands from the broker that have no result.", &[]),
     gauge("skyeye_node_disk_used_ratio", "ratio", "Share of the disk under node.data_dir that is in use, 0 to 1.", &[]),
     counter("skyeye_config_reloads_total", "reloads", "Reloads of the configuration, by outcome.", &[("outcome", &["applied", "refused"])]),
+    gauge("skyeye_config_refused", "files", "1 while the configuration file is broken and the last good one is in use.", &[]),
     counter("skyeye_track_dropped_total", "boxes and tracks", "Not followed because a channel had more than track.max_tracks.", &[]),
     gauge("skyeye_track_kept_looks", "looks", "Looks of the last hours that are kept in memory.", &[]),
     gauge("skyeye_track_kept_bytes", "bytes", "Memory of the kept looks.", &[]),

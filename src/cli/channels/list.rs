@@ -10,15 +10,15 @@ use super::{Exit, snapshot};
 use crate::{
     config::{Channel, Config},
     inventory::{self, InventoryError, Merged},
-    types::ChannelId,
+    types::{AreaId, ChannelId},
 };
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only channels with this text in id, name, host, external number or tags
     text: Option<String>,
-    /// Only channels on this area or below
-    #[arg(long, value_name = "ID")]
+    /// Only channels on this area, by its id or name, or below
+    #[arg(long, value_name = "AREA")]
     area: Option<String>,
 }
 
@@ -45,10 +45,11 @@ fn origin(fixed: &HashSet<ChannelId>, id: &ChannelId) -> &'static str {
 pub async fn list(config: Config, args: &ListArgs, json: bool) -> anyhow::Result<Exit> {
     let (merged, fixed) = all(config).await?;
     let areas = merged.config.area_paths();
+    let named = args.area.as_deref().map(|area| areas_called(&merged.config, area)).transpose()?;
     let mut found = Vec::new();
     for channel in &merged.config.channel {
         let path = areas.of(channel);
-        let within = args.area.as_ref().is_none_or(|a| path.iter().any(|p| p.as_str() == a));
+        let within = named.as_ref().is_none_or(|named| path.iter().any(|p| named.contains(p)));
         if within && args.text.as_ref().is_none_or(|text| matches(channel, text)) {
             found.push((channel, path));
         }
@@ -71,6 +72,18 @@ pub async fn list(config: Config, args: &ListArgs, json: bool) -> anyhow::Result
         println!("{}", json!({ "ok": true, "channels": channels, "of": merged.config.channel.len() }));
     }
     Ok(Exit::Good)
+}
+
+/// Areas with this id, or else of this name; several may bear the same.
+pub(super) fn areas_called(config: &Config, called: &str) -> Result<Vec<AreaId>, InventoryError> {
+    if let Some(area) = config.area.iter().find(|a| a.id.as_str() == called) {
+        return Ok(vec![area.id.clone()]);
+    }
+    let found: Vec<_> = config.area.iter().filter(|a| a.name == called).map(|a| a.id.clone()).collect();
+    if found.is_empty() {
+        return Err(InventoryError::NotFound(format!("no area has the id or name '{called}'")));
+    }
+    Ok(found)
 }
 
 fn host(channel: &Channel) -> String {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::{Exit, author, import::KindArg, open, say};
+use super::{Exit, author, import::KindArg, list::areas_called, open, say};
 use crate::{
     config::{Channel, Config},
-    inventory::{Edit, Expect, InventoryError, Kind, Op, Refusal, Source, fields_of, set_fields},
+    inventory::{self, Edit, Expect, InventoryError, Kind, Op, Refusal, Source, fields_of, set_fields},
     types::{AreaId, ChannelId},
 };
 
@@ -34,6 +34,7 @@ pub async fn set(config: Config, args: &SetArgs, json: bool) -> anyhow::Result<E
     let stored = stored.or_else(|| config.channel.iter().find(|c| c.id.as_str() == args.id));
     let stored =
         stored.ok_or_else(|| InventoryError::NotFound(format!("the inventory has no channel '{}'", args.id)))?;
+    let merged = inventory::merged(config.clone(), &snapshot).config;
     let refused = |field: &str, reason: String| {
         InventoryError::Refused(vec![Refusal {
             kind: Kind::Channel,
@@ -42,7 +43,21 @@ pub async fn set(config: Config, args: &SetArgs, json: bool) -> anyhow::Result<E
             reason,
         }])
     };
-    let channel: Channel = set_fields(stored, &args.fields).map_err(|(field, why)| refused(&field, why))?;
+    let fields = args.fields.iter().map(|(key, value)| {
+        // A person knows an area by its name; where several bear it, only the id says which.
+        if key != "area" || value.is_empty() {
+            return Ok((key.clone(), value.clone()));
+        }
+        match areas_called(&merged, value).map_err(|e| refused(key, e.to_string()))?.as_slice() {
+            [area] => Ok((key.clone(), area.to_string())),
+            several => Err(refused(
+                key,
+                format!("{} areas are called '{value}'; give the id of one: {}", several.len(), join(several)),
+            )),
+        }
+    });
+    let fields = fields.collect::<Result<Vec<_>, InventoryError>>()?;
+    let channel: Channel = set_fields(stored, &fields).map_err(|(field, why)| refused(&field, why))?;
     let edit = Edit {
         ops: vec![Op::PutChannel(Box::new(channel))],
         author: author(),
@@ -52,6 +67,10 @@ pub async fn set(config: Config, args: &SetArgs, json: bool) -> anyhow::Result<E
     };
     say(&inventory.edit(&config, edit).await?, json);
     Ok(Exit::Good)
+}
+
+fn join(ids: &[AreaId]) -> String {
+    ids.iter().take(10).map(AreaId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Debug, Args)]
