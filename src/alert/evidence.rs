@@ -105,7 +105,8 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
             }
         };
     }
-    let familiar = e.familiar >= FAMILIAR;
+    let known = (e.ordinary || e.useless) && e.severity != Severity::High;
+    let familiar = e.familiar >= FAMILIAR || (known && e.thereabouts >= FAMILIAR_ORDINARY);
     match e.nature {
         Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e, false),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),

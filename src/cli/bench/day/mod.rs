@@ -60,6 +60,7 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
     }
     let world = World::new()?;
     let mut worst: Option<(u64, Outcome)> = None;
+    let mut each = Worst::default();
     let seeds = if args.write.is_some() { 1 } else { SEEDS };
     for seed in (0..seeds).map(|n| setting.common.seed.wrapping_add(n)) {
         let (script, company) = day(&world, seed)?;
@@ -86,12 +87,44 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
             company.join(", "),
             outcome.burglary_s,
         ));
+        each.take(&outcome);
         if worst.as_ref().is_none_or(|(_, w)| badness(&outcome) > badness(w)) {
             worst = Some((seed, outcome));
         }
     }
     let (seed, outcome) = worst.unwrap_or_default();
-    Ok(report(&outcome, seeds).with("seed", seed).with("channels", world::CHANNELS))
+    Ok(each.tell(report(&outcome, seeds)).with("seed", seed).with("channels", world::CHANNELS))
+}
+
+/// The worst of every figure that is judged, whichever seed it is of.
+#[derive(Default)]
+struct Worst {
+    alerts: f64,
+    flood_share: f64,
+    suppressed: usize,
+    burglary_s: Option<f64>,
+    /// In one of them it never came to the top.
+    unseen: bool,
+}
+
+impl Worst {
+    fn take(&mut self, o: &Outcome) {
+        self.alerts = self.alerts.max(o.worst().1);
+        self.flood_share = self.flood_share.max(o.flood_share());
+        self.suppressed = self.suppressed.max(o.suppressed.len());
+        self.burglary_s = Some(self.burglary_s.unwrap_or(0.0).max(o.burglary_s.unwrap_or(0.0)));
+        self.unseen |= o.burglary_s.is_none();
+    }
+
+    fn tell(self, mut report: Report) -> Report {
+        report.value = self.alerts;
+        let burglary = self.burglary_s.filter(|_| !self.unseen);
+        report
+            .with("alerts_per_position_day", self.alerts)
+            .with("flood_share", self.flood_share)
+            .with("true_suppressed", self.suppressed)
+            .with("burglary_seconds", burglary.map_or(Value::Null, |s| json!(s)))
+    }
 }
 
 /// What is worse comes first: something true missed, then floods, then mere numbers.
