@@ -80,6 +80,7 @@ fn events_of(film: &Path, model: &ModelInfo, runtime: &Runtime) -> Vec<Event> {
             session: 1,
         };
         let frame = decoder.decode(&unit).unwrap();
+        let tracks = tracker.look(&detector.detect(&frame).unwrap(), now.mono);
         let look = Look {
             channel: unit.channel.clone(),
             timeline_90k: unit.timeline_90k,
@@ -89,11 +90,10 @@ fn events_of(film: &Path, model: &ModelInfo, runtime: &Runtime) -> Vec<Event> {
             camera_clock: false,
             width: frame.width,
             height: frame.height,
-            detections: detector.detect(&frame).unwrap(),
             model: detector.model_ref(),
             rate_hz: 1.0,
+            pace: tracker.pace(),
         };
-        let tracks = tracker.look(&look.detections, look.at);
         events.extend(rules.look(&look, &tracks, now));
     }
     events

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ChannelRules;
 use crate::{
     config,
-    types::{BBox, ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Track, Wall},
+    types::{BBox, ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Pace, Track, Wall},
 };
 
 /// The wall clock at `Mono(0)`.
@@ -25,9 +25,9 @@ pub fn look_at(ms: u64) -> Look {
         camera_clock: false,
         width: 640,
         height: 480,
-        detections: Vec::new(),
         model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
         rate_hz: 1.0,
+        pace: Pace::default(),
     }
 }
 
@@ -67,9 +67,10 @@ pub fn rule(kind: &str, more: &str) -> ChannelRules {
 
 /// Looks with their tracks; gives what came of each, with its time.
 pub fn run(rules: &mut ChannelRules, looks: &[(u64, Vec<Track>)]) -> Vec<(u64, Event)> {
-    let mut out = Vec::new();
+    let (mut out, mut pace) = (Vec::new(), Pace::default());
     for (ms, tracks) in looks {
-        out.extend(rules.look(&look_at(*ms), tracks, now(*ms)).into_iter().map(|e| (*ms, e)));
+        pace.look(Mono(*ms));
+        out.extend(rules.look(&Look { pace, ..look_at(*ms) }, tracks, now(*ms)).into_iter().map(|e| (*ms, e)));
     }
     out
 }

@@ -57,6 +57,8 @@ impl Replay {
     /// Tracks that are there already, in place of detections. Those that people drew keep their numbers.
     pub fn tracks(&mut self, tracks: &[Track], size: (u32, u32), at: Now) -> Vec<Event> {
         self.rules.trust_numbers();
+        // It has nothing to follow, and keeps the time.
+        self.tracker.look(&[], at.mono);
         self.judge(tracks, size, at)
     }
 
@@ -74,9 +76,9 @@ impl Replay {
             camera_clock: false,
             width,
             height,
-            detections: Vec::new(),
             model: self.model.clone(),
             rate_hz: if seconds > 0.0 { (self.looks - 1) as f32 / seconds } else { 0.0 },
+            pace: self.tracker.pace(),
         };
         self.rules.look(&look, tracks, at)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BBox, ChannelId, ModelName, Mono, Wall};
+use super::{BBox, ChannelId, ModelName, Mono, Pace, Wall};
 
 /// One box in one frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +34,11 @@ pub struct Look {
     pub camera_clock: bool,
     pub width: u32,
     pub height: u32,
-    pub detections: Vec<Detection>,
     pub model: ModelRef,
     /// Looks a second that this channel gets at present.
     pub rate_hz: f32,
+    /// How far apart its looks are, as the tracker found.
+    pub pace: Pace,
 }
 
 /// The same object over frames. Numbers count up per channel from 1 and are not reused within a process run.

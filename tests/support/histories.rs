@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use skyeye::config::{self, Config};
 use skyeye::rule::ChannelRules;
-use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Phase, Track, Wall};
+use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Pace, Phase, Track, Wall};
 
 /// The wall clock at the beginning; 2026-01-07T07:59:30Z, so that hours begin within a history.
 const EPOCH: i64 = 1_767_772_770_000;
@@ -127,9 +127,9 @@ fn look(ms: u64) -> Look {
         camera_clock: false,
         width: 640,
         height: 480,
-        detections: Vec::new(),
         model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
         rate_hz: 1.0,
+        pace: Pace::default(),
     }
 }
 

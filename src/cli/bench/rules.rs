@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config},
     rule::ChannelRules,
     track::Tracker,
-    types::{BBox, ChannelId, Detection, Look, ModelName, ModelRef, Mono, Now, Wall},
+    types::{BBox, ChannelId, Detection, Look, ModelName, ModelRef, Mono, Now, Pace, Wall},
 };
 
 /// What a district's channels ask of one core.
@@ -124,9 +124,9 @@ pub fn look(channel: &ChannelId, model: &ModelRef, at: Now) -> Look {
         camera_clock: false,
         width: 704,
         height: 576,
-        detections: Vec::new(),
         model: model.clone(),
         rate_hz: 5.0,
+        pace: Pace::default(),
     }
 }
 
