@@ -16,19 +16,8 @@ pub fn now(ms: u64) -> Now {
 }
 
 pub fn look_at(ms: u64) -> Look {
-    Look {
-        channel: ChannelId::new("c").unwrap(),
-        timeline_90k: ms as i64 * 90,
-        at: Mono(ms),
-        ingested: now(ms).wall,
-        seen: now(ms).wall,
-        camera_clock: false,
-        width: 640,
-        height: 480,
-        model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
-        rate_hz: 1.0,
-        pace: Pace::default(),
-    }
+    let model = ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") };
+    Look::at(ChannelId::new("c").unwrap(), model, (640, 480), now(ms))
 }
 
 /// A person of a tenth of the picture's width and a fifth of its height, standing at (x + 0.05, y).

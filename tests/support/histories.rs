@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use skyeye::config::{self, Config};
 use skyeye::rule::ChannelRules;
-use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Pace, Phase, Track, Wall};
+use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Phase, Track, Wall};
 
 /// The wall clock at the beginning; 2026-01-07T07:59:30Z, so that hours begin within a history.
 const EPOCH: i64 = 1_767_772_770_000;
@@ -118,19 +118,8 @@ fn now(ms: u64) -> Now {
 }
 
 fn look(ms: u64) -> Look {
-    Look {
-        channel: ChannelId::new("c").unwrap(),
-        timeline_90k: ms as i64 * 90,
-        at: Mono(ms),
-        ingested: now(ms).wall,
-        seen: now(ms).wall,
-        camera_clock: false,
-        width: 640,
-        height: 480,
-        model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
-        rate_hz: 1.0,
-        pace: Pace::default(),
-    }
+    let model = ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") };
+    Look::at(ChannelId::new("c").unwrap(), model, (640, 480), now(ms))
 }
 
 fn track(s: &Seen, ms: u64) -> Track {

@@ -254,17 +254,9 @@ impl Watch {
         self.tracker.shaped(width, height);
         let tracks = self.tracker.look(&detections, now.mono);
         let look = Look {
-            channel: unit.channel.clone(),
             timeline_90k: unit.timeline_90k,
-            at: now.mono,
-            ingested: now.wall,
-            seen: now.wall,
-            camera_clock: false,
-            width,
-            height,
-            model: eyes.detector.model_ref(),
-            rate_hz: 1.0,
             pace: self.tracker.pace(),
+            ..Look::at(unit.channel.clone(), eyes.detector.model_ref(), (width, height), now)
         };
         self.watched.looks += 1;
         for event in self.rules.look(&look, &tracks, now) {

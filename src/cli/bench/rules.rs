@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config},
     rule::ChannelRules,
     track::Tracker,
-    types::{BBox, ChannelId, Detection, Look, ModelName, ModelRef, Mono, Now, Pace, Wall},
+    types::{BBox, ChannelId, Detection, Look, ModelName, ModelRef, Mono, Now, Wall},
 };
 
 /// What a district's channels ask of one core.
@@ -115,19 +115,7 @@ impl Walkers {
 
 /// A look without detections, for the rules.
 pub fn look(channel: &ChannelId, model: &ModelRef, at: Now) -> Look {
-    Look {
-        channel: channel.clone(),
-        timeline_90k: 0,
-        at: at.mono,
-        ingested: at.wall,
-        seen: at.wall,
-        camera_clock: false,
-        width: 704,
-        height: 576,
-        model: model.clone(),
-        rate_hz: 5.0,
-        pace: Pace::default(),
-    }
+    Look { rate_hz: 5.0, ..Look::at(channel.clone(), model.clone(), (704, 576), at) }
 }
 
 struct Channel {

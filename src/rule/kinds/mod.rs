@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Rule, RuleKind},
-    types::Look,
+    types::{Details, Look, fact::Object},
 };
 
 /// What a kind judges by.
@@ -59,6 +59,14 @@ pub enum Outcome {
     Momentary(Vec<Pulse>),
     /// It is counted: the number of the period, and what there is to tell.
     Counting(i64, Finding),
+}
+
+impl Outcome {
+    /// These are what lasts, so many of them new, and are enough in so many looks.
+    fn of(objects: Vec<Object>, more: u32, looks: u32) -> Self {
+        let details = Details { present: u32::try_from(objects.len()).ok(), ..Details::default() };
+        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more }, looks)
+    }
 }
 
 pub trait Kind: std::fmt::Debug + Send {

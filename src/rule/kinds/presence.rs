@@ -1,10 +1,7 @@
 //! Somebody is there: presence and intrusion.
 
 use super::{Kind, Of, Outcome, View, moves_inside};
-use crate::{
-    rule::episode::Finding,
-    types::{Details, fact::Object},
-};
+use crate::types::fact::Object;
 
 /// Something of the rule's labels stands in the place.
 #[derive(Debug)]
@@ -14,9 +11,7 @@ impl Kind for Presence {
     fn look(&mut self, view: &View<'_>) -> Outcome {
         let sure = |b: &&crate::rule::scene::Body| if view.open { view.filter.keeps(b) } else { view.filter.starts(b) };
         let objects: Vec<Object> = view.inside().filter(sure).filter(|b| view.goes(b)).map(|b| b.object()).collect();
-        let present = u32::try_from(objects.len()).ok();
-        let details = Details { present, ..Details::default() };
-        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more: 0 }, view.rule.start_looks)
+        Outcome::of(objects, 0, view.rule.start_looks)
     }
 
     fn forget(&mut self) {}
@@ -67,8 +62,7 @@ impl Kind for Intrusion {
                 objects.push(body.object());
             }
         }
-        let details = Details { present: u32::try_from(objects.len()).ok(), ..Details::default() };
-        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more }, 1)
+        Outcome::of(objects, more, 1)
     }
 
     fn forget(&mut self) {
