@@ -85,7 +85,7 @@ fn seen() -> impl Strategy<Value = Seen> {
     let number = 1u64..7;
     let at = (-0.1f32..1.1, -0.1f32..1.1, 0.01f32..0.4, 0.01f32..0.6);
     let velocity = (-0.4f32..0.4, -0.4f32..0.4);
-    (number, 0usize..4, at, 0.0f32..1.0, velocity, 0u64..40, any::<bool>(), 0u8..60).prop_map(
+    (number, 0usize..4, at, 0.0f32..1.0, velocity, 0u64..120, any::<bool>(), 0u8..60).prop_map(
         |(number, label, at, score, velocity, still_s, confirmed, spoilt)| Seen {
             // A label of its own for most numbers, as trackers have it.
             label: if label == 3 { number as usize % 4 } else { number as usize % 3 },

@@ -10,8 +10,8 @@ use crate::{
     types::{BBox, Details, Mono, fact::Object},
 };
 
-/// A thing that has lain still and alone for so long belongs there.
-const SETTLED_MS: u64 = 30_000;
+/// A thing that has lain still and alone for so long belongs there. A bag whose owner takes some steps to and fro does not.
+const SETTLED_MS: u64 = 60_000;
 /// Things remembered at one place.
 const MOST: usize = 64;
 /// Overlap from which a box is at the thing's place.
@@ -118,18 +118,18 @@ mod tests {
 
     #[test]
     fn a_thing_that_lay_there_is_missed_once() {
-        let looks: Vec<_> = (0..60).map(|n| (n * 1000, if n < 40 { vec![bag(n)] } else { vec![] })).collect();
+        let looks: Vec<_> = (0..100).map(|n| (n * 1000, if n < 70 { vec![bag(n)] } else { vec![] })).collect();
         let got = phases(&mut rule("removed-object", "dwell_s = 5"), &looks);
-        assert_eq!(got, [(45_000, "start"), (45_000, "end")]);
-        let brief: Vec<_> = (0..60).map(|n| (n * 1000, if n < 28 { vec![bag(n)] } else { vec![] })).collect();
+        assert_eq!(got, [(75_000, "start"), (75_000, "end")]);
+        let brief: Vec<_> = (0..100).map(|n| (n * 1000, if n < 55 { vec![bag(n)] } else { vec![] })).collect();
         assert!(phases(&mut rule("removed-object", "dwell_s = 5"), &brief).is_empty(), "it never lay still");
     }
 
     #[test]
     fn who_stands_before_it_has_not_taken_it() {
-        let looks: Vec<_> = (0..80)
+        let looks: Vec<_> = (0..110)
             .map(|n| {
-                let hidden = (40..60).contains(&n);
+                let hidden = (70..90).contains(&n);
                 (n * 1000, vec![if hidden { track(2, 0.31, 0.72) } else { bag(n) }])
             })
             .collect();
@@ -140,21 +140,21 @@ mod tests {
     fn who_waits_with_his_luggage_and_walks_off_has_removed_nothing() {
         // He is found in two looks of three.
         let look = |n: u64| match n {
-            0..80 if n % 3 == 2 => vec![bag(n)],
-            0..80 => vec![bag(n), track(2, 0.36, 0.7)],
+            0..120 if n % 3 == 2 => vec![bag(n)],
+            0..120 => vec![bag(n), track(2, 0.36, 0.7)],
             _ => vec![],
         };
-        let looks: Vec<_> = (0..120).map(|n| (n * 1000, look(n))).collect();
+        let looks: Vec<_> = (0..160).map(|n| (n * 1000, look(n))).collect();
         assert!(phases(&mut rule("removed-object", "dwell_s = 5"), &looks).is_empty());
     }
 
     #[test]
     fn what_is_gone_when_pictures_come_again_was_removed() {
         let mut r = rule("removed-object", "dwell_s = 5");
-        let before: Vec<_> = (0..40).map(|n| (n * 1000, vec![bag(n)])).collect();
+        let before: Vec<_> = (0..70).map(|n| (n * 1000, vec![bag(n)])).collect();
         assert!(phases(&mut r, &before).is_empty());
-        assert!(r.lost(9, now(60_000)).is_empty());
-        let after: Vec<_> = (70..80).map(|n| (n * 1000, vec![])).collect();
-        assert_eq!(phases(&mut r, &after), [(75_000, "start"), (75_000, "end")]);
+        assert!(r.lost(9, now(90_000)).is_empty());
+        let after: Vec<_> = (100..110).map(|n| (n * 1000, vec![])).collect();
+        assert_eq!(phases(&mut r, &after), [(105_000, "start"), (105_000, "end")]);
     }
 }
