@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, State};
 use super::login::{self, Login, Standing};
+use super::pace::{Next, Pace};
 use super::{ChannelSpec, Failure};
 use crate::config::{self, validate};
 use crate::types::{ChannelId, ChannelState};
@@ -27,7 +28,7 @@ const SWEEP_AT: usize = 1024;
 /// Shared by all channels.
 pub struct Governor {
     per_host: usize,
-    spacing: Duration,
+    per_host_per_s: u32,
     backoff_s: (u32, u32),
     hosts: Mutex<Kept<String, Host>>,
     circuits: Mutex<Kept<Address, Circuit>>,
@@ -68,8 +69,20 @@ struct Kept<K, V> {
 
 struct Host {
     slots: Arc<Semaphore>,
-    /// When the next connection may begin.
-    next: Mutex<Option<Instant>>,
+    /// Held by the one that begins next; all others wait in line for it.
+    line: tokio::sync::Mutex<()>,
+    pace: Mutex<Pace>,
+    ended: Notify,
+}
+
+/// A connection from its begin until something came of it.
+struct UnderWay(Arc<Host>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.pace.lock().ends(Instant::now());
+        self.0.ended.notify_one();
+    }
 }
 
 struct Circuit {
@@ -87,6 +100,7 @@ pub struct Permit {
     login: Option<Arc<Login>>,
     probe: Option<Probe>,
     _alone: Option<OwnedMutexGuard<()>>,
+    _under_way: UnderWay,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -127,7 +141,7 @@ impl Governor {
     pub fn new(options: &config::Ingest) -> Self {
         Self {
             per_host: usize::try_from(options.connects_per_host).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
-            spacing: Duration::from_secs(1) / options.connects_per_host_per_s.max(1),
+            per_host_per_s: options.connects_per_host_per_s,
             backoff_s: (options.backoff_min_s, options.backoff_max_s),
             hosts: Mutex::default(),
             circuits: Mutex::default(),
@@ -169,27 +183,29 @@ impl Governor {
             if vain() {
                 continue;
             }
-            let at = {
-                let mut next = host.next.lock();
-                let now = Instant::now();
-                let at = next.map_or(now, |next| next.max(now));
-                *next = Some(at + self.spacing);
-                at
-            };
-            tokio::time::sleep_until(at).await;
-            if vain() {
-                continue;
+            let under_way = host.begins(vain).await;
+            if let Some(under_way) = under_way {
+                return Permit {
+                    channel: of.channel.clone(),
+                    circuit,
+                    login,
+                    probe,
+                    _alone: alone,
+                    _under_way: under_way,
+                    _slot: slot,
+                };
             }
-            return Permit { channel: of.channel.clone(), circuit, login, probe, _alone: alone, _slot: slot };
         }
     }
 
     fn host(&self, name: &String) -> Arc<Host> {
-        let fresh = || Host { slots: Arc::new(Semaphore::new(self.per_host)), next: Mutex::new(None) };
-        // All slots free and its spacing over: as good as new.
-        let in_use = |h: &Host| {
-            h.slots.available_permits() < self.per_host || h.next.lock().is_some_and(|next| next > Instant::now())
+        let fresh = || Host {
+            slots: Arc::new(Semaphore::new(self.per_host)),
+            line: tokio::sync::Mutex::default(),
+            pace: Mutex::new(Pace::new(self.per_host_per_s)),
+            ended: Notify::new(),
         };
+        let in_use = |h: &Host| h.slots.available_permits() < self.per_host || !h.pace.lock().is_idle(Instant::now());
         self.hosts.lock().get(name, fresh, in_use)
     }
 
@@ -205,6 +221,32 @@ impl Governor {
 
     fn login(&self, key: &login::Key) -> Arc<Login> {
         self.logins.lock().get(key, Login::default, |login| login.refused_until().is_some())
+    }
+}
+
+impl Host {
+    /// Waits until one more connection may begin, and begins it unless that is in `vain` by then.
+    async fn begins(self: &Arc<Self>, vain: impl Fn() -> bool) -> Option<UnderWay> {
+        let _first = self.line.lock().await;
+        loop {
+            if vain() {
+                return None;
+            }
+            let next = {
+                let (mut pace, now) = (self.pace.lock(), Instant::now());
+                let next = pace.next(now);
+                if next == Next::Now {
+                    pace.begins(now);
+                }
+                next
+            };
+            match next {
+                Next::Now => return Some(UnderWay(self.clone())),
+                Next::At(at) => tokio::time::sleep_until(at).await,
+                // One that ended before is remembered by the notify: nothing is missed.
+                Next::AfterOne => self.ended.notified().await,
+            }
+        }
     }
 }
 

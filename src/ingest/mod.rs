@@ -22,6 +22,7 @@ mod failure;
 mod governor;
 mod login;
 mod look;
+mod pace;
 mod picture;
 mod reader;
 mod session;
