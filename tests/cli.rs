@@ -116,6 +116,12 @@ fn a_broken_configuration_names_file_line_and_key() {
         8,
         &["gate"],
     );
+    of("table", &good.replace("[[channel]]", "[channel]"), 4, &["[[channel]] in place of [channel]"]);
+    // Only a manifest knows which detectors there are.
+    let unknown = dir.file("model", &format!("{good}\n[infer]\nmodel = \"yolo-9000\"\n"));
+    let out = skyeye(&["check", "--config", &unknown]);
+    assert_eq!(out.status.code(), Some(64));
+    assert!(stderr(&out).contains("infer.model") && stderr(&out).contains("yolox-nano"), "{}", stderr(&out));
     let out = skyeye(&["check", "--config", &dir.file("secret", &good.replace("10.0.0.1", "a:geheim@10.0.0.1"))]);
     assert!(!stderr(&out).contains("geheim"), "no secret in an error: {}", stderr(&out));
 
@@ -123,6 +129,20 @@ fn a_broken_configuration_names_file_line_and_key() {
     let out = skyeye(&["check", "--config", missing.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(64));
     assert!(stderr(&out).contains("missing.toml") && stderr(&out).contains("--config"), "{}", stderr(&out));
+}
+
+/// `skyeye ... | head`.
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_command_without_a_word() {
+    let dir = Dir::new();
+    let config = dir.file("c.toml", "[node]\nsite = \"s\"\n");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skyeye"));
+    command.args(["check", "--config", &config]).current_dir(support::root());
+    let out = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(141));
+    assert!(!stderr(&out).contains("panicked") && !stderr(&out).contains("cannot be written"), "{}", stderr(&out));
 }
 
 #[test]

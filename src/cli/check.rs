@@ -33,6 +33,13 @@ fn check(path: &Path, json: bool) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Some(problem) = unknown_model(&config) {
+        eprintln!("{}: {}: {}", path.display(), problem.key, problem.message);
+        if json {
+            println!("{}", json!({ "ok": false, "file": path, "problems": [problem], "warnings": [] }));
+        }
+        return Exit::Usage;
+    }
     let mut warnings = plain_passwords(&config);
     let stored = super::block_on(async { Ok(channels::snapshot(&config).await?) });
     let (config, stored) = match stored {
@@ -97,6 +104,14 @@ fn check(path: &Path, json: bool) -> Exit {
         }
     }
     Exit::Good
+}
+
+/// A detector that no manifest knows: a gateway would run and see nothing. One whose file is missing is only a warning:
+/// it may be fetched on the box itself.
+fn unknown_model(config: &config::Config) -> Option<config::Problem> {
+    let manifest = infer::Manifest::load(&config.infer.models_dir, None).ok()?;
+    let e = manifest.get(config.infer.model.as_str()).err()?;
+    Some(config::Problem::new("infer.model", e.to_string()))
 }
 
 /// What is allowed but hardly meant.

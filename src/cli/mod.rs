@@ -4,6 +4,12 @@
 //! errors go to standard error. Exit codes: 0 good, 64 bad usage or configuration, 1 failed.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that speaks to a terminal
 
+/// As the standard one, but a reader that has seen enough (`| head`) ends the command and is no fault of it.
+macro_rules! println {
+    () => { $crate::cli::line(format_args!("")) };
+    ($($what:tt)*) => { $crate::cli::line(format_args!($($what)*)) };
+}
+
 pub mod bench;
 mod capacity;
 mod channels;
@@ -20,6 +26,7 @@ pub mod simulate;
 pub mod store;
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -191,6 +198,16 @@ pub fn main() -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// Writes a line of a result.
+fn line(what: std::fmt::Arguments<'_>) {
+    let Err(e) = writeln!(std::io::stdout().lock(), "{what}") else { return };
+    if e.kind() != std::io::ErrorKind::BrokenPipe {
+        eprintln!("skyeye: the result cannot be written: {e}");
+    }
+    // What was to be told is lost; a shell takes this for the end by SIGPIPE that it is.
+    std::process::exit(if e.kind() == std::io::ErrorKind::BrokenPipe { 141 } else { Exit::Failed.code().into() });
 }
 
 /// Loads the configuration or prints what is wrong with it.

@@ -95,7 +95,13 @@ fn check(file: &str, text: &str, inventory: impl FnOnce(&Config) -> bool) -> Res
     let config: Config = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(0, |span| line_of(text, span.start));
         let key = e.span().map_or_else(String::new, |span| key_at(text, span.start));
-        one(Problem::at(line, key, e.message().trim_end().replace('\n', "; ")))
+        let mut message = e.message().trim_end().replace('\n', "; ");
+        let at = e.span().and_then(|span| text.get(span.start..)).and_then(|rest| rest.lines().next());
+        let table = at.and_then(|line| line.trim().strip_prefix('[')?.strip_suffix(']'));
+        if let Some(name) = table.filter(|_| message.contains("expected a sequence")) {
+            message = format!("there may be several of these: write [[{name}]] in place of [{name}]");
+        }
+        one(Problem::at(line, key, message))
     })?;
     let mut problems = validate::problems(&config);
     if problems.iter().any(|p| p.elsewhere) && inventory(&config) {

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
+use std::time::Duration;
+
 use tokio::time::{sleep, timeout};
 
 use super::*;

@@ -24,6 +24,7 @@ use super::{
     seal::Key,
 };
 use crate::config::{Area, Channel, Config, INVENTORY, Rule, Timetable};
+use crate::store;
 use crate::types::{Clock, CredentialId};
 
 /// Tables as they were added; a file is never changed after a release.
@@ -67,6 +68,7 @@ impl Inventory {
             .pragma("trusted_schema", "OFF")
             .thread_name(|n| format!("inventory-{n}"));
         let lock = lock(&dir.join(LOCK)).await?;
+        store::private(&path).map_err(io("cannot make the inventory", &path))?;
         let pool = SqlitePoolOptions::new()
             // One writes, one is asked for the revision meanwhile.
             .max_connections(2)

@@ -1,5 +1,6 @@
 //! The inventory on a real file: edits, their history, taking back, keys, and more than one writer.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::*;
@@ -53,6 +54,10 @@ async fn an_edit_is_a_revision_and_an_edit_of_nothing_is_none() {
     assert!(Inventory::open_existing(&config, Clock::start()).await.unwrap().is_none());
     let inventory = open(&config).await;
     assert_eq!(inventory.rev().await.unwrap(), 0);
+    for name in ["", "-wal", "-shm"] {
+        let mode = std::fs::metadata(dir.path().join(format!("inventory.db{name}"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "inventory.db{name} is nobody else's");
+    }
     let ops = vec![area("d", None), login("cam", "s3cret"), put(channel("a", "10.0.0.1"))];
     let done = inventory.edit(&config, edit(ops.clone())).await.unwrap();
     assert_eq!((done.rev, done.changes.len()), (1, 3));

@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-pub use open::{DATABASE, LOCK};
+pub use open::{DATABASE, LOCK, private};
 
 use crate::types::Severity;
 

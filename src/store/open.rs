@@ -145,18 +145,18 @@ fn quarantine(path: &Path, stamp: &str) -> Result<PathBuf, StoreError> {
     Ok(to)
 }
 
+/// Makes a database's file that is not there, for its owner alone: SQLite would make it readable by all under the usual
+/// umask, and its companions with it.
+pub fn private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
+}
+
 /// The writing connection to a file that was checked and whose tables are up to date.
 async fn writer(path: &Path, clock: Clock) -> Result<SqlitePool, StoreError> {
-    if !path.exists() {
-        // SQLite would make it readable by all under the usual umask.
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(io("cannot make the database", path))?;
-    }
+    private(path).map_err(io("cannot make the database", path))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
