@@ -4,7 +4,7 @@
  * `e2e-…`, is switched off or on loopback, and is removed again at the end.
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { tools } from './tools.mjs';
 
 const CSV = 'text/csv';
 const head = 'id,name,url,external_id,tags,enabled,remark\n';
@@ -14,26 +14,8 @@ const PASSWORD = 'canary-of-the-end-to-end-test';
 
 /** `desk()` is the logged-in page; `step` and `shots` are those of `run.mjs`. */
 export function channelSteps({ step, desk, url, shots, skip }) {
-  const page = () => desk();
-  const id = (name) => page().getByTestId(name);
-  const shoot = async (name) => {
-    if (shots) await page().screenshot({ path: join(shots, `${name}.png`) });
-  };
+  const { page, id, shoot, api } = tools({ desk, shots });
   const file = (text, name = 'e2e.csv') => ({ name, mimeType: CSV, buffer: Buffer.from(text, 'utf8') });
-  const api = (method, path, body) =>
-    page().evaluate(
-      async ([m, p, b]) => {
-        const session = await (await fetch('/api/v1/session')).json();
-        const response = await fetch(`/api/v1${p}`, {
-          method: m,
-          headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrf },
-          ...(b === null ? {} : { body: JSON.stringify(b) }),
-        });
-        const text = await response.text();
-        return { status: response.status, text, body: text === '' ? null : JSON.parse(text) };
-      },
-      [method, path, body ?? null],
-    );
   const rows = () => page().locator('[data-testid=channel-list] [data-testid=channel-card]');
   const shown = async (n) => page().locator(`[data-testid=shown-count][data-count="${n}"]`).waitFor({ state: 'attached' });
   const list = async (query = '') => {

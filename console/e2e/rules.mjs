@@ -4,32 +4,14 @@
  * pictures of one that runs; channel, rule and timetable go again at the end.
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { tools } from './tools.mjs';
 
 const CHANNEL = 'e2e-draw';
 const RULE = 'e2e-rule';
 const near = (a, b, by = 0.02) => Math.abs(a - b) < by;
 
 export function ruleSteps({ step, desk, url, shots, skip }) {
-  const page = () => desk();
-  const id = (name) => page().getByTestId(name);
-  const shoot = async (name) => {
-    if (shots) await page().screenshot({ path: join(shots, `${name}.png`) });
-  };
-  const api = (method, path, body) =>
-    page().evaluate(
-      async ([m, p, b]) => {
-        const session = await (await fetch('/api/v1/session')).json();
-        const response = await fetch(`/api/v1${p}`, {
-          method: m,
-          headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrf },
-          ...(b === null ? {} : { body: JSON.stringify(b) }),
-        });
-        const text = await response.text();
-        return { status: response.status, text, body: text === '' ? null : JSON.parse(text) };
-      },
-      [method, path, body ?? null],
-    );
+  const { page, id, shoot, api, until } = tools({ desk, shots });
   const config = async () => (await api('GET', `/channels/${CHANNEL}`)).body.config;
   const key = async (...keys) => {
     for (const k of keys) await page().keyboard.press(k);
@@ -169,14 +151,10 @@ export function ruleSteps({ step, desk, url, shots, skip }) {
     'a dry run says what the rule would have made of the last looks',
     async () => {
       // Until somebody has come and gone: the looks of that are kept.
-      const deadline = Date.now() + 120_000;
-      let found = null;
-      while (Date.now() < deadline) {
-        found = (await api('POST', '/dry-run', { id: RULE, hours: 1 })).body;
-        if (found.events_total > 0) break;
-        await page().waitForTimeout(1000);
-      }
-      assert.ok(found.events_total > 0, `nothing would have been: ${JSON.stringify(found)}`);
+      const found = await until('an event in the dry run', 120_000, async () => {
+        const run = (await api('POST', '/dry-run', { id: RULE, hours: 1 })).body;
+        return run.events_total > 0 && run;
+      });
       await page().goto(`${url}/rules/${RULE}`);
       await id('dry-hours').selectOption('1');
       await id('dry-go').click();
@@ -189,11 +167,40 @@ export function ruleSteps({ step, desk, url, shots, skip }) {
       const strict = (await api('POST', '/dry-run', { id: RULE, rule: { min_score: 0.999, keep_score: 0.999 }, hours: 1 })).body;
       assert.equal(strict.events_total, 0);
       assert.equal((await api('GET', `/rules/${RULE}`)).body.min_score, 0.4);
-      // Where they stood and went is seen under the editor's pencil.
-      const traces = (await api('GET', `/channels/${CHANNEL}/traces?hours=6`)).body;
+    },
+    skip,
+  );
+
+  step(
+    'where people went is drawn under the pencil',
+    async () => {
+      const seen = async (channel) => (await api('GET', `/channels/${channel}/traces?hours=6`)).body;
+      // Where people only come for a moment hardly a way is to be drawn: the camera is turned to where most of them walk.
+      const others = (await api('GET', '/channels')).body.channels.filter((c) => c.id !== CHANNEL && c.health.state === 'running');
+      const walked = await until('a path on any channel', 120_000, async () => {
+        const counts = await Promise.all(others.map(async (c) => [c.id, (await seen(c.id)).paths.length]));
+        const [best] = counts.sort((x, y) => y[1] - x[1]);
+        return best && best[1] > 0 && best[0];
+      });
+      const { url: address, credential, transport } = (await api('GET', `/channels/${walked}`)).body.config;
+      const turned = await api('PATCH', `/channels/${CHANNEL}`, { url: address, credential, transport });
+      assert.equal(turned.status, 200, turned.text);
+      const traces = await until('a path on the channel', 120_000, async () => {
+        const now = await seen(CHANNEL);
+        return now.paths.length > 0 && now;
+      });
       assert.ok(traces.looks > 0 && traces.heat.cells.some((s) => s > 0), `no heat from ${traces.looks} looks`);
       await page().goto(`${url}/channels/${CHANNEL}/draw`);
-      await page().waitForFunction((n) => Number(document.querySelector('[data-testid=ghosts]')?.dataset.count ?? -1) >= n, traces.paths.length);
+      // Paths that can be seen: each has a length on the screen, and lies on the picture.
+      await page().waitForFunction(() => {
+        const stage = document.querySelector('[data-testid=draw-stage]')?.getBoundingClientRect();
+        const drawn = [...document.querySelectorAll('[data-testid=ghosts] polyline')].map((p) => [p.getTotalLength(), p.getBoundingClientRect()]);
+        return stage && drawn.length > 0 && drawn.some(([length]) => length > 0) && drawn.every(([, r]) => r.x >= stage.x - 3 && r.right <= stage.right + 3 && r.bottom <= stage.bottom + 3);
+      });
+      await id('under-paths').uncheck();
+      await id('ghosts').waitFor({ state: 'detached' });
+      await id('under-paths').check();
+      await id('ghosts').waitFor({ state: 'attached' });
       await id('under-heat').check();
       await id('heat').waitFor({ state: 'attached' });
       await shoot('draw-ghosts');
@@ -232,23 +239,17 @@ export function ruleEnd({ step, desk, url, skip }) {
   step(
     'rule, timetable and channel go again',
     async () => {
-      const page = desk();
-      const id = (name) => page.getByTestId(name);
-      await page.goto(`${url}/rules/${RULE}`);
+      const { page, id, api } = tools({ desk });
+      await page().goto(`${url}/rules/${RULE}`);
       await id('rule-remove').click();
       await id('rule-remove').click();
-      await page.waitForURL(/\/rules$/);
-      await page.goto(`${url}/timetables`);
-      const table = page.locator('[data-testid=timetable][data-timetable=e2e-hours]');
+      await page().waitForURL(/\/rules$/);
+      await page().goto(`${url}/timetables`);
+      const table = page().locator('[data-testid=timetable][data-timetable=e2e-hours]');
       await table.getByTestId('timetable-remove').click();
       await table.getByTestId('timetable-remove').click();
       await table.waitFor({ state: 'detached' });
-      const status = await page.evaluate(async (channel) => {
-        const session = await (await fetch('/api/v1/session')).json();
-        const response = await fetch(`/api/v1/channels/${channel}`, { method: 'DELETE', headers: { 'x-csrf-token': session.csrf } });
-        return response.status;
-      }, CHANNEL);
-      assert.equal(status, 204);
+      assert.equal((await api('DELETE', `/channels/${CHANNEL}`)).status, 204);
     },
     skip,
   );

@@ -298,6 +298,33 @@ step(
   env.SKYEYE_RESTART_CMD ? false : 'SKYEYE_RESTART_CMD is not set',
 );
 
+step('a page that is opened first while the gateway is away comes when it is back, by itself and by the button', async () => {
+  // A browser of its own, which has fetched none of the pages yet.
+  const page = await open({ storageState: await desk.context().storageState() });
+  let away = false;
+  await page.route('**/*', (route) => (away ? route.abort('connectionrefused') : route.continue()));
+  await page.goto(`${url}/`);
+  await live(page);
+  await mark(page);
+  away = true;
+  await page.getByTestId('nav-box').click();
+  await page.getByTestId('page-away').waitFor();
+  if (shots) await page.screenshot({ path: join(shots, 'page-away.png') });
+  away = false;
+  await page.getByTestId('box-page').waitFor();
+  away = true;
+  await page.getByTestId('nav-system').click();
+  await page.getByTestId('page-away').waitFor();
+  away = false;
+  await page.getByTestId('page-again').click();
+  await page.getByTestId('node-status').waitFor();
+  await unmoved(page);
+  // The same verdict on both pages.
+  const said = await page.getByTestId('node-status').getAttribute('data-mood');
+  assert.ok(['good', 'busy', 'bad'].includes(said), said);
+  await page.context().close();
+});
+
 const told = await fetch(`${url}/api/v1/inventory/revisions`).catch(() => null);
 const unchangeable = told?.status === 404 ? 'this gateway has no inventory' : false;
 const changes = { step, desk: () => desk, url, shots, skip: unchangeable };

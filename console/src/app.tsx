@@ -3,7 +3,7 @@
  * password only the page that changes it. While somebody is logged in, the feed runs.
  */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect } from 'react';
+import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router';
 import { ApiError } from './api/client';
@@ -12,24 +12,25 @@ import { AlertsPage } from './pages/alerts';
 import { LoginPage } from './pages/login';
 import { runFeed } from './state/run';
 import { useSession } from './state/session';
+import { later } from './ui/later';
 import { Guard, Loading } from './ui/parts';
 
-const ChannelsPage = lazy(() => import('./pages/channels'));
-const ChannelPage = lazy(() => import('./pages/channel'));
-const AreasPage = lazy(() => import('./pages/areas'));
-const CredentialsPage = lazy(() => import('./pages/credentials'));
-const ImportPage = lazy(() => import('./pages/import'));
-const ChangesPage = lazy(() => import('./pages/changes'));
-const AddChannelPage = lazy(() => import('./pages/addchannel'));
-const DrawPage = lazy(() => import('./pages/draw'));
-const RulesPage = lazy(() => import('./pages/rules'));
-const RulePage = lazy(() => import('./pages/rule'));
-const RuleFormPage = lazy(() => import('./pages/ruleform'));
-const TimetablesPage = lazy(() => import('./pages/timetables'));
-const BoxPage = lazy(() => import('./pages/box'));
-const SystemPage = lazy(() => import('./pages/system'));
-const DocsPage = lazy(() => import('./pages/docs'));
-const NotFoundPage = lazy(() => import('./pages/notfound'));
+const ChannelsPage = later(() => import('./pages/channels'));
+const ChannelPage = later(() => import('./pages/channel'));
+const AreasPage = later(() => import('./pages/areas'));
+const CredentialsPage = later(() => import('./pages/credentials'));
+const ImportPage = later(() => import('./pages/import'));
+const ChangesPage = later(() => import('./pages/changes'));
+const AddChannelPage = later(() => import('./pages/addchannel'));
+const DrawPage = later(() => import('./pages/draw'));
+const RulesPage = later(() => import('./pages/rules'));
+const RulePage = later(() => import('./pages/rule'));
+const RuleFormPage = later(() => import('./pages/ruleform'));
+const TimetablesPage = later(() => import('./pages/timetables'));
+const BoxPage = later(() => import('./pages/box'));
+const SystemPage = later(() => import('./pages/system'));
+const DocsPage = later(() => import('./pages/docs'));
+const NotFoundPage = later(() => import('./pages/notfound'));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -66,32 +67,30 @@ function Pages() {
   return (
     <Shell>
       <Guard of={location.pathname}>
-        <Suspense fallback={<Loading text={t('app.loading')} />}>
-          <Routes>
-            <Route path="/" element={<AlertsPage />} />
-            <Route path="/alerts" element={<Navigate to="/" replace />} />
-            <Route path="/alerts/:id" element={<AlertsPage />} />
-            <Route path="/channels" element={<ChannelsPage />} />
-            <Route path="/channels/:id" element={<ChannelPage />} />
-            <Route path="/channels/:id/draw" element={<DrawPage />} />
-            <Route path="/rules" element={<RulesPage />} />
-            <Route path="/add-rule" element={<RuleFormPage />} />
-            <Route path="/rules/:id" element={<RulePage />} />
-            <Route path="/rules/:id/edit" element={<RuleFormPage />} />
-            <Route path="/timetables" element={<TimetablesPage />} />
-            <Route path="/areas" element={<AreasPage />} />
-            <Route path="/areas/:id" element={<AreasPage />} />
-            <Route path="/credentials" element={<CredentialsPage />} />
-            <Route path="/import" element={<ImportPage />} />
-            <Route path="/changes" element={<ChangesPage />} />
-            <Route path="/changes/:rev" element={<ChangesPage />} />
-            <Route path="/add-channel" element={<AddChannelPage />} />
-            <Route path="/box" element={<BoxPage />} />
-            <Route path="/system" element={<SystemPage />} />
-            <Route path="/api-docs" element={<DocsPage />} />
-            <Route path="*" element={<NotFoundPage />} />
-          </Routes>
-        </Suspense>
+        <Routes>
+          <Route path="/" element={<AlertsPage />} />
+          <Route path="/alerts" element={<Navigate to="/" replace />} />
+          <Route path="/alerts/:id" element={<AlertsPage />} />
+          <Route path="/channels" element={<ChannelsPage />} />
+          <Route path="/channels/:id" element={<ChannelPage />} />
+          <Route path="/channels/:id/draw" element={<DrawPage />} />
+          <Route path="/rules" element={<RulesPage />} />
+          <Route path="/add-rule" element={<RuleFormPage />} />
+          <Route path="/rules/:id" element={<RulePage />} />
+          <Route path="/rules/:id/edit" element={<RuleFormPage />} />
+          <Route path="/timetables" element={<TimetablesPage />} />
+          <Route path="/areas" element={<AreasPage />} />
+          <Route path="/areas/:id" element={<AreasPage />} />
+          <Route path="/credentials" element={<CredentialsPage />} />
+          <Route path="/import" element={<ImportPage />} />
+          <Route path="/changes" element={<ChangesPage />} />
+          <Route path="/changes/:rev" element={<ChangesPage />} />
+          <Route path="/add-channel" element={<AddChannelPage />} />
+          <Route path="/box" element={<BoxPage />} />
+          <Route path="/system" element={<SystemPage />} />
+          <Route path="/api-docs" element={<DocsPage />} />
+          <Route path="*" element={<NotFoundPage />} />
+        </Routes>
       </Guard>
     </Shell>
   );

@@ -1,5 +1,5 @@
 /* What stands round every page: the rail with the pages, the bar with site, feed, time, language, theme and logout. */
-import { useEffect, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, useLocation } from 'react-router';
 import { api } from './api/client';
@@ -161,6 +161,22 @@ function Notices() {
   );
 }
 
+/** A page that is left takes the focus with it; then it goes to where the next one begins. */
+function useFocusOfPage(): void {
+  const path = useLocation().pathname;
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    const id = requestAnimationFrame(() => {
+      if (document.activeElement === null || document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(id);
+  }, [path]);
+}
+
 /** Says new alerts to a screen reader, at most one every few seconds. */
 function Announcer() {
   const { t } = useTranslation();
@@ -192,6 +208,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const count = useNewCount();
+  useFocusOfPage();
   // Names of areas and zones are needed on every page.
   useChannels();
   const logout = async (): Promise<void> => {

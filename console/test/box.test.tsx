@@ -125,6 +125,8 @@ describe('the sentence on top', () => {
     expect(verdict(young).mood).toBe('good');
     expect(page(young)).toContain('has just started');
     expect(page(box(), true)).toContain('data-mood="bad"');
+    // What the node reports counts, too: the page of the system says the same.
+    expect(verdict(box({ degraded: ['the flux is off'] })).mood).toBe('busy');
   });
 
   it('does not call what is over, or switched off, a fault', () => {

@@ -1,6 +1,6 @@
 /* Channels and areas for tests, as the readers make them. */
+import { readChannel, type Channel } from '../src/api/channel';
 import { readAreas, type Area } from '../src/api/inventory';
-import { readChannel, type Channel } from '../src/api/types';
 import { healthJson } from './fixtures';
 
 type Json = Record<string, unknown>;

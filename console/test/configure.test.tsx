@@ -6,12 +6,13 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { initReactI18next } from 'react-i18next';
 import { MemoryRouter } from 'react-router';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { CHANNEL_STATES, CONDITIONS, type ChannelConfig } from '../src/api/channel';
 import { readProbe, type Probe } from '../src/api/discover';
 import { readPlan, type Plan } from '../src/api/inventory';
-import { CHANNEL_STATES, CONDITIONS, type ChannelConfig } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import { badNumber, editOf, fieldIn, formOf, rebase } from '../src/lib/channelform';
-import { fieldText, valueWord } from '../src/lib/configwords';
+import { valueWord } from '../src/lib/configwords';
+import { fieldText } from '../src/lib/fieldwords';
 import { FIELDS, firstTab, obstacle, refusedRows, sizeProblem } from '../src/lib/planwords';
 import { brandPath, channelOf, credentialId, firstName, hostOf, idProblem, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, readAddress } from '../src/lib/wizard';
 import { ConditionChip, Tags } from '../src/ui/channelbits';
@@ -211,7 +212,7 @@ describe('what comes from devices, files and other users', () => {
   });
   it.each(EVIL)('%j stays text in plans, changes and tags', (evil) => {
     pure(html(<MappingTable plan={plan({ mapping: [{ column: 1, heading: evil, field: evil, guessed: true }] })} own={{}} onMap={() => {}} />));
-    pure(html(<FieldChanges change={{ op: 'change', fields: [{ field: evil, before: evil, after: evil }] }} />));
+    pure(html(<FieldChanges change={{ op: 'change', fields: [{ field: evil, before: evil, after: evil, things: null }] }} />));
     pure(html(<Tags tags={[evil]} />));
     pure(html(<ConditionChip kind="dark" since={evil} />));
   });

@@ -1,7 +1,7 @@
 /* The feed against a gateway that breaks, forgets, and repeats itself. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApiError } from '../src/api/client';
-import type { ChangePage } from '../src/api/types';
+import type { ChangePage } from '../src/api/gateway';
 import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, CHECKPOINT_MS, Feed, type FeedIo, type LinkHandlers } from '../src/feed/feed';
 import type { Update } from '../src/feed/message';
 import { alertJson } from './fixtures';

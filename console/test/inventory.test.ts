@@ -1,5 +1,6 @@
 /* Foreign JSON of the inventory and of discovery: read where it is right, refused where it is not, and nothing throws. */
 import { describe, expect, it } from 'vitest';
+import { readChannel, readHealth } from '../src/api/channel';
 import { readBrands, readDiscovery, readProbe, readStarted } from '../src/api/discover';
 import {
   readArea,
@@ -15,7 +16,6 @@ import {
   valueText,
   words,
 } from '../src/api/inventory';
-import { readChannel, readHealth } from '../src/api/types';
 import { channel, planJson } from './channelfixtures';
 import { healthJson } from './fixtures';
 
@@ -49,6 +49,10 @@ describe('readers of the inventory', () => {
   it('make one line of text of any value', () => {
     expect([null, '', [], 3, true, ['a', 'b'], { a: 1 }].map(valueText)).toEqual([null, null, null, '3', 'true', 'a, b', '{"a":1}']);
     expect(valueText('x'.repeat(5000))?.length).toBe(500);
+    // Lists of things keep their keys, cut as all that is foreign; of points it is enough how many.
+    const zone = { field: 'zone', before: [], after: [{ id: 'yard', polygon: [[0, 0], [1, 0], [1, 1]], name: '' }] };
+    const revision = readRevisionDetail({ rev: 1, changes: [{ kind: 'channel', id: 'a', op: 'change', fields: [zone, { field: 'tags', before: ['a'], after: ['b'] }] }] });
+    expect(revision?.changes[0]?.fields.map((f) => f.things)).toEqual([{ before: [], after: [{ id: 'yard', polygon: '3', name: '' }] }, null]);
   });
 
   it('leave out of a revision what is no change', () => {

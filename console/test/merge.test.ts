@@ -1,6 +1,7 @@
 /* Whatever the order and however often messages come, the outcome is the same. */
 import { describe, expect, it } from 'vitest';
-import { readAlert, readEvent, readHealth, type Alert, type EventFact, type Health } from '../src/api/types';
+import { readHealth, type Health } from '../src/api/channel';
+import { readAlert, readEvent, type Alert, type EventFact } from '../src/api/types';
 import { happenings, madeAt, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, newestFirst } from '../src/state/merge';
 import { alertJson, eventJson, healthJson, mediaJson } from './fixtures';
 

@@ -1,6 +1,8 @@
 /* Foreign JSON: what is right is read, what is wrong is refused, and nothing throws. */
 import { describe, expect, it } from 'vitest';
-import { readAlert, readAlertPage, readBox, readChangePage, readChannel, readError, readEvent, readHealth, readNodeInfo, readSession } from '../src/api/types';
+import { readChannel, readHealth } from '../src/api/channel';
+import { readChangePage, readError, readNodeInfo, readSession } from '../src/api/gateway';
+import { readAlert, readAlertPage, readBox, readEvent } from '../src/api/types';
 import { decode, understand } from '../src/feed/message';
 import { alertJson, eventJson, healthJson, mediaJson, person } from './fixtures';
 

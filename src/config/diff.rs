@@ -93,7 +93,7 @@ impl Diff {
         pairs(Kind::Timetable, &old.timetable, &new.timetable, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
         let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
-        changes.extend(sections(old, new).into_iter().map(change));
+        changes.extend(Sections::of(old).changed(new).into_iter().map(change));
         Diff { changes }
     }
 
@@ -231,20 +231,30 @@ fn pairs<T: Item>(kind: Kind, old: &[T], new: &[T], changes: &mut Vec<Change>) {
     changes.extend(old.iter().filter(|o| !after.contains(o.id())).map(|o| change(o.id(), Op::Removed, Vec::new())));
 }
 
-/// Tables that differ. What a stage was made with it takes over only at a restart.
-fn sections(old: &Config, new: &Config) -> Vec<&'static str> {
-    macro_rules! changed {
-        ($($section:ident),*) => {{
-            // Named one by one, so that a new one does not compile until it stands here.
-            let Config { $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _ } = old;
-            [$((stringify!($section), format!("{:?}", $section) != format!("{:?}", new.$section))),*]
-        }};
+/// The tables that stages are made with, to be compared later: a stage takes another one over only at a restart.
+#[derive(Debug, Clone)]
+pub struct Sections(Vec<(&'static str, String)>);
+
+impl Sections {
+    pub fn of(config: &Config) -> Sections {
+        macro_rules! told {
+            ($($section:ident),*) => {{
+                // Named one by one, so that a new one does not compile until it stands here.
+                let Config { $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _ } = config;
+                vec![$((stringify!($section), format!("{:?}", $section))),*]
+            }};
+        }
+        Sections(told!(
+            node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
+            telemetry, condition, position
+        ))
     }
-    let sections = changed!(
-        node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
-        telemetry, condition, position
-    );
-    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+
+    /// Names of the tables that are others in `new`.
+    pub fn changed(&self, new: &Config) -> Vec<&'static str> {
+        let new = Sections::of(new);
+        self.0.iter().zip(new.0).filter(|(old, new)| old.1 != new.1).map(|(old, _)| old.0).collect()
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +294,16 @@ channels = ["a"]
         let (d, ..) = diff(|t| format!("{t}\n# a comment\n"));
         assert!(d.is_empty(), "{d:?}");
         assert_eq!(d.summary(3), "nothing changed");
+    }
+
+    #[test]
+    fn what_was_put_back_waits_for_no_restart() {
+        let other = format!("[web]\nlisten = \"127.0.0.1:9090\"\n{OLD}");
+        let (old, new) = (parse("old", OLD).unwrap(), parse("new", &other).unwrap());
+        let begun = Sections::of(&old);
+        assert_eq!(begun.changed(&new), ["web"]);
+        assert!(begun.changed(&old).is_empty());
+        assert_eq!(Diff::between(&new, &old).of(Kind::Section).count(), 1, "a change it is nevertheless");
     }
 
     #[test]

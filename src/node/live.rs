@@ -25,7 +25,7 @@ use super::{
     look::Lookers,
 };
 use crate::{
-    config::{self, Config, Diff},
+    config::{self, Config, Diff, diff::Sections},
     ingest::Ingest,
     inventory::{InventoryError, Merged, Snapshot, merged},
     web::auth::{Audit, Deed},
@@ -53,6 +53,8 @@ pub struct Live {
     /// Held while something is read and applied: one at a time.
     watched: Mutex<Watched>,
     closed: AtomicBool,
+    /// What the stages were made with.
+    pub(super) begun: Sections,
 }
 
 impl Live {
@@ -67,7 +69,8 @@ impl Live {
         audit: Audit,
     ) -> Self {
         let watched = Mutex::new(Watched::new(read));
-        Self { inner, ingest, intake, lookers, path, audit, watched, closed: AtomicBool::new(false) }
+        let begun = Sections::of(&inner.config.load());
+        Self { inner, ingest, intake, lookers, path, audit, watched, closed: AtomicBool::new(false), begun }
     }
 
     /// Follows file and inventory until told to stop.

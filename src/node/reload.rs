@@ -3,17 +3,14 @@
 //! Channels, areas, credentials, rules, zones and masks are applied live. A channel's session is begun anew only where
 //! its address, login or transport is another (`ingest` compares that); its rules and tracks are looked at only where it
 //! or a rule that names it changed. Sections that a running stage was made with (listeners, database, pools) need a
-//! restart; the log names those that changed.
+//! restart; the log and the node's status name those that are others than at the start, until they are put back.
 
 use std::sync::Arc;
 
 use super::{item, live::Live, watch::Watch};
 use crate::{
     channel::{Entry, Registry},
-    config::{
-        Config, Diff,
-        diff::{Concerned, Kind},
-    },
+    config::{Config, Diff, diff::Concerned},
     ingest::{ChannelSpec, Ingest, Logins, descriptors},
     rule::ChannelRules,
     types::ChannelId,
@@ -48,10 +45,10 @@ impl Live {
                 return Diff::default();
             }
         };
-        let restart: Vec<&str> = diff.of(Kind::Section).map(|c| c.id.as_str()).collect();
-        if !restart.is_empty() {
-            tracing::warn!("changed, but in force only after a restart: {}", restart.join(", "));
-        }
+        // Against what the stages were made with, not against the last reload: what was put back needs no restart.
+        let waiting = self.begun.changed(&new);
+        let told = format!("changed, but in force only after a restart: {}", waiting.join(", "));
+        inner.set_degraded("restart", (!waiting.is_empty()).then_some(told));
         if let Err(sentence) = descriptors::raise(descriptors::needed(&new)) {
             tracing::warn!("{sentence}");
         }

@@ -2,7 +2,7 @@
  * The answer of `GET /api/v1/box`: the box as it breathes. Read like every answer: what is missing is null or nothing,
  * what is not a number is not one, and lists are bounded.
  */
-import { CHANNEL_STATES, type ChannelState } from './types';
+import { CHANNEL_STATES, type ChannelState } from './channel';
 
 export const TIERS = ['patrol', 'catch_up', 'focus'] as const;
 export type Tier = (typeof TIERS)[number];

@@ -5,25 +5,9 @@
  * It never retries: who asks knows whether asking again is right.
  */
 import { readBox, type Box } from './box';
-import {
-  readAlert,
-  readAlertDetail,
-  readAlertPage,
-  readChangePage,
-  readChannel,
-  readChannels,
-  readError,
-  readNodeInfo,
-  readSession,
-  type Alert,
-  type AlertAction,
-  type AlertDetail,
-  type AlertPage,
-  type ChangePage,
-  type Channel,
-  type NodeInfo,
-  type Session,
-} from './types';
+import { readChannel, readChannels, type Channel } from './channel';
+import { readChangePage, readError, readNodeInfo, readSession, type ChangePage, type NodeInfo, type Session } from './gateway';
+import { readAlert, readAlertDetail, readAlertPage, type Alert, type AlertAction, type AlertDetail, type AlertPage } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -64,6 +48,17 @@ function learnClock(date: string | null): void {
 }
 
 const TIMEOUT_MS = 20_000;
+/** Whether anybody answers at the gateway's address, whatever the answer. */
+export async function gatewayAnswers(): Promise<boolean> {
+  try {
+    const response = await fetch('/api/v1/session', { credentials: 'same-origin', redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    // What stands before a gateway that is away answers by these.
+    return response.status !== 502 && response.status !== 503 && response.status !== 504;
+  } catch {
+    return false;
+  }
+}
+
 /** `body` is sent as JSON, a `Blob` as it is. */
 export async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };

@@ -2,6 +2,7 @@
  * Everything that changes what the gateway looks at: channels, areas, credentials, imports, revisions, discovery. Only
  * pages that do so load this. Passwords go one way: no answer holds one, and none is kept here.
  */
+import { readChannel, type Channel } from './channel';
 import { json, query, seg, send } from './client';
 import { readBrands, readDiscovery, readProbe, readStarted, type Brand, type Discovery, type Probe } from './discover';
 import {
@@ -25,7 +26,6 @@ import {
   type RevisionPage,
   type StateChange,
 } from './inventory';
-import { readChannel, type Channel } from './types';
 
 /** Fields as the gateway names them; what is not in it stays as it is. */
 export interface ChannelEdit {

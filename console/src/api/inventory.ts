@@ -2,8 +2,8 @@
  * The shapes of the inventory: areas, credentials, import plans, revisions. Read like every answer: what is not what it
  * should be is left out, lists are bounded by what the gateway takes. Values of fields become one line of text each.
  */
+import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './channel';
 import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
-import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './types';
 
 /** More rows than an import may have are no answer of a gateway. */
 const MAX_ROWS = 100_000;
@@ -42,10 +42,14 @@ export interface StateChange {
   state: ChannelState;
   reason: string;
 }
+/** A thing with keys of its own; of a list of points how many there are. */
+export type Thing = Readonly<Record<string, string>>;
 export interface FieldChange {
   field: string;
   before: string | null;
   after: string | null;
+  /** Where the values are lists of things (zones, exceptions, people): each thing, key by key. */
+  things: { before: Thing[]; after: Thing[] } | null;
 }
 export interface Refusal {
   id: string;
@@ -138,7 +142,17 @@ export function valueText(v: unknown): string | null {
 function readField(v: unknown): FieldChange | null {
   const o = obj(v);
   const field = o && text(o.field, 60);
-  return o && field ? { field, before: valueText(o.before), after: valueText(o.after) } : null;
+  if (!o || !field) return null;
+  const [before, after] = [things(o.before), things(o.after)];
+  return { field, before: valueText(o.before), after: valueText(o.after), things: before || after ? { before: before ?? [], after: after ?? [] } : null };
+}
+
+const MAX_THINGS = 50;
+function things(v: unknown): Thing[] | null {
+  const found = Array.isArray(v) && v.length > 0 ? list(v, MAX_THINGS).map(obj) : [];
+  if (found.length === 0 || found.some((x) => x === null)) return null;
+  const told = (key: string, x: unknown): string => (key === 'polygon' || key === 'points' ? String(Array.isArray(x) ? x.length : 0) : (valueText(x) ?? ''));
+  return found.map((x) => Object.fromEntries(Object.entries(x ?? {}).slice(0, MAX_THINGS).map(([key, value]) => [text(key, 60), told(key, value)])));
 }
 
 function readPerson(v: unknown): Person | null {

@@ -2,9 +2,10 @@
  * Rules, timetables, traces and dry runs: their shapes, read like every answer, and the requests. A rule is kept as the
  * gateway names its fields, so that what the form does not know is never lost; the form asks `lib/rulefields` for the rest.
  */
+import { readPoints, type Origin } from './channel';
 import { json, query, seg, send } from './client';
 import { all, ident, list, num, obj, oneOf, optNum, optText, text, texts, time, type Raw } from './read';
-import { EVENT_ENDS, readObjects, readPoints, type EventEnd, type Origin, type SeenObject } from './types';
+import { EVENT_ENDS, readObjects, type EventEnd, type SeenObject } from './types';
 
 export const RULE_KINDS = [
   'presence',

@@ -9,7 +9,7 @@
  * neither a socket nor a clock. It never gives up by itself: only a login that has ended ends it.
  */
 import { ApiError } from '../api/client';
-import type { Change, ChangePage } from '../api/types';
+import type { Change, ChangePage } from '../api/gateway';
 import { decode, understand, type Update } from './message';
 
 export type FeedState = 'live' | 'reconnecting' | 'ended';

@@ -2,8 +2,12 @@
  * From a topic and a payload to what it means for the console. Takes messages of the live feed and of `/api/v1/changes`
  * alike. Whatever is not understood is null; nothing here throws on foreign bytes.
  */
-import { readAlert, readEvent, readHealth, readNodeStatus } from '../api/types';
-import type { Alert, EventFact, Health, NodeStatus } from '../api/types';
+import { readHealth } from '../api/channel';
+import type { Health } from '../api/channel';
+import { readNodeStatus } from '../api/gateway';
+import type { NodeStatus } from '../api/gateway';
+import { readAlert, readEvent } from '../api/types';
+import type { Alert, EventFact } from '../api/types';
 
 export type Update =
   | { what: 'alert'; alert: Alert }

@@ -64,7 +64,8 @@ export function verdict(box: Box): Verdict {
   say(box.load.machineBusy >= 0.95 && box.load.processCores < box.load.cores / 2, 'crowded');
   say(box.focus.wanted > box.focus.inUse, 'focus');
   say(away(box) > 0, 'away');
-  return { mood: bad > 0 ? 'bad' : points.length > 0 ? 'busy' : 'good', points };
+  // What the node itself reports stands below the points, in its own words.
+  return { mood: bad > 0 ? 'bad' : points.length > 0 || box.degraded.length > 0 ? 'busy' : 'good', points };
 }
 
 type DropKey = keyof typeof en.box.drop;

@@ -1,6 +1,6 @@
 /* What a bulk action will change, reckoned from what the list knows: the gateway has the last word. Pure. */
+import type { Channel } from '../api/channel';
 import type { BulkSet } from '../api/configure';
-import type { Channel } from '../api/types';
 
 /** Channels of the file cannot be changed from here. */
 export function changeable(chosen: readonly Channel[]): { free: Channel[]; fixed: Channel[] } {

@@ -2,7 +2,7 @@
  * Finding channels among ten thousand. What does not change with health (the text that is searched, the rank by name)
  * is made once a list and kept beside it; a pass over all channels then only compares. Pure.
  */
-import { CHANNEL_STATES, CONDITIONS, type Channel, type ChannelState, type ConditionKind } from '../api/types';
+import { CHANNEL_STATES, CONDITIONS, type Channel, type ChannelState, type ConditionKind } from '../api/channel';
 import { isAway, NO_AREA } from '../state/areas';
 
 export const SORTS = ['order', 'name', 'state', 'area', 'host', 'rate', 'since'] as const;

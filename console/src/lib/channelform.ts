@@ -2,9 +2,9 @@
  * The fields of a channel as a form holds them (all texts), and the way back: only what was changed is sent. Pure.
  * Whether a value is right the gateway says; only what is no number at all is caught here.
  */
+import type { Channel, ChannelConfig } from '../api/channel';
 import type { ChannelEdit } from '../api/configure';
 import { words } from '../api/inventory';
-import type { Channel, ChannelConfig } from '../api/types';
 
 export interface ChannelForm {
   name: string;

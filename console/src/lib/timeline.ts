@@ -1,6 +1,6 @@
 /* The states of a channel as stretches of a band of time. Pure; times are Unix milliseconds. */
+import type { ChannelState } from '../api/channel';
 import type { StateChange } from '../api/inventory';
-import type { ChannelState } from '../api/types';
 
 export interface Stretch {
   state: ChannelState;

@@ -1,8 +1,10 @@
 /* What foreign words are called in the operator's language; unknown ones are shown as they came, as text. */
-import type { TFunction } from 'i18next';
+import i18next, { type TFunction } from 'i18next';
+import type { Health } from '../api/channel';
 import { ApiError } from '../api/client';
 import type { Alert, SeenObject } from '../api/types';
 import en from '../i18n/en.json';
+import { saidInline, saidText } from './said';
 
 type Label = keyof typeof en.label;
 const isLabel = (s: string): s is Label => Object.hasOwn(en.label, s);
@@ -49,7 +51,19 @@ export function errorText(t: TFunction, error: unknown): string {
   if (!(error instanceof ApiError)) return t('error.other', { kind: error instanceof Error ? error.name : '?' });
   const named = NAMED.find((k) => k === error.kind);
   const said = named ? t(`error.${named}`) : t('error.other', { kind: error.kind });
-  return error.message !== '' && error.message !== error.kind ? `${said} ${error.message}` : said;
+  return error.message !== '' && error.message !== error.kind ? `${said} ${saidInline(t, error.message)}` : said;
+}
+
+/** Somebody else was faster: the gateway's sentence and what to do now. */
+export function conflictText(t: TFunction, error: ApiError, now: string): string {
+  const said = saidText(t, error.message);
+  return `${said && !said.own ? said.text : t('edit.conflict')}${i18next.language === 'zh-CN' ? '。' : '. '}${now}`;
+}
+
+/** Why a channel is as it is, in one line. */
+export function reasonText(t: TFunction, h: Pick<Health, 'state' | 'reason'>): string {
+  const said = saidText(t, h.reason);
+  return said && !said.own ? said.text : t(`channelStateHint.${h.state}`);
 }
 
 export function bytesText(bytes: number): string {

@@ -5,14 +5,14 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Channel } from '../api/channel';
 import { configure, type ProbeAsk } from '../api/configure';
-import type { Channel } from '../api/types';
 import { useTitle } from '../lib/hooks';
 import { credentialId, firstName, hostOf, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, STEPS, type Device, type Saving, type Step } from '../lib/wizard';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
 import { Icon } from '../ui/icons';
 import { Blank } from '../ui/parts';
+import { ConfigNav } from '../ui/subnav';
 import { DeviceStep } from '../ui/wizard/device';
 import { LoginStep } from '../ui/wizard/login';
 import { ProbeStep, StreamStep, useProbe } from '../ui/wizard/probe';

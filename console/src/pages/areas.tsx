@@ -15,10 +15,11 @@ import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
 import { AreaSelect } from '../ui/areaselect';
 import { AreaTree } from '../ui/areatree';
-import { ConfigNav } from '../ui/confignav';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Fact, Loading } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
+import { ConfigNav } from '../ui/subnav';
 
 const HEALTH_MS = 1000;
 
@@ -93,23 +94,14 @@ export default function AreasPage() {
 function AreaCard({ tree, node, channels, away, may, narrow }: { tree: Tree; node: AreaNode; channels: number; away: number; may: boolean; narrow: boolean }) {
   const { t } = useTranslation();
   const go = useNavigate();
-  const queries = useQueryClient();
   const [editing, setEditing] = useState(false);
-  const [sure, setSure] = useState(false);
-  const [error, setError] = useState<string | null>(null);
   const { area } = node;
   const kind = areaKindText(t, node.kind);
   const own = may && area?.origin === 'inventory';
+  const removal = useRemoval();
   const remove = async (): Promise<void> => {
-    try {
-      await configure.removeArea(node.id);
-      refreshInventory(queries);
-      notify('good', t('areas.removed', { area: node.name }));
-      await go(node.parent ? `/areas/${encodeURIComponent(node.parent.id)}` : '/areas');
-    } catch (e) {
-      setError(errorText(t, e));
-      setSure(false);
-    }
+    const up = node.parent ? `/areas/${encodeURIComponent(node.parent.id)}` : '/areas';
+    if (await removal.run(() => configure.removeArea(node.id), t('areas.removed', { area: node.name }))) await go(up);
   };
   if (editing && area) return <AreaForm tree={tree} area={area} parent={area.parent ?? ''} onClose={() => setEditing(false)} />;
   return (
@@ -144,14 +136,11 @@ function AreaCard({ tree, node, channels, away, may, narrow }: { tree: Tree; nod
               <Icon name="edit" />
               {t('edit.open')}
             </button>
-            <button type="button" className={`button ${sure ? 'sure' : 'danger'}`} data-testid="area-remove" onClick={() => (sure ? void remove() : setSure(true))}>
-              <Icon name="bin" />
-              {t(sure ? 'areas.removeSure' : 'edit.remove')}
-            </button>
+            <RemoveButton icon testid="area-remove" onRemove={() => void remove()} />
           </>
         )}
       </header>
-      {error && <Problem>{error}</Problem>}
+      {removal.error && <Problem>{removal.error}</Problem>}
       <dl className="facts">
         <Fact name={t('nav.channels')}>
           <Link to={`/channels?area=${encodeURIComponent(node.id)}`} className="num">

@@ -2,34 +2,29 @@
  * The box as it breathes, for the ops engineer: one sentence on top, then why. Nothing here is colour alone, every
  * drop says what to do about it, and what the gateway does not know is shown as unknown.
  */
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { api } from '../api/client';
 import { ACTIVITIES, type Box, type BoxBudget } from '../api/box';
-import { CHANNEL_STATES } from '../api/types';
-import { useTimes, useTitle } from '../lib/hooks';
-import { away, dropText, FULL, interval, LATE_MS, msText, percent, verdict } from '../lib/boxwords';
-import { bytesText, codecText, decimal, errorText } from '../lib/words';
+import { CHANNEL_STATES } from '../api/channel';
+import { away, dropText, FULL, interval, LATE_MS, msText, percent } from '../lib/boxwords';
+import { useTitle } from '../lib/hooks';
+import { bytesText, codecText, decimal } from '../lib/words';
+import { useBox } from '../state/box';
+import { BoxVerdict } from '../ui/boxverdict';
 import { Curve } from '../ui/curve';
+import { Failed } from '../ui/failed';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
-import { Blank, Fact, Loading } from '../ui/parts';
+import { Fact, Loading } from '../ui/parts';
 
 export default function BoxPage() {
   const { t } = useTranslation();
-  const query = useQuery({ queryKey: ['box'], queryFn: api.box, refetchInterval: 2000, staleTime: 0 });
+  const query = useBox();
   useTitle(t('box.title'));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) {
-    return (
-      <Blank icon="misconfigured" title={t('box.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('box.failed')} error={query.error} retry={query.refetch} />;
   }
   return <BoxBody box={query.data} stale={query.isError} />;
 }
@@ -42,7 +37,7 @@ export function BoxBody({ box, stale }: { box: Box; stale: boolean }) {
         <h1>{t('box.title')}</h1>
       </header>
       <div className="system-grid">
-        <Sentence box={box} stale={stale} />
+        <BoxVerdict box={box} stale={stale} />
         <Tiles box={box} />
         <Curves box={box} />
         <Ages box={box} />
@@ -54,58 +49,6 @@ export function BoxBody({ box, stale }: { box: Box; stale: boolean }) {
         <Engine box={box} />
       </div>
     </div>
-  );
-}
-
-function Sentence({ box, stale }: { box: Box; stale: boolean }) {
-  const { t } = useTranslation();
-  const times = useTimes();
-  const { mood, points } = verdict(box);
-  const shown = stale ? 'bad' : mood;
-  const busy = percent(box.load.workersBusy);
-  const what =
-    box.watched === 0
-      ? t('box.sentence.none')
-      : box.intervalS === null
-        ? box.uptimeS > 60
-          ? t('box.sentence.blind', { count: box.watched })
-          : t('box.starting')
-        : t('box.sentence.looks', { count: box.watched, interval: interval(t, box.intervalS), busy });
-  return (
-    <section className={`card wide verdict mood-${shown === 'good' ? 'online' : shown === 'busy' ? 'degraded' : 'offline'}`} data-testid="box-verdict" data-mood={shown}>
-      <h2>
-        <Icon name={shown === 'good' ? 'check' : shown === 'busy' ? 'misconfigured' : 'offline'} />
-        <span className="num">{what}</span>
-      </h2>
-      {stale && <p>{t('box.sentence.old', { time: times.moment(box.at, 'time') })}</p>}
-      {points.length === 0 ? (
-        <p>{t('box.sentence.good')}</p>
-      ) : (
-        <ul className="degraded">
-          {points.map((p) => (
-            <li key={p} data-testid="box-point" data-point={p}>
-              {t(`box.point.${p}`)}
-              {p === 'away' && (
-                <>
-                  {' '}
-                  <Link to="/channels">{t('box.showChannels')}</Link>
-                </>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-      {box.degraded.length > 0 && (
-        <>
-          <h3>{t('box.degraded')}</h3>
-          <ul className="degraded">
-            {box.degraded.map((d) => (
-              <li key={d}>{d}</li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
   );
 }
 
@@ -205,23 +148,15 @@ function Ages({ box }: { box: Box }) {
       <p className="dim">{any ? t('box.agesHint') : t('box.agesNone')}</p>
       {any && (
         <table className="figures waterfall" data-testid="box-ages">
-          <thead>
-            <tr>
-              <th scope="col">{t('box.col.stage')}</th>
-              <th scope="col" className="wide-only">
-                {t('box.col.age')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.p50')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.p99')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.service')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('box.col.stage') },
+              { text: t('box.col.age'), className: 'wide-only' },
+              { text: t('box.col.p50'), right: true },
+              { text: t('box.col.p99'), right: true },
+              { text: t('box.col.service'), right: true },
+            ]}
+          />
           <tbody>
             {rows.map((s) => (
               <tr key={s.stage}>
@@ -252,17 +187,13 @@ function Tiers({ box }: { box: Box }) {
     <section className="card half">
       <h2>{t('box.tiers')}</h2>
       <table className="figures">
-        <thead>
-          <tr>
-            <th scope="col">{t('box.col.tier')}</th>
-            <th scope="col" className="right">
-              {t('box.col.rate')}
-            </th>
-            <th scope="col" className="right">
-              {t('box.col.cost')}
-            </th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            { text: t('box.col.tier') },
+            { text: t('box.col.rate'), right: true },
+            { text: t('box.col.cost'), right: true },
+          ]}
+        />
         <tbody>
           {box.tiers.map((r) => (
             <tr key={r.tier}>
@@ -301,17 +232,13 @@ function Floors({ box }: { box: Box }) {
       {floors.latest.length > 0 && (
         <div className="scroll" role="region" tabIndex={0} aria-label={t('box.floors')}>
           <table className="figures">
-            <thead>
-              <tr>
-                <th scope="col">{t('box.col.channel')}</th>
-                <th scope="col" className="right">
-                  {t('box.col.since')}
-                </th>
-                <th scope="col" className="right">
-                  {t('box.col.floor')}
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              of={[
+                { text: t('box.col.channel') },
+                { text: t('box.col.since'), right: true },
+                { text: t('box.col.floor'), right: true },
+              ]}
+            />
             <tbody>
               {floors.latest.map((l) => (
                 <tr key={l.channel}>
@@ -343,17 +270,13 @@ function Drops({ box }: { box: Box }) {
         <p>{t('box.dropsNone')}</p>
       ) : (
         <table className="figures">
-          <thead>
-            <tr>
-              <th scope="col">{t('box.col.why')}</th>
-              <th scope="col" className="right">
-                {t('box.col.minute')}
-              </th>
-              <th scope="col" className="right">
-                {t('box.col.total')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('box.col.why') },
+              { text: t('box.col.minute'), right: true },
+              { text: t('box.col.total'), right: true },
+            ]}
+          />
           <tbody>
             {box.drops.map((d) => {
               const words = dropText(t, d);

@@ -8,17 +8,20 @@ import { ApiError } from '../api/client';
 import { configure } from '../api/configure';
 import type { Change, Revision } from '../api/inventory';
 import { useNarrow, useRem, useTitle } from '../lib/hooks';
+import { saidInline } from '../lib/said';
 import { errorText } from '../lib/words';
 import { useChannels } from '../state/channels';
 import { refreshInventory } from '../state/inventory';
 import { useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
+import { Failed } from '../ui/failed';
 import { FieldChanges } from '../ui/fieldchanges';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Age, Blank, Loading, Moment } from '../ui/parts';
+import { Said } from '../ui/said';
+import { ConfigNav } from '../ui/subnav';
 
 const PAGE = 50;
 
@@ -56,14 +59,7 @@ function Revisions({ chosen }: { chosen: number | null }) {
   const list = query.data?.pages.flatMap((p) => p.revisions) ?? [];
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (query.isError) {
-    return (
-      <Blank icon="misconfigured" title={t('changes.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('changes.failed')} error={query.error} retry={query.refetch} />;
   }
   if (list.length === 0) {
     return (
@@ -85,7 +81,7 @@ function Revisions({ chosen }: { chosen: number | null }) {
                 <span className="grow" />
                 <Age at={r.at} className="dim" />
               </span>
-              <span className="revision-text">{r.summary}</span>
+              <Said className="revision-text" text={r.summary} />
               <Counts of={r} />
               {r.undoes !== null && <span className="tag">{t('changes.undoes', { rev: r.undoes })}</span>}
               {r.undoneBy !== null && <span className="tag">{t('changes.undoneBy', { rev: r.undoneBy })}</span>}
@@ -119,7 +115,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
   const query = useQuery({ queryKey: ['revisions', rev], queryFn: () => configure.revision(rev) });
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<{ text: string; conflict: boolean } | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
   const r = query.data;
 
   const undo = async (): Promise<void> => {
@@ -131,7 +127,7 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       refreshInventory(queries);
     } catch (e) {
       const conflict = e instanceof ApiError && e.status === 409;
-      setProblem({ text: conflict ? e.message : errorText(t, e), conflict });
+      setProblem(conflict ? saidInline(t, e.message) : errorText(t, e));
     }
     setBusy(false);
     setSure(false);
@@ -169,13 +165,16 @@ function Detail({ rev, narrow }: { rev: number; narrow: boolean }) {
       <p>
         {t('changes.by', { user: r.author })} <span className="dim">{r.source && t(`source.${r.source}`)}</span> · <Moment at={r.at} />
       </p>
-      {r.summary !== '' && <p>{r.summary}</p>}
+      {r.summary !== '' && (
+        <p>
+          <Said text={r.summary} />
+        </p>
+      )}
       <Counts of={r} />
       {sure && <p className="dim">{t('changes.undoHint')}</p>}
       {problem && (
         <Problem>
-          {problem.conflict && <b>{t('changes.conflict')} </b>}
-          <span className="break">{problem.text}</span>
+          <span className="break">{problem}</span>
         </Problem>
       )}
       <Changes changes={r.changes} />

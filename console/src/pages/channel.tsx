@@ -6,10 +6,11 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
-import { api, ApiError } from '../api/client';
+import { api } from '../api/client';
 import { transportText } from '../lib/configwords';
 import { useTimes, useTitle } from '../lib/hooks';
-import { bitrateText, codecText, decimal, errorText, rateText } from '../lib/words';
+import { saidText } from '../lib/said';
+import { bitrateText, codecText, decimal, rateText, reasonText } from '../lib/words';
 import { useHealthy } from '../state/channels';
 import { absorb, setHealth, useLive } from '../state/live';
 import { useMayConfigure } from '../state/rights';
@@ -18,8 +19,10 @@ import { Tags } from '../ui/channelbits';
 import { ChannelFormDialog } from '../ui/channelform';
 import { ChannelLog } from '../ui/channellog';
 import { ChannelPicture } from '../ui/channelpicture';
+import { NotThere } from '../ui/failed';
 import { Icon } from '../ui/icons';
-import { Blank, ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
+import { ChannelStateWord, Fact, Loading, Moment } from '../ui/parts';
+import { Said } from '../ui/said';
 
 const EVERY_MS = 2000;
 const ALERTS = 8;
@@ -45,19 +48,14 @@ export default function ChannelPage() {
 
   if (!channel) {
     if (query.isPending) return <Loading text={t('channels.loading')} />;
-    const missing = query.error instanceof ApiError && query.error.status === 404;
-    return (
-      <Blank icon="search" title={t(missing ? 'channels.notFound' : 'channels.failed')} tone="bad">
-        {!missing && <p>{errorText(t, query.error)}</p>}
-        <Link className="button" to="/channels">
-          {t('channels.back')}
-        </Link>
-      </Blank>
-    );
+    return <NotThere error={query.error} missing={t('channels.notFound')} failed={t('channels.failed')} retry={query.refetch} back={{ to: '/channels', text: t('channels.back') }} />;
   }
   const h = channel.health;
+  const said = saidText(t, h.reason);
+  // Rates that were measured while pictures came say nothing of a channel that is away.
+  const flows = h.state === 'running';
   const skew =
-    h.clockSkewMs === null
+    h.clockSkewMs === null || !flows
       ? t('health.skewNone')
       : Math.abs(h.clockSkewMs) < 100
         ? t('health.exact')
@@ -104,8 +102,8 @@ export default function ChannelPage() {
         <div className="channel-side">
           <section className={`card verdict ch-${h.state}`}>
             <ChannelStateWord state={h.state} />
-            <p>{t(`channelStateHint.${h.state}`)}</p>
-            {h.reason !== '' && <p className="reason">{h.reason}</p>}
+            <p>{reasonText(t, h)}</p>
+            {said?.own && <Said className="reason" text={h.reason} />}
             <p className="dim num">{t('channels.since', { time: times.moment(h.since, 'full') })}</p>
             {h.state !== 'running' && h.state !== 'connecting' && (
               <p className="advice">
@@ -120,7 +118,7 @@ export default function ChannelPage() {
                 {t(`condition.${c.kind}`)}
               </span>
               <p>{t(`conditionHint.${c.kind}`)}</p>
-              {c.reason !== '' && <p className="reason">{c.reason}</p>}
+              <Said className="reason" text={c.reason} />
               <p className="dim num">{t('channels.since', { time: times.moment(c.since, 'full') })}</p>
               <p className="advice">
                 <b>{t('log.todo')}</b> {t(`conditionAdvice.${c.kind}`)}
@@ -129,22 +127,23 @@ export default function ChannelPage() {
           ))}
           <section className="card">
             <h2>{t('channels.health')}</h2>
+            {!flows && h.codec !== null && <p className="dim">{t('health.before')}</p>}
             <dl className="facts">
               <Fact name={t('health.codec')}>{codecText(h.codec) ?? t('health.unknown')}</Fact>
               <Fact name={t('health.size')}>
                 <span className="num">{h.width > 0 ? `${h.width} × ${h.height}` : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.bitrate')}>
-                <span className="num">{bitrateText(t, h.kbitS)}</span>
+                <span className="num">{flows ? bitrateText(t, h.kbitS) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.units')}>
-                <span className="num">{rateText(t, h.unitRateHz)}</span>
+                <span className="num">{flows ? rateText(t, h.unitRateHz) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.key')}>
-                <span className="num">{h.keyIntervalS > 0 ? t('unit.seconds', { n: decimal(h.keyIntervalS, 2) }) : t('health.unknown')}</span>
+                <span className="num">{flows && h.keyIntervalS > 0 ? t('unit.seconds', { n: decimal(h.keyIntervalS, 2) }) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.looks')}>
-                <span className="num">{rateText(t, h.lookRateHz)}</span>
+                <span className="num">{flows ? rateText(t, h.lookRateHz) : t('health.unknown')}</span>
               </Fact>
               <Fact name={t('health.skew')}>
                 <span className="num">{skew}</span>

@@ -6,7 +6,7 @@
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
-import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/types';
+import { CHANNEL_STATES, CONDITIONS, type Channel, type ConditionKind } from '../api/channel';
 import { ALL, filterChannels, filterFrom, filterTo, indexChannels, isAll, SORTS, type Filter, type SortKey } from '../lib/channelfilter';
 import { useMedia, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
@@ -20,9 +20,9 @@ import { AreaTree } from '../ui/areatree';
 import { BulkBar } from '../ui/bulk';
 import { ChannelCards } from '../ui/channelcards';
 import { ChannelRows } from '../ui/channelrows';
-import { ConfigNav } from '../ui/confignav';
 import { Icon } from '../ui/icons';
 import { Blank, Skeleton } from '../ui/parts';
+import { ConfigNav } from '../ui/subnav';
 
 const HEALTH_MS = 500;
 /** After the last key, the address follows what is typed. */

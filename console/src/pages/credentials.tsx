@@ -10,11 +10,14 @@ import { errorText } from '../lib/words';
 import { refreshInventory, useCredentials } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
 import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
+import { Said } from '../ui/said';
+import { ConfigNav } from '../ui/subnav';
 
 export default function CredentialsPage() {
   const { t } = useTranslation();
@@ -30,27 +33,11 @@ export default function CredentialsPage() {
 
 function Credentials() {
   const { t } = useTranslation();
-  const queries = useQueryClient();
   const query = useCredentials();
   const [setting, setSetting] = useState<Credential | 'new' | null>(null);
-  const [removing, setRemoving] = useState<string | null>(null);
-  const [error, setError] = useState<string | null>(null);
   const list = query.data ?? [];
-  const remove = async (id: string): Promise<void> => {
-    if (removing !== id) {
-      setRemoving(id);
-      return;
-    }
-    setRemoving(null);
-    setError(null);
-    try {
-      await configure.removeCredential(id);
-      refreshInventory(queries);
-      notify('good', t('credentials.removed', { id }));
-    } catch (e) {
-      setError(errorText(t, e));
-    }
-  };
+  const removal = useRemoval();
+  const remove = (id: string): void => void removal.run(() => configure.removeCredential(id), t('credentials.removed', { id }));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   return (
     <>
@@ -65,25 +52,21 @@ function Credentials() {
           {t('credentials.add')}
         </button>
       </header>
-      {(error ?? query.error) && <Problem>{error ?? errorText(t, query.error)}</Problem>}
+      {(removal.error ?? query.error) && <Problem>{removal.error ?? errorText(t, query.error)}</Problem>}
       {list.length === 0 && !query.isError ? (
         <Blank icon="key" title={t('credentials.none')} />
       ) : (
         <div className="card table-scroll">
           <table className="figures credentials-table">
-            <thead>
-              <tr>
-                <th scope="col">{t('field.credential')}</th>
-                <th scope="col">{t('field.username')}</th>
-                <th scope="col" className="right">
-                  {t('nav.channels')}
-                </th>
-                <th scope="col">{t('field.origin')}</th>
-                <th scope="col">
-                  <span className="visually-hidden">{t('action.label')}</span>
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              of={[
+                { text: t('field.credential') },
+                { text: t('field.username') },
+                { text: t('nav.channels'), right: true },
+                { text: t('field.origin') },
+                { text: <span className="visually-hidden">{t('action.label')}</span> },
+              ]}
+            />
             <tbody>
               {list.map((c) => (
                 <tr key={c.id} data-testid="credential" data-credential={c.id}>
@@ -92,27 +75,17 @@ function Credentials() {
                   </th>
                   <td>
                     {c.username}
-                    {c.problem !== '' && <p className="form-error small-text">{c.problem}</p>}
+                    {c.problem !== '' && <p className="form-error small-text"><Said text={c.problem} /></p>}
                   </td>
                   <td className="right num">{c.channels}</td>
-                  <td className="dim">{t(c.origin === 'file' ? 'edit.originFile' : 'edit.originInventory')}</td>
+                  <td className="dim">{t(c.origin === 'file' ? 'rules.fromFile' : 'edit.originInventory')}</td>
                   <td className="right">
                     {c.origin === 'inventory' && (
                       <span className="row-deeds">
                         <button type="button" className="button small" aria-label={t('credentials.setOf', { id: c.id })} data-testid="credential-set" onClick={() => setSetting(c)}>
                           {t('credentials.set')}
                         </button>
-                        <button
-                          type="button"
-                          className={`button small ${removing === c.id ? 'sure' : 'danger'}`}
-                          aria-label={t('credentials.removeOf', { id: c.id })}
-                          disabled={c.channels > 0}
-                          title={c.channels > 0 ? t('credentials.used', { count: c.channels }) : undefined}
-                          data-testid="credential-remove"
-                          onClick={() => void remove(c.id)}
-                        >
-                          {t(removing === c.id ? 'areas.removeSure' : 'edit.remove')}
-                        </button>
+                        <RemoveButton small what={c.id} blocked={c.channels > 0 ? t('credentials.used', { count: c.channels }) : undefined} testid="credential-remove" onRemove={() => remove(c.id)} />
                       </span>
                     )}
                   </td>

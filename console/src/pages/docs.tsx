@@ -6,6 +6,7 @@ import { api } from '../api/client';
 import { useTitle } from '../lib/hooks';
 import { readDocument, type Field, type Operation, type Shape } from '../lib/openapi';
 import { errorText } from '../lib/words';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
 
@@ -74,13 +75,13 @@ function Fields({ fields }: { fields: readonly (Field & { place?: string })[] })
   return (
     <div className="table-scroll">
       <table className="fields">
-        <thead>
-          <tr>
-            <th scope="col">{t('docs.name')}</th>
-            <th scope="col">{t('docs.type')}</th>
-            <th scope="col">{t('docs.meaning')}</th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            { text: t('docs.name') },
+            { text: t('docs.type') },
+            { text: t('docs.meaning') },
+          ]}
+        />
         <tbody>
           {fields.map((f) => (
             <tr key={`${f.place ?? ''}${f.name}`}>

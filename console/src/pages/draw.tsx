@@ -6,13 +6,14 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
+import type { Channel, ChannelConfig } from '../api/channel';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
 import { rulesApi, type Traces } from '../api/rules';
-import type { Channel, ChannelConfig } from '../api/types';
 import * as draw from '../lib/drawing';
+import { mergeDrawing } from '../lib/drawmerge';
 import { useTimes, useTitle } from '../lib/hooks';
-import { errorText } from '../lib/words';
+import { conflictText, errorText, listText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
@@ -21,6 +22,7 @@ import { ChannelPicture } from '../ui/channelpicture';
 import { ShapeList } from '../ui/draw/shapes';
 import { Stage } from '../ui/draw/stage';
 import { Ghosts, Heat } from '../ui/draw/underlay';
+import { NotThere } from '../ui/failed';
 import { Problem } from '../ui/form';
 import { Icon, type IconName } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
@@ -44,15 +46,7 @@ export default function DrawPage() {
   const channel = query.data;
   if (!channel) {
     if (query.isPending) return <Loading text={t('channels.loading')} />;
-    const missing = query.error instanceof ApiError && query.error.status === 404;
-    return (
-      <Blank icon="search" title={t(missing ? 'channels.notFound' : 'channels.failed')} tone="bad">
-        {!missing && <p>{errorText(t, query.error)}</p>}
-        <Link className="button" to="/channels">
-          {t('channels.back')}
-        </Link>
-      </Blank>
-    );
+    return <NotThere error={query.error} missing={t('channels.notFound')} failed={t('channels.failed')} retry={query.refetch} back={{ to: '/channels', text: t('channels.back') }} />;
   }
   if (!channel.config || channel.origin === 'file') {
     return (
@@ -64,11 +58,11 @@ export default function DrawPage() {
       </Blank>
     );
   }
-  return <Editor key={`${channel.id} ${channel.config.rev}`} channel={channel} config={channel.config} />;
+  return <Editor key={channel.id} channel={channel} config={channel.config} />;
 }
 
 function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const queries = useQueryClient();
   const [drawing, setDrawing] = useState(() => draw.drawingOf(config.places));
   const [stored, setStored] = useState(drawing.shapes);
@@ -91,6 +85,15 @@ function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }
   const change = useCallback((how: (d: draw.Drawing) => draw.Drawing) => setDrawing((d) => how(d)), []);
   const clean = draw.samePlaces(drawing.shapes, stored);
   const faults = drawing.shapes.some((s) => draw.faultOf(s, drawing.shapes) !== null);
+
+  // What others stored meanwhile is taken over as long as nothing is drawn here; else when this is saved.
+  useEffect(() => {
+    if (config.rev <= rev || !clean || busy) return;
+    const now = draw.drawingOf(config.places);
+    setDrawing(now);
+    setStored(now.shapes);
+    setRev(config.rev);
+  }, [config, rev, clean, busy]);
 
   // Leaving the page would lose it.
   useEffect(() => {
@@ -127,9 +130,16 @@ function Editor({ channel, config }: { channel: Channel; config: ChannelConfig }
       notify('good', t('edit.saved'));
     } catch (e) {
       if (e instanceof ApiError && e.status === 409) {
-        const fresh = await api.channel(channel.id).catch(() => null);
-        if (fresh?.config) setRev(fresh.config.rev);
-        setProblem(`${e.message}. ${t('draw.conflict')}`);
+        const theirs = (await api.channel(channel.id).catch(() => null))?.config;
+        if (!theirs) setProblem(conflictText(t, e, ''));
+        else {
+          const merged = mergeDrawing(stored, { ...drawing, shapes }, theirs.places);
+          setDrawing(merged.drawing);
+          setStored(merged.stored);
+          setRev(theirs.rev);
+          const both = merged.both.map((s) => s.name || s.id || t(`draw.kind.${s.kind}`));
+          setProblem(conflictText(t, e, t('draw.merged') + (both.length > 0 ? ` ${t('draw.both', { what: listText(i18n.language, both) })}` : '')));
+        }
       } else setProblem(errorText(t, e));
     }
     setBusy(false);

@@ -16,11 +16,12 @@ import { bytesText, errorText, listText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
-import { ConfigNav } from '../ui/confignav';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { MappingTable, PlanTabs } from '../ui/importplan';
 import { Blank, Loading } from '../ui/parts';
+import { Said } from '../ui/said';
+import { ConfigNav } from '../ui/subnav';
 
 type Options = Pick<ImportAsk, 'kind' | 'removeMissing' | 'skipRefused' | 'map' | 'coordinates'>;
 const FIRST: Options = { kind: 'channels', removeMissing: false, skipRefused: false, map: {}, coordinates: 'wgs84' };
@@ -224,7 +225,7 @@ function Summary({ plan }: { plan: Plan }) {
       {plan.missing > 0 && <span className="dim">{t('import.missing', { count: plan.missing })}</span>}
       {plan.notes.map((n) => (
         <span key={n} className="plan-note break">
-          <Icon name="note" /> {n}
+          <Icon name="note" /> <Said text={n} />
         </span>
       ))}
     </p>

@@ -1,25 +1,25 @@
 /* One rule: what it says, trying it, where it is armed, and who changed it. */
-import { useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router';
-import { ApiError } from '../api/client';
 import { rulesApi, type DryRun, type RuleDetail } from '../api/rules';
 import { useTitle } from '../lib/hooks';
 import { fieldsOf, formOf, GROUPS } from '../lib/rulefields';
 import { ruleKindText, scopeText } from '../lib/rulewords';
-import { decimal, errorText, labelText, listText } from '../lib/words';
-import { refreshInventory, useAreas } from '../state/inventory';
-import { notify } from '../state/notices';
+import { decimal, labelText, listText } from '../lib/words';
+import { useAreas } from '../state/inventory';
 import { useMayConfigure } from '../state/rights';
 import { useRule, useTimetables } from '../state/rules';
+import { NotThere } from '../ui/failed';
 import { Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
-import { Blank, Fact, Loading, SeverityWord } from '../ui/parts';
+import { Fact, Loading, SeverityWord } from '../ui/parts';
+import { RemoveButton, useRemoval } from '../ui/remove';
 import { RuleChannels } from '../ui/rules/channels';
 import { DryRunCard } from '../ui/rules/dryrun';
 import { ObjectHistory } from '../ui/rules/history';
-import { RulesNav } from '../ui/rules/nav';
+import { Said } from '../ui/said';
+import { RulesNav } from '../ui/subnav';
 import { ArmedSign } from './rules';
 
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -32,17 +32,7 @@ export default function RulePage() {
   let content: ReactNode;
   if (query.data) content = <RuleCards key={id} detail={query.data} />;
   else if (query.isPending) content = <Loading text={t('app.loading')} />;
-  else {
-    const missing = query.error instanceof ApiError && query.error.status === 404;
-    content = (
-      <Blank icon="search" title={t(missing ? 'rules.notFound' : 'rules.failed')} tone="bad">
-        {!missing && <p>{errorText(t, query.error)}</p>}
-        <Link className="button" to="/rules">
-          {t('rules.back')}
-        </Link>
-      </Blank>
-    );
-  }
+  else content = <NotThere error={query.error} missing={t('rules.notFound')} failed={t('rules.failed')} retry={query.refetch} back={{ to: '/rules', text: t('rules.back') }} />;
   return (
     <div className="page rule-page" data-testid="rule-page">
       <RulesNav />
@@ -54,28 +44,14 @@ export default function RulePage() {
 function RuleCards({ detail }: { detail: RuleDetail }) {
   const { t } = useTranslation();
   const go = useNavigate();
-  const queries = useQueryClient();
   const may = useMayConfigure();
   const [run, setRun] = useState<DryRun | null>(null);
   const [chosen, setChosen] = useState<string[]>([]);
-  const [sure, setSure] = useState(false);
-  const [error, setError] = useState<string | null>(null);
   const { rule } = detail;
   const own = may && detail.origin === 'inventory';
+  const removal = useRemoval();
   const remove = async (): Promise<void> => {
-    if (!sure) {
-      setSure(true);
-      return;
-    }
-    try {
-      await rulesApi.remove(rule.id);
-      refreshInventory(queries);
-      notify('good', t('rules.removed', { id: rule.id }));
-      await go('/rules');
-    } catch (e) {
-      setError(errorText(t, e));
-      setSure(false);
-    }
+    if (await removal.run(() => rulesApi.remove(rule.id), t('rules.removed', { id: rule.id }))) await go('/rules');
   };
   return (
     <>
@@ -98,17 +74,15 @@ function RuleCards({ detail }: { detail: RuleDetail }) {
               <Icon name="edit" />
               {t('edit.open')}
             </Link>
-            <button type="button" className={`button ${sure ? 'sure' : 'danger'}`} data-testid="rule-remove" onClick={() => void remove()} onBlur={() => setSure(false)}>
-              {t(sure ? 'areas.removeSure' : 'edit.remove')}
-            </button>
+            <RemoveButton testid="rule-remove" onRemove={() => void remove()} />
           </>
         )}
       </header>
-      {error && <Problem>{error}</Problem>}
+      {removal.error && <Problem>{removal.error}</Problem>}
       {detail.warning !== '' && (
         <div className="banner warn" role="status">
           <Icon name="misconfigured" />
-          <span>{detail.warning}</span>
+          <Said text={detail.warning} />
         </div>
       )}
       <div className="rule-cards">

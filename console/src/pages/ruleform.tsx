@@ -6,15 +6,16 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
+import type { Channel } from '../api/channel';
 import { ApiError } from '../api/client';
 import { words } from '../api/inventory';
 import { RULE_KINDS, rulesApi, type RuleDetail, type RuleKind } from '../api/rules';
-import type { Channel } from '../api/types';
 import { useTitle } from '../lib/hooks';
 import { badKeys, blankForm, changesOf, DIRECTIONS, fieldsOf, FOCUS_WHENS, formOf, GROUPS, keyIn, newRule, takesLines, takesZones, type Group, type RuleForm } from '../lib/rulefields';
 import { ruleKindText } from '../lib/rulewords';
+import { saidAtField } from '../lib/said';
 import { idProblem } from '../lib/wizard';
-import { errorText, labelText } from '../lib/words';
+import { conflictText, errorText, labelText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
 import { refreshInventory, useAreas } from '../state/inventory';
@@ -28,7 +29,7 @@ import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
 import { DryRunCard } from '../ui/rules/dryrun';
-import { RulesNav } from '../ui/rules/nav';
+import { RulesNav } from '../ui/subnav';
 
 const LABELS = ['person', 'bicycle', 'motorcycle', 'car', 'bus', 'truck', 'dog', 'backpack', 'handbag', 'suitcase'] as const;
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -101,8 +102,11 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
       if (e instanceof ApiError && e.status === 409 && detail) {
         const fresh = await rulesApi.rule(detail.rule.id).catch(() => null);
         if (fresh) setRev(fresh.rev);
-        setError({ text: `${e.message}. ${t('rules.conflictForm')}`, key: null });
-      } else setError({ text: errorText(t, e), key: e instanceof ApiError ? keyIn(e.message) : null });
+        setError({ text: conflictText(t, e, t('rules.conflictForm')), key: null });
+      } else {
+        const key = e instanceof ApiError ? keyIn(e.message) : null;
+        setError({ text: key !== null && e instanceof ApiError ? saidAtField(t, e.message) : errorText(t, e), key });
+      }
       setBusy(false);
     }
   };
@@ -365,7 +369,7 @@ function Places({ title, hint, found, chosen, onChange, problem, testid }: { tit
           </label>
         ))}
       </div>
-      <p className={problem ? 'form-error' : 'hint-text'}>{problem ?? (all.length === 0 ? `${t('rules.noPlaces')} ${hint}` : hint)}</p>
+      <p className={problem ? 'form-error' : 'hint-text'}>{problem ?? (all.length === 0 ? `${hint} ${t('rules.noPlaces')}` : hint)}</p>
     </fieldset>
   );
 }

@@ -5,13 +5,15 @@ import { Link, useSearchParams } from 'react-router';
 import { RULE_KINDS, type RuleView } from '../api/rules';
 import { useTitle } from '../lib/hooks';
 import { armedState, ruleKindText, scopeText, type ArmedState } from '../lib/rulewords';
+import { saidInline } from '../lib/said';
 import { errorText } from '../lib/words';
 import { useAreas } from '../state/inventory';
 import { useRules, useTimetables } from '../state/rules';
 import { Problem } from '../ui/form';
+import { Heads } from '../ui/heads';
 import { Icon } from '../ui/icons';
 import { Blank, Loading, SeverityWord } from '../ui/parts';
-import { RulesNav } from '../ui/rules/nav';
+import { RulesNav } from '../ui/subnav';
 
 const STATES: readonly ArmedState[] = ['armed', 'partly', 'off', 'nowhere'];
 const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -101,18 +103,16 @@ function Rules() {
       </div>
       <div className="card table-scroll" tabIndex={0} role="region" aria-label={t('nav.rules')}>
         <table className="figures rules-table">
-          <thead>
-            <tr>
-              <th scope="col">{t('rules.rule')}</th>
-              <th scope="col">{t('rules.where')}</th>
-              <th scope="col">{t('rules.places')}</th>
-              <th scope="col">{t('rules.when')}</th>
-              <th scope="col">{t('rules.state')}</th>
-              <th scope="col" className="right">
-                {t('rules.raised')}
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            of={[
+              { text: t('rules.rule') },
+              { text: t('rules.where') },
+              { text: t('rules.places') },
+              { text: t('rules.when') },
+              { text: t('rules.state') },
+              { text: t('rules.raised'), right: true },
+            ]}
+          />
           <tbody>
             {shown.map((v) => (
               <Row key={v.rule.id} view={v} scope={scopeText(t, v.rule, areaName)} table={v.rule.timetable === null ? null : tableName(v.rule.timetable)} />
@@ -139,12 +139,13 @@ function Row({ view, scope, table }: { view: RuleView; scope: string; table: str
         <span className="rule-under">
           {severity && <SeverityWord severity={severity} />}
           {view.warning !== '' && (
-            <span className="warn-text" title={view.warning}>
+            <span className="warn-text" title={saidInline(t, view.warning)}>
               <Icon name="misconfigured" />
               {t('rules.tooFew')}
             </span>
           )}
-          {view.origin === 'file' && <span className="dim">{t('edit.originFile')}</span>}
+          {view.origin === 'file' && <span className="dim">{t('rules.fromFile')}</span>}
+          <span className="dim narrow-only">{scope}</span>
         </span>
       </th>
       <td>{scope}</td>

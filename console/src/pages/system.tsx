@@ -2,15 +2,18 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { CHANNEL_STATES } from '../api/channel';
 import { api } from '../api/client';
-import { CHANNEL_STATES } from '../api/types';
 import { topics } from '../feed/message';
 import { useNow, useTimes, useTitle } from '../lib/hooks';
 import { bytesText, decimal, errorText } from '../lib/words';
+import { useBox } from '../state/box';
 import { useLive } from '../state/live';
 import { useSession } from '../state/session';
+import { BoxVerdict } from '../ui/boxverdict';
+import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icons';
-import { Blank, Fact, Loading } from '../ui/parts';
+import { Fact, Loading } from '../ui/parts';
 
 export default function SystemPage() {
   const { t } = useTranslation();
@@ -19,23 +22,17 @@ export default function SystemPage() {
   const session = useSession((s) => s.session);
   const feed = useLive((s) => s.feed);
   const query = useQuery({ queryKey: ['node'], queryFn: api.node, refetchInterval: 5000, staleTime: 0 });
+  // The verdict is the box's own: two pages that judge by different things would not agree.
+  const box = useBox();
   const pushed = useLive((s) => (query.data ? s.nodes.get(query.data.node) : undefined));
   useTitle(t('system.title'));
 
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) {
-    return (
-      <Blank icon="misconfigured" title={t('system.failed')} tone="bad">
-        <p>{errorText(t, query.error)}</p>
-        <button type="button" className="button" onClick={() => void query.refetch()}>
-          {t('error.retry')}
-        </button>
-      </Blank>
-    );
+    return <Failed title={t('system.failed')} error={query.error} retry={query.refetch} />;
   }
   const node = query.data;
   const offline = node.status === 'offline' || pushed?.status === 'offline' || query.isError;
-  const mood = offline ? 'offline' : node.degraded.length > 0 ? 'degraded' : 'online';
   const total = CHANNEL_STATES.reduce((n, s) => n + (node.channels[s] ?? 0), 0);
   return (
     <div className="page system-page">
@@ -43,24 +40,22 @@ export default function SystemPage() {
         <h1>{t('system.title')}</h1>
       </header>
       <div className="system-grid">
-        <section className={`card wide verdict mood-${mood}`} data-testid="node-status" data-state={mood}>
-          <h2>
-            <Icon name={mood === 'online' ? 'check' : mood === 'degraded' ? 'misconfigured' : 'offline'} />
-            {mood === 'online' ? t('system.healthy') : mood === 'degraded' ? t('system.degraded') : t('system.offline')}
-          </h2>
-          {mood === 'degraded' ? (
-            <>
-              <p>{t('system.degradedHint')}</p>
-              <ul className="degraded">
-                {node.degraded.map((d) => (
-                  <li key={d}>{d}</li>
-                ))}
-              </ul>
-            </>
-          ) : (
-            <p>{mood === 'online' ? t('system.healthyHint') : query.isError ? errorText(t, query.error) : t('system.offline')}</p>
-          )}
-        </section>
+        {box.data ? (
+          <BoxVerdict
+            box={box.data}
+            stale={offline || box.isError}
+            testid="node-status"
+            more={
+              <p>
+                <Link to="/box">{t('system.toBox')}</Link>
+              </p>
+            }
+          />
+        ) : (
+          <section className="card wide verdict mood-offline" data-testid="node-status" data-mood="unknown">
+            {box.isPending ? <Loading text={t('app.loading')} /> : <p>{errorText(t, box.error)}</p>}
+          </section>
+        )}
         <section className="card tile">
           <h2>{t('system.looks')}</h2>
           <p className="figure num">{node.looksPerS === null ? '–' : decimal(node.looksPerS, 1)}</p>

@@ -6,7 +6,7 @@ import { ApiError } from '../api/client';
 import { rulesApi, type Timetable } from '../api/rules';
 import { useTimes, useTitle } from '../lib/hooks';
 import { clockText, DAYS, linesOf, weekOf } from '../lib/week';
-import { errorText } from '../lib/words';
+import { conflictText, errorText } from '../lib/words';
 import { refreshInventory } from '../state/inventory';
 import { notify } from '../state/notices';
 import { useMayConfigure } from '../state/rights';
@@ -15,7 +15,8 @@ import { Dialog } from '../ui/dialog';
 import { Field, Problem } from '../ui/form';
 import { Icon } from '../ui/icons';
 import { Blank, Loading } from '../ui/parts';
-import { RulesNav } from '../ui/rules/nav';
+import { RemoveButton, useRemoval } from '../ui/remove';
+import { RulesNav } from '../ui/subnav';
 
 export default function TimetablesPage() {
   const { t } = useTranslation();
@@ -30,28 +31,12 @@ export default function TimetablesPage() {
 
 function Timetables() {
   const { t } = useTranslation();
-  const queries = useQueryClient();
   const may = useMayConfigure();
   const query = useTimetables();
   const [editing, setEditing] = useState<Timetable | 'new' | null>(null);
-  const [removing, setRemoving] = useState<string | null>(null);
-  const [error, setError] = useState<string | null>(null);
   const list = query.data ?? [];
-  const remove = async (id: string): Promise<void> => {
-    if (removing !== id) {
-      setRemoving(id);
-      return;
-    }
-    setRemoving(null);
-    setError(null);
-    try {
-      await rulesApi.removeTimetable(id);
-      refreshInventory(queries);
-      notify('good', t('timetables.removed', { id }));
-    } catch (e) {
-      setError(errorText(t, e));
-    }
-  };
+  const removal = useRemoval();
+  const remove = (id: string): void => void removal.run(() => rulesApi.removeTimetable(id), t('timetables.removed', { id }));
   if (query.isPending) return <Loading text={t('app.loading')} />;
   return (
     <>
@@ -68,7 +53,7 @@ function Timetables() {
           </button>
         )}
       </header>
-      {(error ?? query.error) && <Problem>{error ?? errorText(t, query.error)}</Problem>}
+      {(removal.error ?? query.error) && <Problem>{removal.error ?? errorText(t, query.error)}</Problem>}
       {list.length === 0 && !query.isError ? (
         <Blank icon="clock" title={t('timetables.none')} />
       ) : (
@@ -93,18 +78,7 @@ function Timetables() {
                   <button type="button" className="button small" aria-label={t('timetables.editOf', { name: x.name || x.id })} data-testid="timetable-edit" onClick={() => setEditing(x)}>
                     {t('edit.open')}
                   </button>
-                  <button
-                    type="button"
-                    className={`button small ${removing === x.id ? 'sure' : 'danger'}`}
-                    aria-label={t('timetables.removeOf', { name: x.name || x.id })}
-                    disabled={x.rules > 0}
-                    title={x.rules > 0 ? t('timetables.used', { count: x.rules }) : undefined}
-                    data-testid="timetable-remove"
-                    onClick={() => void remove(x.id)}
-                    onBlur={() => setRemoving(null)}
-                  >
-                    {t(removing === x.id ? 'areas.removeSure' : 'edit.remove')}
-                  </button>
+                  <RemoveButton small what={x.name || x.id} blocked={x.rules > 0 ? t('timetables.used', { count: x.rules }) : undefined} testid="timetable-remove" onRemove={() => remove(x.id)} />
                 </div>
               )}
             </article>
@@ -233,7 +207,7 @@ function TimetableDialog({ table, onClose }: { table: Timetable | null; onClose:
       if (e instanceof ApiError && e.status === 409 && table) {
         const fresh = (await rulesApi.timetables().catch(() => [])).find((x) => x.id === table.id);
         if (fresh) setRev(fresh.rev);
-        setError(`${e.message}. ${t('rules.conflictForm')}`);
+        setError(conflictText(t, e, t('rules.conflictForm')));
       } else setError(errorText(t, e));
       setBusy(false);
     }

@@ -3,8 +3,8 @@
  * depends on the lists only, the counts on health too, the rows on what is open and searched for. A parent that is not
  * there, or a ring of parents, makes roots and never an endless walk.
  */
+import type { Channel } from '../api/channel';
 import type { Area } from '../api/inventory';
-import type { Channel } from '../api/types';
 
 /** Stands for "no area" wherever an area is chosen; no id is empty. */
 export const NO_AREA = '';

@@ -1,8 +1,8 @@
 /* The list of channels: asked for once and again now and then; their health is kept up to date by the feed. */
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
+import type { Channel, Health } from '../api/channel';
 import { api } from '../api/client';
-import type { Channel, Health } from '../api/types';
 import { setAreas, setHealth, useLive } from './live';
 
 export function useChannels() {

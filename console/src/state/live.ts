@@ -3,7 +3,9 @@
  * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more.
  */
 import { create } from 'zustand';
-import type { Alert, EventFact, Health, NodeStatus } from '../api/types';
+import type { Health } from '../api/channel';
+import type { NodeStatus } from '../api/gateway';
+import type { Alert, EventFact } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
 import { mergeAlerts, mergeHealth, newestFirst } from './merge';

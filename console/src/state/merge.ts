@@ -2,7 +2,8 @@
  * Merging, without side effects: the newest revision of an alert wins, whatever the order in which revisions come; the
  * facts of an event (start, updates, end) become one happening.
  */
-import type { Alert, EventFact, Health, Media } from '../api/types';
+import type { Health } from '../api/channel';
+import type { Alert, EventFact, Media } from '../api/types';
 
 /** Open alerts are all kept; closed ones only up to this many, the oldest go first. */
 export const MAX_CLOSED = 2000;

@@ -1,11 +1,14 @@
 /* Ties the feed to the store, the API and the browser for as long as somebody is logged in. */
 import type { QueryClient } from '@tanstack/react-query';
 import { api, ApiError } from '../api/client';
-import type { Alert, Session } from '../api/types';
+import type { Session } from '../api/gateway';
+import type { Alert } from '../api/types';
 import { Feed } from '../feed/feed';
+import { Loader } from '../lib/chunk';
 import { absorb, deliver, flush, replaceOpen, reset, setFeed } from './live';
 import { useSession } from './session';
 
+const link = new Loader(() => import('../feed/link'));
 const PAGE = 200;
 const MAX_OPEN = 2000;
 
@@ -32,8 +35,7 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
   const hurry = (): void => {
     if (document.visibilityState === 'visible') feed?.hurry();
   };
-  void import('../feed/link').then(({ openLink }) => {
-    if (over) return;
+  const begin = ({ openLink }: typeof import('../feed/link')): void => {
     feed = new Feed(session.site, {
       open: (handlers) => openLink(session.site, session.user, handlers),
       changes: (after) => api.changes(after),
@@ -63,9 +65,18 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
     feed.start();
     window.addEventListener('online', hurry);
     document.addEventListener('visibilitychange', hurry);
+  };
+  // As a page that comes later: without it there is no feed, so a gateway that is away just now is waited for.
+  const leave = link.subscribe(() => {
+    const chunk = link.now();
+    if (chunk.state !== 'there' || feed || over) return;
+    begin(chunk.part);
   });
+  const kept = link.now();
+  if (kept.state === 'there') begin(kept.part);
   return () => {
     over = true;
+    leave();
     feed?.stop();
     window.removeEventListener('online', hurry);
     document.removeEventListener('visibilitychange', hurry);

@@ -1,7 +1,7 @@
 /* Who is logged in. `gone`: there was a login and it has ended, so the pages stay but say so. */
 import { create } from 'zustand';
 import { api, ApiError, listen } from '../api/client';
-import type { Session } from '../api/types';
+import type { Session } from '../api/gateway';
 
 export interface SessionState {
   status: 'loading' | 'none' | 'ready' | 'unreachable';

@@ -6,9 +6,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Channel } from '../api/channel';
 import { configure, type BulkSet } from '../api/configure';
 import { words, type BulkResult } from '../api/inventory';
-import type { Channel } from '../api/types';
 import { bulkPreview, changeable } from '../lib/bulkpreview';
 import { transportText, TRANSPORTS, valueWord } from '../lib/configwords';
 import { errorText } from '../lib/words';
@@ -20,6 +20,7 @@ import { AreaSelect } from './areaselect';
 import { Dialog } from './dialog';
 import { Field, Problem } from './form';
 import { Icon, type IconName } from './icons';
+import { Said } from './said';
 
 const DEEDS = ['enable', 'disable', 'area', 'credential', 'transport', 'tags', 'remove'] as const;
 type Deed = (typeof DEEDS)[number];
@@ -135,7 +136,7 @@ function BulkDialog({
             <ul className="scroll-list" tabIndex={0}>
               {result.refused.map((r) => (
                 <li key={r.id}>
-                  <b>{names.get(r.id) ?? r.id}</b> <span className="dim break">{r.reason}</span>
+                  <b>{names.get(r.id) ?? r.id}</b> <Said className="dim break" text={r.reason} />
                 </li>
               ))}
             </ul>

@@ -1,6 +1,6 @@
 /* What a row and a card say alike of a channel. */
 import { useTranslation } from 'react-i18next';
-import type { Channel, ConditionKind } from '../api/types';
+import type { Channel, ConditionKind } from '../api/channel';
 import { codecText } from '../lib/words';
 import { Icon } from './icons';
 

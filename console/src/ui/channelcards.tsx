@@ -6,9 +6,9 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import { useRem, useTimes, useWidth } from '../lib/hooks';
-import { bitrateText, decimal, rateText } from '../lib/words';
+import { bitrateText, decimal, rateText, reasonText } from '../lib/words';
 import type { Picking } from '../state/selection';
 import { ConditionChip, videoText } from './channelbits';
 import { ChannelPicture } from './channelpicture';
@@ -102,8 +102,8 @@ function Card({
             {channel.name}
           </b>
           {h.state !== 'running' ? (
-            <span className="card-reason" title={h.reason}>
-              {h.reason || t(`channelStateHint.${h.state}`)}{' '}
+            <span className="card-reason" title={reasonText(t, h)}>
+              {reasonText(t, h)}{' '}
               <span className="dim num">{t('channels.since', { time: times.moment(h.since, 'short') })}</span>
             </span>
           ) : (

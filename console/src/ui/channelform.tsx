@@ -7,11 +7,13 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import type { Channel, ChannelConfig } from '../api/channel';
 import { api, ApiError } from '../api/client';
 import { configure } from '../api/configure';
-import type { Channel, ChannelConfig } from '../api/types';
 import { badNumber, editOf, fieldIn, formOf, rebase, type ChannelForm as Form, type FormField } from '../lib/channelform';
-import { fieldText, transportText, TRANSPORTS } from '../lib/configwords';
+import { transportText, TRANSPORTS } from '../lib/configwords';
+import { fieldText } from '../lib/fieldwords';
+import { saidAtField, saidInline } from '../lib/said';
 import { errorText, listText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
@@ -51,11 +53,11 @@ export function ChannelFormDialog({ channel, config, onClose }: { channel: Chann
         setBefore(fresh);
         setRev(now.config.rev);
       }
-      setProblem({ text: e.message, field: null, conflict: now?.config != null });
+      setProblem({ text: saidInline(t, e.message), field: null, conflict: now?.config != null });
     } else {
       const said = e instanceof ApiError ? e.message : '';
       const field = e instanceof ApiError && e.kind === 'invalid' ? fieldIn(said) : null;
-      setProblem({ text: field ? said : errorText(t, e), field, conflict: false });
+      setProblem({ text: field ? saidAtField(t, said) : errorText(t, e), field, conflict: false });
     }
   };
   const save = async (): Promise<void> => {

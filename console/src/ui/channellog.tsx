@@ -6,9 +6,9 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import type { Channel } from '../api/channel';
 import { configure } from '../api/configure';
 import type { RevisionDetail, StateChange } from '../api/inventory';
-import type { Channel } from '../api/types';
 import { percent } from '../lib/boxwords';
 import { useNow, useTimes } from '../lib/hooks';
 import { runningShare, stretches } from '../lib/timeline';
@@ -17,6 +17,7 @@ import { useMayConfigure } from '../state/rights';
 import { FieldChanges } from './fieldchanges';
 import { Icon } from './icons';
 import { ChannelStateWord } from './parts';
+import { Said } from './said';
 
 const HOUR = 3_600_000;
 const SPANS = [HOUR, 24 * HOUR] as const;
@@ -66,7 +67,7 @@ export function ChannelLog({ channel }: { channel: Channel }) {
             {line.what === 'state' ? (
               <div>
                 <ChannelStateWord state={line.change.state} />
-                {line.change.reason !== '' && <p className="reason">{line.change.reason}</p>}
+                <Said className="reason" text={line.change.reason} />
               </div>
             ) : (
               <div>

@@ -4,8 +4,8 @@
  */
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Line, Zone } from '../api/channel';
 import { api, ApiError, gatewayNow } from '../api/client';
-import type { Line, Zone } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
 import { pictures } from '../lib/picturequeue';
 import { Icon } from './icons';

@@ -6,10 +6,10 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
-import type { Channel } from '../api/types';
+import type { Channel } from '../api/channel';
 import type { SortKey } from '../lib/channelfilter';
 import { useRem, useTimes } from '../lib/hooks';
-import { bitrateText, rateText } from '../lib/words';
+import { bitrateText, rateText, reasonText } from '../lib/words';
 import type { Picking } from '../state/selection';
 import { ConditionChip, Tags, videoText } from './channelbits';
 import { Icon } from './icons';
@@ -214,11 +214,11 @@ const Cells = memo(function Cells({ channel: c }: { channel: Channel }) {
         <span>{videoText(c)}</span>
         <span className="dim small-text">{h.kbitS > 0 && `${bitrateText(t, h.kbitS)} · ${rateText(t, h.lookRateHz)}`}</span>
       </span>
-      <span role="gridcell" className="why" title={h.reason}>
+      <span role="gridcell" className="why" title={reasonText(t, h)}>
         {h.conditions.length > 0 ? (
           h.conditions.map((x) => <ConditionChip key={x.kind} kind={x.kind} since={t('channels.since', { time: times.moment(x.since, 'short') })} />)
         ) : (
-          <span className="dim">{h.state === 'running' ? t('channels.since', { time: times.moment(h.since, 'short') }) : h.reason || t(`channelStateHint.${h.state}`)}</span>
+          <span className="dim">{h.state === 'running' ? t('channels.since', { time: times.moment(h.since, 'short') }) : reasonText(t, h)}</span>
         )}
       </span>
     </>

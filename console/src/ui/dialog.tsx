@@ -1,5 +1,8 @@
-/* A dialog of the browser's own: it holds the focus, gives it back, and closes by Escape. */
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+/*
+ * A dialog of the browser's own: it holds the focus, closes by Escape, and gives the focus back to what opened it, or,
+ * where that is gone, to the page.
+ */
+import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Icon } from './icons';
 
@@ -19,10 +22,20 @@ export function Dialog({
   const { t } = useTranslation();
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the browser takes the element away: then it would not know any more where the focus came from.
+  useLayoutEffect(() => {
+    const opener = document.activeElement;
     const d = dialog.current;
     if (d && !d.open) d.showModal();
-    return () => d?.close();
+    return () => {
+      d?.close();
+      // What was done in the dialog may have taken the opener with it, in this very step.
+      queueMicrotask(() => {
+        if (document.querySelector('dialog[open]')) return;
+        const back = opener instanceof HTMLElement && opener.isConnected && opener !== document.body ? opener : document.getElementById('main');
+        back?.focus({ preventScroll: true });
+      });
+    };
   }, []);
   return (
     <dialog

@@ -1,12 +1,15 @@
 /* One change of the configuration, field by field: what it was, what it is. */
 import { useTranslation } from 'react-i18next';
-import type { Change, FieldChange } from '../api/inventory';
-import { fieldText, valueWord } from '../lib/configwords';
+import type { Change, FieldChange, Thing } from '../api/inventory';
+import { thingText, valueWord } from '../lib/configwords';
+import { fieldText } from '../lib/fieldwords';
 
 export function FieldDiff({ field }: { field: FieldChange }) {
   const { t } = useTranslation();
-  const before = field.before === null ? null : valueWord(t, field.field, field.before);
-  const after = valueWord(t, field.field, field.after);
+  const { things } = field;
+  const words = (all: readonly Thing[]): string => (all.length === 0 ? t('edit.nothing') : all.map((x) => thingText(t, x)).join('; '));
+  const before = field.before === null ? null : things ? words(things.before) : valueWord(t, field.field, field.before);
+  const after = things ? words(things.after) : valueWord(t, field.field, field.after);
   return (
     <span className="diff">
       <span className="diff-field">{fieldText(t, field.field)}</span>{' '}

@@ -6,10 +6,11 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Plan } from '../api/inventory';
-import { fieldText } from '../lib/configwords';
+import { fieldText } from '../lib/fieldwords';
 import { useRem } from '../lib/hooks';
 import { FIELDS, firstTab, tabCounts, TABS, type Tab } from '../lib/planwords';
 import { FieldDiff } from './fieldchanges';
+import { Said } from './said';
 
 export function MappingTable({ plan, own, onMap }: { plan: Plan; own: Record<string, string>; onMap: (heading: string, field: string) => void }) {
   const { t } = useTranslation();
@@ -85,7 +86,7 @@ export function PlanTabs({ plan }: { plan: Plan }) {
                 <b>{r.column === '' ? t('import.wholeRow') : fieldText(t, r.column)}</b>
                 {r.value !== '' && <span className="mono small-text break">{r.value}</span>}
               </span>
-              <span className="refusal break">{r.reason}</span>
+              <Said className="refusal break" text={r.reason} />
             </>
           )
         );

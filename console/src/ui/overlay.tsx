@@ -4,9 +4,10 @@
  */
 import { useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Line, SeenObject, Zone } from '../api/types';
-import { useWidth } from '../lib/hooks';
+import type { Line, Zone } from '../api/channel';
+import type { SeenObject } from '../api/types';
 import { forwardArrow } from '../lib/geometry';
+import { useWidth } from '../lib/hooks';
 import { emsOf, placeLabels } from '../lib/labels';
 import { labelText } from '../lib/words';
 

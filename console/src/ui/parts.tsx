@@ -1,7 +1,8 @@
 /* Small parts that every page uses: states in words and colour, ages, empty and broken pages. */
 import { Component, type ErrorInfo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { AlertState, ChannelState, Severity } from '../api/types';
+import type { ChannelState } from '../api/channel';
+import type { AlertState, Severity } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
 import { Icon, SeveritySign, type IconName } from './icons';
 

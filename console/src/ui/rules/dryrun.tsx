@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { rulesApi, type DryRun } from '../../api/rules';
 import { useTimes } from '../../lib/hooks';
 import { rateOfDay } from '../../lib/rulewords';
+import { saidInline } from '../../lib/said';
 import { errorText } from '../../lib/words';
 import { Field, Problem } from '../form';
 import { Icon } from '../icons';
@@ -76,7 +77,7 @@ function Answer({ run }: { run: DryRun }) {
   if (run.looks === 0) {
     return (
       <p className="dry-none" data-testid="dry-none">
-        {run.channels.length === 0 ? t('dry.noChannel') : (silent[0]?.problem ?? t('dry.noLooks'))}
+        {run.channels.length === 0 ? t('dry.noChannel') : (silent[0] ? saidInline(t, silent[0].problem) : t('dry.noLooks'))}
       </p>
     );
   }

@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import type { DryRun, DryRunEvent } from '../../api/rules';
 import { useTimes } from '../../lib/hooks';
 import { labelText, objectCounts } from '../../lib/words';
+import { Heads } from '../heads';
 
 const W = 1000;
 const LANE = 22;
@@ -84,18 +85,16 @@ export function EventTable({ run }: { run: DryRun }) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={t('dry.events')}>
       <table className="figures dry-events">
-        <thead>
-          <tr>
-            <th scope="col">{t('dry.start')}</th>
-            <th scope="col">{t('dry.channel')}</th>
-            <th scope="col">{t('dry.place')}</th>
-            <th scope="col">{t('dry.what')}</th>
-            <th scope="col" className="right">
-              {t('dry.long')}
-            </th>
-            <th scope="col">{t('dry.alert')}</th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            { text: t('dry.start') },
+            { text: t('dry.channel') },
+            { text: t('dry.place') },
+            { text: t('dry.what') },
+            { text: t('dry.long'), right: true },
+            { text: t('dry.alert') },
+          ]}
+        />
         <tbody>
           {run.events.slice(0, all ? undefined : FIRST).map((e, i) => (
             <tr key={i} data-testid="dry-event">

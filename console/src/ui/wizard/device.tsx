@@ -8,6 +8,7 @@ import { brandPath, readAddress, type Device } from '../../lib/wizard';
 import { errorText } from '../../lib/words';
 import { Field, Problem } from '../form';
 import { Icon } from '../icons';
+import { Said } from '../said';
 
 const POLL_MS = 700;
 type How = 'address' | 'ws' | 'list';
@@ -117,7 +118,9 @@ function BrandNote({ brand, channelNo }: { brand: Brand; channelNo: number }) {
       <p className="mono break">
         <span className="dim">{t('health.streamMain')}</span> {brandPath(brand, 'main', channelNo)}
       </p>
-      {brand.note !== '' && <p className="dim">{brand.note}</p>}
+      {brand.note !== '' && <p className="dim">
+          <Said text={brand.note} />
+        </p>}
     </div>
   );
 }
@@ -179,7 +182,11 @@ function Search({ kind, onPick }: { kind: 'ws' | 'list'; onPick: (found: Found) 
         </div>
       )}
       {error && <Problem>{errorText(t, error)}</Problem>}
-      {view?.error && <Problem>{view.error}</Problem>}
+      {view?.error && (
+        <Problem>
+          <Said text={view.error} />
+        </Problem>
+      )}
       {view?.done && view.found.length === 0 && !view.error && <p>{t(kind === 'ws' ? 'wizard.wsNone' : 'wizard.listNone')}</p>}
       {view && view.found.length > 0 && (
         <ul className="found">

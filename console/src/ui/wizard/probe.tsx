@@ -6,9 +6,10 @@ import { configure } from '../../api/configure';
 import type { Probe, ProbedStream } from '../../api/discover';
 import { useTimes } from '../../lib/hooks';
 import { bitrateText, codecText, decimal, errorText, rateText } from '../../lib/words';
-import { Fact } from '../parts';
 import { Problem } from '../form';
 import { Icon } from '../icons';
+import { Fact } from '../parts';
+import { Said } from '../said';
 
 const POLL_MS = 700;
 const SKEW_MS = 2000;
@@ -47,23 +48,25 @@ export function ProbeStep({
         {(probe?.steps ?? []).map((s, i) => (
           <li key={i}>
             <Icon name="check" />
-            <span className="break">{s}</span>
+            <Said className="break" text={s} />
           </li>
         ))}
         {running && (
           <li className="now">
             <Icon name="connecting" className="turn" />
-            <span>{probe?.step || t('wizard.asking')}</span>
+            {probe?.step ? <Said text={probe.step} /> : <span>{t('wizard.asking')}</span>}
           </li>
         )}
       </ol>
       {error !== null && error !== undefined && <Problem>{errorText(t, error)}</Problem>}
       {probe?.done && probe.error !== '' && (
         <Problem>
-          <p className="break">{probe.error}</p>
+          <p className="break">
+            <Said text={probe.error} />
+          </p>
           {probe.advice !== '' && (
             <p className="break">
-              <b>{t('log.todo')}</b> {probe.advice}
+              <b>{t('log.todo')}</b> <Said text={probe.advice} />
             </p>
           )}
         </Problem>
@@ -155,7 +158,7 @@ export function StreamStep({
                       .join(' · ') || t('wizard.notLooked')}
                   </span>
                   <span className="mono small-text dim break">{s.url || t('wizard.noUrl')}</span>
-                  {s.error !== '' && <span className="form-error break">{s.error}</span>}
+                  {s.error !== '' && <Said className="form-error break" text={s.error} />}
                 </span>
                 {s.picture && (
                   <span className="tag">

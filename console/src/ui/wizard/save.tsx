@@ -3,12 +3,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import type { Channel } from '../../api/channel';
 import { ApiError } from '../../api/client';
 import { configure } from '../../api/configure';
 import type { ProbedStream } from '../../api/discover';
-import type { Channel } from '../../api/types';
 import { fieldIn, type FormField } from '../../lib/channelform';
 import { transportText, TRANSPORTS } from '../../lib/configwords';
+import { saidAtField, saidInline } from '../../lib/said';
 import { channelOf, type Login, type Saving } from '../../lib/wizard';
 import { errorText } from '../../lib/words';
 import { buildTree } from '../../state/areas';
@@ -71,7 +72,7 @@ export function SaveStep({
   }, [mutate]);
   const freshStream = fresh.data?.done ? (fresh.data.streams.find((s) => s.picture) ?? null) : null;
   const looking = again.isPending || (again.data !== undefined && !fresh.data?.done && !fresh.isError);
-  const lookError = fresh.data?.done && !freshStream ? fresh.data.error || t('wizard.noPicture') : (again.error ?? fresh.error);
+  const lookError = fresh.data?.done && !freshStream ? (saidInline(t, fresh.data.error) || t('wizard.noPicture')) : (again.error ?? fresh.error);
 
   const save = async (): Promise<void> => {
     setBusy(true);
@@ -84,7 +85,7 @@ export function SaveStep({
     } catch (e) {
       const said = e instanceof ApiError && e.kind === 'invalid' ? e.message : '';
       const field = said === '' ? null : fieldIn(said);
-      setProblem({ text: field ? said : errorText(t, e), field });
+      setProblem({ text: field ? saidAtField(t, said) : errorText(t, e), field });
       setBusy(false);
     }
   };
