@@ -94,7 +94,8 @@ mod tests {
     fn who_walks_along_the_edge_is_one_intruder() {
         let mut r = rule("intrusion", "zones = [\"left\"]\nupdate_s = 1");
         // In by a good step, then to and fro over the edge by less than a tenth of his size.
-        let x = |n: u64| if n < 4 { 0.7 - 0.07 * n as f32 } else { 0.45 + if n % 2 == 0 { 0.01 } else { -0.01 } };
+        let x =
+            |n: u64| if n < 4 { 0.7 - 0.07 * n as f32 } else { 0.45 + if n.is_multiple_of(2) { 0.01 } else { -0.01 } };
         let looks: Vec<_> = (0..40).map(|n| (n * 1000, vec![track(1, x(n), 0.6)])).collect();
         let happenings: Vec<_> =
             run(&mut r, &looks).iter().filter_map(|(_, e)| e.details.as_ref()?.happenings).collect();
