@@ -186,6 +186,11 @@ fn a_hostile_file_is_refused_cell_by_cell_and_changes_nothing() {
     assert!(!all.contains("tops3cret") && all.len() < 100_000, "no password and no huge cell is shown");
     assert_eq!(plan["applied"], json!(false));
     assert_eq!(count(&site.good(&["channels", "list"]), "channels"), 0, "nothing is applied by halves");
+    // One bad cell is one sentence, also where an address would have been made of it.
+    let made = site.file("made.csv", b"id,host,brand,port\na,10.0.0.1,hikvision,99999\nb,10.0.0.2,nobody,554\n");
+    let plan = last(&site.run(&["channels", "import", &made]));
+    let places: Vec<_> = plan["refused"].as_array().unwrap().iter().map(|r| (&r["row"], &r["column"])).collect();
+    assert_eq!(places, [(&json!(2), &json!("port")), (&json!(3), &json!("brand"))], "{}", plan["refused"]);
 
     // The good row alone, on purpose; still the exit says that rows were refused.
     let out = site.run(&["channels", "import", &list, "--apply", "--skip-refused"]);
@@ -206,7 +211,8 @@ fn a_hostile_file_is_refused_cell_by_cell_and_changes_nothing() {
 #[test]
 fn one_channel_is_changed_and_everything_is_said() {
     let site = Site::new();
-    let areas = "[[area]]\nid = \"d\"\nname = \"朝阳区\"\n[[area]]\nid = \"x\"\nname = \"twin\"\n[[area]]\nid = \"y\"\nname = \"twin\"\n";
+    let area = |id: &str, name: &str| format!("[[area]]\nid = {id:?}\nname = {name:?}\nkind = \"district\"\n");
+    let areas = [area("d", "朝阳区"), area("x", "twin"), area("y", "twin")].concat();
     site.configure(&format!("[[channel]]\nid = \"fixed\"\nurl = \"rtsp://10.0.0.9/\"\n{areas}"));
     let list = site.file("c.csv", b"id,name,url\na,A,rtsp://10.0.0.1/x\nb,B,rtsp://10.0.0.2/x\n");
     site.good(&["channels", "import", &list, "--apply", "--yes"]);

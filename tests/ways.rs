@@ -46,7 +46,7 @@ async fn ours(url: &str, login: bool) -> Reader {
         tls: Tls::Verify,
         patrol_floor_s: 120,
     };
-    let playing = open(&spec, true, &Arc::new(SessionGroup::default())).await.unwrap();
+    let playing = open(&spec, true, &Arc::new(SessionGroup::default()), None).await.unwrap();
     assert_eq!(playing.way(), "direct");
     Reader::new(playing, 8 << 20)
 }

@@ -99,7 +99,7 @@ pub struct Permit {
     login: Option<Arc<Login>>,
     probe: Option<Probe>,
     _alone: Option<OwnedMutexGuard<()>>,
-    _under_way: UnderWay,
+    under_way: Option<UnderWay>,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -190,7 +190,7 @@ impl Governor {
                     login,
                     probe,
                     _alone: alone,
-                    _under_way: under_way,
+                    under_way: Some(under_way),
                     _slot: slot,
                 };
             }
@@ -316,6 +316,14 @@ impl Drop for Circuit {
 }
 
 impl Permit {
+    /// The connection is over and the same session needs another one: waits until that may begin.
+    pub async fn another(&mut self) {
+        let Some(over) = self.under_way.take() else { return };
+        let host = over.0.clone();
+        drop(over);
+        self.under_way = host.begins(|| false).await;
+    }
+
     /// A session stands; what is given back is kept as long as it does.
     pub fn answered(self) -> Option<Standing> {
         self.circuit.answers(&self.channel);

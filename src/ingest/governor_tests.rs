@@ -42,6 +42,20 @@ async fn so_many_a_second() {
     assert_eq!(begin.elapsed().as_millis(), 2000);
 }
 
+/// The general client connects anew where our own way found that a camera is not for it.
+#[tokio::test(start_paused = true)]
+async fn a_further_connection_of_a_session_waits_for_its_own_time() {
+    let g = governor(100, 4);
+    let begin = Instant::now();
+    for _ in 0..5 {
+        turn(&g, "a").await.another().await;
+    }
+    assert!(begin.elapsed() >= Duration::from_secs(2), "ten connections at four a second: {:?}", begin.elapsed());
+    let g = governor(1, 1);
+    let mut one = turn(&g, "b").await;
+    timeout(Duration::from_secs(2), one.another()).await.expect("it does not wait for itself");
+}
+
 #[tokio::test(start_paused = true)]
 async fn hosts_without_use_are_forgotten() {
     let g = governor(1, 1000);

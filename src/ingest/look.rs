@@ -57,7 +57,7 @@ pub async fn look(spec: &ChannelSpec, allow_loopback: bool, time: LookTime) -> L
     let timeout = Duration::from_secs(u64::from(options.connect_timeout_s));
     let group = Arc::new(SessionGroup::default());
     let mut found = Counted::default();
-    let failure = match tokio::time::timeout(timeout, open(spec, allow_loopback, &group)).await {
+    let failure = match tokio::time::timeout(timeout, open(spec, allow_loopback, &group, None)).await {
         Ok(Ok(playing)) => {
             let mut reader = Reader::new(playing, options.max_unit_bytes);
             found.read(spec, &mut reader, time).await

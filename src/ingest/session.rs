@@ -19,6 +19,7 @@ use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoParameters};
 use url::{Host, Url};
 
 use super::direct::{self, Direct, Opened};
+use super::governor::Permit;
 use super::{ChannelSpec, Failure, USER_AGENT};
 use crate::config::{Transport, validate};
 use crate::types::{ChannelState, Codec};
@@ -101,36 +102,62 @@ impl General {
     }
 }
 
-/// Sets up a session and plays it. `group` is the channel's own, over all its sessions.
-pub async fn open(spec: &ChannelSpec, allow_loopback: bool, group: &Arc<SessionGroup>) -> Result<Playing, Failure> {
+/// Sets up a session and plays it. `group` is the channel's own, over all its sessions. It is begun under `permit`, and each
+/// further connection that it takes waits for its own time; without one (a person waits for a look) nothing is waited for.
+pub async fn open(
+    spec: &ChannelSpec,
+    allow_loopback: bool,
+    group: &Arc<SessionGroup>,
+    mut permit: Option<&mut Permit>,
+) -> Result<Playing, Failure> {
     let url = checked_url(&spec.url, allow_loopback).await?;
     if spec.transport == Transport::Udp {
-        return general(spec, &url, group, true).await;
+        return general(spec, &url, group, true, permit).await;
     }
-    match by_tcp(spec, &url, group).await {
+    match by_tcp(spec, &url, group, permit.as_deref_mut()).await {
         // What is asked for next is new to the camera, and TCP is asked for again in the next session: nothing has to
         // be remembered, and a camera that learns TCP is read over it.
         Err(refused) if refused.kind == "transport" && spec.transport == Transport::Auto && url.scheme() == "rtsp" => {
             tracing::debug!(channel = %spec.id, "refuses TCP; over UDP");
-            general(spec, &url, group, true).await
+            another(permit.as_deref_mut()).await;
+            general(spec, &url, group, true, permit).await
         }
         opened => opened,
     }
 }
 
-async fn by_tcp(spec: &ChannelSpec, url: &Url, group: &Arc<SessionGroup>) -> Result<Playing, Failure> {
+async fn another(permit: Option<&mut Permit>) {
+    if let Some(permit) = permit {
+        permit.another().await;
+    }
+}
+
+async fn by_tcp(
+    spec: &ChannelSpec,
+    url: &Url,
+    group: &Arc<SessionGroup>,
+    mut permit: Option<&mut Permit>,
+) -> Result<Playing, Failure> {
     match direct::open(spec, url).await? {
         Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
         Opened::NotOurs(why) if url.scheme() == "rtsps" => return Err(Failure::not_over_tls(why)),
         Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
     }
-    general(spec, url, group, false).await
+    another(permit.as_deref_mut()).await;
+    general(spec, url, group, false, permit).await
 }
 
-async fn general(spec: &ChannelSpec, url: &Url, group: &Arc<SessionGroup>, udp: bool) -> Result<Playing, Failure> {
+async fn general(
+    spec: &ChannelSpec,
+    url: &Url,
+    group: &Arc<SessionGroup>,
+    udp: bool,
+    permit: Option<&mut Permit>,
+) -> Result<Playing, Failure> {
     let polite = group.stale_sessions().num_sessions < MAX_TEARDOWNS;
     let mut session = describe(url, spec, group, polite).await?;
     if polite && !teardown_is_safe(&session, url, udp) {
+        another(permit).await;
         session = describe(url, spec, group, false).await?;
     }
     let (stream, codec) = choose(&session)?;

@@ -184,9 +184,9 @@ impl Task {
     async fn session(&mut self) -> Failure {
         self.asked_for = false;
         let applicant = Applicant::of(&self.spec);
-        let permit = self.governor.turn(&applicant, |held| self.set_state(held.state, &held.reason)).await;
+        let mut permit = self.governor.turn(&applicant, |held| self.set_state(held.state, &held.reason)).await;
         let timeout = Duration::from_secs(u64::from(self.options.connect_timeout_s));
-        let opening = session::open(&self.spec, self.options.allow_loopback, &self.group);
+        let opening = session::open(&self.spec, self.options.allow_loopback, &self.group, Some(&mut permit));
         let opened = tokio::time::timeout(timeout, opening).await;
         let playing = match opened.unwrap_or_else(|_| Err(Failure::timeout(self.options.connect_timeout_s))) {
             Ok(playing) => playing,

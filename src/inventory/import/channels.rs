@@ -118,6 +118,8 @@ impl Planner<'_> {
         };
         let made = self.made_urls(row);
         let url = row.said(Field::Url).map(str::to_owned).or_else(|| made.as_ref().map(|m| m.0.clone()));
+        // What its address is made of was refused: that there is none needs no further words.
+        let unmade = url.is_none() && row.said(Field::Host).is_some();
         let external = row.said(Field::ExternalId).map(str::to_owned);
         self.unique(row, Field::Id, id.as_ref().map(|i| i.to_string()));
         self.unique(row, Field::ExternalId, external.clone());
@@ -139,7 +141,7 @@ impl Planner<'_> {
             }
         }
         self.cells(row, &mut fields);
-        if fields.get("url").and_then(|u| u.as_str()).is_none_or(str::is_empty) {
+        if !unmade && fields.get("url").and_then(|u| u.as_str()).is_none_or(str::is_empty) {
             row.refuse(
                 &[Field::Url, Field::Host],
                 "is missing; a channel needs a url, or host, maker and channel number",
@@ -158,7 +160,7 @@ impl Planner<'_> {
                 return None;
             }
         };
-        self.check(row, &channel);
+        self.check(row, &channel, unmade);
         if !row.refused.is_empty() {
             return None;
         }
@@ -173,11 +175,14 @@ impl Planner<'_> {
     }
 
     /// A row's own checks, the same as for a channel of the configuration.
-    fn check(&self, row: &mut Row, channel: &Channel) {
+    fn check(&self, row: &mut Row, channel: &Channel, unmade: bool) {
         let refs = Refs { areas: channel.area.iter().collect(), credentials: channel.credential.iter().collect() };
         for (key, reason) in check::channel(channel, &refs, self.allow_loopback) {
             let field = key.split(['[', '.']).next().and_then(|k| field::field_of(Kind::Channel, k));
             let field = field.unwrap_or(Field::Name);
+            if unmade && matches!(field, Field::Url | Field::MainUrl) {
+                continue;
+            }
             // What a cell is refused for already is not said twice.
             let heading = row.cell(field).map(|c| c.heading.clone());
             if heading.is_some_and(|h| row.refused.iter().any(|r| *r.column == *h)) {
