@@ -8,10 +8,12 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
-import { ALERT_STATES, type AlertState } from '../api/types';
-import { act, keyMay } from '../lib/actions';
+import type { Result } from '../api/alerts';
+import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
+import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
+import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { AlertDetail } from '../ui/alertdetail';
@@ -84,13 +86,21 @@ export function AlertsPage() {
       const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)];
       if (next && next.id !== chosen) choose(next.id);
     };
-    const quick = (action: 'acknowledge' | 'resolve'): void => {
+    const quick = (action: KeyAction, result?: Result): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
       if (!alert) return;
-      if (keyMay(action, alert.state)) void act(t, alert, action, '');
-      else {
+      if (keyMay(action, alert)) {
+        if (action === 'acknowledge') void act(t, alert, action);
+        else useDesk.getState().ask(alert.id, action, result);
+      } else {
         notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
       }
+    };
+    // 1 is the most urgent.
+    const prioritise = (n: number): void => {
+      const alert = useLive.getState().alerts.get(current.current.id ?? '');
+      const priority = SEVERITIES[SEVERITIES.length - n];
+      if (alert && priority && mayPrioritise(alert) && alert.handling.priority !== priority) void act(t, alert, 'priority', { priority });
     };
     const onKey = (e: KeyboardEvent): void => {
       if (!keyIsOurs(e)) return;
@@ -119,6 +129,24 @@ export function AlertsPage() {
         case 'r':
         case 'R':
           quick('resolve');
+          break;
+        case 'd':
+        case 'D':
+          quick('dispatch');
+          break;
+        case 's':
+        case 'S':
+          quick('shelve');
+          break;
+        case 'f':
+        case 'F':
+          quick('resolve', 'false');
+          break;
+        case '1':
+        case '2':
+        case '3':
+        case '4':
+          prioritise(Number(e.key));
           break;
         case 'Enter':
           if (!current.current.id) move(1);
