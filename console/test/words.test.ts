@@ -5,6 +5,7 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
+import { byPriority, isShown } from '../src/pages/alerts';
 import { ageText, momentText } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
 import { alertJson, person } from './fixtures';
@@ -94,5 +95,22 @@ describe('actions', () => {
       expect(critical && keyMay('shelve', critical)).toBe(false);
     }
     expect(possibleActions('closed')).toEqual([]);
+  });
+});
+
+describe('the queue', () => {
+  const one = (part: Record<string, unknown>) => {
+    const alert = readAlert(alertJson(part));
+    if (!alert) throw new Error('no alert');
+    return alert;
+  };
+  it('is what the gateway shows, by priority', () => {
+    const shelved = { by: 'li', reason: 'rain', at: '2026-11-22T08:00:00Z', until: '2026-11-22T09:00:00Z' };
+    expect(isShown(one({}), 'rows')).toBe(true);
+    expect(isShown(one({ showing: { how: 'under', because: 'flood', row: 'a2' } }), 'rows')).toBe(false);
+    expect(isShown(one({ shelved }), 'rows')).toBe(false);
+    expect(isShown(one({ shelved }), 'shelved')).toBe(true);
+    const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
+    expect(rows.sort(byPriority).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
   });
 });

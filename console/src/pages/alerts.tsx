@@ -9,7 +9,7 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
-import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
+import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/types';
 import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
@@ -23,6 +23,20 @@ import { KeysDialog } from '../ui/keys';
 import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
+/** Of the open ones: what needs a person, what was put aside, or all of it. */
+const SHOWN = ['rows', 'shelved', 'every'] as const;
+type Shown = (typeof SHOWN)[number];
+
+/** The gateway decides what is a row. */
+export function isShown(a: Alert, how: Shown): boolean {
+  const shelved = a.handling.shelved !== null;
+  return how === 'every' || (how === 'shelved' ? shelved : a.handling.how === 'row' && !shelved);
+}
+
+/** Stable: of the same priority the newest stays first. */
+export function byPriority(a: Alert, b: Alert): number {
+  return SEVERITIES.indexOf(b.handling.priority) - SEVERITIES.indexOf(a.handling.priority);
+}
 
 /** Keys belong to the field that is being typed in, and to the browser where a modifier is held. */
 export function keyIsOurs(e: KeyboardEvent): boolean {
@@ -42,6 +56,8 @@ export function AlertsPage() {
   const truncated = useLive((s) => s.truncated);
   const [scope, setScope] = useState<Scope>('open');
   const [only, setOnly] = useState<AlertState | 'any'>('any');
+  const [how, setHow] = useState<Shown>('rows');
+  const [position, setPosition] = useState('');
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
 
@@ -57,22 +73,32 @@ export function AlertsPage() {
     getNextPageParam: (last) => last.next,
   });
 
+  const positions = useMemo(() => [...new Set(order.flatMap((a) => a.handling.position ?? []))].sort(), [order]);
   // The chosen alert stays in the list although it has just been closed, until another one is chosen.
-  const shown = useMemo(
-    () =>
-      order.filter(
-        (a) => a.id === id || ((scope === 'all' || a.state !== 'closed') && (only === 'any' || a.state === only)),
-      ),
-    [order, scope, only, id],
-  );
-  const fresh = useMemo(() => order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0), [order]);
-  const open = useMemo(() => order.reduce((n, a) => (a.state === 'closed' ? n : n + 1), 0), [order]);
+  const shown = useMemo(() => {
+    const rows = order.filter(
+      (a) =>
+        a.id === id ||
+        ((only === 'any' || a.state === only) &&
+          (position === '' || a.handling.position === position) &&
+          (scope === 'all' || (a.state !== 'closed' && isShown(a, how)))),
+    );
+    return scope === 'all' ? rows : rows.sort(byPriority);
+  }, [order, scope, only, how, position, id]);
+  const fresh = useMemo(() => order.reduce((n, a) => (a.state === 'new' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
+  const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
   const choose = useCallback(
     (next: string | null, push = false) => void navigate(next ? `/alerts/${next}` : '/', { replace: !push }),
     [navigate],
   );
+
+  const clear = (): void => {
+    setOnly('any');
+    setHow('rows');
+    setPosition('');
+  };
 
   // Handlers read what is current through this, so that the listener need not be set anew with every message.
   const current = useRef({ shown, id, narrow });
@@ -197,6 +223,29 @@ export function AlertsPage() {
             ))}
           </select>
         </label>
+        {scope === 'open' && (
+          <label className="select">
+            <span className="visually-hidden">{t('alerts.shownFilter')}</span>
+            <select value={how} data-testid="filter-shown" onChange={(e) => setHow(SHOWN.find((s) => s === e.target.value) ?? 'rows')}>
+              {SHOWN.map((s) => (
+                <option key={s} value={s}>
+                  {t(`alerts.shown.${s}`)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        {positions.length > 1 && (
+          <label className="select">
+            <span className="visually-hidden">{t('detail.position')}</span>
+            <select value={position} data-testid="filter-position" onChange={(e) => setPosition(e.target.value)}>
+              <option value="">{t('alerts.anyPosition')}</option>
+              {positions.map((p) => (
+                <option key={p}>{p}</option>
+              ))}
+            </select>
+          </label>
+        )}
       </div>
       {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
       {!loaded ? (
@@ -207,7 +256,7 @@ export function AlertsPage() {
           <Skeleton rows={7} kind="row" />
         </>
       ) : shown.length === 0 && !older.isFetching ? (
-        <EmptyQueue scope={scope} onClear={only === 'any' ? null : () => setOnly('any')} />
+        <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
         <AlertQueue rows={shown} chosen={id ?? null} onChoose={(next) => choose(next, narrow)}>
           {scope === 'all' && (
