@@ -11,6 +11,7 @@ import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { clearSession, loadSession, useSession } from './state/session';
+import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
 function useNewCount(): number {
@@ -236,6 +237,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <FeedSign />
         <span className="grow" />
         <SiteClock />
+        <AlertSound />
         <LanguageSwitch />
         <ThemeSwitch />
         <button

@@ -6,6 +6,7 @@ import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
 import { byPriority, isShown } from '../src/pages/alerts';
+import { loudest } from '../src/lib/sound';
 import { ageText, momentText } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
 import { alertJson, person } from './fixtures';
@@ -112,5 +113,10 @@ describe('the queue', () => {
     expect(isShown(one({ shelved }), 'shelved')).toBe(true);
     const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
     expect(rows.sort(byPriority).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
+  });
+  it('sounds by the most urgent row that waits, and is silent once it is taken', () => {
+    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })])).toBe('high');
+    expect(loudest([one({}), one({ priority: 'critical' })])).toBe('critical');
+    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })])).toBeNull();
   });
 });
