@@ -5,7 +5,7 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
-import { byPriority, isShown } from '../src/pages/alerts';
+import { byPriority, isShown } from '../src/lib/queue';
 import { loudest } from '../src/lib/sound';
 import { ageText, momentText } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';

@@ -1,5 +1,6 @@
 /* Which sound an alert makes, and making it. A sound lasts for as long as somebody must take an alert of its priority. */
 import type { Alert, Severity } from '../api/types';
+import { waits } from './queue';
 
 /** Tones of one signal in Hz, and how long until it comes again; `low` is silent. */
 const SIGNALS: Record<Exclude<Severity, 'low'>, { tones: readonly number[]; everyMs: number }> = {
@@ -13,11 +14,11 @@ const TONE_S = 0.16;
 export function loudest(alerts: readonly Alert[]): Exclude<Severity, 'low'> | null {
   let found: 'high' | 'medium' | null = null;
   for (const a of alerts) {
-    const h = a.handling;
-    if (a.state !== 'new' || h.how !== 'row' || h.shelved) continue;
-    if (h.priority === 'critical') return 'critical';
-    if (h.priority === 'high') found = 'high';
-    else if (h.priority === 'medium') found ??= 'medium';
+    const { priority } = a.handling;
+    if (!waits(a)) continue;
+    if (priority === 'critical') return 'critical';
+    if (priority === 'high') found = 'high';
+    else if (priority === 'medium') found ??= 'medium';
   }
   return found;
 }

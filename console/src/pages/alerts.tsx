@@ -9,8 +9,9 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
-import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/types';
+import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
 import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
+import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
@@ -23,21 +24,6 @@ import { KeysDialog } from '../ui/keys';
 import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
-/** Of the open ones: what needs a person, what was put aside, or all of it. */
-const SHOWN = ['rows', 'shelved', 'every'] as const;
-type Shown = (typeof SHOWN)[number];
-
-/** The gateway decides what is a row. */
-export function isShown(a: Alert, how: Shown): boolean {
-  const shelved = a.handling.shelved !== null;
-  return how === 'every' || (how === 'shelved' ? shelved : a.handling.how === 'row' && !shelved);
-}
-
-/** Stable: of the same priority the newest stays first. */
-export function byPriority(a: Alert, b: Alert): number {
-  return SEVERITIES.indexOf(b.handling.priority) - SEVERITIES.indexOf(a.handling.priority);
-}
-
 /** Keys belong to the field that is being typed in, and to the browser where a modifier is held. */
 export function keyIsOurs(e: KeyboardEvent): boolean {
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
@@ -85,7 +71,7 @@ export function AlertsPage() {
     );
     return scope === 'all' ? rows : rows.sort(byPriority);
   }, [order, scope, only, how, position, id]);
-  const fresh = useMemo(() => order.reduce((n, a) => (a.state === 'new' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
+  const fresh = useMemo(() => order.reduce((n, a) => (waits(a) ? n + 1 : n), 0), [order]);
   const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 

@@ -57,11 +57,13 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
           <span className="row-channel" title={alert.channelName}>
             {alert.channelName}
           </span>
-          <AlertFlags alert={alert} />
           <StateChip state={alert.state} />
         </span>
         <span className="row-line row-foot">
           <span className="row-area">
+            <span className="row-flags">
+              <AlertFlags alert={alert} />
+            </span>
             {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}
             {alert.events > 1 && area !== '' && ' · '}
             {area}
