@@ -10,6 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use skyeye::cli::eval::{measure::measure, mot};
+use support::eval::{Place, pedestrians};
 
 fn fixture(name: &str) -> PathBuf {
     support::root().join("tests/fixtures/mot").join(name)
@@ -107,46 +108,21 @@ fn the_measures_are_those_of_motmetrics_on_new_scenes() {
     }
 }
 
-/// Runtime, detector and film of the end-to-end tests.
-struct Place {
-    dir: tempfile::TempDir,
-    config: PathBuf,
-}
-
-impl Place {
-    fn make() -> Option<Self> {
-        let runtime = support::onnxruntime()?;
-        let models = support::shared("models")?;
-        let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join("skyeye.toml");
-        let text = format!("[infer]\nruntime = {runtime:?}\nmodels_dir = {models:?}\nmodel = \"yolox-nano\"\n");
-        std::fs::write(&config, text).unwrap();
-        Some(Self { dir, config })
-    }
-
-    fn eval(&self, args: &[&str]) -> Value {
-        let out = Command::new(env!("CARGO_BIN_EXE_skyeye"))
-            .arg("--config")
-            .arg(&self.config)
-            .args(["--json", "eval"])
-            .args(args)
-            .current_dir(support::root())
-            .output()
-            .unwrap();
-        let (text, errors) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        assert!(out.status.success(), "eval {args:?}: {errors}");
-        assert_eq!(text.lines().count(), 1, "nothing but the object: {text}");
-        println!("{text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.path().join(name).display().to_string()
-    }
-}
-
 fn figure(report: &Value, name: &str) -> f64 {
     report[name].as_f64().unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
+/// A little below what benches/README.md has.
+#[test]
+fn pedestrians_are_followed_at_every_rate() {
+    let Some(gt) = support::shared("gt/PETS09-S2L1.txt") else { return };
+    let (place, gt) = (Place::new("min_score = 0.25"), gt.display().to_string());
+    for (fps, mota, idf1) in [("10", 0.8, 0.8), ("5", 0.8, 0.77), ("2.5", 0.8, 0.8)] {
+        let report = place.eval(&["track", "--detections", &pedestrians(), "--gt", &gt, "--fps", fps]);
+        println!("{report}");
+        assert!(figure(&report, "mota") >= mota && figure(&report, "idf1") >= idf1, "{report}");
+        assert!(figure(&report, "switches") <= 40.0, "{report}");
+    }
 }
 
 /// 795 pictures are many for a build without optimisation, so it looks at every fourth; the other rates read a part of what
@@ -154,7 +130,7 @@ fn figure(report: &Value, name: &str) -> f64 {
 #[test]
 fn pedestrians_are_followed_at_two_and_a_half_looks_a_second() {
     let (Some(place), Some(film), Some(gt)) =
-        (Place::make(), support::vtest_avi(), support::shared("gt/PETS09-S2L1.txt"))
+        (Place::with_detector(""), support::vtest_avi(), support::shared("gt/PETS09-S2L1.txt"))
     else {
         return;
     };
@@ -196,7 +172,7 @@ fn picked(report: &Value) -> Value {
 
 #[test]
 fn a_film_is_drawn_and_what_is_no_film_is_named() {
-    let Some(place) = Place::make() else { return };
+    let Some(place) = Place::with_detector("") else { return };
     let film = place.path("film.mp4");
     support::ffmpeg(&["-f", "lavfi", "-i", "testsrc=size=320x240:rate=5:duration=2", "-c:v", "libx264", &film]);
     let pictures = place.path("pictures");
@@ -217,14 +193,7 @@ fn a_film_is_drawn_and_what_is_no_film_is_named() {
         (vec!["track", "--clip", &film, "--fps", "0"], 64, "0.001"),
         (vec!["track"], 64, "--clip"),
     ] {
-        let out = Command::new(env!("CARGO_BIN_EXE_skyeye"))
-            .arg("--config")
-            .arg(&place.config)
-            .arg("eval")
-            .args(&args)
-            .current_dir(support::root())
-            .output()
-            .unwrap();
+        let out = place.command(&["eval"]).args(&args).output().unwrap();
         let errors = String::from_utf8_lossy(&out.stderr);
         assert!(errors.contains(said) && out.status.code() == Some(code), "{args:?}: {errors}");
     }

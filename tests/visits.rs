@@ -80,20 +80,12 @@ fn events_of(film: &Path, model: &ModelInfo, runtime: &Runtime) -> Vec<Event> {
             session: 1,
         };
         let frame = decoder.decode(&unit).unwrap();
+        let tracks = tracker.look(&detector.detect(&frame).unwrap(), now.mono);
         let look = Look {
-            channel: unit.channel.clone(),
             timeline_90k: unit.timeline_90k,
-            at: now.mono,
-            ingested: now.wall,
-            seen: now.wall,
-            camera_clock: false,
-            width: frame.width,
-            height: frame.height,
-            detections: detector.detect(&frame).unwrap(),
-            model: detector.model_ref(),
-            rate_hz: 1.0,
+            pace: tracker.pace(),
+            ..Look::at(unit.channel.clone(), detector.model_ref(), (frame.width, frame.height), now)
         };
-        let tracks = tracker.look(&look.detections, look.at);
         events.extend(rules.look(&look, &tracks, now));
     }
     events

@@ -1,8 +1,12 @@
 //! What people, and the gateway by itself, do with an alert. A refusal changes nothing and says why.
 
-use super::{AlertBook, later, line, possible, state};
+use super::{
+    AlertBook,
+    evidence::{is_sure, score},
+    later, line, possible, state,
+};
 use crate::types::{
-    AlertId, Now, Severity,
+    AlertId, Now, Severity, UserId,
     alert::{ActRefused, Alert, AlertChange, By, MAX_NOTE, Wish},
     handling::{How, ResultCode, Shelf},
     payload::{AlertAction, AlertState},
@@ -28,6 +32,9 @@ impl AlertBook {
         fits?;
         if is_so_already(alert, wish.action, by)? {
             return Ok(None);
+        }
+        if rev.is_none() {
+            is_nobody_elses(alert, wish.action, by)?;
         }
         if let Some(seen) = rev
             && seen != alert.rev
@@ -57,8 +64,8 @@ impl AlertBook {
         let Some(held) = self.held.get(&id) else { return Err(ActRefused::Absent) };
         let note = wish.note.clone().or_else(|| wish.result.map(|r| r.as_str().to_owned()));
         let history = Some(line(&held.alert, now, by.user(), wish.action.as_str(), Some(from), note));
-        self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
         let alert = held.alert.clone();
+        self.leaves_later(id, now.mono);
         Ok(Some(AlertChange { alert, history, limited: false, learnt: self.learnt.take() }))
     }
 
@@ -110,18 +117,20 @@ impl AlertBook {
         }
         let Some(held) = self.held.get_mut(&id) else { return };
         let alert = &mut held.alert;
+        let sure = is_sure(score(&alert.objects), &self.setup.cfg);
         if !super::takes_events(alert.state) {
             if alert.handling.shelved.take().is_some() {
                 self.shelved.remove(&key);
             }
             self.incidents.forget(id);
+            self.leads_no_more(id, now.mono);
             if by != By::Gateway {
                 let source = self.sources.at(&key, now.mono);
                 source.over = Some((id, now.wall));
                 if wish.action == AlertAction::Resolve
                     && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
                 {
-                    source.result(result);
+                    source.result(result, sure);
                 }
                 self.learns(&key);
             }
@@ -186,4 +195,20 @@ fn is_so_already(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<bool,
         return Ok(alert.state == AlertState::Acknowledged);
     }
     Ok(false)
+}
+
+/// Whoever does not say what he saw does not overwrite what another did: only with the `rev` is it known that he looked.
+/// Feedback is no edit: it comes from whoever was dispatched, who is not the owner.
+fn is_nobody_elses(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<(), ActRefused> {
+    let By::User(author) = by else { return Ok(()) };
+    let others = |who: &Option<UserId>| who.clone().filter(|w| w != author);
+    if let Some(owner) = others(&alert.owner).filter(|_| action != AlertAction::Feedback) {
+        return Err(ActRefused::Taken { owner });
+    }
+    let before = match action {
+        AlertAction::Shelve | AlertAction::Unshelve => alert.handling.shelved.as_ref().map(|s| s.by.clone()),
+        AlertAction::Priority => alert.handling.priority_by.clone(),
+        _ => None,
+    };
+    others(&before).map_or(Ok(()), |by| Err(ActRefused::Theirs { by, rev: alert.rev }))
 }

@@ -35,14 +35,6 @@ pub struct Desk {
     pub flood: Option<Flood>,
 }
 
-/// What a position is told of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeskNow {
-    pub id: PositionId,
-    pub rows_in_ten_minutes: u32,
-    pub flooded_since: Option<Wall>,
-}
-
 /// The positions of a site.
 #[derive(Debug)]
 pub struct Desks {
@@ -81,6 +73,10 @@ impl Desks {
 
     pub fn index(&self, id: &PositionId) -> Option<usize> {
         self.list.iter().position(|d| d.id == *id)
+    }
+
+    pub fn ids(&self) -> Vec<PositionId> {
+        self.list.iter().map(|d| d.id.clone()).collect()
     }
 
     pub fn get(&self, at: usize) -> &Desk {
@@ -133,16 +129,6 @@ impl Desks {
             }
         }
         over
-    }
-
-    pub fn now(&self, now: Mono) -> Vec<DeskNow> {
-        let view = |d: &Desk| DeskNow {
-            id: d.id.clone(),
-            rows_in_ten_minutes: u32::try_from(d.shown.iter().filter(|t| now.since_ms(**t) < WINDOW_MS).count())
-                .unwrap_or(u32::MAX),
-            flooded_since: d.flood.as_ref().map(|f| f.since),
-        };
-        self.list.iter().map(view).collect()
     }
 }
 

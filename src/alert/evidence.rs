@@ -17,6 +17,9 @@ pub const LONGEST_HOLD_MS: u64 = 50_000;
 const FAMILIAR: u32 = 2;
 const FAMILIAR_MOMENT: u32 = 1;
 const FAMILIAR_SURE: u32 = 5;
+const FAMILIAR_ORDINARY: u32 = 3;
+/// In a storm it takes so much more to be sure.
+const STORM_SCORE: f32 = 0.1;
 
 /// What a type of event has proved by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,11 @@ pub struct Evidence {
     pub brief_lately: bool,
     /// How long such events of its source last.
     pub longest_ms: u64,
+    /// People needed nothing of what its source says, and nothing of what it is sure of.
+    pub useless: bool,
+    pub ordinary: bool,
+    /// How often it said such a thing thereabouts, lately.
+    pub thereabouts: u32,
     /// Many channels of its area are unsure at present: rain, wind, a lamp that fails.
     pub storm: bool,
 }
@@ -81,18 +89,26 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     // Longer than what comes to nothing usually lasts there.
     let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms + hold_ms * 3 / 4).min(LONGEST_HOLD_MS);
     if is_sure(e.score, cfg) {
-        let same_again = e.chattering && e.familiar >= FAMILIAR_SURE;
+        // What people needed nobody for again and again is ordinary there; what is of high severity they see all the same.
+        let ordinary = e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High;
+        let same_again = ordinary || (e.chattering && e.familiar >= FAMILIAR_SURE);
+        // Among so many that are wrong one is as high as this by chance.
+        let by_chance = e.storm && e.severity != Severity::High && !is_sure(e.score.map(|s| s - STORM_SCORE), cfg);
+        if by_chance && e.nature == Nature::Seen && !same_again {
+            return Verdict::Hold(hold_ms, Because::Weak);
+        }
         return match e.nature {
             _ if !same_again => Verdict::Row,
-            Nature::Moment => Verdict::Brief(Because::Chattering),
+            Nature::Moment => moment(e, true),
             Nature::Seen | Nature::Earned => {
                 Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
             }
         };
     }
-    let familiar = e.familiar >= FAMILIAR;
+    let known = (e.ordinary || e.useless) && e.severity != Severity::High;
+    let familiar = e.familiar >= FAMILIAR || (known && e.thereabouts >= FAMILIAR_ORDINARY);
     match e.nature {
-        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => Verdict::Brief(Because::Chattering),
+        Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e, false),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,
         Nature::Seen if familiar => Verdict::Hold(long, Because::Chattering),
@@ -101,6 +117,14 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         }
         Nature::Seen | Nature::Earned => Verdict::Hold(hold_ms, Because::Weak),
     }
+}
+
+/// A moment that its source has told of before from the same place. That is where the line is, so that the place alone says
+/// nothing: it counts with the row of its source, or is the row where there is none. What people called false again and
+/// again is none; what is of high severity always is.
+fn moment(e: &Evidence, is_sure: bool) -> Verdict {
+    let known = if is_sure { e.ordinary } else { e.useless };
+    if known && e.severity != Severity::High { Verdict::Brief(Because::Chattering) } else { Verdict::Row }
 }
 
 /// Whether what lasts is one thing: its tracks go on from look to look. Without updates nothing is known.
@@ -139,6 +163,9 @@ mod tests {
         chattering: false,
         brief_lately: false,
         longest_ms: 0,
+        useless: false,
+        ordinary: false,
+        thereabouts: 0,
         storm: false,
     };
 
@@ -150,6 +177,13 @@ mod tests {
         assert_eq!(judge(sure), Verdict::Row);
         assert_eq!(judge(Evidence { score: None, ..NEW }), Verdict::Row, "no score is no doubt");
         assert_eq!(judge(Evidence { chattering: true, storm: true, ..sure }), Verdict::Row, "news of a noisy source");
+        let hardly = Evidence { score: Some(0.7), storm: true, ..sure };
+        assert_eq!(judge(hardly), Verdict::Hold(20_000, Because::Weak), "in a storm it may be chance");
+        assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), Verdict::Row);
+        let staff = Evidence { ordinary: true, thereabouts: 9, ..sure };
+        assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS.min(40_000), Because::Chattering));
+        assert_eq!(judge(Evidence { severity: Severity::High, ..staff }), Verdict::Row);
+        assert_eq!(judge(Evidence { thereabouts: 0, ..staff }), Verdict::Row, "not where they walk");
         assert_eq!(judge(NEW), Verdict::Hold(20_000, Because::Weak));
         assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(10_000, Because::Weak));
         let flutters = Evidence { severity: Severity::High, brief_lately: true, ..NEW };
@@ -175,7 +209,10 @@ mod tests {
         let left = Evidence { nature: Nature::Earned, ..NEW };
         assert_eq!(judge(&left, &cfg), Verdict::Hold(20_000, Because::Weak), "a shadow is gone by then");
         let line = Evidence { nature: Nature::Moment, familiar: 2, ..NEW };
-        assert_eq!(judge(&line, &cfg), Verdict::Brief(Because::Chattering));
+        assert_eq!(judge(&line, &cfg), Verdict::Row, "the place is the line's");
+        let useless = Evidence { useless: true, ..line };
+        assert_eq!(judge(&useless, &cfg), Verdict::Brief(Because::Chattering));
+        assert_eq!(judge(&Evidence { severity: Severity::High, ..useless }, &cfg), Verdict::Row);
         assert_eq!(nature("line"), Nature::Moment);
         assert_eq!(nature("left-object"), Nature::Earned);
         assert_eq!(nature("presence"), Nature::Seen);

@@ -10,7 +10,7 @@ use super::evidence::{is_sure, score};
 use crate::{
     config,
     types::{
-        AlertId, ChannelId, EventId, Mono, Phase,
+        AlertId, AreaId, ChannelId, EventId, Mono, Phase,
         fact::{HealthFact, HealthScope},
         payload::EventPayload,
     },
@@ -19,7 +19,7 @@ use crate::{
 /// Outages kept.
 const MAX_OUTAGES: usize = 1024;
 /// It explains for so long after it ended: pictures settle, what is seen first is compared with what was seen last.
-const AFTER_MS: u64 = 120_000;
+pub const AFTER_MS: u64 = 120_000;
 
 #[derive(Debug)]
 struct Outage {
@@ -35,13 +35,13 @@ struct Outage {
 }
 
 impl Outage {
-    fn covers(&self, e: &EventPayload) -> bool {
-        if e.channel == self.channel || self.channels.contains(&e.channel) {
+    fn covers(&self, channel: &ChannelId, area: &[AreaId], recorder: Option<&str>) -> bool {
+        if *channel == self.channel || self.channels.contains(channel) {
             return true;
         }
         match (self.scope, &self.name) {
-            (HealthScope::Host, Some(host)) => e.recorder.as_deref() == Some(host),
-            (HealthScope::Area, Some(area)) => !self.whole && e.area.iter().any(|a| a.as_str() == area),
+            (HealthScope::Host, Some(host)) => recorder == Some(host.as_str()),
+            (HealthScope::Area, Some(name)) => !self.whole && area.iter().any(|a| a.as_str() == name),
             _ => false,
         }
     }
@@ -91,9 +91,29 @@ impl Outages {
         });
     }
 
+    fn at(
+        &self,
+        channel: &ChannelId,
+        area: &[AreaId],
+        recorder: Option<&str>,
+        now: Mono,
+    ) -> impl Iterator<Item = &Outage> {
+        self.list.iter().rev().filter(move |o| o.is_now(now) && o.covers(channel, area, recorder))
+    }
+
+    /// When the outage of a health alert ended.
+    pub fn ended(&self, alert: AlertId) -> Option<Mono> {
+        self.list.iter().rev().find(|o| o.alert == alert)?.ended
+    }
+
+    /// The health alert of an outage that a channel is in, or was in a moment ago.
+    pub fn over(&self, channel: &ChannelId, area: &[AreaId], recorder: Option<&str>, now: Mono) -> Option<AlertId> {
+        self.at(channel, area, recorder, now).map(|o| o.alert).next()
+    }
+
     /// The health alert that explains an event which starts now.
     pub fn explains(&self, e: &EventPayload, cfg: &config::Alert, now: Mono) -> Option<AlertId> {
-        let of = self.list.iter().rev().filter(|o| o.event != e.id && o.is_now(now) && o.covers(e));
+        let of = self.at(&e.channel, &e.area, e.recorder.as_deref(), now).filter(|o| o.event != e.id);
         match &e.health {
             // Of a channel's health only what has a wider reach tells; a group is never explained.
             Some(h) if h.scope != HealthScope::Channel => None,

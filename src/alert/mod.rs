@@ -16,9 +16,11 @@
 //! lie in the store, and the ledger brings one back (`admit`) when somebody acts on it.
 
 mod act;
+mod again;
 mod desk;
 mod evidence;
 mod explain;
+mod hold;
 mod incident;
 mod priority;
 mod show;
@@ -27,27 +29,26 @@ mod start;
 mod state;
 mod timer;
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry as Slot};
+use std::collections::{HashMap, VecDeque};
 
 use self::{
     desk::Desks,
-    evidence::Steadiness,
     explain::Outages,
+    hold::Held,
     incident::{Incidents, Storms},
     priority::Priorities,
     source::Sources,
     timer::Timers,
 };
-pub use desk::DeskNow;
 pub use state::possible;
 
 use crate::{
     config::{self, Config},
     outbox::{self, Folded},
     types::{
-        AlertId, ChannelId, EventId, Mono, Now, Phase, RuleId, UserId, Wall,
+        AlertId, ChannelId, EventId, Mono, Now, Phase, PositionId, RuleId, UserId, Wall,
         alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
-        handling::{Because, How},
+        handling::How,
         payload::{AlertState, EventPayload},
     },
 };
@@ -55,23 +56,12 @@ use crate::{
 /// Window of `alert.max_per_channel_per_min`.
 const MINUTE_MS: u64 = 60_000;
 
-/// An event whose alert waits to see whether it lasts.
-struct Watched {
-    event: EventId,
-    began: Mono,
-    steady: Steadiness,
-    because: Because,
-}
-
-struct Held {
-    alert: Alert,
-    /// A new event of the dedupe key joins until then, though none is open.
-    join_until: Mono,
-    desk: usize,
-    /// While it is held.
-    watched: Option<Watched>,
-    /// Changed since it was last told, in a number only.
-    untold: bool,
+/// An event that has not ended.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    alert: AlertId,
+    /// How many happenings it told of; `None` while that is not known.
+    happenings: Option<u32>,
 }
 
 #[derive(Default)]
@@ -96,7 +86,7 @@ pub struct AlertBook {
     by_key: HashMap<String, AlertId>,
     /// Shelved alerts by dedupe key: what they were shelved for stays with them.
     shelved: HashMap<String, AlertId>,
-    open: HashMap<EventId, AlertId>,
+    open: HashMap<EventId, Open>,
     channels: HashMap<ChannelId, Channel>,
     /// When to look whether an alert can leave the book; in order of time.
     leave: VecDeque<(Mono, AlertId)>,
@@ -107,6 +97,8 @@ pub struct AlertBook {
     desks: Desks,
     priorities: Priorities,
     timers: Timers,
+    /// Alerts taken up that got another position.
+    moved: usize,
     /// What the change under way taught of its source.
     learnt: Option<Learnt>,
 }
@@ -144,6 +136,7 @@ impl AlertBook {
             desks: Desks::new(&setup.positions, setup.cfg.flood_alerts),
             priorities: Priorities::new(&setup.cfg, &setup.time_zone),
             timers: Timers::default(),
+            moved: 0,
             learnt: None,
             setup,
         }
@@ -155,35 +148,6 @@ impl AlertBook {
 
     fn join_ms(&self) -> u64 {
         u64::from(self.cfg().join_s) * 1000
-    }
-
-    /// Takes up an alert that the store holds. `open`: its events that have not ended.
-    pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
-        alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
-        // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
-        let join_until = match alert.last_end {
-            Some(end) => {
-                let gone = u64::try_from(now.wall.0.saturating_sub(end.0)).unwrap_or(0);
-                (gone <= self.join_ms()).then(|| now.mono.plus_ms(self.join_ms() - gone))
-            }
-            None => None,
-        };
-        for event in open {
-            self.open.insert(*event, alert.id);
-        }
-        if !open.is_empty() || join_until.is_some() {
-            self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
-        }
-        let id = alert.id;
-        let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
-        let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
-        if alert.handling.shelved.is_some() {
-            self.shelved.insert(alert.dedupe_key.clone(), id);
-        }
-        let join_until = join_until.unwrap_or_default();
-        self.held.insert(id, Held { alert, join_until, desk, watched: None, untold: false });
-        self.set_timers(id, now);
-        self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
     }
 
     pub fn get(&self, id: AlertId) -> Option<&Alert> {
@@ -204,10 +168,13 @@ impl AlertBook {
         let (id, history, limited) = match event.phase {
             Phase::Start if self.open.contains_key(&event.id) => return Err(EventRefused::AlreadyStarted),
             Phase::Start => self.start(event, channel_name, now, &mut told),
-            Phase::Update | Phase::End => self.go_on(event, now, &mut told)?,
+            Phase::Update | Phase::End => self.go_on(event, channel_name, now, &mut told)?,
         };
         if let Some(health) = &event.health {
             self.outages.note(event, health, id, now.mono);
+            if event.phase == Phase::End {
+                self.explains_no_more(id, now.mono);
+            }
         }
         let alert = self.held.get(&id).ok_or(EventRefused::NotOpen)?.alert.clone();
         let learnt = self.learnt.take();
@@ -225,11 +192,6 @@ impl AlertBook {
     /// When `tick` has something to do.
     pub fn next_tick(&self) -> Option<Mono> {
         self.timers.next()
-    }
-
-    /// The positions as they are.
-    pub fn desks(&self, now: Mono) -> Vec<DeskNow> {
-        self.desks.now(now)
     }
 
     /// The alerts as they are now; one that changed twice is told twice, in order.
@@ -254,12 +216,19 @@ impl AlertBook {
     fn go_on(
         &mut self,
         event: &EventPayload,
+        channel_name: &str,
         now: Now,
         told: &mut Told,
     ) -> Result<(AlertId, Option<AlertHistory>, bool), EventRefused> {
-        let id = self.open.get(&event.id).copied().ok_or(EventRefused::NotOpen)?;
+        let open = self.open.get_mut(&event.id).ok_or(EventRefused::NotOpen)?;
+        let id = open.alert;
+        let told_of = event.details.as_ref().and_then(|d| d.happenings);
+        let more = told_of > open.happenings && open.happenings.is_some();
+        open.happenings = open.happenings.max(told_of);
         if event.phase == Phase::End {
             self.open.remove(&event.id);
+        } else if more {
+            return Ok(self.happens_again(id, event, channel_name, now, told));
         }
         let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
         let alert = &mut held.alert;
@@ -269,26 +238,36 @@ impl AlertBook {
             self.goes_on(id, event, now, told);
             return Ok((id, None, false));
         }
-        alert.open_events = alert.open_events.saturating_sub(1);
-        alert.last_end = Some(now.wall);
         alert.updated = event.times.seen;
         // The last counts.
         alert.details.clone_from(&event.details);
         if !event.media.is_empty() {
             alert.media.clone_from(&event.media);
         }
+        self.lets_go(id, now);
         self.ends(id, event, now, told);
-        let (join_ms, cooldown_ms) = (self.join_ms(), u64::from(self.cfg().cooldown_s) * 1000);
-        let leave = (now.mono.plus_ms(self.stay_ms()), id);
-        let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
-        let cools = held.alert.handling.showing.how != How::Row && held.alert.handling.chattering;
-        held.join_until = now.mono.plus_ms(if cools { join_ms.max(cooldown_ms) } else { join_ms });
-        if held.alert.open_events == 0 {
-            self.leave.push_back(leave);
-        }
-        let history = line(&held.alert, now, None, "event", Some(held.alert.state), None);
+        let history = self.held.get(&id).map(|h| line(&h.alert, now, None, "event", Some(h.alert.state), None));
         self.close_when_over(id);
-        Ok((id, Some(history), false))
+        Ok((id, history, false))
+    }
+
+    /// One event less of an alert is open.
+    fn lets_go(&mut self, id: AlertId, now: Now) {
+        let (join_ms, cooldown_ms) = (self.join_ms(), u64::from(self.cfg().cooldown_s) * 1000);
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let alert = &mut held.alert;
+        alert.open_events = alert.open_events.saturating_sub(1);
+        alert.last_end = Some(now.wall);
+        let cools = if alert.handling.showing.how == How::Row {
+            // Who crosses a line is where the line is: what comes again is counted with the row that is there.
+            evidence::nature(&alert.kind) == evidence::Nature::Moment
+        } else {
+            alert.handling.chattering
+        };
+        held.join_until = now.mono.plus_ms(if cools { join_ms.max(cooldown_ms) } else { join_ms });
+        if alert.open_events == 0 {
+            self.leaves_later(id, now.mono);
+        }
     }
 
     /// Takes up what was learnt of a source before.
@@ -304,50 +283,6 @@ impl AlertBook {
         let kept = serde_json::to_string(&source.kept()).unwrap_or_default();
         self.learnt = Some(Learnt { key: key.to_owned(), kept });
     }
-
-    /// Does a new event of its dedupe key belong to this alert?
-    fn joins(&self, id: AlertId, now: Now) -> bool {
-        self.held.get(&id).is_some_and(|h| {
-            takes_events(h.alert.state)
-                && (h.alert.active() || (h.alert.last_end.is_some() && now.mono <= h.join_until))
-        })
-    }
-
-    /// How long an alert without an open event stays in the book: for joining, and for the channel's rate.
-    fn stay_ms(&self) -> u64 {
-        self.join_ms().max(MINUTE_MS) + 1
-    }
-
-    /// Lets alerts go that no event and no timer can touch any more.
-    pub fn sweep(&mut self, now: Now) {
-        while let Some((at, id)) = self.leave.front().copied() {
-            if at > now.mono {
-                break;
-            }
-            self.leave.pop_front();
-            // Newer activity has put it at the end of the queue again; a timer does when it is done.
-            let timed = self.timers.has(id);
-            let stays =
-                |h: &Held| h.alert.active() || timed || (h.alert.last_end.is_some() && now.mono <= h.join_until);
-            if let Slot::Occupied(slot) = self.held.entry(id)
-                && !stays(slot.get())
-            {
-                let alert = slot.remove().alert;
-                if self.by_key.get(&alert.dedupe_key) == Some(&id) {
-                    self.by_key.remove(&alert.dedupe_key);
-                }
-                if let Slot::Occupied(mut channel) = self.channels.entry(alert.channel) {
-                    let c = channel.get_mut();
-                    c.latest = c.latest.filter(|l| *l != id);
-                    c.latest_of_rule.retain(|_, l| *l != id);
-                    c.opened.retain(|t| now.mono.since_ms(*t) < MINUTE_MS);
-                    if c.opened.is_empty() && c.latest.is_none() && c.latest_of_rule.is_empty() {
-                        channel.remove();
-                    }
-                }
-            }
-        }
-    }
 }
 
 impl outbox::Fold for AlertBook {
@@ -361,11 +296,14 @@ impl outbox::Fold for AlertBook {
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
         self.admit(alert, open, now);
     }
+    fn positions(&self) -> Vec<PositionId> {
+        self.desks.ids()
+    }
     fn holds(&self, alert: AlertId) -> bool {
         self.held.contains_key(&alert)
     }
     fn alert_of(&self, event: EventId) -> Option<AlertId> {
-        self.open.get(&event).copied()
+        self.open.get(&event).map(|o| o.alert)
     }
     fn open_events(&self) -> usize {
         self.open.len()

@@ -5,21 +5,26 @@
 //! What is critical always stands apart.
 
 use super::{
-    AlertBook, Told, Watched,
+    AlertBook, Told,
     evidence::{self, Steadiness, Verdict, is_sure, score},
+    hold::Watched,
     incident::{Asked, Shown, class},
     later,
     priority::History,
     timer::Timer,
 };
 use crate::types::{
-    AlertId, EventEnd, IncidentId, Now, Severity,
+    AlertId, EventEnd, EventId, IncidentId, Now, Severity,
     handling::{Because, How, Showing},
     payload::{AlertState, EventPayload},
 };
 
+/// What was lost for no longer than this is the same thing seen on and off; and for so long it must be there again.
+pub(super) const GAP_MS: u64 = 10_000;
+const GLANCE_MS: u64 = 2_000;
+
 /// One step up, to high at most.
-fn step_up(priority: Severity) -> Option<Severity> {
+pub(super) fn step_up(priority: Severity) -> Option<Severity> {
     match priority {
         Severity::Low => Some(Severity::Medium),
         Severity::Medium => Some(Severity::High),
@@ -29,22 +34,26 @@ fn step_up(priority: Severity) -> Option<Severity> {
 
 impl AlertBook {
     /// Does as the evidence says with an alert whose event has just started.
-    pub(super) fn settle(&mut self, id: AlertId, e: &EventPayload, verdict: Verdict, now: Now, told: &mut Told) {
-        let sure = is_sure(score(&e.objects), self.cfg());
+    pub(super) fn settle(&mut self, id: AlertId, event: EventId, verdict: Verdict, now: Now, told: &mut Told) {
+        let Some(held) = self.held.get_mut(&id) else { return };
         match verdict {
-            Verdict::Row => self.show(id, sure, now, told),
-            Verdict::Brief(because) => {
-                if let Some(held) = self.held.get_mut(&id) {
-                    held.alert.handling.showing = unshown(How::Brief, because);
-                }
+            Verdict::Row => {
+                // A moment cannot last: what comes of it is as good as sure.
+                let moment = evidence::nature(&held.alert.kind) == evidence::Nature::Moment;
+                let sure = moment || is_sure(score(&held.alert.objects), &self.setup.cfg);
+                self.show(id, sure, now, told);
             }
+            Verdict::Brief(because) => held.alert.handling.showing = unshown(How::Brief, because),
             Verdict::Hold(ms, because) => {
-                self.storms.unsure(&e.channel, &e.area, now.mono);
-                let Some(held) = self.held.get_mut(&id) else { return };
+                self.storms.unsure(&held.alert.channel, &held.alert.area, now.mono);
                 held.alert.handling.showing = unshown(How::Held, because);
-                held.watched =
-                    Some(Watched { event: e.id, began: now.mono, steady: Steadiness::of(&e.objects), because });
-                self.timers.set(now.mono.plus_ms(ms), id, Timer::Lasted);
+                // What was lost for some seconds goes on from where it began.
+                let on_and_off = held.brief.filter(|(_, ended)| now.mono.since_ms(*ended) <= GAP_MS);
+                let began = on_and_off.map_or(now.mono, |(began, _)| began);
+                let steady = Steadiness::of(&held.alert.objects);
+                held.watched = Some(Watched { event, began, started: now.mono, steady, because });
+                let at = began.plus_ms(ms).max(now.mono.plus_ms(ms.min(GLANCE_MS)));
+                self.timers.set(at, id, Timer::Lasted);
             }
         }
     }
@@ -62,17 +71,25 @@ impl AlertBook {
         }
         let best = score(&e.objects);
         let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
-        let news = critical
-            || self
-                .sources
-                .get(&e.dedupe_key)
-                .is_none_or(|s| s.familiar(&e.objects, self.setup.cfg.sure_score, now.mono) < 2);
+        let known = self.evidence(e, now);
+        let news = critical || (known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row);
         let folded = matches!(
             self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
             Some(Because::Incident | Because::Flood)
         );
-        if sure && news && (critical || !folded) {
+        if folded && !critical {
+            self.weigh_again(id, sure && news, now, told);
+        } else if sure && news {
             self.show(id, true, now, told);
+        }
+    }
+
+    /// What is folded comes out, or its row rises, when it is surer or more urgent than it was.
+    pub(super) fn weigh_again(&mut self, id: AlertId, sure: bool, now: Now, told: &mut Told) {
+        let worth = self.worth(id, now);
+        let Some(weighed) = self.held.get(&id).and_then(|h| h.weighed) else { return };
+        if (sure && !weighed.0) || worth.is_some_and(|w| w > weighed.1) {
+            self.show(id, sure || weighed.0, now, told);
         }
     }
 
@@ -89,8 +106,9 @@ impl AlertBook {
         }
         let Some(watched) = held.watched.take() else { return };
         held.alert.handling.showing.how = How::Brief;
+        held.brief = Some((watched.began, now.mono));
         self.timers.clear(id, Timer::Lasted);
-        self.sources.at(&e.dedupe_key, now.mono).was_brief(now.mono.since_ms(watched.began), now.mono);
+        self.sources.at(&e.dedupe_key, now.mono).was_brief(now.mono.since_ms(watched.started), now.mono);
     }
 
     /// Puts it before its position. The caller tells of the alert itself; `told` takes the others.
@@ -115,6 +133,7 @@ impl AlertBook {
         {
             if let Some(held) = self.held.get_mut(&id) {
                 held.alert.incident = incident;
+                held.weighed = Some((sure, priority));
                 held.alert.handling.showing = Showing { row: Some(lead), ..unshown(How::Under, because) };
             }
             return self.close_when_over(id);
@@ -168,11 +187,11 @@ impl AlertBook {
         let (lead, same_kind) =
             self.incidents.collapses(asked, now.mono).filter(|(lead, _)| self.leads(*lead, desk))?;
         let of_lead = self.held.get(&lead)?.alert.priority();
-        // What is sure is never folded unseen while the row can rise by it; another kind is a row of its own.
+        // What is sure is never folded unseen: the row rises by it, or it is a row of its own, as another kind is.
         let to = if priority > of_lead { Some(priority) } else { step_up(of_lead).filter(|_| sure && same_kind) };
         match to {
             Some(to) => self.raise(lead, to, now, told),
-            None if same_kind || !sure => self.counts_under(lead, now),
+            None if !sure => self.counts_under(lead, now),
             None => return None,
         }
         self.desks.collapsed(desk, lead);
@@ -207,7 +226,7 @@ impl AlertBook {
     }
 
     /// A row rises in priority.
-    fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
+    pub(super) fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
         let due = later(now.wall, self.priorities.due_ms(to));
         let Some(held) = self.held.get_mut(&id) else { return };
         let h = &mut held.alert.handling;

@@ -18,10 +18,14 @@ const MAX_SPOTS: usize = 8;
 const MAX_OBJECTS: usize = 8;
 /// Two boxes are in one place if their centres are no further apart, in shares of the picture.
 const NEAR: f32 = 0.05;
+/// And so far apart they are on one path.
+const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
 const USUAL: f32 = 0.07;
 /// How long a spot counts that was seen a few times, and one that was seen often.
 const FEW_MS: u64 = 4 * 3_600_000;
+/// How long it counts against what is sure, and against a moment.
+const SURE_MS: u64 = 3_600_000;
 /// How long an event that came to nothing counts.
 const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
@@ -34,6 +38,8 @@ const MAX_STARTS: usize = 64;
 /// Results remembered, and how many of them must be false or nuisance to count as history.
 const MAX_RESULTS: usize = 8;
 const BAD_RESULTS: usize = 4;
+/// So many are enough where none was true.
+const BAD_AND_NO_GOOD: usize = 2;
 
 /// A place in the picture from which events came.
 #[derive(Debug, Clone)]
@@ -81,6 +87,8 @@ pub struct Source {
     brief: Option<Mono>,
     pub chattering: bool,
     results: VecDeque<ResultCode>,
+    /// The same of those that the detector was sure of.
+    sure_results: VecDeque<ResultCode>,
     /// Its last alert that a person finished.
     pub over: Option<(AlertId, Wall)>,
     touched: Mono,
@@ -92,6 +100,7 @@ pub struct Source {
 pub struct Kept {
     pub chattering: bool,
     pub results: Vec<ResultCode>,
+    pub sure_results: Vec<ResultCode>,
     pub over: Option<(AlertId, Wall)>,
 }
 
@@ -99,14 +108,31 @@ impl Source {
     /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
     /// objects a source that chatters is all that is known. What is not `sure` is news by its place only, what is sure by
     /// its score too.
-    pub fn familiar(&self, objects: &[Object], sure: f32, now: Mono) -> u32 {
+    pub fn familiar(&self, objects: &[Object], sure: f32, moment: bool, now: Mono) -> u32 {
         if objects.is_empty() {
             return if self.chattering { u32::try_from(self.starts.len()).unwrap_or(u32::MAX) } else { 0 };
         }
         let seen = |o: &Object| {
-            let usual = |s: &Spot| o.score < sure || s.usual(o.score);
+            // Who crosses a gate by day is no reason not to tell of the one who does at night.
+            let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
+            let usual = |s: &Spot| if o.score < sure { !moment || lately(s) } else { s.usual(o.score) && lately(s) };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
+        };
+        objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// How often something like the least familiar of them was seen thereabouts lately, however sure.
+    pub fn thereabouts(&self, objects: &[Object], now: Mono) -> u32 {
+        let seen = |o: &Object| {
+            let (x, y) = centre(o);
+            let about = |s: &&Spot| {
+                *s.label == *o.label
+                    && (s.x - x).abs() <= ABOUT
+                    && (s.y - y).abs() <= ABOUT
+                    && now.since_ms(s.last) <= FEW_MS
+            };
+            self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
@@ -168,22 +194,45 @@ impl Source {
         self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
     }
 
-    pub fn result(&mut self, result: ResultCode) {
-        while self.results.len() >= MAX_RESULTS {
-            self.results.pop_front();
+    pub fn result(&mut self, result: ResultCode, sure: bool) {
+        for of in [Some(&mut self.results), Some(&mut self.sure_results).filter(|_| sure)].into_iter().flatten() {
+            while of.len() >= MAX_RESULTS {
+                of.pop_front();
+            }
+            of.push_back(result);
         }
-        self.results.push_back(result);
+    }
+
+    /// People needed none of what the detector was sure of there: staff, passers-by, a poster.
+    pub fn is_ordinary(&self) -> bool {
+        let bad = bad(&self.sure_results);
+        (bad >= BAD_AND_NO_GOOD && bad == self.sure_results.len()) || mostly(bad, &self.sure_results)
+    }
+
+    /// The same of everything that it said.
+    pub fn is_useless(&self) -> bool {
+        let bad = bad(&self.results);
+        (bad >= BAD_AND_NO_GOOD && bad == self.results.len()) || self.mostly_false()
     }
 
     /// People found mostly nothing there.
     pub fn mostly_false(&self) -> bool {
-        let bad = self.results.iter().filter(|r| matches!(r, ResultCode::False | ResultCode::Nuisance)).count();
-        bad >= BAD_RESULTS && bad * 2 > self.results.len()
+        mostly(bad(&self.results), &self.results)
     }
 
     pub fn kept(&self) -> Kept {
-        Kept { chattering: self.chattering, results: self.results.iter().copied().collect(), over: self.over }
+        let list = |of: &VecDeque<ResultCode>| of.iter().copied().collect();
+        let (results, sure_results) = (list(&self.results), list(&self.sure_results));
+        Kept { chattering: self.chattering, results, sure_results, over: self.over }
     }
+}
+
+fn bad(results: &VecDeque<ResultCode>) -> usize {
+    results.iter().filter(|r| matches!(r, ResultCode::False | ResultCode::Nuisance)).count()
+}
+
+fn mostly(bad: usize, results: &VecDeque<ResultCode>) -> bool {
+    bad >= BAD_RESULTS && bad * 2 > results.len()
 }
 
 /// All sources, bounded.
@@ -212,6 +261,7 @@ impl Sources {
         source.chattering = kept.chattering;
         source.over = kept.over;
         source.results = kept.results.into_iter().take(MAX_RESULTS).collect();
+        source.sure_results = kept.sure_results.into_iter().take(MAX_RESULTS).collect();
         if source.chattering {
             // So that it calms down if it says nothing more.
             source.starts.push_back(now);
@@ -257,15 +307,15 @@ mod tests {
         }
         let now = Mono(30 * 60_000);
         assert!(s.chattering);
-        assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], 0.65, now), 30);
+        assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], 0.65, false, now), 30);
         for news in [object("dog", 0.55, 0.3), object("person", 0.55, 0.6), object("person", 0.85, 0.3)] {
-            assert_eq!(s.familiar(std::slice::from_ref(&news), 0.65, now), 0, "{news:?}");
+            assert_eq!(s.familiar(std::slice::from_ref(&news), 0.65, false, now), 0, "{news:?}");
             let both = [object("person", 0.55, 0.3), news];
-            assert_eq!(s.familiar(&both, 0.65, now), 0, "the least familiar counts");
+            assert_eq!(s.familiar(&both, 0.65, false, now), 0, "the least familiar counts");
         }
         // A sure one is learnt and stays news.
         s.start(&[object("person", 0.9, 0.3)], 5, now);
-        assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], 0.65, now), 0);
+        assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], 0.65, false, now), 0);
         s.start(&[], 5, now.plus_ms(CALM_MS + 1));
         assert!(!s.chattering, "it was calm");
     }

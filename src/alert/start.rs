@@ -1,15 +1,18 @@
 //! An event starts: which alert it belongs to, and what it is worth.
 
 use super::{
-    AlertBook, Held, MINUTE_MS, Told,
-    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
+    AlertBook, Held, MINUTE_MS, Open, Told,
+    evidence::{self, Nature, Verdict, is_sure, score},
+    explain::AFTER_MS,
     line,
-    show::unshown,
+    show::{GAP_MS, unshown},
     source::centre,
-    takes_events, touch,
+    takes_events,
+    timer::Timer,
+    touch,
 };
 use crate::types::{
-    AlertId, Mono, Now, Severity,
+    AlertId, Now, Severity,
     alert::{Alert, AlertHistory},
     fact::Object,
     handling::{Because, Handling, How, Showing},
@@ -32,28 +35,11 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let chatter = self.setup.cfg.chatter_per_10_min;
-        let source = self.sources.at(&e.dedupe_key, now.mono);
-        let familiar = source.familiar(&e.objects, self.setup.cfg.sure_score, now.mono);
-        let named = source.start(&e.objects, chatter, now.mono);
-        let evidence = Evidence {
-            severity: e.severity,
-            nature: evidence::nature(&e.kind),
-            score: score(&e.objects),
-            familiar,
-            chattering: source.chattering,
-            brief_lately: source.brief_lately(now.mono),
-            longest_ms: source.longest_ms(),
-            storm: self.storms.at(&e.area, now.mono),
-        };
-        if named {
-            self.learns(&e.dedupe_key);
-        }
+        let (verdict, familiar) = self.judge(e, now);
         let explained =
             if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
-        let verdict = evidence::judge(&evidence, &self.setup.cfg);
 
-        if let Some(id) = self.stays_shelved(e, familiar) {
+        if let Some(id) = self.stays_shelved(e, familiar, now) {
             return self.join(id, e, None, false, now, told);
         }
         let same = self
@@ -75,8 +61,12 @@ impl AlertBook {
                                 Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
                         }
                         self.counts_under(by, now);
+                        // It is over already, and explains what goes on for long only for a while.
+                        if let Some(end) = self.outages.ended(by) {
+                            self.timers.set(end.plus_ms(AFTER_MS + 1), id, Timer::Again);
+                        }
                     }
-                    None => self.settle(id, e, verdict, now, told),
+                    None => self.settle(id, e.id, verdict, now, told),
                 }
                 let history = self.held.get(&id).map(|h| line(&h.alert, now, None, "opened", None, None));
                 (id, history, false)
@@ -85,10 +75,16 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
+    fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
         let id = *self.shelved.get(&e.dedupe_key)?;
         let a = &self.held.get(&id)?.alert;
-        let news = e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
+        // News that is seen on and off makes its own place familiar.
+        let goes_on =
+            self.by_key.get(&e.dedupe_key).filter(|n| **n != id).and_then(|n| self.held.get(n)).is_some_and(|h| {
+                h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
+                    && is_near(&e.objects, &h.alert.objects)
+            });
+        let news = goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
         (takes_events(a.state) && !news).then_some(id)
     }
 
@@ -105,13 +101,10 @@ impl AlertBook {
         if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
-        let near = |o: &Object, p: &Object| {
-            let ((x, y), (u, v)) = (centre(o), centre(p));
-            o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
-        };
         let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
-        let moment = evidence::nature(&e.kind) == Nature::Moment && familiar == 0;
-        surer || moment || !e.objects.iter().any(|o| a.objects.iter().any(|p| near(o, p)))
+        let sure_and_high = e.severity >= Severity::High && is_sure(score(&e.objects), self.cfg());
+        let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || sure_and_high);
+        surer || moment || !is_near(&e.objects, &a.objects)
     }
 
     fn join(
@@ -123,7 +116,7 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        self.open.insert(e.id, id);
+        self.opens(e, id);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let alert = &mut held.alert;
@@ -140,15 +133,16 @@ impl AlertBook {
             (How::Row, _) => self.reprice(id, now),
             // Under the row of its incident; only what is critical leaves it.
             (How::Under, Some(Verdict::Row)) if !folded || e.severity == Severity::Critical => {
-                self.settle(id, e, Verdict::Row, now, told);
+                self.settle(id, e.id, Verdict::Row, now, told);
             }
+            (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
             (How::Held, Some(Verdict::Hold(..) | Verdict::Brief(_))) => {
                 // The first of them is still watched, or its end was not.
             }
-            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e, verdict, now, told),
+            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
-        self.timers.clear(id, super::timer::Timer::Close);
+        self.timers.clear(id, Timer::Close);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let showing = &held.alert.handling.showing;
         if (showing.since, showing.raised) == before {
@@ -158,7 +152,12 @@ impl AlertBook {
         (id, Some(history), limited)
     }
 
-    fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
+    fn opens(&mut self, e: &EventPayload, alert: AlertId) {
+        let happenings = e.details.as_ref().and_then(|d| d.happenings);
+        self.open.insert(e.id, Open { alert, happenings });
+    }
+
+    pub(super) fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
         let id = AlertId::at(now.wall.0);
         let desk = self.desks.of(&e.area);
         let source = self.sources.get(&e.dedupe_key);
@@ -199,13 +198,13 @@ impl AlertBook {
             limited: 0,
             handling,
         };
-        self.open.insert(e.id, id);
+        self.opens(e, id);
         self.by_key.insert(e.dedupe_key.clone(), id);
         let channel = self.channels.entry(e.channel.clone()).or_default();
         channel.opened.push_back(now.mono);
         channel.latest = Some(id);
         channel.latest_of_rule.insert(e.rule.id.clone(), id);
-        self.held.insert(id, Held { alert, join_until: Mono::default(), desk, watched: None, untold: false });
+        self.held.insert(id, Held::new(alert, desk));
         self.price(id, now);
         id
     }
@@ -220,10 +219,25 @@ impl AlertBook {
         if channel.opened.len() < most || e.severity == Severity::Critical {
             return None;
         }
-        // All of them may be resolved by now: then a new alert is the only way not to lose the event.
-        [channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest]
-            .into_iter()
-            .flatten()
-            .find(|id| self.held.get(id).is_some_and(|h| takes_events(h.alert.state)))
+        let (own, latest) = (channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest);
+        // What is high joins only what says the same of it before a person. All of them may be resolved by now: then a new
+        // alert is the only way not to lose the event.
+        let high = e.severity == Severity::High;
+        let takes = |id: &AlertId| {
+            self.held.get(id).is_some_and(|h| {
+                takes_events(h.alert.state)
+                    && (!high || (h.alert.handling.showing.how == How::Row && h.alert.severity >= Severity::High))
+            })
+        };
+        own.into_iter().chain(latest.filter(|_| !high)).find(takes)
     }
+}
+
+/// Whether one of these may be the same visitor as one of those.
+fn is_near(some: &[Object], others: &[Object]) -> bool {
+    let near = |o: &Object, p: &Object| {
+        let ((x, y), (u, v)) = (centre(o), centre(p));
+        o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
+    };
+    some.iter().any(|o| others.iter().any(|p| near(o, p)))
 }

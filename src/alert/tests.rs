@@ -1,5 +1,6 @@
 //! Data-driven: a script of events and actions at given seconds, and what the alerts look like after each.
 
+mod again;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -242,6 +243,7 @@ fn conflicts_say_who_and_what() {
          5 close a wang
          6 resolve a wang
          7 acknowledge a li
+         7 acknowledge a li 7
          8 resolve a li
          9 close a li
          10 acknowledge a li",
@@ -258,6 +260,7 @@ fn conflicts_say_who_and_what() {
             "a 6 acknowledged active low 1 wang",
             "an alert that is acknowledged cannot be the object of 'close'; possible: dispatch, resolve, release",
             "a 7 resolved active low 1 wang",
+            "wang has taken this alert already",
             "a 8 acknowledged active low 1 li",
             "a 9 resolved active low 1 li",
             "a 10 closed active low 1 li",

@@ -27,6 +27,8 @@ pub enum Timer {
     Due,
     /// It comes back from its shelf.
     Shelf,
+    /// The row that it was counted under says nothing of it any more.
+    Again,
     /// The number of what it stands for changed.
     Tell,
     /// A flood may be over; of no alert.
@@ -127,9 +129,13 @@ impl AlertBook {
 
     /// A row stands for one more; told a little later, so that a storm under one row is not a storm of messages.
     pub(super) fn tell_later(&mut self, id: AlertId, now: Mono) {
+        self.tells_at(id, now.plus_ms(TELL_MS));
+    }
+
+    pub(super) fn tells_at(&mut self, id: AlertId, at: Mono) {
         if let Some(held) = self.held.get_mut(&id) {
             held.untold = true;
-            self.timers.set_once(now.plus_ms(TELL_MS), id, Timer::Tell);
+            self.timers.set_once(at, id, Timer::Tell);
         }
     }
 
@@ -140,11 +146,12 @@ impl AlertBook {
                 Timer::Close => self.close_by_rule(id, now, told),
                 Timer::Due => self.escalate(id, now, told),
                 Timer::Shelf => self.shelf_ends(id, now, told),
+                Timer::Again => self.judged_again(id, now, told),
                 Timer::Tell => self.tell_number(id, told),
                 Timer::Flood => self.flood_ends(now, told),
             }
             if self.held.contains_key(&id) {
-                self.leave.push_back((now.mono.plus_ms(self.stay_ms()), id));
+                self.leaves_later(id, now.mono);
             }
         }
     }
@@ -162,7 +169,9 @@ impl AlertBook {
             self.timers.set(now.mono.plus_ms(HOLD_ON_MS), id, Timer::Lasted);
             return;
         }
-        self.show(id, false, now, told);
+        // One thing that has lasted has proved itself; what only went on and on has not.
+        let sure = watched.steady.is_one_thing();
+        self.show(id, sure, now, told);
         self.tell(id, "shown", None, now, told);
     }
 

@@ -11,7 +11,8 @@
 
 use super::{Rule, Sample};
 
-/// Between two key frames of a camera as they are usually set. What a camera really sends shows in its health.
+/// Between two key frames of a camera as they are usually set: a rule is written before its cameras are known. What a
+/// camera really sends is told with the rule once it is measured ([`Looks::measured`]).
 pub const KEY_INTERVAL_MS: u32 = 2000;
 /// The most that focus gives.
 pub const MAX_FOCUS_HZ: f32 = 30.0;
@@ -37,9 +38,7 @@ impl Looks {
         // Who is there for `dwell_s` at least, as the rule wants it, is in view for so long.
         let in_view_s = rule.in_view_s.max(rule.dwell_ms() as f32 / 1000.0);
         let needed = rule.looks_needed();
-        let patrol_hz = 1000.0 / sample.patrol_interval_ms.max(KEY_INTERVAL_MS) as f32;
-        // The first look is the one that finds the object.
-        let patrol = (in_view_s * patrol_hz).max(1.0);
+        let patrol = of_patrol(in_view_s, sample, KEY_INTERVAL_MS);
         let focus_hz = rule.focus_hz.unwrap_or_else(|| match needed as f32 <= patrol {
             true => 0.0,
             false => ((needed as f32 / in_view_s / STEP_HZ).ceil() * STEP_HZ).min(MAX_FOCUS_HZ),
@@ -56,6 +55,28 @@ impl Looks {
     /// Fewer than the rule needs.
     pub fn warned(&self) -> Option<String> {
         (self.refused().is_none() && self.got + 1e-3 < self.needed as f32).then(|| self.sentence("will miss some"))
+    }
+
+    /// Fewer than the rule needs on a camera whose key frames are so far apart, though it gets enough with those of a usual one.
+    pub fn measured(&self, sample: &Sample, key_interval_s: f32) -> Option<String> {
+        // The cast saturates.
+        let key_interval_ms = (key_interval_s * 1000.0) as u32;
+        if key_interval_ms <= KEY_INTERVAL_MS || self.got + 1e-3 < self.needed as f32 {
+            return None;
+        }
+        let patrol = of_patrol(self.in_view_s, sample, key_interval_ms);
+        let got = patrol.max(self.in_view_s * self.focus_hz);
+        (got + 1e-3 < self.needed as f32).then(|| {
+            let right = (self.needed as f32 / self.in_view_s / STEP_HZ).ceil() * STEP_HZ;
+            format!(
+                "the camera sends a key frame in {key_interval_s:.1} s, so the rule gets about {got:.1} of the {} looks that it \
+                 needs at an object in view for {} s: set the camera to a key frame in {} s, or focus_hz to {:.1} for it",
+                self.needed,
+                self.in_view_s,
+                KEY_INTERVAL_MS / 1000,
+                right.min(MAX_FOCUS_HZ)
+            )
+        })
     }
 
     fn sentence(&self, what: &str) -> String {
@@ -76,6 +97,11 @@ impl Looks {
             self.needed, self.in_view_s
         )
     }
+}
+
+/// Looks of patrol at an object in view for so long; the first is the one that finds it.
+fn of_patrol(in_view_s: f32, sample: &Sample, key_interval_ms: u32) -> f32 {
+    (in_view_s * 1000.0 / sample.patrol_interval_ms.max(key_interval_ms) as f32).max(1.0)
 }
 
 #[cfg(test)]
@@ -117,5 +143,19 @@ mod tests {
         let told = looks("type = \"line\"\nin_view_s = 0.1").refused().unwrap();
         assert!(told.contains("at most 30"), "{told}");
         assert_eq!(looks("type = \"line\"\nfocus_hz = 0\nlooks_needed = 2").refused(), None);
+    }
+
+    #[test]
+    fn what_a_camera_really_sends_is_told_with_the_numbers() {
+        let told = |text: &str, key_s| looks(text).measured(&Sample::default(), key_s);
+        let loiters = "type = \"loitering\"\ndwell_s = 10\nlooks_needed = 5";
+        assert_eq!((told(loiters, 2.0), told(loiters, 0.0), told(loiters, f32::NAN)), (None, None, None));
+        let why = told(loiters, 8.0).unwrap();
+        assert!(
+            why.contains("in 8.0 s") && why.contains("about 1.2 of the 5") && why.contains("focus_hz to 0.5"),
+            "{why}"
+        );
+        assert_eq!(told(&format!("{loiters}\nfocus_hz = 0.5"), 8.0), None, "focus makes up for it");
+        assert_eq!(told("type = \"line\"\nfocus_hz = 1", 8.0), None, "that is told of the rule itself");
     }
 }

@@ -18,8 +18,8 @@ const MAX_CHANNELS: usize = 300;
 const MAX_EVENTS: usize = 1000;
 /// A run goes on to the next channel for so long.
 const MAX_RUN_MS: u128 = 8000;
-/// Below this nothing is said of a day.
-const LEAST_SPAN_MS: u64 = 10 * 60_000;
+/// Below this nothing is said of a day: ten minutes of a rush hour times 144 is no day.
+const LEAST_SPAN_MS: u64 = 30 * 60_000;
 const DAY_MS: f32 = 86_400_000.0;
 
 /// Tries `ask.rule`, as if it were armed everywhere that it is for, on those of `visible` channels.

@@ -54,11 +54,12 @@ impl Dealer {
         let mut wanting = HashMap::new();
         for watch in watches {
             let id = &watch.entry.config.id;
-            let Some(hz) = self.wanted_hz(id, watch.focus, watch.demand.in_view(), now) else { continue };
+            let focus = watch.wanted();
+            let Some(hz) = self.wanted_hz(id, focus, watch.demand.in_view(), now) else { continue };
             let want = Want {
                 hz,
                 weight: watch.entry.config.weight,
-                always: watch.focus.always_hz > 0.0,
+                always: focus.always_hz > 0.0,
                 in_view: watch.demand.in_view(),
             };
             self.budget.want(id, want);

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{Inner, dryrun, ports::WebPorts};
 use crate::{
+    channel::Entry,
     outbox::{AlertFilter, AlertQuery},
     track,
     types::{ChannelId, Mono, RuleId, Traces},
@@ -32,16 +34,21 @@ const MAX_PAGES: usize = 20;
 /// Traces are made of at most so many looks, the newest.
 const MAX_TRACED: usize = 200_000;
 
+/// Who asks for traces waits so long for those who asked before.
+const TURN: Duration = Duration::from_secs(10);
+
 /// What is kept between questions.
 pub struct Asked {
-    /// A dry run takes a core for some seconds.
-    trying: Semaphore,
+    /// A dry run takes a core for some seconds, and goes on when who asked has hung up: the turn is the run's, not his.
+    trying: Arc<Semaphore>,
+    /// So do traces, for less long.
+    tracing: Arc<Semaphore>,
     raised: Mutex<Option<(Mono, Arc<Raised>)>>,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { trying: Semaphore::new(1), raised: Mutex::default() }
+        Self { trying: Arc::new(Semaphore::new(1)), tracing: Arc::new(Semaphore::new(1)), raised: Mutex::default() }
     }
 }
 
@@ -71,7 +78,12 @@ impl Rules for WebPorts {
         async move {
             let inner = self.0.clone();
             let channel = proof.channel().clone();
+            let turn = tokio::time::timeout(TURN, inner.asked.tracing.clone().acquire_owned()).await;
+            let Ok(Ok(turn)) = turn else {
+                return Err(PortError("others look at where objects went; try again in some seconds".into()));
+            };
             let made = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
                 let mut looks = inner.book.looks(&channel, track::since(inner.clock.mono(), ask.hours));
                 looks.drain(..looks.len().saturating_sub(MAX_TRACED));
                 track::traces(&looks, &inner.config.load().track, &ask.labels, ask.min_score)
@@ -84,16 +96,24 @@ impl Rules for WebPorts {
     fn dry_run<'a>(&'a self, proof: &'a ListProof, ask: DryRunAsk) -> BoxFuture<'a, Result<DryRun, DryRunError>> {
         async move {
             let inner = self.0.clone();
-            let Ok(_turn) = inner.asked.trying.try_acquire() else { return Err(DryRunError::Busy) };
+            let Ok(turn) = inner.asked.trying.clone().try_acquire_owned() else { return Err(DryRunError::Busy) };
             let raised = self.raised().await?;
             let entries = inner.registry.channels();
             let visible: HashSet<ChannelId> =
                 entries.iter().filter(|e| proof.covers(&e.area)).map(|e| e.config.id.clone()).collect();
             let (config, book, now) = (inner.config.load_full(), inner.book.clone(), inner.clock.mono());
-            let made = tokio::task::spawn_blocking(move || dryrun::run(&config, &visible, &book, &raised, now, ask));
+            let made = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                dryrun::run(&config, &visible, &book, &raised, now, ask)
+            });
             made.await.map_err(|e| PortError(e.to_string()).into())
         }
         .boxed()
+    }
+
+    fn key_intervals(&self) -> HashMap<ChannelId, f32> {
+        let known = |e: &Arc<Entry>| Some((e.config.id.clone(), e.health().key_interval_s)).filter(|(_, s)| *s > 0.0);
+        self.0.registry.channels().iter().filter_map(known).collect()
     }
 
     fn raised(&self) -> BoxFuture<'_, Result<Arc<Raised>, PortError>> {

@@ -69,18 +69,40 @@ pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
     }
 }
 
-/// Carries out what comes from the broker, one after the other; every command gets its result as a fact.
+/// Rule commands that wait for the one under way.
+const ARMING: usize = 16;
+
+/// Carries out what comes from the broker, in order; every command gets its result as a fact. A rule is armed when that is in
+/// force, which may take seconds, so commands to rules have a queue of their own and keep no acknowledgement waiting.
 pub async fn commands(inner: Arc<Inner>, audit: Audit, mut incoming: mpsc::Receiver<IncomingCommand>) {
-    while let Some(IncomingCommand { user, request, command }) = incoming.recv().await {
-        let command = match command {
-            Ok(Command::Alert(command)) => Ok(Some(alert_command(&user, command))),
-            Ok(Command::Rule(command)) => arm(&inner, &audit, &user, &command).await.map(|()| None),
-            Err(sentence) => Err(sentence),
-        };
-        if let Err(e) = inner.ledger.command(&user, &request, command).await {
-            metrics::counter!("skyeye_node_commands_failed_total").increment(1);
-            tracing::warn!(%user, "a command has no result: {e}");
+    let (to_arm, mut arming) = mpsc::channel::<(UserId, _, RuleCommandPayload)>(ARMING);
+    let read = async {
+        while let Some(IncomingCommand { user, request, command }) = incoming.recv().await {
+            let command = match command {
+                Ok(Command::Alert(command)) => Ok(Some(alert_command(&user, command))),
+                Ok(Command::Rule(command)) => match to_arm.try_send((user.clone(), request.clone(), command)) {
+                    Ok(()) => continue,
+                    Err(_) => Err(format!("{ARMING} commands to rules wait already; send it again when they are done")),
+                },
+                Err(sentence) => Err(sentence),
+            };
+            answer(&inner, &user, &request, command).await;
         }
+        drop(to_arm);
+    };
+    let arm_rules = async {
+        while let Some((user, request, command)) = arming.recv().await {
+            let done = arm(&inner, &audit, &user, &command).await;
+            answer(&inner, &user, &request, done.map(|()| None)).await;
+        }
+    };
+    tokio::join!(read, arm_rules);
+}
+
+async fn answer(inner: &Inner, user: &UserId, request: &str, command: Result<Option<AlertCommand>, String>) {
+    if let Err(e) = inner.ledger.command(user, request, command).await {
+        metrics::counter!("skyeye_node_commands_failed_total").increment(1);
+        tracing::warn!(%user, "a command has no result: {e}");
     }
 }
 

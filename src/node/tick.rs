@@ -47,10 +47,8 @@ pub async fn lost(inner: Arc<Inner>, stop: CancellationToken) {
 fn end_lost(watch: &Watch, pump: &Pump, now: Now) {
     // A worker holds the lock for milliseconds, or longer while the disk is slow: the next tick comes in a second.
     let Some(mut analysis) = watch.analysis.try_lock() else { return };
+    // Also where nothing is open: who was missed in one look before the pictures stopped has not been away all the time.
     let open = analysis.rules.open();
-    if open == 0 {
-        return;
-    }
     // Room first, then the change: an end that found no room would be an end that never comes.
     let places = pump.places(&watch.entry.config.id, open);
     let events = analysis.rules.lost(places.len(), now);

@@ -41,8 +41,8 @@ pub struct Watch {
     pub ignore: Vec<Polygon>,
     /// Only one worker at a time looks at a channel; the lock is for the ticker and for reloads.
     pub analysis: Mutex<Analysis>,
-    /// What its rules want of focus.
-    pub focus: Focus,
+    /// What its rules that are in force want of focus.
+    focus: Mutex<Focus>,
     /// What the channel is wanted for; read for every access unit.
     pub demand: Arc<Demand>,
     /// Its decoder while it is in catch-up or focus.
@@ -77,7 +77,7 @@ impl Watch {
             masks,
             ignore,
             analysis: Mutex::new(analysis),
-            focus,
+            focus: Mutex::new(focus),
             demand: Arc::default(),
             stream: Mutex::default(),
             conditions,
@@ -90,6 +90,15 @@ impl Watch {
 
     fn options(config: &Config, entry: &channel::Entry) -> Options {
         Options { enabled: config.condition.enabled, ignore: config.ignored_conditions(&entry.config) }
+    }
+
+    /// What its rules want of focus, as of the latest look.
+    pub fn wanted(&self) -> Focus {
+        *self.focus.lock()
+    }
+
+    pub fn want(&self, focus: Focus) {
+        *self.focus.lock() = focus;
     }
 
     /// True if a rule watches the channel; otherwise nothing of it need be decoded.
@@ -121,6 +130,7 @@ impl Watch {
         let demand = running.demand.clone();
         demand.set_in_view(fresh.rules.found());
         demand.set_event_open(fresh.rules.open() > 0);
+        *self.focus.get_mut() = fresh.rules.focus();
         (Watch { analysis: Mutex::new(fresh), demand, ..self }, events)
     }
 

@@ -232,7 +232,12 @@ impl Worker {
         watch.look(&frame, &unit);
         let now = self.shared.clock.now();
         let mut analysis = watch.analysis.lock();
-        let rate_hz = analysis.count_look(now.mono);
+        let mut stopwatch = Stopwatch::start();
+        let tracker = &mut analysis.tracker;
+        tracker.shaped(frame.width, frame.height);
+        let tracks = tracker.look(&detections, unit.ingested);
+        metrics::counter!("skyeye_track_dropped_total").increment(tracker.take_dropped());
+        let pace = tracker.pace();
         let look = Look {
             channel: unit.channel,
             timeline_90k: unit.timeline_90k,
@@ -242,15 +247,12 @@ impl Worker {
             camera_clock: unit.camera_clock,
             width: frame.width,
             height: frame.height,
-            detections,
             model: self.detector.model_ref(),
-            rate_hz,
+            rate_hz: analysis.count_look(now.mono),
+            pace,
         };
-        let mut stopwatch = Stopwatch::start();
-        analysis.tracker.shaped(look.width, look.height);
-        let tracks = analysis.tracker.look(&look.detections, look.at);
-        metrics::counter!("skyeye_track_dropped_total").increment(analysis.tracker.take_dropped());
         let events = analysis.rules.look(&look, &tracks, now);
+        watch.want(analysis.rules.focus());
         watch.demand.set_in_view(analysis.rules.found());
         watch.demand.set_event_open(analysis.rules.open() > 0);
         watch.demand.looked(look.at);

@@ -2,7 +2,7 @@
 //! data, so the ledger says what it needs and `alert::AlertBook` gives it.
 
 use crate::types::{
-    AlertId, EventId, Mono, Now,
+    AlertId, EventId, Mono, Now, PositionId,
     alert::{ActRefused, Alert, AlertChange, By, EventRefused, Learnt, Wish},
     payload::EventPayload,
 };
@@ -23,6 +23,8 @@ pub trait Fold: Send + Sync {
     fn reset(&mut self);
     /// Takes up an alert as the store holds it. `open`: its events that have not ended.
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now);
+    /// The positions that there are: an alert of another one is taken up, so that it gets one of these.
+    fn positions(&self) -> Vec<PositionId>;
     fn holds(&self, alert: AlertId) -> bool;
     /// The alert of an open event; `None` if the event is not open.
     fn alert_of(&self, event: EventId) -> Option<AlertId>;

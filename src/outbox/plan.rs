@@ -181,7 +181,7 @@ impl Batch {
         let ended = payload.end.filter(|_| payload.phase == Phase::End).map(|end| (cursor, end));
         match self.event_at.get(&id).and_then(|at| self.events.get_mut(*at)) {
             Some(row) => {
-                (row.ended, row.cursor, row.payload) = (ended, cursor, bytes);
+                (row.alert, row.ended, row.cursor, row.payload) = (change.alert.id, ended, cursor, bytes);
             }
             None => {
                 self.event_at.insert(id, self.events.len());

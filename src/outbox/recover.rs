@@ -153,6 +153,7 @@ pub(super) async fn load(
     }
     let mut others = alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await?;
     others.extend(alerts::timed(conn, TIMED_AT_MOST).await?);
+    others.extend(alerts::elsewhere(conn, &fold.positions(), TIMED_AT_MOST).await?);
     for alert in others {
         match alert {
             Ok(alert) if !fold.holds(alert.id) => fold.admit(alert, &[], now),

@@ -95,7 +95,7 @@ impl ChannelRules {
     pub fn look(&mut self, look: &Look, tracks: &[Track], now: Now) -> Vec<Event> {
         let mut events = Vec::new();
         if !self.watchers.is_empty() {
-            self.scene.look(tracks, (look.width, look.height), look.at);
+            self.scene.look(tracks, look);
             for watcher in &mut self.watchers {
                 watcher.look(&self.scene, look, now, &mut events);
             }
@@ -138,7 +138,8 @@ impl ChannelRules {
         self.watchers.iter().any(Watcher::found)
     }
 
-    /// The most looks a second that a rule wants all the time, and the most that one wants while something is in view.
+    /// The most looks a second that a rule wants all the time, and the most that one wants while something is in view; of
+    /// the rules that are in force at the latest look.
     pub fn focus(&self) -> Focus {
         let most = |when| {
             let wanted = self.watchers.iter().filter_map(Watcher::focus).filter(|(_, w)| *w == when);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ChannelRules;
 use crate::{
     config,
-    types::{BBox, ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Track, Wall},
+    types::{BBox, ChannelId, Event, Look, ModelName, ModelRef, Mono, Now, Pace, Track, Wall},
 };
 
 /// The wall clock at `Mono(0)`.
@@ -16,19 +16,8 @@ pub fn now(ms: u64) -> Now {
 }
 
 pub fn look_at(ms: u64) -> Look {
-    Look {
-        channel: ChannelId::new("c").unwrap(),
-        timeline_90k: ms as i64 * 90,
-        at: Mono(ms),
-        ingested: now(ms).wall,
-        seen: now(ms).wall,
-        camera_clock: false,
-        width: 640,
-        height: 480,
-        detections: Vec::new(),
-        model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
-        rate_hz: 1.0,
-    }
+    let model = ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") };
+    Look::at(ChannelId::new("c").unwrap(), model, (640, 480), now(ms))
 }
 
 /// A person of a tenth of the picture's width and a fifth of its height, standing at (x + 0.05, y).
@@ -67,9 +56,10 @@ pub fn rule(kind: &str, more: &str) -> ChannelRules {
 
 /// Looks with their tracks; gives what came of each, with its time.
 pub fn run(rules: &mut ChannelRules, looks: &[(u64, Vec<Track>)]) -> Vec<(u64, Event)> {
-    let mut out = Vec::new();
+    let (mut out, mut pace) = (Vec::new(), Pace::default());
     for (ms, tracks) in looks {
-        out.extend(rules.look(&look_at(*ms), tracks, now(*ms)).into_iter().map(|e| (*ms, e)));
+        pace.look(Mono(*ms));
+        out.extend(rules.look(&Look { pace, ..look_at(*ms) }, tracks, now(*ms)).into_iter().map(|e| (*ms, e)));
     }
     out
 }

@@ -182,3 +182,33 @@ proptest! {
         prop_assert!(open.is_empty(), "a start without an end");
     }
 }
+
+#[test]
+fn out_of_its_hours_a_rule_wants_no_focus() {
+    // 07:59:58 on a Wednesday, by the clock of the node.
+    let text = r#"
+        [node]
+        time_zone = "UTC"
+        [[timetable]]
+        id = "day"
+        weekly = ["08:00-20:00"]
+        [[channel]]
+        id = "c"
+        url = "rtsp://10.0.0.1/"
+        [[rule]]
+        id = "r"
+        type = "presence"
+        channels = ["c"]
+        timetable = "day"
+        focus_hz = 5
+        focus_when = "always"
+    "#;
+    let mut rules = rules(text);
+    let mut at = |ms: u64| {
+        let now = Now { mono: Mono(ms), wall: Wall(1_767_772_798_000 + ms as i64) };
+        rules.look(&crate::types::Look { ingested: now.wall, ..look_at(ms) }, &[track(0.2, 0.8)], now);
+        (rules.focus().always_hz, rules.found())
+    };
+    assert_eq!(at(1000), (0.0, false));
+    assert_eq!(at(3000), (5.0, true), "its hours have begun");
+}

@@ -83,9 +83,9 @@ impl Watcher {
         self.found
     }
 
-    /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough.
+    /// Looks a second that the rule wants in focus, and when; `None` where patrol is enough, and out of its hours.
     pub fn focus(&self) -> Option<(f32, FocusWhen)> {
-        (self.focus_hz > 0.0).then_some((self.focus_hz, self.rule.focus_when))
+        (self.focus_hz > 0.0 && self.in_force).then_some((self.focus_hz, self.rule.focus_when))
     }
 
     /// Judges one look, which the scene has taken up.
@@ -93,6 +93,7 @@ impl Watcher {
         if !self.gate.is_open(look.ingested) {
             if self.in_force {
                 self.in_force = false;
+                self.found = false;
                 self.kind.forget();
                 events.extend(self.end(EventEnd::Reconfigured, now));
             }
@@ -127,7 +128,7 @@ impl Watcher {
 
     /// Pictures stopped: what stood where is of another time when they come again.
     pub fn lose(&mut self) {
-        self.kind.forget();
+        self.kind.lose();
     }
 }
 

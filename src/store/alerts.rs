@@ -148,6 +148,24 @@ pub async fn timed(conn: &mut SqliteConnection, limit: i64) -> Result<Vec<Result
     Ok(rows.into_iter().map(alert).collect())
 }
 
+/// Open rows of none of these positions: from before there were positions, or of one that has another name now.
+pub async fn elsewhere(
+    conn: &mut SqliteConnection,
+    positions: &[PositionId],
+    limit: i64,
+) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
+    let names = serde_json::to_string(positions).unwrap_or_else(|_| "[]".into());
+    let rows: Vec<Held> = sqlx::query_as(
+        "SELECT payload, last_end_ms, limited FROM alert INDEXED BY alert_position
+         WHERE state <> 'closed' AND shown = 1 AND position NOT IN (SELECT value FROM json_each(?)) LIMIT ?",
+    )
+    .bind(names)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(alert).collect())
+}
+
 /// Alerts in a state that nothing has happened to since `before`, oldest first.
 pub async fn stale(
     conn: &mut SqliteConnection,

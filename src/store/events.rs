@@ -41,9 +41,10 @@ static START: LazyLock<Many> = LazyLock::new(|| {
 });
 static CHANGE: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
-        "UPDATE event SET ended_cursor = v.column2, ended = v.column3, cursor = v.column4, payload = v.column5
+        "UPDATE event SET alert = v.column2, ended_cursor = v.column3, ended = v.column4, cursor = v.column5,
+             payload = v.column6
          FROM (VALUES",
-        5,
+        6,
         ") AS v WHERE event.id = v.column1",
     )
 });
@@ -65,7 +66,8 @@ pub async fn put(conn: &mut SqliteConnection, rows: &[EventRow]) -> sqlx::Result
         let mut query = sqlx::query(AssertSqlSafe(text));
         for row in group {
             let (ended_cursor, ended) = ended(row);
-            query = query.bind(&row.id.0.as_bytes()[..]).bind(ended_cursor).bind(ended);
+            query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.alert.0.as_bytes()[..]);
+            query = query.bind(ended_cursor).bind(ended);
             query = query.bind(row.cursor).bind(&row.payload[..]);
         }
         let done = query.execute(&mut *conn).await?;

@@ -1,7 +1,8 @@
 //! The looks of the last hours, kept in memory: when each was, and which boxes the detector gave, before any rule or mask
 //! was asked. No pictures. From them a person sees where objects go (`traces`), and a rule is tried before it is armed.
 //!
-//! Bounded in bytes over all channels and in age; over that the oldest page of all goes, counted. A look without
+//! Bounded in bytes over all channels and in age. Over that the oldest page of the channel that holds most goes, counted: a
+//! busy road does not empty the yards where a person walks once an hour, and whose looks say most of a rule. A look without
 //! detections takes three bytes, a detection ten. Nothing of it is written to disk, and a restart begins with none.
 
 use std::{
@@ -53,9 +54,16 @@ pub struct LookBook {
 
 #[derive(Debug, Default)]
 struct State {
-    channels: HashMap<ChannelId, VecDeque<Page>>,
+    channels: HashMap<ChannelId, Pages>,
     labels: Vec<Arc<str>>,
     stats: KeptStats,
+}
+
+/// One channel's, oldest first.
+#[derive(Debug, Default)]
+struct Pages {
+    pages: VecDeque<Page>,
+    bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -91,41 +99,22 @@ impl LookBook {
         let state = &mut *state;
         let numbered = state.numbered(detections);
         if !state.channels.contains_key(channel) {
-            state.channels.insert(channel.clone(), VecDeque::new());
+            state.channels.insert(channel.clone(), Pages::default());
         }
-        let Some(pages) = state.channels.get_mut(channel) else { return };
-        if pages.back().is_some_and(|p| at <= p.last) {
+        let Some(kept) = state.channels.get_mut(channel) else { return };
+        if kept.pages.back().is_some_and(|p| at <= p.last) {
             return;
         }
-        let full = |p: &Page| p.data.len() >= PAGE_BYTES || at.since_ms(p.first) >= PAGE_MS || p.size != size;
-        if pages.back().is_none_or(full) {
-            if let Some(page) = pages.back_mut() {
-                let before = page.data.capacity();
-                page.data.shrink_to_fit();
-                state.stats.bytes -= before - page.data.capacity();
-            }
-            pages.push_back(Page {
-                first: at,
-                wall: ingested,
-                last: at,
-                drift_ms: 0,
-                size,
-                looks: 0,
-                data: Vec::new(),
-            });
-            state.stats.bytes += PAGE_OVERHEAD;
-        }
-        let Some(page) = pages.back_mut() else { return };
-        let before = page.data.capacity();
-        page.write(at, ingested, &numbered);
-        state.stats.bytes += page.data.capacity() - before;
+        let before = kept.bytes;
+        kept.write(at, ingested, size, &numbered);
         state.stats.looks += 1;
-        while pages.front().is_some_and(|p| at.since_ms(p.last) > self.max_age_ms) {
+        state.stats.bytes = state.stats.bytes + kept.bytes - before;
+        while kept.pages.front().is_some_and(|p| at.since_ms(p.last) > self.max_age_ms) {
             // What is too old is not missed.
-            let Some(page) = pages.pop_front() else { break };
+            let Some(page) = kept.pop() else { break };
             state.stats.gone(&page);
         }
-        while state.stats.bytes > self.max_bytes && state.drop_oldest() {}
+        while state.stats.bytes > self.max_bytes && state.drop_page() {}
     }
 
     /// A channel's looks after `since`, oldest first.
@@ -133,8 +122,8 @@ impl LookBook {
         // Copied under the lock and read outside of it: workers wait for nobody who reads.
         let (pages, labels) = {
             let state = self.state.lock();
-            let Some(pages) = state.channels.get(channel) else { return Vec::new() };
-            let wanted: Vec<Page> = pages.iter().filter(|p| p.last > since).cloned().collect();
+            let Some(kept) = state.channels.get(channel) else { return Vec::new() };
+            let wanted: Vec<Page> = kept.pages.iter().filter(|p| p.last > since).cloned().collect();
             (wanted, state.labels.clone())
         };
         let mut looks = Vec::with_capacity(pages.iter().map(|p| p.looks as usize).sum());
@@ -148,7 +137,7 @@ impl LookBook {
     /// How many looks of a channel are kept, and when the first and the last were.
     pub fn span(&self, channel: &ChannelId) -> Option<(u64, Mono, Mono)> {
         let state = self.state.lock();
-        let pages = state.channels.get(channel)?;
+        let pages = &state.channels.get(channel)?.pages;
         let looks = pages.iter().map(|p| u64::from(p.looks)).sum();
         Some((looks, pages.front()?.first, pages.back()?.last))
     }
@@ -156,7 +145,7 @@ impl LookBook {
     /// Forgets a channel that is no more, or that looks at something else now.
     pub fn forget(&self, channel: &ChannelId) {
         let mut state = self.state.lock();
-        for page in state.channels.remove(channel).into_iter().flatten() {
+        for page in state.channels.remove(channel).into_iter().flat_map(|kept| kept.pages) {
             state.stats.gone(&page);
         }
     }
@@ -169,7 +158,7 @@ impl LookBook {
 impl KeptStats {
     fn gone(&mut self, page: &Page) {
         self.looks -= u64::from(page.looks);
-        self.bytes -= PAGE_OVERHEAD + page.data.capacity();
+        self.bytes -= page.bytes();
     }
 }
 
@@ -205,13 +194,41 @@ impl State {
         u16::try_from(at).ok()
     }
 
-    /// False if there is nothing to drop.
-    fn drop_oldest(&mut self) -> bool {
-        let oldest = self.channels.values_mut().filter(|p| !p.is_empty()).min_by_key(|p| p.front().map(|p| p.first));
-        let Some(page) = oldest.and_then(VecDeque::pop_front) else { return false };
+    /// Drops the oldest page of the channel that holds most; false if there is nothing to drop.
+    fn drop_page(&mut self) -> bool {
+        let held = self.channels.values_mut().filter(|kept| !kept.pages.is_empty());
+        // Of those that hold the same, the one whose page is the oldest.
+        let most = held.max_by_key(|kept| (kept.bytes, kept.pages.front().map(|p| std::cmp::Reverse(p.first))));
+        let Some(page) = most.and_then(Pages::pop) else { return false };
         self.stats.gone(&page);
         self.stats.dropped += u64::from(page.looks);
         true
+    }
+}
+
+impl Pages {
+    fn write(&mut self, at: Mono, ingested: Wall, size: (u32, u32), numbered: &[Numbered]) {
+        let full = |p: &Page| p.data.len() >= PAGE_BYTES || at.since_ms(p.first) >= PAGE_MS || p.size != size;
+        if self.pages.back().is_none_or(full) {
+            if let Some(page) = self.pages.back_mut() {
+                let before = page.data.capacity();
+                page.data.shrink_to_fit();
+                self.bytes -= before - page.data.capacity();
+            }
+            let page = Page { first: at, wall: ingested, last: at, drift_ms: 0, size, looks: 0, data: Vec::new() };
+            self.pages.push_back(page);
+            self.bytes += PAGE_OVERHEAD;
+        }
+        let Some(page) = self.pages.back_mut() else { return };
+        let before = page.data.capacity();
+        page.write(at, ingested, numbered);
+        self.bytes += page.data.capacity() - before;
+    }
+
+    fn pop(&mut self) -> Option<Page> {
+        let page = self.pages.pop_front()?;
+        self.bytes -= page.bytes();
+        Some(page)
     }
 }
 
@@ -222,6 +239,10 @@ fn share(value: f32, most: u16) -> u16 {
 }
 
 impl Page {
+    fn bytes(&self) -> usize {
+        PAGE_OVERHEAD + self.data.capacity()
+    }
+
     fn write(&mut self, at: Mono, ingested: Wall, detections: &[Numbered]) {
         let drift = (ingested.0 - self.wall.0) - i64::try_from(at.since_ms(self.first)).unwrap_or(0);
         varint(&mut self.data, at.since_ms(self.last));
@@ -334,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_all_goes_when_there_is_no_more_room_and_is_counted() {
+    fn the_oldest_goes_when_there_is_no_more_room_and_is_counted() {
         let book = LookBook::new(20_000, 24);
         for i in 0..5000u64 {
             book.put(
@@ -350,6 +371,20 @@ mod tests {
         assert_eq!((stats.looks, stats.looks + stats.dropped), (kept as u64, 5000));
         assert!(kept > 1000, "{kept} looks with a person in 20 kB");
         assert_eq!(book.looks(&id("a"), Mono(0)).last().map(|l| l.at), Some(Mono(4_998_000)));
+    }
+
+    #[test]
+    fn a_busy_channel_does_not_empty_the_quiet_ones() {
+        let book = LookBook::new(60_000, 24);
+        for s in 0..20_000u64 {
+            book.put(&id("road"), Mono(s * 1000), Wall(0), SIZE, &vec![person(0.1, 0.9); 10]);
+            if s % 16 == 0 {
+                book.put(&id("yard"), Mono(s * 1000), Wall(0), SIZE, &[]);
+            }
+        }
+        assert!(book.stats().bytes <= 60_000 && book.stats().dropped > 10_000);
+        assert_eq!(book.span(&id("yard")).map(|(looks, first, _)| (looks, first)), Some((1250, Mono(0))));
+        assert!(book.span(&id("road")).unwrap().0 > 200, "and has the rest of the room");
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Tracker {
         }
     }
 
+    /// How far apart its looks are.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// Takes one look; gives the tracks that it found, in the order of their numbers. `now` must not go backwards.
     pub fn look(&mut self, detections: &[Detection], now: Mono) -> Vec<Track> {
         let t = self.tuning;

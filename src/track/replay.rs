@@ -57,26 +57,20 @@ impl Replay {
     /// Tracks that are there already, in place of detections. Those that people drew keep their numbers.
     pub fn tracks(&mut self, tracks: &[Track], size: (u32, u32), at: Now) -> Vec<Event> {
         self.rules.trust_numbers();
+        // It has nothing to follow, and keeps the time.
+        self.tracker.look(&[], at.mono);
         self.judge(tracks, size, at)
     }
 
-    fn judge(&mut self, tracks: &[Track], (width, height): (u32, u32), at: Now) -> Vec<Event> {
+    fn judge(&mut self, tracks: &[Track], size: (u32, u32), at: Now) -> Vec<Event> {
         self.looks += 1;
         let first = *self.first.get_or_insert(at);
         self.last = at;
         let seconds = at.mono.since_ms(first.mono) as f32 / 1000.0;
         let look = Look {
-            channel: self.channel.clone(),
-            timeline_90k: i64::try_from(at.mono.0.saturating_mul(90)).unwrap_or(i64::MAX),
-            at: at.mono,
-            ingested: at.wall,
-            seen: at.wall,
-            camera_clock: false,
-            width,
-            height,
-            detections: Vec::new(),
-            model: self.model.clone(),
             rate_hz: if seconds > 0.0 { (self.looks - 1) as f32 / seconds } else { 0.0 },
+            pace: self.tracker.pace(),
+            ..Look::at(self.channel.clone(), self.model.clone(), size, at)
         };
         self.rules.look(&look, tracks, at)
     }

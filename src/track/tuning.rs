@@ -1,7 +1,7 @@
 //! Every number of the tracker, in one place. They are the same for every channel, model, clip and look rate.
 //!
 //! Lengths are in sizes of the object (the side of a square of its area, about two thirds of a standing person's height),
-//! times in seconds, beliefs in natural log odds. How they were found and how much each matters: benches/README.md.
+//! times in seconds, beliefs in natural log odds. What they come to: benches/README.md.
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuning {

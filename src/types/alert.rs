@@ -260,6 +260,8 @@ pub enum EventRefused {
 pub enum ActRefused {
     #[error("{owner} has taken this alert already")]
     Taken { owner: UserId },
+    #[error("{by} has put this alert aside or set its priority; look at it again and send its rev, {rev}")]
+    Theirs { by: UserId, rev: u64 },
     #[error("the alert has changed since (it is at rev {now}, not {seen}); look at it again")]
     Rev { seen: u64, now: u64 },
     #[error("an alert that is {} cannot be the object of '{}'; possible: {possible}", state.as_str(), action.as_str())]

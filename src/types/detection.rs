@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BBox, ChannelId, ModelName, Mono, Wall};
+use super::{BBox, ChannelId, ModelName, Mono, Now, Pace, Wall};
 
 /// One box in one frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +34,30 @@ pub struct Look {
     pub camera_clock: bool,
     pub width: u32,
     pub height: u32,
-    pub detections: Vec<Detection>,
     pub model: ModelRef,
     /// Looks a second that this channel gets at present.
     pub rate_hz: f32,
+    /// How far apart its looks are, as the tracker found.
+    pub pace: Pace,
+}
+
+impl Look {
+    /// One at a picture of such a size, which was seen when it came.
+    pub fn at(channel: ChannelId, model: ModelRef, (width, height): (u32, u32), now: Now) -> Self {
+        Self {
+            channel,
+            timeline_90k: i64::try_from(now.mono.0.saturating_mul(90)).unwrap_or(i64::MAX),
+            at: now.mono,
+            ingested: now.wall,
+            seen: now.wall,
+            camera_clock: false,
+            width,
+            height,
+            model,
+            rate_hz: 1.0,
+            pace: Pace::default(),
+        }
+    }
 }
 
 /// The same object over frames. Numbers count up per channel from 1 and are not reused within a process run.

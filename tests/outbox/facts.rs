@@ -31,9 +31,9 @@ async fn many_facts_at_a_time_are_few_transactions() {
     let transactions = ledger.stats().transactions - before;
     println!("1000 concurrent events took {transactions} transactions");
     assert!(transactions <= 20, "{transactions} transactions for 1000 concurrent events");
-    // An event and its alert each; and a flooded desk's row that rises by another one is told of too.
+    // An event and its alert each; and a flooded desk's row that rises is told of too, at most once for each channel.
     let messages = ledger.stats().messages;
-    assert!((2000..2010).contains(&messages), "{messages}");
+    assert!((2000..2050).contains(&messages), "{messages}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use skyeye::config::{self, Config};
 use skyeye::rule::ChannelRules;
-use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Phase, Track, Wall};
+use skyeye::types::{BBox, ChannelId, Event, EventEnd, Look, ModelName, ModelRef, Mono, Now, Pace, Phase, Track, Wall};
 
 /// The wall clock at the beginning; 2026-01-07T07:59:30Z, so that hours begin within a history.
 const EPOCH: i64 = 1_767_772_770_000;
@@ -41,7 +41,7 @@ pub fn configuration(variant: u32) -> Config {
         ("wrong-way", "lines = [\"bent\"]\ndirection = \"backward\""),
         ("stopped", "zones = [\"left\"]\ndwell_s = 5"),
         ("left-object", "dwell_s = 5"),
-        ("removed-object", "dwell_s = 2"),
+        ("removed-object", "dwell_s = 2\nowner_labels = [\"dog\"]"),
         ("absence", "zones = [\"left\"]\ndwell_s = 5"),
         ("count", "lines = [\"mid\"]\nzones = [\"notch\"]\nperiod_s = 20"),
     ] {
@@ -85,7 +85,7 @@ fn seen() -> impl Strategy<Value = Seen> {
     let number = 1u64..7;
     let at = (-0.1f32..1.1, -0.1f32..1.1, 0.01f32..0.4, 0.01f32..0.6);
     let velocity = (-0.4f32..0.4, -0.4f32..0.4);
-    (number, 0usize..4, at, 0.0f32..1.0, velocity, 0u64..40, any::<bool>(), 0u8..60).prop_map(
+    (number, 0usize..4, at, 0.0f32..1.0, velocity, 0u64..120, any::<bool>(), 0u8..60).prop_map(
         |(number, label, at, score, velocity, still_s, confirmed, spoilt)| Seen {
             // A label of its own for most numbers, as trackers have it.
             label: if label == 3 { number as usize % 4 } else { number as usize % 3 },
@@ -101,7 +101,7 @@ fn seen() -> impl Strategy<Value = Seen> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let dt = prop_oneof![8 => 50u64..1500, 1 => 1500u64..20_000, 1 => Just(0u64)];
+    let dt = prop_oneof![8 => 50u64..1500, 2 => 1500u64..20_000, 1 => Just(0u64)];
     prop_oneof![
         40 => (dt, prop::collection::vec(seen(), 0..6)).prop_map(|(dt, seen)| Step::Look(dt, seen)),
         1 => (0u64..20_000, 0usize..4).prop_map(|(dt, most)| Step::Lost(dt, most)),
@@ -118,19 +118,8 @@ fn now(ms: u64) -> Now {
 }
 
 fn look(ms: u64) -> Look {
-    Look {
-        channel: ChannelId::new("c").unwrap(),
-        timeline_90k: ms as i64 * 90,
-        at: Mono(ms),
-        ingested: now(ms).wall,
-        seen: now(ms).wall,
-        camera_clock: false,
-        width: 640,
-        height: 480,
-        detections: Vec::new(),
-        model: ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") },
-        rate_hz: 1.0,
-    }
+    let model = ModelRef { name: ModelName::new("m").unwrap(), sha256: Arc::from("00") };
+    Look::at(ChannelId::new("c").unwrap(), model, (640, 480), now(ms))
 }
 
 fn track(s: &Seen, ms: u64) -> Track {
@@ -172,13 +161,14 @@ pub fn events(configs: &[Config], history: &[Step]) -> Vec<Event> {
         rules
     };
     let mut rules = made(0);
-    let (mut ms, mut events) = (1000, Vec::new());
+    let (mut ms, mut events, mut pace) = (1000, Vec::new(), Pace::default());
     for step in history {
         match step {
             Step::Look(dt, seen) => {
                 ms += dt;
                 let tracks: Vec<Track> = seen.iter().map(|s| track(s, ms)).collect();
-                events.extend(rules.look(&look(ms), &tracks, now(ms)));
+                pace.look(Mono(ms));
+                events.extend(rules.look(&Look { pace, ..look(ms) }, &tracks, now(ms)));
             }
             Step::Lost(dt, most) => {
                 ms += dt;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // tests may start ffmpeg and read clocks
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // and panic, and say what they skip
 
+pub mod eval;
 pub mod gst_server;
 pub mod lossy;
 pub mod onvif;

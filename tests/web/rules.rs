@@ -69,6 +69,25 @@ async fn a_rule_is_added_armed_for_a_few_and_taken_back() {
 }
 
 #[tokio::test]
+async fn a_camera_whose_key_frames_come_too_seldom_for_a_rule_is_named() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    let body = json!({ "id": "waits", "type": "loitering", "channels": ["*"], "dwell_s": 10, "looks_needed": 5 });
+    assert_eq!(g.post(&alice, "/api/v1/rules", body).await.status, StatusCode::CREATED);
+    let shown = async || g.get(&alice, "/api/v1/rules/waits").await.json();
+    assert_eq!(shown().await["warning"], Value::Null);
+    g.world
+        .key_intervals
+        .lock()
+        .unwrap()
+        .extend([("gate", 2.0), ("yard", 8.0)].map(|(c, s)| (ChannelId::new(c).unwrap(), s)));
+    let rule = shown().await;
+    assert!(rule["warning"].as_str().is_some_and(|w| w.contains("'yard'") && w.contains("8.0 s")), "{rule}");
+    let of: Vec<_> = rule["of"].as_array().unwrap().iter().map(|c| c["warning"].is_string()).collect();
+    assert_eq!(of, [false, true]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_rule_is_said_and_the_files_own_stays() {
     let g = Gateway::new().await;
     let alice = g.alice().await;
@@ -112,6 +131,8 @@ async fn who_is_limited_to_areas_sees_the_rules_of_his_channels_and_changes_none
     let tried =
         g.post(&sam, "/api/v1/dry-run", json!({ "id": "people", "rule": { "min_score": 0.6 }, "hours": 3 })).await;
     assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
+    let hidden = g.post(&sam, "/api/v1/dry-run", json!({ "id": "north-only" })).await;
+    assert_eq!(hidden.status, StatusCode::NOT_FOUND, "{}", hidden.text());
     let asked = g.world.asked.lock().unwrap().clone();
     assert_eq!(
         asked,

@@ -115,6 +115,8 @@ pub struct World {
     pub asked: Mutex<Vec<String>>,
     /// Alerts of the last day.
     pub raised: Mutex<HashMap<(RuleId, ChannelId), u64>>,
+    /// Seconds between key frames, as measured.
+    pub key_intervals: Mutex<HashMap<ChannelId, f32>>,
 }
 
 impl World {
@@ -426,6 +428,9 @@ impl Rules for World {
             Ok(DryRun::default())
         })
     }
+    fn key_intervals(&self) -> HashMap<ChannelId, f32> {
+        self.key_intervals.lock().unwrap().clone()
+    }
     fn raised(&self) -> BoxFuture<'_, Result<Arc<Raised>, PortError>> {
         Box::pin(async move { Ok(Arc::new(Raised { by: self.raised.lock().unwrap().clone() })) })
     }
@@ -554,6 +559,7 @@ impl Gateway {
             not_ready: Mutex::default(),
             asked: Mutex::default(),
             raised: Mutex::default(),
+            key_intervals: Mutex::default(),
         });
         let ports = Ports {
             alerts: world.clone(),

@@ -7,18 +7,18 @@ use crate::types::{
     handling::ResultCode,
 };
 
-fn seen(number: u8, phase: Phase, key: &str, (score, x): (f32, f32), now: Now) -> EventPayload {
+pub(super) fn seen(number: u8, phase: Phase, key: &str, (score, x): (f32, f32), now: Now) -> EventPayload {
     let bbox = BBox { x, y: 0.4, w: 0.05, h: 0.2 };
     let objects = vec![Object { track: 1, label: "person".into(), score, bbox }];
     let area = vec![crate::types::AreaId::new("yard").unwrap()];
     EventPayload { objects, area, ..event(number, phase, key, Severity::Medium, now) }
 }
 
-fn how(book: &AlertBook, id: AlertId) -> How {
+pub(super) fn how(book: &AlertBook, id: AlertId) -> How {
     book.get(id).map_or(How::Brief, |a| a.handling.showing.how)
 }
 
-fn say(book: &mut AlertBook, e: &EventPayload, s: u64) -> Alert {
+pub(super) fn say(book: &mut AlertBook, e: &EventPayload, s: u64) -> Alert {
     book.on_event(e, "Gate", at(s)).unwrap().own.alert
 }
 

@@ -251,22 +251,14 @@ impl Watch {
             let wanted: Vec<Detection> = detections.iter().filter(|d| *d.label == *eyes.label).cloned().collect();
             truth.meet(seconds(now.mono), &wanted, &mut self.watched.met);
         }
+        self.tracker.shaped(width, height);
+        let tracks = self.tracker.look(&detections, now.mono);
         let look = Look {
-            channel: unit.channel.clone(),
             timeline_90k: unit.timeline_90k,
-            at: now.mono,
-            ingested: now.wall,
-            seen: now.wall,
-            camera_clock: false,
-            width,
-            height,
-            detections,
-            model: eyes.detector.model_ref(),
-            rate_hz: 1.0,
+            pace: self.tracker.pace(),
+            ..Look::at(unit.channel.clone(), eyes.detector.model_ref(), (width, height), now)
         };
         self.watched.looks += 1;
-        self.tracker.shaped(width, height);
-        let tracks = self.tracker.look(&look.detections, look.at);
         for event in self.rules.look(&look, &tracks, now) {
             let at = seconds(event.at);
             match event.phase {

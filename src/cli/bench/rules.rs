@@ -115,19 +115,7 @@ impl Walkers {
 
 /// A look without detections, for the rules.
 pub fn look(channel: &ChannelId, model: &ModelRef, at: Now) -> Look {
-    Look {
-        channel: channel.clone(),
-        timeline_90k: 0,
-        at: at.mono,
-        ingested: at.wall,
-        seen: at.wall,
-        camera_clock: false,
-        width: 704,
-        height: 576,
-        detections: Vec::new(),
-        model: model.clone(),
-        rate_hz: 5.0,
-    }
+    Look { rate_hz: 5.0, ..Look::at(channel.clone(), model.clone(), (704, 576), at) }
 }
 
 struct Channel {

@@ -27,7 +27,7 @@ pub struct DetectionsArgs {
     /// Where they are written
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Detections below are left out; without it `infer.min_score`
+    /// Detections below are left out; without it `infer.min_score`, which whoever reads them again may set higher
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f32>,
 }

@@ -96,12 +96,15 @@ pub fn watch(
         }
         let mut seen = 0;
         for number in (1..=watched.pictures).step_by(every as usize) {
-            let detections = looks.remove(&number).unwrap_or_default();
+            let mut detections = looks.remove(&number).unwrap_or_default();
+            // What a gateway with this configuration would not have been given.
+            detections.retain(|d| d.score >= config.infer.min_score);
             let at = time(number, watched.film_fps);
             each(Look { number, at, detections: &detections, frame: None }, (watched.width, watched.height))?;
             seen += 1;
         }
-        return Ok(Watched { every, looks: seen, ..watched });
+        let min_score = watched.min_score.max(config.infer.min_score);
+        return Ok(Watched { every, looks: seen, min_score, ..watched });
     }
     let clip = args.clip.as_deref().context("name a film with --clip")?;
     let (mut detector, min_score) = detector(config, args.model.as_deref())?;

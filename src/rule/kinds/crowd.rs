@@ -111,7 +111,7 @@ impl Kind for Absence {
 #[cfg(test)]
 mod tests {
     use crate::{
-        rule::testing::{phases, rule, track},
+        rule::testing::{now, phases, rule, track},
         types::Track,
     };
 
@@ -141,6 +141,14 @@ mod tests {
         let more = "zones = [\"left\"]\nmin_count = 1\nmin_density = 0.15";
         assert!(phases(&mut rule("crowd", more), &[(0, people(3))]).is_empty());
         assert_eq!(phases(&mut rule("crowd", more), &[(0, people(4))]).len(), 1);
+    }
+
+    #[test]
+    fn who_was_missed_just_before_pictures_stopped_has_not_been_away_all_the_time() {
+        let mut r = rule("absence", "zones = [\"left\"]\ndwell_s = 60");
+        assert!(phases(&mut r, &[(0, people(1)), (1000, vec![])]).is_empty());
+        assert!(r.lost(9, now(20_000)).is_empty());
+        assert!(phases(&mut r, &[(600_000, vec![]), (601_000, people(1))]).is_empty(), "one look is no minute");
     }
 
     #[test]

@@ -1,10 +1,7 @@
 //! Something goes against the way in a place.
 
 use super::{Kind, Of, Outcome, View, moves_inside};
-use crate::{
-    rule::episode::Finding,
-    types::{Details, Point},
-};
+use crate::types::Point;
 
 /// It must have gone so far that way, in body sizes, so that neither jitter nor a step aside is a way.
 const WAY_SIZES: f32 = 0.5;
@@ -48,8 +45,7 @@ impl Kind for WrongWay {
                 objects.push(body.object());
             }
         }
-        let details = Details { present: u32::try_from(objects.len()).ok(), ..Details::default() };
-        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more }, 1)
+        Outcome::of(objects, more, 1)
     }
 
     fn forget(&mut self) {

@@ -15,12 +15,13 @@ mod stay;
 use super::{
     episode::{Finding, Pulse},
     filter::Filter,
+    geometry,
     place::Place,
     scene::{Body, Scene},
 };
 use crate::{
     config::{Rule, RuleKind},
-    types::Look,
+    types::{Details, Look, fact::Object},
 };
 
 /// What a kind judges by.
@@ -40,6 +41,11 @@ impl View<'_> {
         self.scene.here().filter(|b| self.place.holds(b.at))
     }
 
+    /// Not only a step away from the edge of the place.
+    fn is_clear(&self, body: &Body) -> bool {
+        self.place.to_edge(body.at, self.scene.aspect) >= crossing::CLEAR_SIZES * body.size(self.scene.aspect)
+    }
+
     fn goes(&self, body: &Body) -> bool {
         self.filter.goes(body, self.scene.aspect)
     }
@@ -55,10 +61,22 @@ pub enum Outcome {
     Counting(i64, Finding),
 }
 
+impl Outcome {
+    /// These are what lasts, so many of them new, and are enough in so many looks.
+    fn of(objects: Vec<Object>, more: u32, looks: u32) -> Self {
+        let details = Details { present: u32::try_from(objects.len()).ok(), ..Details::default() };
+        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more }, looks)
+    }
+}
+
 pub trait Kind: std::fmt::Debug + Send {
     fn look(&mut self, view: &View<'_>) -> Outcome;
     /// The rule was not in force: what is remembered of bodies is of another time.
     fn forget(&mut self);
+    /// Pictures stopped.
+    fn lose(&mut self) {
+        self.forget();
+    }
     /// True if the look found what the rule has to see more of.
     fn found(&self, view: &View<'_>) -> bool;
 }
@@ -91,6 +109,19 @@ fn anything_moves(view: &View<'_>) -> bool {
 /// The same, in the place.
 fn moves_inside(view: &View<'_>) -> bool {
     view.inside().any(|b| view.filter.keeps(b) && b.still_ms < STANDS_MS)
+}
+
+/// Who is so near a thing, in his own sizes, has not left it.
+const NEAR_SIZES: f32 = 1.0;
+
+/// Those to whom things belong, with those who were lost a moment ago.
+fn owners<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Body> {
+    let labels = &view.rule.owner_labels;
+    view.scene.all().iter().filter(|b| labels.iter().any(|l| **l == *b.label))
+}
+
+fn is_near(owner: &Body, body: &Body, aspect: f32) -> bool {
+    owner.id != body.id && geometry::distance(owner.at, body.at, aspect) < NEAR_SIZES * owner.size(aspect)
 }
 
 /// What is remembered of bodies, by their ids. A channel has few, so a list is quicker than a table.

@@ -1,10 +1,7 @@
 //! Somebody is there: presence and intrusion.
 
 use super::{Kind, Of, Outcome, View, moves_inside};
-use crate::{
-    rule::episode::Finding,
-    types::{Details, fact::Object},
-};
+use crate::types::fact::Object;
 
 /// Something of the rule's labels stands in the place.
 #[derive(Debug)]
@@ -14,9 +11,7 @@ impl Kind for Presence {
     fn look(&mut self, view: &View<'_>) -> Outcome {
         let sure = |b: &&crate::rule::scene::Body| if view.open { view.filter.keeps(b) } else { view.filter.starts(b) };
         let objects: Vec<Object> = view.inside().filter(sure).filter(|b| view.goes(b)).map(|b| b.object()).collect();
-        let present = u32::try_from(objects.len()).ok();
-        let details = Details { present, ..Details::default() };
-        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more: 0 }, view.rule.start_looks)
+        Outcome::of(objects, 0, view.rule.start_looks)
     }
 
     fn forget(&mut self) {}
@@ -47,7 +42,10 @@ impl Kind for Intrusion {
         let (mut objects, mut more) = (Vec::new(), 0);
         for body in view.scene.here() {
             if !view.place.holds(body.at) {
-                self.bodies.take(body.id);
+                // Who walks along the edge is no further intruder with each step over it.
+                if view.is_clear(body) {
+                    self.bodies.take(body.id);
+                }
                 continue;
             }
             if !view.filter.keeps(body) {
@@ -64,8 +62,7 @@ impl Kind for Intrusion {
                 objects.push(body.object());
             }
         }
-        let details = Details { present: u32::try_from(objects.len()).ok(), ..Details::default() };
-        Outcome::Lasting(Finding { holds: !objects.is_empty(), objects, details, more }, 1)
+        Outcome::of(objects, more, 1)
     }
 
     fn forget(&mut self) {
@@ -91,6 +88,18 @@ mod tests {
         let mut r = rule("intrusion", "zones = [\"left\"]");
         let stands: Vec<_> = (0..30).map(|n| (n * 1000, vec![track(1, 0.2 + 0.004 * (n % 3) as f32, 0.6)])).collect();
         assert!(phases(&mut r, &stands).is_empty());
+    }
+
+    #[test]
+    fn who_walks_along_the_edge_is_one_intruder() {
+        let mut r = rule("intrusion", "zones = [\"left\"]\nupdate_s = 1");
+        // In by a good step, then to and fro over the edge by less than a tenth of his size.
+        let x =
+            |n: u64| if n < 4 { 0.7 - 0.07 * n as f32 } else { 0.45 + if n.is_multiple_of(2) { 0.01 } else { -0.01 } };
+        let looks: Vec<_> = (0..40).map(|n| (n * 1000, vec![track(1, x(n), 0.6)])).collect();
+        let happenings: Vec<_> =
+            run(&mut r, &looks).iter().filter_map(|(_, e)| e.details.as_ref()?.happenings).collect();
+        assert_eq!(happenings.iter().max(), Some(&1), "{happenings:?}");
     }
 
     #[test]

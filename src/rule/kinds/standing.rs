@@ -1,6 +1,6 @@
 //! What stands still for too long: a vehicle that has stopped, a thing that somebody has left.
 
-use super::{Kind, Of, Outcome, View};
+use super::{Kind, Of, Outcome, View, is_near, owners};
 use crate::{
     rule::{episode::Finding, geometry, scene::Body},
     types::{Details, Mono, Point},
@@ -8,9 +8,6 @@ use crate::{
 
 /// What has gone so far from where it stood, in body sizes, has moved: boxes of what stands jitter.
 const AWAY_SIZES: f32 = 0.5;
-/// Who is so near a thing, in his own sizes, has not left it.
-const NEAR_SIZES: f32 = 1.0;
-
 /// What stands, and where.
 #[derive(Debug, Default)]
 struct Stand {
@@ -26,10 +23,7 @@ struct Stand {
 fn standing(bodies: &mut Of<Stand>, view: &View<'_>, lone: bool) -> Outcome {
     bodies.tidy(view.scene);
     let aspect = view.scene.aspect;
-    let owners: Vec<&Body> = match lone {
-        true => view.scene.here().filter(|b| view.rule.owner_labels.iter().any(|l| **l == *b.label)).collect(),
-        false => Vec::new(),
-    };
+    let owners: Vec<&Body> = if lone { owners(view).filter(|b| b.here).collect() } else { Vec::new() };
     let (mut objects, mut longest_ms, mut more) = (Vec::new(), 0, 0);
     for body in view.scene.here().filter(|b| view.filter.keeps(b)) {
         let stand = bodies.of(body.id);
@@ -39,9 +33,7 @@ fn standing(bodies: &mut Of<Stand>, view: &View<'_>, lone: bool) -> Outcome {
             *stand = Stand::default();
             continue;
         }
-        let near =
-            |o: &&Body| o.id != body.id && geometry::distance(o.at, body.at, aspect) < NEAR_SIZES * o.size(aspect);
-        if owners.iter().any(near) {
+        if owners.iter().any(|o| is_near(o, body, aspect)) {
             stand.near = Some(view.look.at);
         }
         // One that was there before the rule was, or that lay still under another rule's eyes, has the tracker's word.

@@ -89,7 +89,8 @@ pub async fn get(
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ActRequest {
-    /// The `rev` that was seen; a later change makes this fail with 409 instead of overwriting it.
+    /// The `rev` that was seen; a later change makes this fail with 409 instead of overwriting it. Without it what another
+    /// has taken, shelved or priced is refused the same way.
     rev: Option<u64>,
     /// At most 2000 characters.
     note: Option<String>,

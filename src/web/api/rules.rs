@@ -51,7 +51,7 @@ pub struct RuleView {
     /// Looks at one object: what it needs and what it gets.
     #[schemars(with = "LooksView")]
     looks: Looks,
-    /// What the numbers say where they are too low.
+    /// What the numbers say where they are too low: of the rule, or with the key frames that cameras really send.
     warning: Option<String>,
 }
 
@@ -82,6 +82,8 @@ pub struct RuleChannel {
     /// Switched on there.
     armed: bool,
     raised_24h: u64,
+    /// What its camera's key frames mean for the rule where they come too seldom.
+    warning: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -123,12 +125,20 @@ async fn views(
     only: Option<RuleId>,
 ) -> Result<Vec<RuleDetail>, ApiError> {
     let (held, raised) = (state.ports().configuration.in_force(), state.ports().rules.raised().await?);
+    let rules = state.ports().rules.clone();
     // Every rule meets every channel: no socket may wait for that.
-    let made = tokio::task::spawn_blocking(move || shown(&held, &login, &raised, only.as_ref()));
+    let made =
+        tokio::task::spawn_blocking(move || shown(&held, &login, &raised, &rules.key_intervals(), only.as_ref()));
     made.await.map_err(|e| ApiError::unavailable(&e))
 }
 
-fn shown(held: &Held, login: &Login, raised: &Raised, only: Option<&RuleId>) -> Vec<RuleDetail> {
+fn shown(
+    held: &Held,
+    login: &Login,
+    raised: &Raised,
+    key_intervals: &HashMap<ChannelId, f32>,
+    only: Option<&RuleId>,
+) -> Vec<RuleDetail> {
     let config = &held.running;
     let (proof, paths, index) = (login.lists(), config.area_paths(), config.rule_index());
     let mut of: HashMap<&RuleId, Vec<(&Channel, bool, bool)>> = HashMap::new();
@@ -153,6 +163,20 @@ fn shown(held: &Held, login: &Login, raised: &Raised, only: Option<&RuleId>) -> 
         let origin = if of_file.contains(&rule.id) { Origin::File } else { Origin::Inventory };
         let rev = held.stored.rule(rule.id.as_str()).map(|s| s.rev).filter(|_| origin == Origin::Inventory);
         let looks = Looks::of(rule, &config.sample);
+        let measured = |channel: &Channel| {
+            let key_interval_s = *key_intervals.get(&channel.id)?;
+            Looks::of(&rule.on(&channel.id), &config.sample).measured(&config.sample, key_interval_s)
+        };
+        let slow = || {
+            let armed = channels.iter().filter(|(.., on)| *on);
+            let mut slow = armed.filter_map(|(c, ..)| measured(c).map(|why| (&c.id, why)));
+            let (first, why) = slow.next()?;
+            let more = match slow.count() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            Some(format!("on '{first}'{more}: {why}"))
+        };
         let mut told = rule.clone();
         if !all {
             told.channels.retain(|c| c == "*" || seen.iter().any(|s| s.as_str() == c));
@@ -166,7 +190,7 @@ fn shown(held: &Held, login: &Login, raised: &Raised, only: Option<&RuleId>) -> 
             placed: channels.iter().filter(|(_, placed, _)| *placed).count(),
             armed: channels.iter().filter(|(.., on)| *on).count(),
             raised_24h: channels.iter().map(|(c, ..)| count(&c.id)).sum(),
-            warning: looks.refused().or_else(|| looks.warned()),
+            warning: looks.refused().or_else(|| looks.warned()).or_else(slow),
             looks,
             rule: told,
         };
@@ -177,6 +201,7 @@ fn shown(held: &Held, login: &Login, raised: &Raised, only: Option<&RuleId>) -> 
             placed: *placed,
             armed: *on,
             raised_24h: count(&channel.id),
+            warning: measured(channel),
         };
         let of = if only.is_some() { channels.iter().take(MAX_TOLD).map(one).collect() } else { Vec::new() };
         found.push(RuleDetail { view, of });
@@ -323,6 +348,8 @@ pub async fn dry_run(author: Author, Body(request): Body<DryRunRequest>) -> Resu
     let mut body = request.rule;
     let rule: Rule = match &request.id {
         Some(id) => {
+            // One that the login does not see is none.
+            one(&author.state, author.login.clone(), id).await?;
             let known = held.running.rule.iter().find(|r| r.id == *id).ok_or_else(|| ApiError::not_found("rule"))?;
             body.remove("id");
             fields::changed(known, &body)?

@@ -61,7 +61,7 @@ pub struct DryRunChannel {
     pub to: Option<Wall>,
     pub events: u64,
     pub alerts: u64,
-    /// Null where the looks cover less than ten minutes.
+    /// Null where the looks cover less than half an hour.
     pub alerts_per_day: Option<f32>,
     /// Alerts that the rule of this id really raised there in the last 24 hours.
     pub raised_24h: u64,
@@ -110,6 +110,8 @@ pub trait Rules: Send + Sync {
     fn traces<'a>(&'a self, proof: &'a MediaProof, ask: TracesAsk) -> BoxFuture<'a, Result<Traces, PortError>>;
     /// Tries a rule on channels that the proof covers. Bounded in time; one at a time.
     fn dry_run<'a>(&'a self, proof: &'a ListProof, ask: DryRunAsk) -> BoxFuture<'a, Result<DryRun, DryRunError>>;
+    /// Seconds between the key frames of the channels where that is known, as measured.
+    fn key_intervals(&self) -> HashMap<ChannelId, f32>;
     /// As it was at most half a minute ago; the caller shows of it what the login may see.
     fn raised(&self) -> BoxFuture<'_, Result<Arc<Raised>, PortError>>;
 }

@@ -1,14 +1,17 @@
 //! `skyeye bench day`: what of a district's day comes before a person, and whether anything true is missing.
 //!
-//! A day of 6,314 channels is made by chance from a seed: flicker, wind in trees, rain, lights, two recorders that fall, and
-//! true happenings of every type of rule in the midst of that, one of them a burglary. Its events enter the alert stage as
-//! the rules' output does, with the time simulated. The generator (`world`, `noise`, `truth`) shares no code with `alert`,
-//! and the score looks up for itself which position is responsible. Five seeds are played; the worst is told. A foreign
-//! day comes with `--input`.
+//! A day of 6,314 channels is made by chance from a seed: flicker, wind in trees, rain, lights, two recorders that fall,
+//! staff and passers-by, and true happenings of every type of rule in the midst of that, one of them a burglary. Its events
+//! enter the alert stage as the rules' output does, with the time simulated, and at each position somebody works through
+//! what comes. The generator (`world`, `noise`, `ordinary`, `truth`) shares no code with `alert`, and the score looks up
+//! for itself which position is responsible. Five seeds are played; the worst is told. A foreign day comes with `--input`.
 
 mod input;
 mod noise;
+mod operator;
+mod ordinary;
 mod score;
+mod scores;
 mod script;
 mod truth;
 mod world;
@@ -52,11 +55,12 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
         let (first, last) = (items[0].at_ms, items[items.len() - 1].at_ms);
         let mut score = Score::new(&config, &config.position, (first, wall))?;
         score.play(&items);
-        let outcome = score.finish(last);
+        let outcome = score.finish(last)?;
         return Ok(report(&outcome, 1).with("input", path.display().to_string()));
     }
     let world = World::new()?;
     let mut worst: Option<(u64, Outcome)> = None;
+    let mut each = Worst::default();
     let seeds = if args.write.is_some() { 1 } else { SEEDS };
     for seed in (0..seeds).map(|n| setting.common.seed.wrapping_add(n)) {
         let (script, company) = day(&world, seed)?;
@@ -68,7 +72,7 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
         config.position.clone_from(&world.positions);
         let mut score = Score::new(&config, &world.positions, (0, Wall(MIDNIGHT)))?;
         score.play(&items);
-        let outcome = score.finish(DAY);
+        let outcome = score.finish(DAY)?;
         let company: Vec<_> = company.iter().map(|(w, n)| format!("{} {n}", w.as_str())).collect();
         setting.say(&format!(
             "day: seed {seed}: {} events, {} alerts, {:.1} told a position (worst {:.0}), {} flooded windows, {} of {} true \
@@ -83,12 +87,44 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
             company.join(", "),
             outcome.burglary_s,
         ));
+        each.take(&outcome);
         if worst.as_ref().is_none_or(|(_, w)| badness(&outcome) > badness(w)) {
             worst = Some((seed, outcome));
         }
     }
     let (seed, outcome) = worst.unwrap_or_default();
-    Ok(report(&outcome, seeds).with("seed", seed).with("channels", world::CHANNELS))
+    Ok(each.tell(report(&outcome, seeds)).with("seed", seed).with("channels", world::CHANNELS))
+}
+
+/// The worst of every figure that is judged, whichever seed it is of.
+#[derive(Default)]
+struct Worst {
+    alerts: f64,
+    flood_share: f64,
+    suppressed: usize,
+    burglary_s: Option<f64>,
+    /// In one of them it never came to the top.
+    unseen: bool,
+}
+
+impl Worst {
+    fn take(&mut self, o: &Outcome) {
+        self.alerts = self.alerts.max(o.worst().1);
+        self.flood_share = self.flood_share.max(o.flood_share());
+        self.suppressed = self.suppressed.max(o.suppressed.len());
+        self.burglary_s = Some(self.burglary_s.unwrap_or(0.0).max(o.burglary_s.unwrap_or(0.0)));
+        self.unseen |= o.burglary_s.is_none();
+    }
+
+    fn tell(self, mut report: Report) -> Report {
+        report.value = self.alerts;
+        let burglary = self.burglary_s.filter(|_| !self.unseen);
+        report
+            .with("alerts_per_position_day", self.alerts)
+            .with("flood_share", self.flood_share)
+            .with("true_suppressed", self.suppressed)
+            .with("burglary_seconds", burglary.map_or(Value::Null, |s| json!(s)))
+    }
 }
 
 /// What is worse comes first: something true missed, then floods, then mere numbers.
@@ -125,6 +161,14 @@ fn write(path: &std::path::Path, items: &[script::Item]) -> anyhow::Result<()> {
     Ok(file.flush()?)
 }
 
+/// The rules and zones that told most.
+fn most(of: &std::collections::BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut list: Vec<(&str, u64)> = of.iter().map(|(rule, n)| (rule.as_str(), *n)).collect();
+    list.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    list.truncate(15);
+    list
+}
+
 fn report(o: &Outcome, seeds: u64) -> Report {
     let (worst, alerts) = o.worst();
     let shown: u64 = o.mix.iter().sum::<u64>().max(1);
@@ -133,8 +177,9 @@ fn report(o: &Outcome, seeds: u64) -> Report {
         "low": share(o.mix[0]), "medium": share(o.mix[1]), "high": share(o.mix[2]), "critical": share(o.mix[3]),
     });
     let missed: Vec<Value> = o.suppressed.iter().take(20).map(|s| json!(s)).collect();
-    Report::new("day", o.per_position_day(), MOST, "alerts a position a day")
-        .with("alerts_per_position_day", o.per_position_day())
+    Report::new("day", alerts, MOST, "alerts a position a day, of the worst position")
+        .with("alerts_per_position_day", alerts)
+        .with("mean_of_positions", o.per_position_day())
         .with("worst_position", worst)
         .with("worst_position_alerts", alerts)
         .with("per_position", json!(o.per_position))
@@ -147,10 +192,13 @@ fn report(o: &Outcome, seeds: u64) -> Report {
         .with("alerts", o.alerts)
         .with("rows", o.rows)
         .with("raised", o.raised)
+        .with("told_of_truth", o.of_truth)
+        .with("told_most_by", json!(most(&o.of_source)))
         .with("brief", o.brief)
         .with("explained", o.explained)
         .with("chattering_sources", o.chattering)
         .with("shelved", o.shelved)
+        .with("handled", o.handled)
         .with("priorities", mix)
         .with("without_one_position", o.homeless)
         .with("refused", o.refused)

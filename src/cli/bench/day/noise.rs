@@ -1,24 +1,35 @@
 //! What a district's cameras say all day although nothing happens.
 //!
 //! Numbers are drawn from wide distributions: most flickers are over in seconds and some last; a few channels make most of
-//! the noise. What they have in common with the real thing is the type of the event and the label; what they have not is
-//! that the detector is sure, that they last, or that they are where they never were before.
+//! the noise. Scores are those that a detector gives to what is not there (`scores`), which now and then are as high as
+//! those of the real thing; a poster's always are.
 
 use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    script::{DAY, HOUR, MINUTE, SECOND, Script, Seen, object, severity},
+    ordinary, scores,
+    script::{DAY, HOUR, MINUTE, SECOND, Script, Seen, object},
     world::World,
 };
 use crate::types::{HealthFact, fact::HealthScope};
 
+/// A rule and zone of a channel that says the same all day, and where in the picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    pub channel: usize,
+    pub kind: &'static str,
+    pub zone: u32,
+    pub spot: (f32, f32),
+}
+
 /// Channels by what is wrong with them, so that true things can be made to happen there.
 #[derive(Debug, Default)]
 pub struct Noisy {
-    /// Channel, type of the rule, zone: sources that say the same all day.
-    pub sources: Vec<(usize, &'static str, u32)>,
-    /// Of those the ones in the wind, and when it blows.
-    pub trees: Vec<(usize, &'static str, u32)>,
+    pub sources: Vec<Source>,
+    /// Of those the ones in the wind.
+    pub trees: Vec<Source>,
+    /// Lines that people cross all day.
+    pub gates: Vec<Source>,
     pub rained_on: Vec<(usize, u64, u64)>,
 }
 
@@ -34,20 +45,15 @@ fn long_tail(rng: &mut StdRng, median: f64, sigma: f64) -> f64 {
     median * (sigma * normal).exp()
 }
 
-fn seconds(rng: &mut StdRng, median: f64, sigma: f64) -> u64 {
+pub fn seconds(rng: &mut StdRng, median: f64, sigma: f64) -> u64 {
     (long_tail(rng, median, sigma).min(3600.0) * SECOND as f64) as u64
 }
 
-/// What the detector gives to what is not there: just over what a rule wants, seldom more.
-fn unsure(rng: &mut StdRng) -> f32 {
-    0.5 + 0.13 * rng.random::<f32>().powi(2)
-}
-
-fn near((x, y): (f32, f32), by: f32, rng: &mut StdRng) -> (f32, f32) {
+pub fn near((x, y): (f32, f32), by: f32, rng: &mut StdRng) -> (f32, f32) {
     (x + rng.random_range(-by..by), y + rng.random_range(-by..by))
 }
 
-fn place(rng: &mut StdRng) -> (f32, f32) {
+pub fn place(rng: &mut StdRng) -> (f32, f32) {
     (rng.random_range(0.1..0.9), rng.random_range(0.15..0.9))
 }
 
@@ -67,6 +73,7 @@ pub fn fill(world: &World, script: &mut Script, rng: &mut StdRng) -> anyhow::Res
     let (flicker, rest) = all.split_at(250);
     let (trees, rest) = rest.split_at(150);
     let (lamps, rest) = rest.split_at(40);
+    let (busy, rest) = rest.split_at(ordinary::CHANNELS);
     let mut noisy = Noisy::default();
     flickers(world, flicker, script, &mut noisy, rng)?;
     swaying(world, trees, script, &mut noisy, rng)?;
@@ -75,6 +82,7 @@ pub fn fill(world: &World, script: &mut Script, rng: &mut StdRng) -> anyhow::Res
         rain(world, n, shower, script, &mut noisy, rng)?;
     }
     recorders(world, rest, script, rng)?;
+    noisy.gates = ordinary::fill(world, busy, script, rng)?;
     Ok(noisy)
 }
 
@@ -90,6 +98,8 @@ fn flickers(
         let kind = if rng.random_bool(0.8) { "presence" } else { "intrusion" };
         let (spot, height, zone) = (place(rng), rng.random_range(0.08..0.3), rng.random_range(0..3));
         let what = label(kind, rng);
+        // Every twelfth looks like somebody to anybody.
+        let usual = if rng.random_bool(0.08) { scores::poster(rng) } else { scores::not_there(rng) };
         let events = long_tail(rng, 50.0, 0.9).clamp(5.0, 400.0) as u64;
         // The sun is where it is: most come in some hours of the day.
         let hours: Vec<u64> = (0..rng.random_range(2..9)).map(|_| rng.random_range(0..24)).collect();
@@ -98,25 +108,17 @@ fn flickers(
                 if rng.random_bool(0.8) { hours[rng.random_range(0..hours.len())] } else { rng.random_range(0..24) };
             let o = object(
                 what,
-                unsure(rng),
+                scores::again(usual, rng),
                 near(spot, 0.015, rng),
                 height * rng.random_range(0.9..1.1),
                 rng.random_range(1..1_000_000_000),
             );
-            let seen = Seen {
-                channel: &world.channels[*n],
-                kind,
-                zone,
-                at_ms: hour * HOUR + rng.random_range(0..HOUR),
-                lasts_ms: seconds(rng, 2.5, 0.8),
-                objects: vec![o],
-                swaps: 0.2,
-                severity: severity(kind),
-                truth: None,
-            };
+            let when = (hour * HOUR + rng.random_range(0..HOUR), seconds(rng, 2.5, 0.8));
+            let objects = vec![o];
+            let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.2);
             script.see(seen, rng)?;
         }
-        noisy.sources.push((*n, kind, zone));
+        noisy.sources.push(Source { channel: *n, kind, zone, spot });
     }
     Ok(())
 }
@@ -153,30 +155,23 @@ fn swaying(
                 let (spot, height) = spots[rng.random_range(0..spots.len())];
                 let o = object(
                     what,
-                    unsure(rng),
+                    scores::not_there(rng),
                     near(spot, 0.03, rng),
                     height * rng.random_range(0.85..1.15),
                     rng.random_range(1..1_000_000_000),
                 );
                 let moment = matches!(kind, "line" | "wrong-way");
                 let lasts_ms = if moment { 200 } else { seconds(rng, 4.0, 0.8) };
-                let seen = Seen {
-                    channel: &world.channels[*n],
-                    kind,
-                    zone,
-                    at_ms: at,
-                    lasts_ms,
-                    objects: vec![o],
-                    swaps: 0.7,
-                    severity: severity(kind),
-                    truth: None,
-                };
+                let when = (at, lasts_ms);
+                let objects = vec![o];
+                let seen = Seen::nothing(&world.channels[*n], (kind, zone), when, objects, 0.7);
                 script.see(seen, rng)?;
                 at += lasts_ms + seconds(rng, every_s, 0.7);
             }
         }
-        noisy.sources.push((*n, kind, zone));
-        noisy.trees.push((*n, kind, zone));
+        let source = Source { channel: *n, kind, zone, spot: spots[0].0 };
+        noisy.sources.push(source);
+        noisy.trees.push(source);
     }
     Ok(())
 }
@@ -189,22 +184,14 @@ fn lights(world: &World, channels: &[usize], script: &mut Script, rng: &mut StdR
         for _ in 0..rng.random_range(2..6) {
             let o = object(
                 label(kind, rng),
-                unsure(rng),
+                scores::not_there(rng),
                 near(spot, 0.05, rng),
                 height,
                 rng.random_range(1..1_000_000_000),
             );
-            let seen = Seen {
-                channel: &world.channels[*n],
-                kind,
-                zone: 0,
-                at_ms: 16 * HOUR + 40 * MINUTE + rng.random_range(0..90 * MINUTE),
-                lasts_ms: seconds(rng, 6.0, 0.5),
-                objects: vec![o],
-                swaps: 0.5,
-                severity: severity(kind),
-                truth: None,
-            };
+            let when = (16 * HOUR + 40 * MINUTE + rng.random_range(0..90 * MINUTE), seconds(rng, 6.0, 0.5));
+            let objects = vec![o];
+            let seen = Seen::nothing(&world.channels[*n], (kind, 0), when, objects, 0.5);
             script.see(seen, rng)?;
         }
     }
@@ -236,7 +223,7 @@ fn rain(
                 .map(|_| {
                     object(
                         label(kind, rng),
-                        unsure(rng),
+                        scores::not_there(rng),
                         place(rng),
                         rng.random_range(0.03..0.12),
                         rng.random_range(1..1_000_000_000),
@@ -244,17 +231,8 @@ fn rain(
                 })
                 .collect();
             let lasts_ms = seconds(rng, 1.8, 0.9);
-            let seen = Seen {
-                channel,
-                kind,
-                zone: 0,
-                at_ms: at,
-                lasts_ms,
-                objects,
-                swaps: 0.95,
-                severity: severity(kind),
-                truth: None,
-            };
+            let when = (at, lasts_ms);
+            let seen = Seen::nothing(channel, (kind, 0), when, objects, 0.95);
             script.see(seen, rng)?;
             at += lasts_ms + seconds(rng, every_s, 0.8);
         }
@@ -284,22 +262,14 @@ fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRn
                 let kind = ["absence", "removed-object", "presence", "left-object"][rng.random_range(0..4)];
                 let o = object(
                     label(kind, rng),
-                    unsure(rng),
+                    scores::not_there(rng),
                     place(rng),
                     rng.random_range(0.05..0.3),
                     rng.random_range(1..1_000_000_000),
                 );
-                let seen = Seen {
-                    channel,
-                    kind,
-                    zone: 1,
-                    at_ms: back + rng.random_range(SECOND..70 * SECOND),
-                    lasts_ms: seconds(rng, 20.0, 1.0),
-                    objects: if kind == "absence" { Vec::new() } else { vec![o] },
-                    swaps: 0.5,
-                    severity: severity(kind),
-                    truth: None,
-                };
+                let when = (back + rng.random_range(SECOND..70 * SECOND), seconds(rng, 20.0, 1.0));
+                let objects = if kind == "absence" { Vec::new() } else { vec![o] };
+                let seen = Seen::nothing(channel, (kind, 1), when, objects, 0.5);
                 script.see(seen, rng)?;
             }
         }

@@ -6,12 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::script::{DAY, Item, MINUTE, SECOND, What};
+use super::{
+    operator::People,
+    script::{DAY, HOUR, Item, MINUTE, SECOND, What},
+};
 use crate::{
     alert::AlertBook,
     config::{Config, Position},
     types::{
-        AlertId, AreaId, Mono, Now, Phase, PositionId, Severity, UserId, Wall,
+        AlertId, AreaId, Mono, Now, Phase, PositionId, Severity, Wall,
         alert::{Alert, By, Wish},
         handling::How,
         payload::{AlertAction, AlertState, EventPayload},
@@ -21,6 +24,8 @@ use crate::{
 /// Within which a person must have been told.
 const TOLD_MS: u64 = 60 * SECOND;
 const WINDOW_MS: u64 = 10 * MINUTE;
+/// No shorter day is judged.
+const SHORTEST: u64 = HOUR;
 /// More than this in a window is a flood.
 const FLOOD: u64 = 10;
 
@@ -61,6 +66,9 @@ pub struct Outcome {
     pub per_position: BTreeMap<String, u64>,
     pub rows: u64,
     pub raised: u64,
+    /// The same by type of rule and zone, and how much of it was of something true.
+    pub of_source: BTreeMap<String, u64>,
+    pub of_truth: u64,
     pub windows: u64,
     pub flooded: u64,
     pub happenings: u64,
@@ -74,6 +82,8 @@ pub struct Outcome {
     pub explained: u64,
     pub brief: u64,
     pub shelved: u64,
+    /// Alerts that somebody took and finished.
+    pub handled: u64,
     /// Alerts without exactly one known position; events that the book refused.
     pub homeless: u64,
     pub refused: u64,
@@ -111,8 +121,10 @@ pub struct Score<'a> {
     chattering: HashSet<String>,
     brief: HashSet<AlertId>,
     explained: HashSet<AlertId>,
+    /// Alerts that something true belongs to.
+    truths: HashSet<AlertId>,
     out: Outcome,
-    operator: UserId,
+    people: People,
 }
 
 impl<'a> Score<'a> {
@@ -137,7 +149,8 @@ impl<'a> Score<'a> {
                 per_position: positions.iter().map(|p| (p.id.to_string(), 0)).collect(),
                 ..Outcome::default()
             },
-            operator: UserId::new("operator")?,
+            truths: HashSet::new(),
+            people: People::new()?,
         })
     }
 
@@ -146,16 +159,32 @@ impl<'a> Score<'a> {
         Now { mono: Mono(gone), wall: Wall(self.zero.1.0 + i64::try_from(gone).unwrap_or(0)) }
     }
 
-    /// Everything up to this moment that happens by itself.
+    /// Everything up to this moment that happens by itself, or by the people at the positions.
     fn advance(&mut self, to_ms: u64) {
-        let to = self.now(to_ms).mono;
-        while let Some(due) = self.book.next_tick().filter(|due| *due <= to) {
-            let at_ms = self.zero.0 + due.0;
+        loop {
+            let own = self.book.next_tick().map(|due| self.zero.0 + due.0);
+            let step = self.people.next();
+            let Some(at_ms) = own.into_iter().chain(step).min().filter(|at| *at <= to_ms) else { return };
             let now = self.now(at_ms);
-            for change in self.book.tick(now) {
-                self.see(&change.alert, at_ms);
+            if own == Some(at_ms) {
+                for change in self.book.tick(now) {
+                    self.see(&change.alert, at_ms);
+                }
+            }
+            if step == Some(at_ms)
+                && let Some((id, wish)) = self.people.step(at_ms, |id| self.truths.contains(&id))
+            {
+                self.out.handled += u64::from(wish.action == AlertAction::Resolve);
+                self.acts(id, &wish, at_ms);
             }
         }
+    }
+
+    fn acts(&mut self, id: AlertId, wish: &Wish, at_ms: u64) -> bool {
+        let user = self.people.user.clone();
+        let Ok(Some(change)) = self.book.act(id, wish, By::User(&user), None, self.now(at_ms)) else { return false };
+        self.see(&change.alert, at_ms);
+        true
     }
 
     pub fn play(&mut self, items: &[Item]) {
@@ -190,6 +219,7 @@ impl<'a> Score<'a> {
                 critical: false,
             });
             happening.alerts.insert(id);
+            self.truths.insert(id);
             happening.critical |= event.severity == Severity::Critical;
             if self.burglary.is_none() && truth.starts_with(super::truth::BURGLARY) {
                 self.burglary = Some((at_ms, None));
@@ -206,11 +236,7 @@ impl<'a> Score<'a> {
         let Some(id) = self.latest.get(key).copied() else { return };
         let note = Some("a tree in the wind".to_owned());
         let wish = Wish { note, minutes: Some(minutes), ..AlertAction::Shelve.into() };
-        let now = self.now(at_ms);
-        if let Ok(Some(change)) = self.book.act(id, &wish, By::User(&self.operator.clone()), None, now) {
-            self.out.shelved += 1;
-            self.see(&change.alert, at_ms);
-        }
+        self.out.shelved += u64::from(self.acts(id, &wish, at_ms));
     }
 
     /// A position looks at an alert as it is now.
@@ -249,6 +275,11 @@ impl<'a> Score<'a> {
             self.told.push(Told { at_ms, alert: a.id, position: h.position.clone() });
             self.out.rows += u64::from(new);
             self.out.raised += u64::from(rises);
+            let rule = a.dedupe_key.split_once('/').map_or(a.kind.as_str(), |(_, rule)| rule);
+            *self.out.of_source.entry(rule.to_owned()).or_default() += 1;
+            if let Some(position) = &h.position {
+                self.people.told(position, a.id, a.priority(), at_ms);
+            }
         }
         let waits = a.state == AlertState::New && h.shelved.is_none();
         let row = Row { position: h.position.clone(), priority: a.priority(), since, raised: h.showing.raised, waits };
@@ -279,11 +310,14 @@ impl<'a> Score<'a> {
     }
 
     /// What came of it, `until_ms` being the end of the day.
-    pub fn finish(mut self, until_ms: u64) -> Outcome {
+    pub fn finish(mut self, until_ms: u64) -> anyhow::Result<Outcome> {
+        let length = until_ms.saturating_sub(self.zero.0);
+        if length < SHORTEST {
+            anyhow::bail!("the day lasts for {} s; from less than an hour no day's figure follows", length / SECOND);
+        }
         self.advance(until_ms + 2 * MINUTE);
-        let length = until_ms.saturating_sub(self.zero.0).max(1);
-        self.out.days = (length as f64 / DAY as f64).max(1.0);
-        let windows = length.max(DAY).div_ceil(WINDOW_MS);
+        self.out.days = length as f64 / DAY as f64;
+        let windows = length.div_ceil(WINDOW_MS);
         self.out.windows = windows * self.out.per_position.len() as u64;
         let mut per_window: HashMap<(&str, u64), u64> = HashMap::new();
         for told in &self.told {
@@ -311,12 +345,13 @@ impl<'a> Score<'a> {
                 suppressed.push(name.clone());
             }
         }
+        self.out.of_truth = self.told.iter().filter(|t| self.truths.contains(&t.alert)).count() as u64;
         self.out.happenings = self.happenings.len() as u64;
         self.out.suppressed = suppressed;
         self.out.burglary_s = self.burglary.and_then(|(from, top)| Some((top? - from) as f64 / 1000.0));
         self.out.chattering = self.chattering.len() as u64;
         self.out.brief = self.brief.len() as u64;
         self.out.explained = self.explained.len() as u64;
-        self.out
+        Ok(self.out)
     }
 }

@@ -3,7 +3,7 @@
 use rand::{Rng, rngs::StdRng};
 use uuid::Uuid;
 
-use super::world::Channel;
+use super::{scores, world::Channel};
 use crate::types::{
     BBox, EventEnd, EventId, HealthFact, NodeId, Phase, RuleId, RuleRef, Severity, SiteId, Subjects, Wall,
     fact::Object,
@@ -49,6 +49,19 @@ pub struct Seen<'a> {
     pub truth: Option<String>,
 }
 
+impl<'a> Seen<'a> {
+    /// What needs nobody. `when`: from when on and for how long; `swaps` as above.
+    pub fn nothing(
+        channel: &'a Channel,
+        (kind, zone): (&'a str, u32),
+        (at_ms, lasts_ms): (u64, u64),
+        objects: Vec<Object>,
+        swaps: f64,
+    ) -> Self {
+        Self { channel, kind, zone, at_ms, lasts_ms, objects, swaps, severity: severity(kind), truth: None }
+    }
+}
+
 /// What the rules of such a type are usually worth.
 pub fn severity(kind: &str) -> Severity {
     match kind {
@@ -82,16 +95,17 @@ impl Script {
         let mut event = blank(seen.channel, seen.kind, &key(seen.channel, seen.kind, seen.zone), id)?;
         event.severity = seen.severity;
         event.objects = seen.objects;
+        let usual: Vec<f32> = event.objects.iter().map(|o| o.score).collect();
         let mut at = seen.at_ms;
         let end = seen.at_ms + seen.lasts_ms;
         self.put(at, &event, Phase::Start, None, seen.truth.clone());
         while at + UPDATE < end && at + UPDATE < DAY {
             at += UPDATE;
-            for o in &mut event.objects {
+            for (o, usual) in event.objects.iter_mut().zip(&usual) {
                 if rng.random_bool(seen.swaps) {
                     o.track = rng.random_range(1000..1_000_000_000);
                 }
-                o.score = (o.score + rng.random_range(-0.03..0.03)).clamp(0.3, 0.98);
+                o.score = scores::again(*usual, rng);
             }
             self.put(at, &event, Phase::Update, None, seen.truth.clone());
         }

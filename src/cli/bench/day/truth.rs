@@ -1,17 +1,18 @@
 //! What really happens on the day, most of it where and when it is hardest to see.
 //!
 //! Every type of rule has its happenings: on calm channels, in showers, on the very sources that make noise all day, in
-//! the middle of another happening next door, and on sources that an operator has shelved. A true happening that is in
-//! view lasts for at least 25 seconds; how sure the detector is of it is drawn and may be as little as of the noise.
+//! the middle of another happening next door, and on sources that an operator has shelved. Who crosses a line crosses it
+//! where others do. A true happening that is in view lasts for at least 25 seconds, many of them seen on and off, in
+//! several short events; how sure the detector is of it is drawn as on film (`scores`), and may be as little as of noise.
 
 use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    noise::{Noisy, WIND},
-    script::{DAY, HOUR, MINUTE, SECOND, Script, Seen, key, object, severity},
+    noise::{Noisy, Source, WIND, near},
+    scores,
+    script::{DAY, HOUR, MINUTE, SECOND, Script, Seen, key, object},
     world::World,
 };
-use crate::types::Severity;
 
 pub const KINDS: [&str; 11] = [
     "presence",
@@ -28,6 +29,8 @@ pub const KINDS: [&str; 11] = [
 ];
 /// Of each type.
 pub const OF_EACH: usize = 21;
+/// Below this score it may be seen on and off.
+const FLICKERS_BELOW: f32 = 0.62;
 /// What the one true burglary is called.
 pub const BURGLARY: &str = "burglary";
 
@@ -76,41 +79,44 @@ fn label(kind: &str) -> &'static str {
     }
 }
 
-/// How sure the detector is of something real: mostly well, in the dark hardly.
-fn score(rng: &mut StdRng) -> f32 {
-    let mean: f32 = (0..3).map(|_| rng.random_range(0.55..1.0)).sum::<f32>() / 3.0;
-    if rng.random_bool(0.1) { rng.random_range(0.5..0.65) } else { mean.clamp(0.5, 0.97) }
-}
-
-fn happens(
-    script: &mut Script,
-    world: &World,
-    (n, kind, zone): (usize, &str, u32),
+/// What happens: rule, place, time, name.
+struct What {
+    channel: usize,
+    kind: &'static str,
+    zone: u32,
+    /// Where it is known to be.
+    spot: Option<(f32, f32)>,
     at_ms: u64,
     truth: String,
-    rng: &mut StdRng,
-) -> anyhow::Result<()> {
-    let place = (rng.random_range(0.1..0.9), rng.random_range(0.2..0.85));
-    let many = if kind == "crowd" { rng.random_range(6..12) } else { 1 };
+}
+
+fn happens(script: &mut Script, world: &World, what: What, rng: &mut StdRng) -> anyhow::Result<()> {
+    let What { channel: n, kind, zone, spot, at_ms, truth } = what;
+    let place = spot.unwrap_or_else(|| (rng.random_range(0.1..0.9), rng.random_range(0.2..0.85)));
+    let (many, by) = if kind == "crowd" { (rng.random_range(6..12), 0.05) } else { (1, 0.03) };
+    let sure = scores::there(rng);
+    let tall = rng.random_range(0.1..0.4);
     let seen = |rng: &mut StdRng| {
-        let near = (place.0 + rng.random_range(-0.05..0.05), place.1 + rng.random_range(-0.05..0.05));
-        object(label(kind), score(rng), near, rng.random_range(0.1..0.4), rng.random_range(1..1_000_000_000))
+        object(label(kind), scores::again(sure, rng), near(place, by, rng), tall, rng.random_range(1..1_000_000_000))
     };
-    let objects = if kind == "absence" { Vec::new() } else { (0..many).map(|_| seen(rng)).collect() };
-    script.see(
-        Seen {
-            channel: &world.channels[n],
-            kind,
-            zone,
-            at_ms,
-            lasts_ms: lasts(kind, rng),
-            objects,
-            swaps: 0.05,
-            severity: severity(kind),
-            truth: Some(truth),
-        },
-        rng,
-    )
+    let whole = lasts(kind, rng);
+    // What the detector is not sure of it loses again and again.
+    let flickers =
+        matches!(kind, "presence" | "intrusion" | "loitering") && sure < FLICKERS_BELOW && rng.random_bool(0.5);
+    let until = at_ms + if flickers { whole.max(90 * SECOND) } else { whole };
+    let mut at = at_ms;
+    while at < until {
+        let lasts_ms = if flickers { rng.random_range(3 * SECOND..9 * SECOND) } else { whole };
+        let objects = if kind == "absence" { Vec::new() } else { (0..many).map(|_| seen(rng)).collect() };
+        let channel = &world.channels[n];
+        let nothing = Seen::nothing(channel, (kind, zone), (at, lasts_ms), objects, 0.05);
+        script.see(Seen { truth: Some(truth.clone()), ..nothing }, rng)?;
+        at += lasts_ms + rng.random_range(2 * SECOND..5 * SECOND);
+        if !flickers {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Lets it happen. Gives what happens by its circumstances.
@@ -134,43 +140,41 @@ pub fn fill(
             let company = *turns.next().unwrap_or(&Where::Calm);
             *counts.entry(company).or_insert(0) += 1;
             let truth = format!("{kind}-{round}-{}", company.as_str());
-            let (n, zone, at) = match company {
-                Where::Calm => (world.any(rng), 7, rng.random_range(HOUR..DAY - HOUR)),
+            let calm = |rng: &mut StdRng| (world.any(rng), 7, None, rng.random_range(HOUR..DAY - HOUR));
+            let (n, zone, spot, at) = match company {
+                Where::Calm => calm(rng),
                 Where::Shower => {
                     let (n, from, to) = noisy.rained_on[rng.random_range(0..noisy.rained_on.len())];
-                    (n, 0, rng.random_range(from..to))
+                    (n, 0, None, rng.random_range(from..to))
+                }
+                Where::Noisy if kind == "line" && rng.random_bool(0.5) => {
+                    let of = noisy.gates[rng.random_range(0..noisy.gates.len())];
+                    (of.channel, of.zone, Some(of.spot), rng.random_range(HOUR..DAY - HOUR))
                 }
                 Where::Noisy => {
                     // The very source where there is one of the type, else another rule on its channel.
-                    let same: Vec<_> = sources.iter().filter(|s| s.1 == kind).collect();
-                    let of: Vec<_> = if same.is_empty() { sources.iter().collect() } else { same };
-                    let (n, _, zone) = *of[rng.random_range(0..of.len())];
-                    (n, zone, windy(rng))
+                    let of = one_of(&sources, kind, rng.random_range(0..sources.len()));
+                    (of.channel, of.zone, on_the_line(of, kind), windy(rng))
                 }
-                Where::Incident if running.is_empty() => (world.any(rng), 7, rng.random_range(HOUR..DAY - HOUR)),
+                Where::Incident if running.is_empty() => calm(rng),
                 Where::Incident => {
                     let (near, at) = running[rng.random_range(0..running.len())];
-                    (world.neighbour(near, rng), 5, at + rng.random_range(25 * SECOND..240 * SECOND))
+                    (world.neighbour(near, rng), 5, None, at + rng.random_range(25 * SECOND..240 * SECOND))
                 }
                 Where::Shelved => {
-                    let same: Vec<_> = trees.iter().filter(|s| s.1 == kind).collect();
-                    let of: Vec<_> = if same.is_empty() { trees.iter().collect() } else { same };
-                    let (n, shelved_kind, zone) = *of[(round + k) % of.len()];
+                    let of = one_of(&trees, kind, round + k);
                     let (from, to) = WIND[round % WIND.len()];
                     let at = rng.random_range(from + 40 * MINUTE..to - 5 * MINUTE);
-                    script.shelve(
-                        at - rng.random_range(5 * MINUTE..20 * MINUTE),
-                        key(&world.channels[n], shelved_kind, zone),
-                        90,
-                    );
-                    (n, zone, at)
+                    let key = key(&world.channels[of.channel], of.kind, of.zone);
+                    script.shelve(at - rng.random_range(5 * MINUTE..20 * MINUTE), key, 90);
+                    (of.channel, of.zone, None, at)
                 }
             };
             running.push((n, at));
-            happens(script, world, (n, kind, zone), at, truth, rng)?;
+            happens(script, world, What { channel: n, kind, zone, spot, at_ms: at, truth }, rng)?;
         }
     }
-    burglary(world, script, rng)?;
+    burglary(world, noisy, script, rng)?;
     Ok(counts.into_iter().collect())
 }
 
@@ -180,32 +184,40 @@ fn windy(rng: &mut StdRng) -> u64 {
     if rng.random_bool(0.7) { rng.random_range(from..to) } else { rng.random_range(HOUR..DAY - HOUR) }
 }
 
-/// At night, in the rain, a person climbs in at a school; two neighbours see him too.
-fn burglary(world: &World, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
-    let n = world.any(rng);
+/// The `nth` source of a type, or of any where there is none.
+fn one_of(of: &[Source], kind: &str, nth: usize) -> Source {
+    let same: Vec<&Source> = of.iter().filter(|s| s.kind == kind).collect();
+    if same.is_empty() { of[nth % of.len()] } else { *same[nth % same.len()] }
+}
+
+/// Who crosses a line does so where it is.
+fn on_the_line(of: Source, kind: &str) -> Option<(f32, f32)> {
+    (of.kind == kind && matches!(kind, "line" | "wrong-way")).then_some(of.spot)
+}
+
+/// At night, in the rain, a person climbs in at a school, where a bush has looked like somebody all night; two neighbours
+/// see him too. The rule of the wall is of high severity, as such rules are.
+fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
     let at = 3 * HOUR + 20 * MINUTE + rng.random_range(0..20 * MINUTE);
+    let wet: Vec<usize> =
+        noisy.rained_on.iter().filter(|(_, from, to)| (*from..*to).contains(&at)).map(|r| r.0).collect();
+    let n = wet[rng.random_range(0..wet.len())];
+    let spot = (rng.random_range(0.2..0.8), 0.6);
+    let (zone, mut before) = (9, HOUR);
+    while before < at - 10 * SECOND {
+        let o =
+            object("person", scores::not_there(rng), near(spot, 0.02, rng), 0.3, rng.random_range(1..1_000_000_000));
+        let bush = Seen::nothing(&world.channels[n], ("intrusion", zone), (before, 2 * SECOND), vec![o], 0.5);
+        script.see(bush, rng)?;
+        before += rng.random_range(2 * MINUTE..15 * MINUTE);
+    }
     let mut on = n;
     for (after, kind) in [(0, "intrusion"), (9, "intrusion"), (31, "loitering"), (95, "removed-object")] {
-        let o = object(
-            label(kind),
-            rng.random_range(0.6..0.9),
-            (rng.random_range(0.2..0.8), 0.6),
-            0.3,
-            rng.random_range(1..1_000_000_000),
-        );
-        let seen = Seen {
-            channel: &world.channels[on],
-            kind,
-            zone: 9,
-            at_ms: at + after * SECOND,
-            lasts_ms: 60 * SECOND,
-            objects: vec![o],
-            swaps: 0.05,
-            // Armed at night: the rule of the wall is critical.
-            severity: if kind == "intrusion" { Severity::Critical } else { severity(kind) },
-            truth: Some(BURGLARY.to_owned()),
-        };
-        script.see(seen, rng)?;
+        let at_spot = if after == 0 { spot } else { (rng.random_range(0.2..0.8), 0.6) };
+        let o = object(label(kind), rng.random_range(0.6..0.9), at_spot, 0.3, rng.random_range(1..1_000_000_000));
+        let when = (at + after * SECOND, 60 * SECOND);
+        let seen = Seen::nothing(&world.channels[on], (kind, zone), when, vec![o], 0.05);
+        script.see(Seen { truth: Some(BURGLARY.to_owned()), ..seen }, rng)?;
         on = world.neighbour(n, rng);
     }
     Ok(())

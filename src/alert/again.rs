@@ -1,0 +1,188 @@
+//! What is judged once more: a further happening within an open event, and what was counted under a row that is there no
+//! more.
+
+use super::{
+    AlertBook, Told,
+    evidence::{self, Evidence, Nature, Verdict, is_sure, score},
+    line,
+    source::Source,
+    takes_events,
+    timer::Timer,
+    touch,
+};
+use crate::types::{
+    AlertId, Mono, Now, Severity,
+    alert::AlertHistory,
+    handling::{Because, How},
+    payload::EventPayload,
+};
+
+impl AlertBook {
+    /// An open event tells of a further happening. It is to its alert what a start is: the cooldown of a rule keeps one
+    /// event open for long, and what comes within it is not known to be the same.
+    ///
+    /// News makes the row rise; where the row is handled already, or cannot rise, the event goes on in an alert of its own.
+    pub(super) fn happens_again(
+        &mut self,
+        id: AlertId,
+        e: &EventPayload,
+        channel_name: &str,
+        now: Now,
+        told: &mut Told,
+    ) -> (AlertId, Option<AlertHistory>, bool) {
+        let (verdict, _) = self.judge(e, now);
+        let Some(held) = self.held.get(&id) else { return (id, None, false) };
+        let (how, state) = (held.alert.handling.showing.how, held.alert.state);
+        let news = verdict == Verdict::Row;
+        let rises = super::show::step_up(held.alert.priority()).filter(|_| held.alert.handling.priority_by.is_none());
+        let own = !takes_events(state) || (news && how == How::Row && rises.is_none());
+        let shelved = held.alert.handling.shelved.is_some();
+        if own && !shelved {
+            return self.goes_its_own_way(id, e, channel_name, verdict, now, told);
+        }
+        let Some(held) = self.held.get_mut(&id) else { return (id, None, false) };
+        held.alert.rev += 1;
+        touch(&mut held.alert, e);
+        let before = (held.alert.handling.showing.since, held.alert.handling.showing.raised);
+        match (how, rises) {
+            _ if shelved => {}
+            (How::Row, Some(to)) if news => self.rise(id, to, now),
+            (How::Row, _) => self.reprice(id, now),
+            (How::Brief, _) => self.settle(id, e.id, verdict, now, told),
+            (How::Held | How::Under, _) => self.goes_on(id, e, now, told),
+        }
+        let Some(held) = self.held.get_mut(&id) else { return (id, None, false) };
+        let showing = &held.alert.handling.showing;
+        let shown = (showing.since, showing.raised) != before;
+        held.alert.handling.held_back += u64::from(!shown);
+        let action = if shown && how == How::Row { "raised" } else { "event" };
+        let history = line(&held.alert, now, None, action, Some(held.alert.state), None);
+        (id, Some(history), false)
+    }
+
+    /// The event leaves its alert for a new one.
+    fn goes_its_own_way(
+        &mut self,
+        old: AlertId,
+        e: &EventPayload,
+        channel_name: &str,
+        verdict: Verdict,
+        now: Now,
+        told: &mut Told,
+    ) -> (AlertId, Option<AlertHistory>, bool) {
+        self.lets_go(old, now);
+        if let Some(held) = self.held.get_mut(&old) {
+            // It is counted by the alert that it is in.
+            held.alert.events -= u64::from(held.alert.first_event != e.id && held.alert.events > 1);
+        }
+        self.tell(old, "event", Some("it happens again, in an alert of its own".into()), now, told);
+        let happenings = e.details.as_ref().and_then(|d| d.happenings);
+        let id = self.open_alert(e, channel_name, now);
+        if let Some(open) = self.open.get_mut(&e.id) {
+            open.happenings = happenings;
+        }
+        if let Some(held) = self.held.get_mut(&id) {
+            held.alert.handling.recurs.get_or_insert(old);
+        }
+        self.settle(id, e.id, verdict, now, told);
+        (id, self.held.get(&id).map(|h| line(&h.alert, now, None, "opened", None, None)), false)
+    }
+
+    /// Counts it with its source, and says what it is worth and whether the source is named chattering by it.
+    pub(super) fn judge(&mut self, e: &EventPayload, now: Now) -> (Verdict, u32) {
+        let chatter = self.setup.cfg.chatter_per_10_min;
+        // What it is worth by what was known before it.
+        let before = self.evidence(e, now);
+        let source = self.sources.at(&e.dedupe_key, now.mono);
+        let named = source.start(&e.objects, chatter, now.mono);
+        let evidence = Evidence { chattering: source.chattering, ..before };
+        if named {
+            self.learns(&e.dedupe_key);
+        }
+        (evidence::judge(&evidence, &self.setup.cfg), evidence.familiar)
+    }
+
+    /// What is known of an event and its source.
+    pub(super) fn evidence(&self, e: &EventPayload, now: Now) -> Evidence {
+        let (nature, new) = (evidence::nature(&e.kind), Source::default());
+        let source = self.sources.get(&e.dedupe_key).unwrap_or(&new);
+        let sure = self.setup.cfg.sure_score;
+        Evidence {
+            severity: e.severity,
+            nature,
+            score: score(&e.objects),
+            familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now.mono),
+            chattering: source.chattering,
+            brief_lately: source.brief_lately(now.mono),
+            longest_ms: source.longest_ms(),
+            useless: source.is_useless(),
+            ordinary: source.is_ordinary(),
+            thereabouts: source.thereabouts(&e.objects, now.mono),
+            storm: self.storms.at(&e.area, now.mono),
+        }
+    }
+
+    /// What a health alert explained is looked at once more when pictures have had time to settle.
+    pub(super) fn explains_no_more(&mut self, outage: AlertId, now: Mono) {
+        let at = now.plus_ms(super::explain::AFTER_MS + 1);
+        self.look_again(outage, at, |because| because == Because::Explained);
+    }
+
+    /// What is under a row that a person has finished is looked at once more.
+    pub(super) fn leads_no_more(&mut self, lead: AlertId, now: Mono) {
+        self.look_again(lead, now, |because| because != Because::Explained);
+    }
+
+    fn look_again(&mut self, row: AlertId, at: Mono, which: impl Fn(Because) -> bool) {
+        let goes_on = self.held.iter().filter(|(_, h)| {
+            let showing = &h.alert.handling.showing;
+            showing.row == Some(row) && h.alert.active() && showing.because.is_some_and(&which)
+        });
+        let mut ids: Vec<AlertId> = goes_on.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.timers.set(at, id, Timer::Again);
+        }
+    }
+
+    /// It still goes on, and the row that it was counted under says nothing of it any more.
+    pub(super) fn judged_again(&mut self, id: AlertId, now: Now, told: &mut Told) {
+        let Some(held) = self.held.get(&id) else { return };
+        let a = &held.alert;
+        if a.handling.showing.how != How::Under || !a.active() || !takes_events(a.state) {
+            return;
+        }
+        let sure = a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
+        let verdict = if a.handling.showing.because == Some(Because::Explained) {
+            let still = self.outages.over(&a.channel, &a.area, a.handling.recorder.as_deref(), now.mono);
+            if let Some(by) = still.filter(|by| *by != id) {
+                if let Some(held) = self.held.get_mut(&id) {
+                    held.alert.handling.showing.row = Some(by);
+                }
+                return;
+            }
+            let evidence = Evidence {
+                severity: a.severity,
+                nature: evidence::nature(&a.kind),
+                score: score(&a.objects),
+                familiar: 0,
+                chattering: false,
+                brief_lately: self.sources.get(&a.dedupe_key).is_some_and(|s: &Source| s.brief_lately(now.mono)),
+                longest_ms: 0,
+                useless: false,
+                ordinary: false,
+                thereabouts: 0,
+                storm: false,
+            };
+            evidence::judge(&evidence, self.cfg())
+        } else if held.weighed.is_some_and(|(was_sure, _)| was_sure) || sure {
+            Verdict::Row
+        } else {
+            return;
+        };
+        let latest = a.last_event;
+        self.settle(id, latest, verdict, now, told);
+        let shown = self.held.get(&id).is_some_and(|h| h.alert.handling.showing.how == How::Row);
+        self.tell(id, if shown { "shown" } else { "event" }, None, now, told);
+    }
+}

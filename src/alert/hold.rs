@@ -1,0 +1,178 @@
+//! What the book holds: an alert with what is known of it beside, how the store's are taken up, and when they go again.
+
+use std::collections::hash_map::Entry as Slot;
+
+use super::{
+    AlertBook, MINUTE_MS, Open,
+    evidence::{LONGEST_HOLD_MS, Steadiness},
+    takes_events,
+    timer::Timer,
+};
+use crate::types::{
+    AlertId, EventId, Mono, Now, Severity,
+    alert::Alert,
+    handling::{Because, How},
+    payload::AlertState,
+};
+
+/// Alerts that got another position are told of so many at once, so that a start is no storm of messages.
+const MOVED_AT_ONCE: usize = 50;
+const MOVED_EVERY_MS: u64 = 100;
+
+/// An event whose alert waits to see whether it lasts.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub event: EventId,
+    /// From when on it counts: what is seen on and off goes on from the first sight.
+    pub began: Mono,
+    /// When this event of it started.
+    pub started: Mono,
+    pub steady: Steadiness,
+    pub because: Because,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub alert: Alert,
+    /// A new event of the dedupe key joins until then, though none is open.
+    pub join_until: Mono,
+    /// When it is looked at whether it can leave; the latest entry of the queue counts.
+    pub leave: Mono,
+    pub desk: usize,
+    /// While it is held.
+    pub watched: Option<Watched>,
+    /// When what was brief began and ended last.
+    pub brief: Option<(Mono, Mono)>,
+    /// How sure and how urgent it was when it went under another's row.
+    pub weighed: Option<(bool, Severity)>,
+    /// Changed since it was last told, in a number only.
+    pub untold: bool,
+}
+
+impl Held {
+    pub fn new(alert: Alert, desk: usize) -> Self {
+        let never = Mono::default();
+        Held { alert, join_until: never, leave: never, desk, watched: None, brief: None, weighed: None, untold: false }
+    }
+}
+
+impl AlertBook {
+    /// Takes up an alert that the store holds. `open`: its events that have not ended.
+    ///
+    /// One whose position is not known (it is from before there were positions, or its position has another name now) is
+    /// its area's, and is told of again.
+    pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
+        alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
+        // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
+        let join_until = match alert.last_end {
+            Some(end) => {
+                let gone = u64::try_from(now.wall.0.saturating_sub(end.0)).unwrap_or(0);
+                (gone <= self.join_ms()).then(|| now.mono.plus_ms(self.join_ms() - gone))
+            }
+            None => None,
+        };
+        for event in open {
+            let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
+            let happenings = latest.and_then(|d| d.happenings);
+            self.open.insert(*event, Open { alert: alert.id, happenings });
+        }
+        if !open.is_empty() || join_until.is_some() {
+            self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
+        }
+        let id = alert.id;
+        let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
+        let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
+        let moves = named.is_none() && alert.state != AlertState::Closed;
+        if moves {
+            alert.handling.position = Some(self.desks.get(desk).id.clone());
+        }
+        if alert.handling.shelved.is_some() {
+            self.shelved.insert(alert.dedupe_key.clone(), id);
+        }
+        let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
+        let watched = waits.then(|| Watched {
+            event: open.last().copied().unwrap_or(alert.last_event),
+            began: now.mono,
+            started: now.mono,
+            steady: Steadiness::of(&alert.objects),
+            because: alert.handling.showing.because.unwrap_or(Because::Weak),
+        });
+        let mut held = Held::new(alert, desk);
+        (held.join_until, held.watched) = (join_until.unwrap_or_default(), watched);
+        self.held.insert(id, held);
+        if waits {
+            // How long it waited before is not known: once more. What is over without having been judged is judged now.
+            let ms = if open.is_empty() { 0 } else { u64::from(self.cfg().hold_s) * 1000 };
+            self.timers.set(now.mono.plus_ms(ms.min(LONGEST_HOLD_MS)), id, Timer::Lasted);
+        }
+        if moves {
+            self.moved += 1;
+            let turn = (self.moved / MOVED_AT_ONCE) as u64;
+            self.tells_at(id, now.mono.plus_ms(turn * MOVED_EVERY_MS));
+        }
+        self.set_timers(id, now);
+        self.leaves_later(id, now.mono);
+    }
+
+    /// Does a new event of its dedupe key belong to this alert?
+    pub(super) fn joins(&self, id: AlertId, now: Now) -> bool {
+        self.held.get(&id).is_some_and(|h| {
+            takes_events(h.alert.state)
+                && (h.alert.active() || (h.alert.last_end.is_some() && now.mono <= h.join_until))
+        })
+    }
+
+    /// How long an alert without an open event stays in the book: for joining, and for the channel's rate.
+    fn stay_ms(&self) -> u64 {
+        self.join_ms().max(MINUTE_MS) + 1
+    }
+
+    /// Looks later whether it can go.
+    pub(super) fn leaves_later(&mut self, id: AlertId, now: Mono) {
+        let at = now.plus_ms(self.stay_ms());
+        if let Some(held) = self.held.get_mut(&id).filter(|h| h.leave != at) {
+            held.leave = at;
+            self.leave.push_back((at, id));
+        }
+    }
+
+    /// Lets alerts go that no event and no timer can touch any more.
+    pub fn sweep(&mut self, now: Now) {
+        while let Some((at, id)) = self.leave.front().copied() {
+            if at > now.mono {
+                break;
+            }
+            self.leave.pop_front();
+            let Some(held) = self.held.get(&id).filter(|h| h.leave == at) else { continue };
+            // The end of its last event puts it into the queue again, and so does a timer that is done.
+            if held.alert.active() || self.timers.has(id) {
+                continue;
+            }
+            if held.alert.last_end.is_some() && now.mono <= held.join_until {
+                // A source that chatters is waited for longer than the others.
+                self.leaves_later(id, now.mono);
+                continue;
+            }
+            self.leaves(id, now.mono);
+        }
+    }
+
+    fn leaves(&mut self, id: AlertId, now: Mono) {
+        let Some(Held { alert, .. }) = self.held.remove(&id) else { return };
+        if self.by_key.get(&alert.dedupe_key) == Some(&id) {
+            self.by_key.remove(&alert.dedupe_key);
+        }
+        if self.shelved.get(&alert.dedupe_key) == Some(&id) {
+            self.shelved.remove(&alert.dedupe_key);
+        }
+        if let Slot::Occupied(mut channel) = self.channels.entry(alert.channel) {
+            let c = channel.get_mut();
+            c.latest = c.latest.filter(|l| *l != id);
+            c.latest_of_rule.retain(|_, l| *l != id);
+            c.opened.retain(|t| now.since_ms(*t) < MINUTE_MS);
+            if c.opened.is_empty() && c.latest.is_none() && c.latest_of_rule.is_empty() {
+                channel.remove();
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What is taken up from the store, what happens again within one event, and what comes out from under another's row.
+
+use super::{
+    rows::{how, say, seen},
+    *,
+};
+use crate::types::{Details, HealthFact, fact::HealthScope, handling::ResultCode};
+
+fn of_kind(kind: &str, severity: Severity, e: EventPayload) -> EventPayload {
+    EventPayload { kind: kind.into(), severity, ..e }
+}
+
+fn again(number: u8, key: &str, at_place: (f32, f32), happenings: u32, s: u64) -> EventPayload {
+    let details = Details { happenings: Some(happenings), ..Details::default() };
+    let phase = if happenings == 1 { Phase::Start } else { Phase::Update };
+    EventPayload { details: Some(details), ..seen(number, phase, key, at_place, at(s)) }
+}
+
+fn acts(book: &mut AlertBook, id: AlertId, wish: impl Into<Wish>, who: &str, s: u64) {
+    let user = UserId::new(who).unwrap();
+    book.act(id, &wish.into(), By::User(&user), None, at(s)).unwrap().unwrap();
+}
+
+#[test]
+fn what_had_no_position_gets_one_and_is_told_of() {
+    let mut book = AlertBook::new(cfg(60, 30));
+    let old = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    for position in [None, Some(crate::types::PositionId::new("renamed").unwrap())] {
+        let mut alert = old.clone();
+        alert.handling.position = position;
+        let mut book = AlertBook::new(cfg(60, 30));
+        book.admit(alert, &[], at(100));
+        let told = book.tick(at(101));
+        assert_eq!(told.len(), 1);
+        let now = &told[0].alert;
+        assert_eq!((now.id, now.rev, now.handling.position.as_ref().unwrap().as_str()), (old.id, old.rev + 1, "desk"));
+    }
+    let mut book = AlertBook::new(cfg(60, 30));
+    book.admit(old, &[], at(1));
+    assert!(book.tick(at(2)).is_empty(), "its position is there");
+}
+
+#[test]
+fn what_was_held_waits_on() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let start = seen(1, Phase::Start, "gate/r", (0.55, 0.2), at(0));
+    let held = say(&mut book, &start, 0);
+    assert_eq!(held.handling.showing.how, How::Held);
+    let mut book = AlertBook::new(config::Alert::default());
+    book.admit(held.clone(), &[start.id], at(5));
+    assert!(book.tick(at(24)).is_empty());
+    assert_eq!(book.tick(at(25))[0].alert.handling.showing.how, How::Row);
+    let mut book = AlertBook::new(config::Alert::default());
+    book.admit(held.clone(), &[], at(5));
+    book.tick(at(5));
+    assert_eq!(how(&book, held.id), How::Row, "its event is over and nobody judged it: better once too often");
+}
+
+#[test]
+fn what_chatters_leaves_the_book_after_its_cooldown() {
+    let mut book = AlertBook::new(config::Alert { auto_close: false, ..config::Alert::default() });
+    for n in 0..8u8 {
+        let s = u64::from(n) * 70;
+        say(&mut book, &seen(n, Phase::Start, "tree/r", (0.55, 0.2), at(s)), s);
+        say(&mut book, &seen(n, Phase::End, "tree/r", (0.55, 0.2), at(s + 3)), s + 3);
+    }
+    book.sweep(at(700));
+    assert_eq!(book.len(), 1, "within its cooldown");
+    book.sweep(at(1400));
+    assert!(book.is_empty());
+}
+
+#[test]
+fn nothing_of_anothers_is_done_unseen() {
+    let mut book = AlertBook::new(cfg(60, 30));
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    let wang = UserId::new("wang").unwrap();
+    let by_wang = |book: &mut AlertBook, wish: Wish, rev| book.act(id, &wish, By::User(&wang), rev, at(2));
+    let priority = || Wish { priority: Some(Severity::Low), ..AlertAction::Priority.into() };
+    acts(&mut book, id, priority(), "li", 1);
+    let li = UserId::new("li").unwrap();
+    assert_eq!(by_wang(&mut book, priority(), None).unwrap_err(), ActRefused::Theirs { by: li.clone(), rev: 2 });
+    acts(&mut book, id, AlertAction::Acknowledge, "li", 1);
+    let note = || Wish { note: Some("x".into()), ..AlertAction::Note.into() };
+    for wish in [AlertAction::Dispatch.into(), AlertAction::Resolve.into(), AlertAction::Release.into(), note()] {
+        assert_eq!(by_wang(&mut book, wish, None).unwrap_err(), ActRefused::Taken { owner: li.clone() });
+    }
+    let feedback = Wish { note: Some("on the spot".into()), ..AlertAction::Feedback.into() };
+    assert!(by_wang(&mut book, feedback, None).is_ok(), "who was dispatched is not the owner");
+    let stale = by_wang(&mut book, AlertAction::Dispatch.into(), Some(3));
+    assert_eq!(stale.unwrap_err(), ActRefused::Rev { seen: 3, now: 4 });
+    let done = by_wang(&mut book, AlertAction::Dispatch.into(), Some(4)).unwrap().unwrap();
+    assert_eq!((done.alert.state, done.alert.owner), (AlertState::Dispatched, Some(li)), "he looked");
+}
+
+#[test]
+fn a_further_happening_is_what_a_start_is() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let first = say(&mut book, &again(1, "gate/r", (0.9, 0.2), 1, 0), 0);
+    let same = say(&mut book, &again(1, "gate/r", (0.9, 0.2), 1, 5).clone_as_update(), 5);
+    assert_eq!((same.id, same.priority()), (first.id, Severity::Medium), "nothing new");
+    let risen = book.on_event(&again(1, "gate/r", (0.9, 0.7), 2, 9), "Gate", at(9)).unwrap().own;
+    assert_eq!((risen.alert.id, risen.alert.priority()), (first.id, Severity::High));
+    assert_eq!(risen.history.map(|h| h.action).as_deref(), Some("raised"));
+    let apart = say(&mut book, &again(1, "gate/r", (0.9, 0.5), 3, 12), 12);
+    assert!(apart.id != first.id && apart.active(), "the row cannot rise any more: its own");
+    assert_eq!((apart.handling.showing.how, apart.handling.recurs), (How::Row, Some(first.id)));
+    assert!(!book.get(first.id).unwrap().active(), "its event went on elsewhere");
+    acts(&mut book, apart.id, AlertAction::Acknowledge, "li", 13);
+    acts(&mut book, apart.id, Wish { result: Some(ResultCode::True), ..AlertAction::Resolve.into() }, "li", 14);
+    let next = say(&mut book, &again(1, "gate/r", (0.5, 0.5), 4, 20), 20);
+    assert!(next.id != apart.id && next.state == AlertState::New, "handled before: a new alert");
+    let end = EventPayload { phase: Phase::End, ..again(1, "gate/r", (0.5, 0.5), 4, 30) };
+    assert_eq!(say(&mut book, &end, 30).id, next.id);
+    assert_eq!(book.open_events(), 0);
+}
+
+trait AsUpdate {
+    fn clone_as_update(&self) -> EventPayload;
+}
+
+impl AsUpdate for EventPayload {
+    fn clone_as_update(&self) -> EventPayload {
+        EventPayload { phase: Phase::Update, ..self.clone() }
+    }
+}
+
+#[test]
+fn what_an_outage_explained_comes_out_when_it_is_long_over() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let health = |phase, s| {
+        let fact = HealthFact {
+            scope: HealthScope::Channel,
+            name: None,
+            what: "dark".into(),
+            state: None,
+            reason: "dark".into(),
+        };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    say(&mut book, &health(Phase::Start, 0), 0);
+    say(&mut book, &health(Phase::End, 10), 10);
+    let guard = of_kind("absence", Severity::Medium, event(2, Phase::Start, "gate/guard", Severity::Medium, at(100)));
+    let absent = say(&mut book, &guard, 100);
+    assert_eq!(absent.handling.showing.how, How::Under);
+    book.tick(at(129));
+    assert_eq!(how(&book, absent.id), How::Under);
+    book.tick(at(131));
+    assert_eq!(how(&book, absent.id), How::Row);
+}
+
+#[test]
+fn what_is_seen_on_and_off_is_one_thing() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let (mut id, mut shown) = (None, None);
+    for n in 0..10u8 {
+        let s = u64::from(n) * 8;
+        id = Some(say(&mut book, &seen(n, Phase::Start, "wall/r", (0.6, 0.2), at(s)), s).id);
+        for t in s..s + 5 {
+            book.tick(at(t));
+            if how(&book, id.unwrap()) == How::Row {
+                shown.get_or_insert(t);
+            }
+        }
+        say(&mut book, &seen(n, Phase::End, "wall/r", (0.6, 0.2), at(s + 5)), s + 5);
+        book.tick(at(s + 7));
+    }
+    assert!(shown.is_some_and(|s| s <= 60), "{shown:?} {id:?}");
+}
+
+#[test]
+fn a_crossing_where_others_cross_counts_with_their_row_and_is_never_unseen() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let line =
+        |n: u8, severity, score, s| of_kind("line", severity, seen(n, Phase::Start, "gate/line", (score, 0.4), at(s)));
+    let cross = |book: &mut AlertBook, e: EventPayload, s| {
+        let alert = say(book, &e, s);
+        say(book, &EventPayload { phase: Phase::End, ..e }, s);
+        alert
+    };
+    let first = cross(&mut book, line(1, Severity::Medium, 0.55, 0), 0);
+    assert_eq!(first.handling.showing.how, How::Row);
+    for n in 2..20u8 {
+        let s = u64::from(n) * 200;
+        let next = cross(&mut book, line(n, Severity::Medium, 0.55, s), s);
+        assert_eq!((next.id, next.handling.showing.how), (first.id, How::Row));
+    }
+    let burglar = cross(&mut book, line(30, Severity::Medium, 0.9, 4000), 4000);
+    assert!(burglar.id != first.id && burglar.handling.showing.how == How::Row, "sure");
+    acts(&mut book, burglar.id, AlertAction::Acknowledge, "li", 4001);
+    acts(&mut book, burglar.id, AlertAction::Resolve, "li", 4002);
+    acts(&mut book, first.id, AlertAction::Acknowledge, "li", 4001);
+    acts(&mut book, first.id, AlertAction::Resolve, "li", 4002);
+    let next = cross(&mut book, line(31, Severity::Medium, 0.55, 4010), 4010);
+    assert!(next.id != first.id && next.handling.showing.how == How::Row, "their row is handled");
+    for n in 40..43u8 {
+        let s = u64::from(n) * 200;
+        let high = cross(&mut book, line(n, Severity::High, 0.8, s), s);
+        assert!(high.events == 1 && high.handling.showing.how == How::Row, "high and sure: each its own");
+    }
+}
+
+/// A position with more rows than it can bear.
+fn flooded() -> AlertBook {
+    let mut book = AlertBook::new(config::Alert::default());
+    for n in 0..12u8 {
+        let e = EventPayload {
+            area: vec![],
+            recorder: None,
+            ..seen(100 + n, Phase::Start, &format!("c{n}/r"), (0.9, 0.2), at(0))
+        };
+        say(&mut book, &e, 0);
+    }
+    book
+}
+
+#[test]
+fn in_a_flood_what_is_sure_rises_or_is_a_row_and_what_is_folded_comes_out() {
+    let mut book = flooded();
+    let yard = |n: u8, c: &str, severity, score, s| {
+        of_kind("intrusion", severity, seen(n, Phase::Start, &format!("{c}/i"), (score, 0.2), at(s)))
+    };
+    let lead = say(&mut book, &yard(1, "a", Severity::High, 0.9, 30), 30);
+    let second = say(&mut book, &yard(2, "b", Severity::High, 0.9, 90), 90);
+    assert!(lead.handling.showing.how == How::Row && second.handling.showing.how == How::Row, "two burglaries");
+    // Unsure, of a lower severity: it goes under the row when it has gone on for long without being one thing.
+    let weak = yard(3, "c", Severity::Medium, 0.7, 95);
+    let folded = say(&mut book, &weak, 95);
+    assert_eq!(folded.handling.showing.how, How::Row, "sure, and the row of the place cannot rise");
+}
+
+#[test]
+fn what_is_under_a_row_comes_out_when_that_is_finished() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let next = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(5)), 5);
+    assert_eq!(next.handling.showing.row, Some(lead.id));
+    acts(&mut book, lead.id, AlertAction::Acknowledge, "li", 60);
+    acts(&mut book, lead.id, AlertAction::Resolve, "li", 61);
+    let out = book.tick(at(62));
+    assert_eq!((out.len(), out[0].alert.id, out[0].alert.handling.showing.how), (1, next.id, How::Row));
+    assert_eq!(out[0].history.as_ref().map(|h| h.action.as_str()), Some("shown"));
+}
+
+#[test]
+fn what_is_high_joins_only_a_row_of_its_own_rule() {
+    let mut book = AlertBook::new(cfg(10, 2));
+    say(&mut book, &event(1, Phase::Start, "gate/r/1", Severity::Low, at(0)), 0);
+    let low = say(&mut book, &event(2, Phase::Start, "gate/s/1", Severity::Low, at(1)), 1);
+    let high = say(&mut book, &event(3, Phase::Start, "gate/t/1", Severity::High, at(2)), 2);
+    assert!(high.id != low.id && high.events == 1);
+    let more = say(&mut book, &event(4, Phase::Start, "gate/t/2", Severity::High, at(3)), 3);
+    assert_eq!((more.id, more.limited), (high.id, 1));
+}
