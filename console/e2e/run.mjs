@@ -255,13 +255,13 @@ step('by keyboard it is dispatched, put aside, taken back and resolved as false;
   await form('s', 'shelve', 'roadworks');
   const back = desk.getByTestId('action-unshelve');
   await back.waitFor();
-  assert.equal((await now()).handling.shelved?.reason, 'roadworks');
+  assert.equal((await now()).shelved?.reason, 'roadworks');
   await back.click();
   await back.waitFor({ state: 'hidden' });
   await form('f', 'resolve');
   await desk.locator('[data-testid=alert-state][data-state=resolved]').waitFor();
   const done = await now();
-  assert.deepEqual([done.state, done.handling.result, done.handling.dispatched_to], ['resolved', 'false', 'Wang, grid 12']);
+  assert.deepEqual([done.state, done.result, done.dispatched_to], ['resolved', 'false', 'Wang, grid 12']);
   await unmoved(desk);
 });
 
