@@ -234,6 +234,37 @@ step('acknowledged at one desk, seen at another without loading anew', async () 
   await other.context().close();
 });
 
+step('by keyboard it is dispatched, put aside, taken back and resolved as false; a note is saved by itself', async () => {
+  assert.ok(chosen, 'there is no alert to work on');
+  const now = () => desk.evaluate(async (id) => (await (await fetch(`/api/v1/alerts/${id}`)).json()).alert, chosen);
+  const form = async (key, what, words) => {
+    await desk.keyboard.press(key);
+    const opened = desk.getByTestId(`form-${what}`);
+    await opened.waitFor();
+    if (words) await desk.keyboard.type(words);
+    await desk.keyboard.press('Enter');
+    await opened.waitFor({ state: 'hidden' });
+  };
+  await form('d', 'dispatch', 'Wang, grid 12');
+  await desk.locator('[data-testid=alert-state][data-state=dispatched]').waitFor();
+  await desk.getByTestId('action-note').click();
+  await desk.getByTestId('form-note').waitFor();
+  await desk.keyboard.type('<b>他在路上</b>');
+  await desk.keyboard.press('Enter');
+  await desk.getByText('<b>他在路上</b>').first().waitFor();
+  await form('s', 'shelve', 'roadworks');
+  const back = desk.getByTestId('action-unshelve');
+  await back.waitFor();
+  assert.equal((await now()).shelved?.reason, 'roadworks');
+  await back.click();
+  await back.waitFor({ state: 'hidden' });
+  await form('f', 'resolve');
+  await desk.locator('[data-testid=alert-state][data-state=resolved]').waitFor();
+  const done = await now();
+  assert.deepEqual([done.state, done.result, done.dispatched_to], ['resolved', 'false', 'Wang, grid 12']);
+  await unmoved(desk);
+});
+
 step('the queue is worked by keyboard', async () => {
   await desk.getByTestId('nav-alerts').click();
   const rows = desk.getByTestId('alert-row');

@@ -14,6 +14,7 @@ import './styles/parts.css';
 import './styles/dialog.css';
 import './styles/shell.css';
 import './styles/alerts.css';
+import './styles/desk.css';
 import './styles/pages.css';
 import './styles/docs.css';
 import './styles/box.css';

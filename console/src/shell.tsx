@@ -11,10 +11,12 @@ import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { clearSession, loadSession, useSession } from './state/session';
+import { waits } from './lib/queue';
+import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
 function useNewCount(): number {
-  return useLive((s) => s.order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0));
+  return useLive((s) => s.order.reduce((n, a) => (waits(a) ? n + 1 : n), 0));
 }
 
 /** Pages that belong to an item of the rail without its address. */
@@ -236,6 +238,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <FeedSign />
         <span className="grow" />
         <SiteClock />
+        <AlertSound />
         <LanguageSwitch />
         <ThemeSwitch />
         <button

@@ -5,6 +5,8 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
+import { byPriority, isShown } from '../src/lib/queue';
+import { loudest } from '../src/lib/sound';
 import { ageText, momentText } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
 import { alertJson, person } from './fixtures';
@@ -82,13 +84,39 @@ describe('words', () => {
 });
 
 describe('actions', () => {
-  it('by key never take an alert a step back', () => {
+  it('by key are only what the gateway takes', () => {
     for (const state of ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const) {
-      if (keyMay('acknowledge', state)) expect(state).toBe('new');
-      for (const action of ['acknowledge', 'resolve'] as const) {
-        if (keyMay(action, state)) expect(possibleActions(state)).toContain(action);
+      const alert = readAlert(alertJson({ state }));
+      if (!alert) throw new Error('no alert');
+      for (const action of ['acknowledge', 'dispatch', 'resolve'] as const) {
+        expect(keyMay(action, alert)).toBe(possibleActions(state).includes(action));
       }
+      expect(keyMay('shelve', alert)).toBe(state !== 'resolved' && state !== 'closed');
+      const critical = readAlert(alertJson({ state, priority: 'critical' }));
+      expect(critical && keyMay('shelve', critical)).toBe(false);
     }
     expect(possibleActions('closed')).toEqual([]);
+  });
+});
+
+describe('the queue', () => {
+  const one = (part: Record<string, unknown>) => {
+    const alert = readAlert(alertJson(part));
+    if (!alert) throw new Error('no alert');
+    return alert;
+  };
+  it('is what the gateway shows, by priority', () => {
+    const shelved = { by: 'li', reason: 'rain', at: '2026-11-22T08:00:00Z', until: '2026-11-22T09:00:00Z' };
+    expect(isShown(one({}), 'rows')).toBe(true);
+    expect(isShown(one({ showing: { how: 'under', because: 'flood', row: 'a2' } }), 'rows')).toBe(false);
+    expect(isShown(one({ shelved }), 'rows')).toBe(false);
+    expect(isShown(one({ shelved }), 'shelved')).toBe(true);
+    const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
+    expect(rows.sort(byPriority).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
+  });
+  it('sounds by the most urgent row that waits, and is silent once it is taken', () => {
+    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })])).toBe('high');
+    expect(loudest([one({}), one({ priority: 'critical' })])).toBe('critical');
+    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })])).toBeNull();
   });
 });

@@ -4,10 +4,11 @@
  * and the difference between the gateway's clock and the browser's, and tells the session store when a login has ended.
  * It never retries: who asks knows whether asking again is right.
  */
+import type { ActBody, AlertAction } from './alerts';
 import { readBox, type Box } from './box';
 import { readChannel, readChannels, type Channel } from './channel';
 import { readChangePage, readError, readNodeInfo, readSession, type ChangePage, type NodeInfo, type Session } from './gateway';
-import { readAlert, readAlertDetail, readAlertPage, type Alert, type AlertAction, type AlertDetail, type AlertPage } from './types';
+import { readAlert, readAlertDetail, readAlertPage, type Alert, type AlertDetail, type AlertPage } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -133,8 +134,8 @@ export const api = {
     limit?: number;
   }): Promise<AlertPage> => json(readAlertPage, 'GET', `/api/v1/alerts${query(params)}`),
   alert: (id: string): Promise<AlertDetail> => json(readAlertDetail, 'GET', `/api/v1/alerts/${seg(id)}`),
-  act: (id: string, action: AlertAction, rev: number, note: string): Promise<Alert> =>
-    json(readAlert, 'POST', `/api/v1/alerts/${seg(id)}/${action}`, note === '' ? { rev } : { rev, note }),
+  act: (id: string, action: AlertAction, rev: number, body: ActBody): Promise<Alert> =>
+    json(readAlert, 'POST', `/api/v1/alerts/${seg(id)}/${action}`, { rev, ...body }),
   channels: (): Promise<Channel[]> => json(readChannels, 'GET', '/api/v1/channels'),
   channel: (id: string): Promise<Channel> => json(readChannel, 'GET', `/api/v1/channels/${seg(id)}`),
   changes: (after: number, limit = 500): Promise<ChangePage> =>

@@ -3,6 +3,7 @@
  * into them. A reader returns null for anything that is not what it should be: a hostile or broken message is counted and
  * dropped, it never reaches a component. Texts are cut to a bounded length here, once. Nothing in here does I/O.
  */
+import { ALERT_ACTIONS, readHandling, type Handling } from './alerts';
 import { all, ident, num, obj, oneOf, optNum, optText, text, texts, time } from './read';
 
 export const ALERT_STATES = ['new', 'acknowledged', 'dispatched', 'resolved', 'closed'] as const;
@@ -13,8 +14,6 @@ export const PHASES = ['start', 'update', 'end'] as const;
 export type Phase = (typeof PHASES)[number];
 export const EVENT_ENDS = ['cleared', 'lost', 'interrupted', 'reconfigured'] as const;
 export type EventEnd = (typeof EVENT_ENDS)[number];
-export const ALERT_ACTIONS = ['acknowledge', 'release', 'dispatch', 'resolve', 'close'] as const;
-export type AlertAction = (typeof ALERT_ACTIONS)[number];
 export const HISTORY_ACTIONS = ['opened', 'event', ...ALERT_ACTIONS] as const;
 export type HistoryAction = (typeof HISTORY_ACTIONS)[number];
 export interface Box {
@@ -61,6 +60,7 @@ export interface Alert {
   updated: number;
   committed: number;
   owner: string | null;
+  handling: Handling;
   objects: SeenObject[];
   media: Media[];
   /** What is wrong, where it is about a channel's health; `channels`: how many are under it, 0 where it is one. */
@@ -151,6 +151,7 @@ export function readAlert(v: unknown): Alert | null {
   const rev = optNum(o.rev);
   const channel = ident(o.channel);
   if (!id || !state || rev === null || !channel) return null;
+  const severity = oneOf(o.severity, SEVERITIES) ?? 'medium';
   return {
     id,
     cursor: num(o.cursor),
@@ -162,7 +163,7 @@ export function readAlert(v: unknown): Alert | null {
     kind: text(o.type, 64),
     state,
     active: o.active === true,
-    severity: oneOf(o.severity, SEVERITIES) ?? 'medium',
+    severity,
     rule: readRule(o.rule),
     zone: ident(o.zone),
     incident: ident(o.incident),
@@ -173,6 +174,7 @@ export function readAlert(v: unknown): Alert | null {
     updated: time(o.updated),
     committed: time(o.committed),
     owner: ident(o.owner),
+    handling: readHandling(o, SEVERITIES, severity),
     objects: all(o.objects, readObject),
     media: all(o.media, readMedia),
     health: readHealthFact(o.health, o.subjects),

@@ -1,43 +1,45 @@
 /* What may be done with an alert in which state, and doing it. The gateway decides; this only keeps hopeless tries away. */
 import type { TFunction } from 'i18next';
 import { api, ApiError } from '../api/client';
-import type { Alert, AlertAction, AlertState } from '../api/types';
+import type { ActBody, AlertAction } from '../api/alerts';
+import type { Alert, AlertState } from '../api/types';
 import { absorb } from '../state/live';
 import { notify } from '../state/notices';
 import { errorText } from './words';
 
+/** Without shelf, note and priority, which leave the state as it is. */
 const POSSIBLE: Record<AlertState, readonly AlertAction[]> = {
   new: ['acknowledge'],
-  acknowledged: ['resolve', 'release'],
-  dispatched: ['resolve', 'acknowledge'],
-  resolved: ['close', 'acknowledge'],
+  acknowledged: ['dispatch', 'resolve', 'release'],
+  dispatched: ['resolve', 'return', 'feedback'],
+  resolved: ['close', 'reopen'],
   closed: [],
 };
-/** What one key may do: never what takes an alert a step back. */
-const BY_KEY: Record<'acknowledge' | 'resolve', readonly AlertState[]> = {
-  acknowledge: ['new'],
-  resolve: ['acknowledged', 'dispatched'],
-};
+export type KeyAction = 'acknowledge' | 'dispatch' | 'resolve' | 'shelve';
 
-export function keyMay(action: 'acknowledge' | 'resolve', state: AlertState): boolean {
-  return BY_KEY[action].includes(state);
-}
-
-/** The word on the button: acknowledging what is further on already is taking it back. */
-export function actionWord(action: AlertAction, state: AlertState) {
-  if (action === 'acknowledge' && state === 'dispatched') return 'takeBack';
-  if (action === 'acknowledge' && state === 'resolved') return 'reopen';
-  return action;
+/** What one key may do. */
+export function keyMay(action: KeyAction, alert: Alert): boolean {
+  return action === 'shelve' ? mayShelve(alert) : POSSIBLE[alert.state].includes(action);
 }
 
 export function possibleActions(state: AlertState): readonly AlertAction[] {
   return POSSIBLE[state];
 }
 
+/** Shelf and priority are for what is not done yet. */
+export function mayPrioritise(alert: Alert): boolean {
+  return alert.state !== 'resolved' && alert.state !== 'closed';
+}
+
+/** What is critical is never put aside. */
+export function mayShelve(alert: Alert): boolean {
+  return mayPrioritise(alert) && !alert.handling.shelved && alert.handling.priority !== 'critical';
+}
+
 /** True where it was done. What came of it is said to the operator in either case. */
-export async function act(t: TFunction, alert: Alert, action: AlertAction, note: string): Promise<boolean> {
+export async function act(t: TFunction, alert: Alert, action: AlertAction, body: ActBody = {}): Promise<boolean> {
   try {
-    absorb([await api.act(alert.id, action, alert.rev, note)]);
+    absorb([await api.act(alert.id, action, alert.rev, body)]);
     notify('good', t(`action.done.${action}`));
     return true;
   } catch (error) {

@@ -8,10 +8,13 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
-import { ALERT_STATES, type AlertState } from '../api/types';
-import { act, keyMay } from '../lib/actions';
+import type { Result } from '../api/alerts';
+import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
+import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
+import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
+import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { AlertDetail } from '../ui/alertdetail';
@@ -21,7 +24,6 @@ import { KeysDialog } from '../ui/keys';
 import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
-
 /** Keys belong to the field that is being typed in, and to the browser where a modifier is held. */
 export function keyIsOurs(e: KeyboardEvent): boolean {
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
@@ -40,6 +42,8 @@ export function AlertsPage() {
   const truncated = useLive((s) => s.truncated);
   const [scope, setScope] = useState<Scope>('open');
   const [only, setOnly] = useState<AlertState | 'any'>('any');
+  const [how, setHow] = useState<Shown>('rows');
+  const [position, setPosition] = useState('');
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
 
@@ -55,22 +59,32 @@ export function AlertsPage() {
     getNextPageParam: (last) => last.next,
   });
 
+  const positions = useMemo(() => [...new Set(order.flatMap((a) => a.handling.position ?? []))].sort(), [order]);
   // The chosen alert stays in the list although it has just been closed, until another one is chosen.
-  const shown = useMemo(
-    () =>
-      order.filter(
-        (a) => a.id === id || ((scope === 'all' || a.state !== 'closed') && (only === 'any' || a.state === only)),
-      ),
-    [order, scope, only, id],
-  );
-  const fresh = useMemo(() => order.reduce((n, a) => (a.state === 'new' ? n + 1 : n), 0), [order]);
-  const open = useMemo(() => order.reduce((n, a) => (a.state === 'closed' ? n : n + 1), 0), [order]);
+  const shown = useMemo(() => {
+    const rows = order.filter(
+      (a) =>
+        a.id === id ||
+        ((only === 'any' || a.state === only) &&
+          (position === '' || a.handling.position === position) &&
+          (scope === 'all' || (a.state !== 'closed' && isShown(a, how)))),
+    );
+    return scope === 'all' ? rows : rows.sort(byPriority);
+  }, [order, scope, only, how, position, id]);
+  const fresh = useMemo(() => order.reduce((n, a) => (waits(a) ? n + 1 : n), 0), [order]);
+  const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
   const choose = useCallback(
     (next: string | null, push = false) => void navigate(next ? `/alerts/${next}` : '/', { replace: !push }),
     [navigate],
   );
+
+  const clear = (): void => {
+    setOnly('any');
+    setHow('rows');
+    setPosition('');
+  };
 
   // Handlers read what is current through this, so that the listener need not be set anew with every message.
   const current = useRef({ shown, id, narrow });
@@ -84,13 +98,21 @@ export function AlertsPage() {
       const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)];
       if (next && next.id !== chosen) choose(next.id);
     };
-    const quick = (action: 'acknowledge' | 'resolve'): void => {
+    const quick = (action: KeyAction, result?: Result): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
       if (!alert) return;
-      if (keyMay(action, alert.state)) void act(t, alert, action, '');
-      else {
+      if (keyMay(action, alert)) {
+        if (action === 'acknowledge') void act(t, alert, action);
+        else useDesk.getState().ask(alert.id, action, result);
+      } else {
         notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
       }
+    };
+    // 1 is the most urgent.
+    const prioritise = (n: number): void => {
+      const alert = useLive.getState().alerts.get(current.current.id ?? '');
+      const priority = SEVERITIES[SEVERITIES.length - n];
+      if (alert && priority && mayPrioritise(alert) && alert.handling.priority !== priority) void act(t, alert, 'priority', { priority });
     };
     const onKey = (e: KeyboardEvent): void => {
       if (!keyIsOurs(e)) return;
@@ -119,6 +141,24 @@ export function AlertsPage() {
         case 'r':
         case 'R':
           quick('resolve');
+          break;
+        case 'd':
+        case 'D':
+          quick('dispatch');
+          break;
+        case 's':
+        case 'S':
+          quick('shelve');
+          break;
+        case 'f':
+        case 'F':
+          quick('resolve', 'false');
+          break;
+        case '1':
+        case '2':
+        case '3':
+        case '4':
+          prioritise(Number(e.key));
           break;
         case 'Enter':
           if (!current.current.id) move(1);
@@ -169,6 +209,29 @@ export function AlertsPage() {
             ))}
           </select>
         </label>
+        {scope === 'open' && (
+          <label className="select">
+            <span className="visually-hidden">{t('alerts.shownFilter')}</span>
+            <select value={how} data-testid="filter-shown" onChange={(e) => setHow(SHOWN.find((s) => s === e.target.value) ?? 'rows')}>
+              {SHOWN.map((s) => (
+                <option key={s} value={s}>
+                  {t(`alerts.shown.${s}`)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        {positions.length > 1 && (
+          <label className="select">
+            <span className="visually-hidden">{t('detail.position')}</span>
+            <select value={position} data-testid="filter-position" onChange={(e) => setPosition(e.target.value)}>
+              <option value="">{t('alerts.anyPosition')}</option>
+              {positions.map((p) => (
+                <option key={p}>{p}</option>
+              ))}
+            </select>
+          </label>
+        )}
       </div>
       {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
       {!loaded ? (
@@ -179,7 +242,7 @@ export function AlertsPage() {
           <Skeleton rows={7} kind="row" />
         </>
       ) : shown.length === 0 && !older.isFetching ? (
-        <EmptyQueue scope={scope} onClear={only === 'any' ? null : () => setOnly('any')} />
+        <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
         <AlertQueue rows={shown} chosen={id ?? null} onChoose={(next) => choose(next, narrow)}>
           {scope === 'all' && (

@@ -8,6 +8,7 @@ import type { NodeStatus } from '../api/gateway';
 import type { Alert, EventFact } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
+import { waits } from '../lib/queue';
 import { mergeAlerts, mergeHealth, newestFirst } from './merge';
 
 export interface Live {
@@ -91,7 +92,7 @@ export function absorb(alerts: readonly Alert[], live = false): void {
       part.alerts = merged.alerts;
       part.order = [...merged.alerts.values()].sort(newestFirst);
     }
-    const fresh = live ? merged.arrived.filter((a) => a.state === 'new') : [];
+    const fresh = live ? merged.arrived.filter(waits) : [];
     if (fresh.length > 0) {
       part.arrival = { count: s.arrival.count + fresh.length, latest: fresh[fresh.length - 1] ?? null };
     }

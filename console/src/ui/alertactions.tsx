@@ -1,85 +1,112 @@
-/* What can be done with the alert, with an optional note. Closing is final, so it asks once more. */
+/* What can be done with the alert. What needs words or a choice opens a form under the buttons; closing asks once more. */
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Alert, AlertAction } from '../api/types';
-import { act, actionWord, possibleActions } from '../lib/actions';
+import type { AlertAction, Result } from '../api/alerts';
+import { SEVERITIES, type Alert } from '../api/types';
+import { act, mayPrioritise, mayShelve, possibleActions } from '../lib/actions';
+import { useDesk, type Form } from '../state/desk';
+import { AlertForm } from './alertform';
 import { Icon, type IconName } from './icons';
 
-const ICONS: Record<AlertAction, IconName> = { acknowledge: 'hand', release: 'undo', dispatch: 'next', resolve: 'check', close: 'cross' };
-const HINTS: Partial<Record<AlertAction, string>> = { acknowledge: 'A', resolve: 'R' };
+const ICONS: Partial<Record<AlertAction, IconName>> = {
+  acknowledge: 'hand',
+  release: 'undo',
+  dispatch: 'next',
+  return: 'undo',
+  resolve: 'check',
+  reopen: 'undo',
+  close: 'cross',
+  feedback: 'note',
+};
+const HINTS: Partial<Record<AlertAction, string>> = { acknowledge: 'A', dispatch: 'D', resolve: 'R', shelve: 'S' };
+type WithForm = Form | 'feedback';
+const FORMS: readonly string[] = ['dispatch', 'resolve', 'shelve', 'note', 'feedback'];
+const hasForm = (action: AlertAction): action is WithForm => FORMS.includes(action);
 
 export function AlertActions({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
-  const [note, setNote] = useState('');
-  const [noting, setNoting] = useState(false);
-  const [busy, setBusy] = useState<AlertAction | null>(null);
+  const asked = useDesk((s) => s.asked);
+  const [form, setForm] = useState<{ what: WithForm; result: Result | null } | null>(null);
+  const [busy, setBusy] = useState(false);
   const [sure, setSure] = useState(false);
-  const actions = possibleActions(alert.state);
 
   useEffect(() => {
     if (!sure) return;
     const id = setTimeout(() => setSure(false), 5000);
     return () => clearTimeout(id);
   }, [sure]);
+  useEffect(() => {
+    if (asked?.alert !== alert.id) return;
+    setForm({ what: asked.form, result: asked.result });
+    useDesk.getState().taken();
+  }, [asked, alert.id]);
+
+  const all: AlertAction[] = [...possibleActions(alert.state)];
+  if (mayShelve(alert)) all.push('shelve');
+  if (alert.handling.shelved && mayPrioritise(alert)) all.push('unshelve');
+  if (alert.state !== 'closed') all.push('note');
+  // Somebody else may have moved the alert on while the form was open.
+  const open = form && all.includes(form.what) ? form : null;
 
   const run = async (action: AlertAction): Promise<void> => {
+    if (hasForm(action)) {
+      setForm(open?.what === action ? null : { what: action, result: null });
+      return;
+    }
     if (action === 'close' && !sure) {
       setSure(true);
       return;
     }
     setSure(false);
-    setBusy(action);
-    if (await act(t, alert, action, note.trim())) {
-      setNote('');
-      setNoting(false);
-    }
-    setBusy(null);
+    setBusy(true);
+    await act(t, alert, action);
+    setBusy(false);
   };
-
-  if (actions.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
+  if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
   return (
-    <div className="actions" role="group" aria-label={t('action.label')}>
-      {actions.map((action, i) => (
-        <button
-          key={action}
-          type="button"
-          className={`button ${i === 0 ? 'primary' : ''} ${action === 'close' && sure ? 'sure' : ''}`}
-          data-testid={`action-${action}`}
-          disabled={busy !== null}
-          onClick={() => void run(action)}
-        >
-          <Icon name={actionWord(action, alert.state) === action ? ICONS[action] : 'undo'} />
-          {busy === action ? t('action.busy') : action === 'close' && sure ? t('action.closeSure') : t(`action.${actionWord(action, alert.state)}`)}
-          {HINTS[action] && actionWord(action, alert.state) === action && (
-            <kbd className="hint" aria-hidden="true">
-              {HINTS[action]}
-            </kbd>
-          )}
-        </button>
-      ))}
-      {noting ? (
-        <label className="note">
-          <span className="visually-hidden">{t('action.note')}</span>
-          <input
-            data-testid="action-note"
-            value={note}
-            maxLength={1000}
-            autoFocus
-            placeholder={t('action.notePlaceholder')}
-            onChange={(e) => setNote(e.target.value)}
-            onKeyDown={(e) => {
-              if (e.key !== 'Escape') return;
-              setNoting(false);
-              setNote('');
-            }}
-          />
-        </label>
-      ) : (
-        <button type="button" className="button quiet" data-testid="action-note-open" onClick={() => setNoting(true)}>
-          <Icon name="note" />
-          {t('action.addNote')}
-        </button>
-      )}
-    </div>
+    <>
+      <div className="actions" role="group" aria-label={t('action.label')}>
+        {all.map((action, i) => (
+          <button
+            key={action}
+            type="button"
+            className={`button ${i === 0 ? 'primary' : ''} ${action === 'close' && sure ? 'sure' : ''}`}
+            data-testid={`action-${action}`}
+            disabled={busy}
+            {...(hasForm(action) ? { 'aria-expanded': open?.what === action } : {})}
+            onClick={() => void run(action)}
+          >
+            <Icon name={ICONS[action] ?? (action === 'note' ? 'note' : 'clock')} />
+            {action === 'close' && sure ? t('action.closeSure') : t(`action.${action}`)}
+            {HINTS[action] && (
+              <kbd className="hint" aria-hidden="true">
+                {HINTS[action]}
+              </kbd>
+            )}
+          </button>
+        ))}
+        {mayPrioritise(alert) && (
+          <label className="select">
+            <span className="visually-hidden">{t('action.priority')}</span>
+            <select
+              data-testid="action-priority"
+              value={alert.handling.priority}
+              disabled={busy}
+              onChange={(e) => {
+                const priority = SEVERITIES.find((s) => s === e.target.value);
+                if (priority) void act(t, alert, 'priority', { priority });
+              }}
+            >
+              {SEVERITIES.map((s) => (
+                <option key={s} value={s}>
+                  {t('action.priorityIs', { priority: t(`severity.${s}`) })}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+      </div>
+      {open && <AlertForm key={`${open.what} ${open.result ?? ''}`} alert={alert} what={open.what} result={open.result} onClose={() => setForm(null)} />}
+    </>
   );
 }

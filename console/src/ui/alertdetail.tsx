@@ -12,6 +12,7 @@ import { absorb, onFacts, useLive } from '../state/live';
 import { happenings, mergeFacts, type Happening } from '../state/merge';
 import { useAreaText, useChannels } from '../state/channels';
 import { AlertActions } from './alertactions';
+import { AlertFlags } from './alertflags';
 import { EventList, History, Trace } from './alertstory';
 import { Icon } from './icons';
 import { Boxes } from './overlay';
@@ -87,7 +88,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         )}
         <div className="alert-titles">
           <Title>
-            <SeverityWord severity={alert.severity} />
+            <SeverityWord severity={alert.handling.priority} />
             <span>{kindText(t, alert)}</span>
           </Title>
           <p>
@@ -98,6 +99,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         <div className="alert-state">
           <StateChip state={alert.state} testid="alert-state" />
           <span className={alert.active ? 'going' : 'dim'}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
+          <AlertFlags alert={alert} />
         </div>
       </header>
       <AlertActions alert={alert} />
@@ -209,6 +211,32 @@ function AlertFacts({ alert, fact }: { alert: Alert; fact: EventFact | null }) {
         </Fact>
         {alert.health && <Fact name={t('detail.wrong')}>{alert.health.reason}</Fact>}
         <Fact name={t('detail.owner')}>{alert.owner ?? <span className="dim">{t('detail.nobody')}</span>}</Fact>
+        {alert.handling.position && (
+          <Fact name={t('detail.position')}>
+            <span className="mono">{alert.handling.position}</span>
+          </Fact>
+        )}
+        {alert.handling.dispatchedTo && <Fact name={t('detail.dispatchedTo')}>{alert.handling.dispatchedTo}</Fact>}
+        {alert.handling.shelved && (
+          <Fact name={t('detail.shelf')}>
+            {alert.handling.shelved.reason} <span className="dim">{t('detail.by', { user: alert.handling.shelved.by })}</span>
+          </Fact>
+        )}
+        {alert.handling.heldBack > 0 && (
+          <Fact name={t('detail.heldBack')}>
+            <span className="num">{alert.handling.heldBack}</span>
+          </Fact>
+        )}
+        {alert.handling.row && (
+          <Fact name={t('detail.row')}>
+            <Link to={`/alerts/${encodeURIComponent(alert.handling.row)}`}>{t('detail.show')}</Link>
+          </Fact>
+        )}
+        {alert.handling.recurs && (
+          <Fact name={t('detail.recurs')}>
+            <Link to={`/alerts/${encodeURIComponent(alert.handling.recurs)}`}>{t('detail.show')}</Link>
+          </Fact>
+        )}
         <Fact name={t('detail.zone')}>{zones[0]?.name ?? alert.zone ?? <span className="dim">{t('detail.wholePicture')}</span>}</Fact>
         <Fact name={t('detail.rule')}>
           <span className="mono">{alert.rule.id}</span> <span className="dim mono">{alert.rule.revision.slice(0, 12)}</span>

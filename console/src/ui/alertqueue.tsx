@@ -100,7 +100,7 @@ export function AlertQueue({
                 aria-selected={alert.id === chosen}
                 aria-setsize={rows.length}
                 aria-posinset={item.index + 1}
-                className={`alert-row edge-${alert.severity} ${alert.state === 'new' ? 'is-new' : ''} ${alert.state === 'closed' ? 'is-closed' : ''}`}
+                className={`alert-row edge-${alert.handling.priority} ${alert.state === 'new' ? 'is-new' : ''} ${alert.state === 'closed' ? 'is-closed' : ''}`}
                 data-testid="alert-row"
                 data-alert-id={alert.id}
                 data-state={alert.state}

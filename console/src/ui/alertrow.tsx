@@ -5,6 +5,7 @@ import type { Alert } from '../api/types';
 import { kindText, labelText, objectCounts } from '../lib/words';
 import { useAreaText } from '../state/channels';
 import { useSession } from '../state/session';
+import { AlertFlags } from './alertflags';
 import { Icon, SeveritySign } from './icons';
 import { Boxes } from './overlay';
 import { Age, StateChip } from './parts';
@@ -41,8 +42,8 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
       <span className="row-text">
         <span className="row-line">
           <span className="row-title">
-            <SeveritySign severity={alert.severity} />
-            <span className={`row-severity sev-${alert.severity}`}>{t(`severity.${alert.severity}`)}</span>
+            <SeveritySign severity={alert.handling.priority} />
+            <span className={`row-severity sev-${alert.handling.priority}`}>{t(`severity.${alert.handling.priority}`)}</span>
             <b>{kindText(t, alert)}</b>
             {more && (
               <span className="row-objects num">
@@ -60,6 +61,9 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
         </span>
         <span className="row-line row-foot">
           <span className="row-area">
+            <span className="row-flags">
+              <AlertFlags alert={alert} />
+            </span>
             {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}
             {alert.events > 1 && area !== '' && ' · '}
             {area}

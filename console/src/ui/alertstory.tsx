@@ -1,6 +1,7 @@
 /* How an alert went on: its events along a line of time, as a list, and what people did with it. */
 import { useTranslation } from 'react-i18next';
-import { ALERT_ACTIONS, type Alert, type HistoryEntry } from '../api/types';
+import { ALERT_ACTIONS } from '../api/alerts';
+import type { Alert, HistoryEntry } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
 import type { Happening } from '../state/merge';
 import { Skeleton } from './parts';

@@ -7,7 +7,11 @@ const KEYS = [
   [['J', 'K', '↓', '↑'], 'move'],
   [['Enter'], 'open'],
   [['A'], 'acknowledge'],
+  [['D'], 'dispatch'],
   [['R'], 'resolve'],
+  [['F'], 'false'],
+  [['S'], 'shelve'],
+  [['1', '2', '3', '4'], 'priority'],
   [['Esc'], 'back'],
   [['?'], 'help'],
 ] as const;

@@ -12,6 +12,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname, join, normalize } from 'node:path';
+import { makeAlerts } from './alerts.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
@@ -194,6 +195,8 @@ function picture(seed) {
 
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
+const alerts = makeAlerts(state.channels);
+
 async function api(method, path, params, body, open) {
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
   const id = b && decodeURIComponent(b);
@@ -212,7 +215,9 @@ async function api(method, path, params, body, open) {
     case 'GET openapi.json':
       return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':
-      return { alerts: [], cursor: 1, next: null };
+      return { alerts, cursor: 1, next: null };
+    case 'GET alerts/:':
+      return { alert: find(alerts, id, 'alert'), history: [], events: [] };
     case 'GET changes':
       return { changes: [], cursor: 1, more: false };
     case 'GET channels':

@@ -1,0 +1,112 @@
+/* The form of one action: whom it goes to, what it turned out to be, why and for how long it is put aside, or a note. */
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { RESULTS, type ActBody, type Result } from '../api/alerts';
+import type { Alert } from '../api/types';
+import { act } from '../lib/actions';
+
+const MINUTES = [15, 30, 60, 240, 480, 1440, 10080] as const;
+
+export function AlertForm({
+  alert,
+  what,
+  result: first,
+  onClose,
+}: {
+  alert: Alert;
+  what: 'dispatch' | 'resolve' | 'shelve' | 'note' | 'feedback';
+  result: Result | null;
+  onClose: () => void;
+}) {
+  const { t } = useTranslation();
+  const [note, setNote] = useState('');
+  const [to, setTo] = useState('');
+  const [result, setResult] = useState<Result | null>(first);
+  const [minutes, setMinutes] = useState(30);
+  const [busy, setBusy] = useState(false);
+  const needsNote = what === 'shelve' || what === 'note' || what === 'feedback';
+  const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
+
+  const submit = async (): Promise<void> => {
+    if (missing) return;
+    const body: ActBody = {};
+    if (note.trim() !== '') body.note = note.trim();
+    if (what === 'dispatch') body.to = to.trim();
+    if (what === 'resolve' && result) body.result = result;
+    if (what === 'shelve') body.minutes = minutes;
+    setBusy(true);
+    const done = await act(t, alert, what, body);
+    setBusy(false);
+    if (done) onClose();
+  };
+  return (
+    <form
+      className="action-form"
+      data-testid={`form-${what}`}
+      aria-label={t(`action.${what}`)}
+      onSubmit={(e) => {
+        e.preventDefault();
+        void submit();
+      }}
+      onKeyDown={(e) => {
+        if (e.key !== 'Escape') return;
+        e.stopPropagation();
+        onClose();
+      }}
+    >
+      {what === 'resolve' && (
+        <fieldset>
+          <legend>{t('result.label')}</legend>
+          {RESULTS.map((r, i) => (
+            <label key={r}>
+              <input
+                type="radio"
+                name="result"
+                value={r}
+                autoFocus={first ? r === first : i === 0}
+                checked={result === r}
+                onChange={() => setResult(r)}
+              />
+              <span>{t(`result.${r}`)}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {what === 'dispatch' && (
+        <label className="note">
+          <span>{t('action.to')}</span>
+          <input value={to} maxLength={200} required autoFocus data-testid="action-to" onChange={(e) => setTo(e.target.value)} />
+        </label>
+      )}
+      {what === 'shelve' && (
+        <label className="select">
+          <span>{t('action.for')}</span>
+          <select value={minutes} onChange={(e) => setMinutes(Number(e.target.value))}>
+            {MINUTES.map((m) => (
+              <option key={m} value={m}>
+                {m < 60 ? t('action.minutes', { n: m }) : m < 1440 ? t('action.hours', { n: m / 60 }) : t('action.days', { n: m / 1440 })}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label className="note">
+        <span>{t(what === 'shelve' ? 'action.why' : needsNote ? 'action.noteOnly' : 'action.note')}</span>
+        <input
+          value={note}
+          maxLength={1000}
+          required={needsNote}
+          autoFocus={needsNote}
+          data-testid="action-note-text"
+          onChange={(e) => setNote(e.target.value)}
+        />
+      </label>
+      <button type="submit" className="button primary" data-testid="form-send" disabled={busy || missing}>
+        {busy ? t('action.busy') : t(what === 'note' ? 'action.save' : `action.${what}`)}
+      </button>
+      <button type="button" className="button quiet" onClick={onClose}>
+        {t('action.cancel')}
+      </button>
+    </form>
+  );
+}
