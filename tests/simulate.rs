@@ -329,10 +329,9 @@ async fn sender_reports_tell_the_cameras_clock() {
             }
         }
         let (rtp, wall) = said.unwrap();
-        for (time, received) in seen {
-            let claimed = wall + (time - rtp) / 90 - skew_ms;
-            assert!((claimed - received).abs() < 100, "picture of {claimed} came at {received} (udp {udp})");
-        }
+        // A busy machine may be late with some of them; none comes before it is shown, and the quickest tells the clock.
+        let late: Vec<i64> = seen.iter().map(|(time, came)| came - (wall + (time - rtp) / 90 - skew_ms)).collect();
+        assert!(late.iter().all(|ms| *ms > -100) && late.iter().any(|ms| *ms < 100), "{late:?} ms (udp {udp})");
     }
 }
 
