@@ -4,7 +4,9 @@
 use super::{
     AlertBook, Told,
     evidence::{self, Evidence, Nature, Verdict, is_sure, score},
+    explain::AFTER_MS,
     line,
+    show::unshown,
     source::Source,
     takes_events,
     timer::Timer,
@@ -13,7 +15,7 @@ use super::{
 use crate::types::{
     AlertId, Mono, Now, Severity,
     alert::AlertHistory,
-    handling::{Because, How},
+    handling::{Because, How, Showing},
     payload::EventPayload,
 };
 
@@ -122,9 +124,19 @@ impl AlertBook {
         }
     }
 
+    /// It is counted under a health alert: as long as the outage goes on, and for a while where that is over already.
+    pub(super) fn explained_by(&mut self, id: AlertId, by: AlertId) {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.alert.handling.showing = Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
+        }
+        if let Some(end) = self.outages.ended(by) {
+            self.timers.set(end.plus_ms(AFTER_MS + 1), id, Timer::Again);
+        }
+    }
+
     /// What a health alert explained is looked at once more when pictures have had time to settle.
     pub(super) fn explains_no_more(&mut self, outage: AlertId, now: Mono) {
-        let at = now.plus_ms(super::explain::AFTER_MS + 1);
+        let at = now.plus_ms(AFTER_MS + 1);
         self.look_again(outage, at, |because| because == Because::Explained);
     }
 
@@ -156,24 +168,11 @@ impl AlertBook {
         let verdict = if a.handling.showing.because == Some(Because::Explained) {
             let still = self.outages.over(&a.channel, &a.area, a.handling.recorder.as_deref(), now.mono);
             if let Some(by) = still.filter(|by| *by != id) {
-                if let Some(held) = self.held.get_mut(&id) {
-                    held.alert.handling.showing.row = Some(by);
-                }
-                return;
+                return self.explained_by(id, by);
             }
-            let evidence = Evidence {
-                severity: a.severity,
-                nature: evidence::nature(&a.kind),
-                score: score(&a.objects),
-                familiar: 0,
-                chattering: false,
-                brief_lately: self.sources.get(&a.dedupe_key).is_some_and(|s: &Source| s.brief_lately(now.mono)),
-                longest_ms: 0,
-                useless: false,
-                ordinary: false,
-                thereabouts: 0,
-                storm: false,
-            };
+            let known = Evidence::new(a.severity, evidence::nature(&a.kind), score(&a.objects));
+            let brief_lately = self.sources.get(&a.dedupe_key).is_some_and(|s| s.brief_lately(now.mono));
+            let evidence = Evidence { brief_lately, ..known };
             evidence::judge(&evidence, self.cfg())
         } else if held.weighed.is_some_and(|(was_sure, _)| was_sure) || sure {
             Verdict::Row

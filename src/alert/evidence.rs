@@ -67,6 +67,25 @@ pub struct Evidence {
     pub storm: bool,
 }
 
+impl Evidence {
+    /// Of a source that nothing is known of.
+    pub fn new(severity: Severity, nature: Nature, score: Option<f32>) -> Self {
+        Self {
+            severity,
+            nature,
+            score,
+            familiar: 0,
+            chattering: false,
+            brief_lately: false,
+            longest_ms: 0,
+            useless: false,
+            ordinary: false,
+            thereabouts: 0,
+            storm: false,
+        }
+    }
+}
+
 /// What becomes of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

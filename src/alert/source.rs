@@ -205,19 +205,17 @@ impl Source {
 
     /// People needed none of what the detector was sure of there: staff, passers-by, a poster.
     pub fn is_ordinary(&self) -> bool {
-        let bad = bad(&self.sure_results);
-        (bad >= BAD_AND_NO_GOOD && bad == self.sure_results.len()) || mostly(bad, &self.sure_results)
+        needless(&self.sure_results)
     }
 
     /// The same of everything that it said.
     pub fn is_useless(&self) -> bool {
-        let bad = bad(&self.results);
-        (bad >= BAD_AND_NO_GOOD && bad == self.results.len()) || self.mostly_false()
+        needless(&self.results)
     }
 
     /// People found mostly nothing there.
     pub fn mostly_false(&self) -> bool {
-        mostly(bad(&self.results), &self.results)
+        mostly_bad(&self.results)
     }
 
     pub fn kept(&self) -> Kept {
@@ -231,8 +229,15 @@ fn bad(results: &VecDeque<ResultCode>) -> usize {
     results.iter().filter(|r| matches!(r, ResultCode::False | ResultCode::Nuisance)).count()
 }
 
-fn mostly(bad: usize, results: &VecDeque<ResultCode>) -> bool {
+fn mostly_bad(results: &VecDeque<ResultCode>) -> bool {
+    let bad = bad(results);
     bad >= BAD_RESULTS && bad * 2 > results.len()
+}
+
+/// A few where none was true are enough.
+fn needless(results: &VecDeque<ResultCode>) -> bool {
+    let bad = bad(results);
+    (bad >= BAD_AND_NO_GOOD && bad == results.len()) || mostly_bad(results)
 }
 
 /// All sources, bounded.

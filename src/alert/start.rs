@@ -3,9 +3,8 @@
 use super::{
     AlertBook, Held, MINUTE_MS, Open, Told,
     evidence::{self, Nature, Verdict, is_sure, score},
-    explain::AFTER_MS,
     line,
-    show::{GAP_MS, unshown},
+    show::GAP_MS,
     source::centre,
     takes_events,
     timer::Timer,
@@ -15,7 +14,7 @@ use crate::types::{
     AlertId, Now, Severity,
     alert::{Alert, AlertHistory},
     fact::Object,
-    handling::{Because, Handling, How, Showing},
+    handling::{Because, Handling, How},
     payload::{AlertState, EventPayload},
 };
 
@@ -56,15 +55,8 @@ impl AlertBook {
                 let id = self.open_alert(e, channel_name, now);
                 match explained {
                     Some(by) => {
-                        if let Some(held) = self.held.get_mut(&id) {
-                            held.alert.handling.showing =
-                                Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
-                        }
+                        self.explained_by(id, by);
                         self.counts_under(by, now);
-                        // It is over already, and explains what goes on for long only for a while.
-                        if let Some(end) = self.outages.ended(by) {
-                            self.timers.set(end.plus_ms(AFTER_MS + 1), id, Timer::Again);
-                        }
                     }
                     None => self.settle(id, e.id, verdict, now, told),
                 }

@@ -78,7 +78,7 @@ pub async fn run(args: DiscoverArgs, json: bool) -> anyhow::Result<Exit> {
     if json {
         println!("{}", serde_json::to_string(&view)?);
     } else {
-        print!("{}", table(&view));
+        println!("{}", table(&view).trim_end());
     }
     Ok(if view.found.is_empty() { Exit::Failed } else { Exit::Good })
 }

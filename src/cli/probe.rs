@@ -107,7 +107,7 @@ pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else if report.ok {
-        print!("{}", table(&report));
+        println!("{}", table(&report).trim_end());
     } else {
         println!("{}: {}", report.state, report.reason);
     }

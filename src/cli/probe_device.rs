@@ -72,7 +72,7 @@ pub async fn run(args: ProbeArgs, json: bool) -> anyhow::Result<Exit> {
     if json {
         println!("{}", serde_json::to_string(&view)?);
     } else {
-        print!("{}", table(&view));
+        println!("{}", table(&view).trim_end());
     }
     Ok(if view.picture { Exit::Good } else { Exit::Failed })
 }

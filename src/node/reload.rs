@@ -47,7 +47,7 @@ impl Live {
         };
         // Against what the stages were made with, not against the last reload: what was put back needs no restart.
         let waiting = self.begun.changed(&new);
-        let told = format!("changed, but in force only after a restart: {}", waiting.join(", "));
+        let told = format!("changed, and in force in full only after a restart: {}", waiting.join(", "));
         inner.set_degraded("restart", (!waiting.is_empty()).then_some(told));
         if let Err(sentence) = descriptors::raise(descriptors::needed(&new)) {
             tracing::warn!("{sentence}");

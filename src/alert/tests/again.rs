@@ -150,6 +150,27 @@ fn what_an_outage_explained_comes_out_when_it_is_long_over() {
 }
 
 #[test]
+fn what_two_outages_explained_one_after_the_other_comes_out_too() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let health = |n, what: &str, phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: what.into(), state, reason: what.into() };
+        EventPayload { health: Some(fact), ..event(n, phase, &format!("gate/{what}"), Severity::Medium, at(s)) }
+    };
+    say(&mut book, &health(1, "frozen", Phase::Start, 0), 0);
+    say(&mut book, &health(2, "dark", Phase::Start, 5), 5);
+    say(&mut book, &health(2, "dark", Phase::End, 10), 10);
+    let guard = of_kind("absence", Severity::Medium, event(3, Phase::Start, "gate/guard", Severity::Medium, at(20)));
+    let absent = say(&mut book, &guard, 20);
+    assert_eq!(absent.handling.showing.how, How::Under);
+    say(&mut book, &health(1, "frozen", Phase::End, 100), 100);
+    for (s, shown) in [(131, How::Under), (219, How::Under), (222, How::Row)] {
+        book.tick(at(s));
+        assert_eq!(how(&book, absent.id), shown, "at {s} s");
+    }
+}
+
+#[test]
 fn what_is_seen_on_and_off_is_one_thing() {
     let mut book = AlertBook::new(config::Alert::default());
     let (mut id, mut shown) = (None, None);

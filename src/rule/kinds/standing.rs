@@ -8,6 +8,7 @@ use crate::{
 
 /// What has gone so far from where it stood, in body sizes, has moved: boxes of what stands jitter.
 const AWAY_SIZES: f32 = 0.5;
+
 /// What stands, and where.
 #[derive(Debug, Default)]
 struct Stand {
