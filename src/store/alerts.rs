@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{StoreError, id_of, rows::Many, severity_number};
 use crate::types::{
-    AlertId, ChannelId, PositionId, Severity, UserId, Wall,
+    AlertId, AreaId, ChannelId, PositionId, Severity, UserId, Wall,
     alert::{Alert, AlertHistory},
-    handling::How,
+    handling::{How, ResultCode},
     payload::{AlertPayload, AlertState},
 };
 
@@ -24,13 +24,14 @@ pub struct AlertRow {
 static ALERT: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
-                            limited, position, priority, shown, timer_ms, payload) VALUES",
-        16,
+                            limited, position, priority, shown, timer_ms, opened_ms, kind, rule, area, owner, result,
+                            row_ms, payload) VALUES",
+        23,
         "ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
              active = excluded.active, severity = excluded.severity, updated_ms = excluded.updated_ms,
              last_end_ms = excluded.last_end_ms, limited = excluded.limited, position = excluded.position,
              priority = excluded.priority, shown = excluded.shown, timer_ms = excluded.timer_ms,
-             payload = excluded.payload",
+             owner = excluded.owner, result = excluded.result, row_ms = excluded.row_ms, payload = excluded.payload",
     )
 });
 static CHANGE: LazyLock<Many> = LazyLock::new(|| {
@@ -48,11 +49,24 @@ pub async fn put(conn: &mut SqliteConnection, rows: &[(AlertRow, i64)]) -> sqlx:
             query = query.bind(a.channel.as_str()).bind(a.updated.0).bind(a.last_end.map(|e| e.0));
             query = query.bind(signed(a.limited)).bind(a.handling.position.as_ref().map_or("", PositionId::as_str));
             query = query.bind(severity_number(a.priority())).bind(a.handling.showing.how == How::Row);
-            query = query.bind(a.timer().map(|t| t.0)).bind(&row.payload[..]);
+            query = query.bind(a.timer().map(|t| t.0)).bind(a.opened.0).bind(&a.kind).bind(a.rule.id.as_str());
+            query = query.bind(area_path(&a.area)).bind(a.owner.as_ref().map(UserId::as_str));
+            query = query.bind(a.handling.result.map(ResultCode::as_str)).bind(row_since(a)).bind(&row.payload[..]);
         }
         query.execute(&mut *conn).await?;
     }
     Ok(())
+}
+
+/// An area path as it stands in the table.
+fn area_path(area: &[AreaId]) -> String {
+    area.iter().map(AreaId::as_str).collect::<Vec<_>>().join("/")
+}
+
+/// When it became a row; `None` if it is none.
+fn row_since(alert: &Alert) -> Option<i64> {
+    let showing = &alert.handling.showing;
+    (showing.how == How::Row).then(|| showing.since.unwrap_or(alert.opened).0)
 }
 
 fn signed(n: u64) -> i64 {
