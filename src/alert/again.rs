@@ -96,7 +96,7 @@ impl AlertBook {
         // What it is worth by what was known before it.
         let before = self.evidence(e, now);
         let source = self.sources.at(&e.dedupe_key, now.mono);
-        let named = source.start(&e.objects, chatter, now.mono);
+        let named = source.start(&e.objects, chatter, now);
         let evidence = Evidence { chattering: source.chattering, ..before };
         if named {
             self.learns(&e.dedupe_key);
@@ -113,13 +113,13 @@ impl AlertBook {
             severity: e.severity,
             nature,
             score: score(&e.objects),
-            familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now.mono),
+            familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now),
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
             longest_ms: source.longest_ms(),
             useless: source.is_useless(),
             ordinary: source.is_ordinary(),
-            thereabouts: source.thereabouts(&e.objects, now.mono),
+            thereabouts: source.thereabouts(&e.objects, now),
             storm: self.storms.at(&e.area, now.mono),
         }
     }

@@ -110,7 +110,8 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     if is_sure(e.score, cfg) {
         // What people needed nobody for again and again is ordinary there; what is of high severity they see all the same.
         let ordinary = e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High;
-        let same_again = ordinary || (e.chattering && e.familiar >= FAMILIAR_SURE);
+        // The very same thing from the very same place, which people needed nobody for: a poster, a statue.
+        let same_again = ordinary || ((e.chattering || e.ordinary) && e.familiar >= FAMILIAR_SURE);
         // Among so many that are wrong one is as high as this by chance.
         let by_chance = e.storm && e.severity != Severity::High && !is_sure(e.score.map(|s| s - STORM_SCORE), cfg);
         if by_chance && e.nature == Nature::Seen && !same_again {
@@ -203,6 +204,9 @@ mod tests {
         assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS.min(40_000), Because::Chattering));
         assert_eq!(judge(Evidence { severity: Severity::High, ..staff }), Verdict::Row);
         assert_eq!(judge(Evidence { thereabouts: 0, ..staff }), Verdict::Row, "not where they walk");
+        let poster = Evidence { severity: Severity::High, ordinary: true, familiar: 5, ..sure };
+        assert_eq!(judge(poster), Verdict::Hold(40_000, Because::Chattering), "the very same, and people said so");
+        assert_eq!(judge(Evidence { familiar: 4, ..poster }), Verdict::Row);
         assert_eq!(judge(NEW), Verdict::Hold(20_000, Because::Weak));
         assert_eq!(judge(Evidence { severity: Severity::High, ..NEW }), Verdict::Hold(10_000, Because::Weak));
         let flutters = Evidence { severity: Severity::High, brief_lately: true, ..NEW };

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AlertId, Mono, Wall, fact::Object, handling::ResultCode};
+use crate::types::{AlertId, Mono, Now, Wall, fact::Object, handling::ResultCode};
 
 /// Sources remembered.
 const MAX_SOURCES: usize = 50_000;
@@ -30,6 +30,8 @@ const SURE_MS: u64 = 3_600_000;
 const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
 const OFTEN: u32 = 10;
+const HALF_HOUR_MS: i64 = 1_800_000;
+const HALVES: i64 = 48;
 const TEN_MIN_MS: u64 = 600_000;
 /// A source that was quiet for so long does not chatter any more.
 const CALM_MS: u64 = 1_800_000;
@@ -52,6 +54,44 @@ struct Spot {
     dev: f32,
     seen: u32,
     last: Mono,
+    hours: Hours,
+}
+
+/// At which times of the day something was, in half hours of today and of the day before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hours {
+    day: i64,
+    today: u64,
+    before: u64,
+}
+
+impl Hours {
+    fn at(wall: Wall) -> (i64, u32) {
+        let half = wall.0.div_euclid(HALF_HOUR_MS);
+        (half.div_euclid(HALVES), u32::try_from(half.rem_euclid(HALVES)).unwrap_or(0))
+    }
+    /// The same with another day as today.
+    fn on(self, day: i64) -> Self {
+        match day - self.day {
+            0 => self,
+            1 => Self { day, today: 0, before: self.today },
+            _ => Self { day, today: 0, before: 0 },
+        }
+    }
+    fn add(&mut self, wall: Wall) {
+        let (day, half) = Self::at(wall);
+        *self = self.on(day);
+        self.today |= 1 << half;
+    }
+    /// Whether it was at this time of the day, or half an hour off.
+    fn hold(self, wall: Wall) -> bool {
+        let (day, half) = Self::at(wall);
+        let of = self.on(day);
+        let around = (1u64 << half).rotate_left(1) | (1 << half) | (1u64 << half).rotate_right(1);
+        // Of 64 bits 48 are half hours: what turns out at either end comes in at the other.
+        let around = around | (around >> HALVES) | ((around >> 63) << (HALVES - 1));
+        (of.today | of.before) & around != 0
+    }
 }
 
 impl Spot {
@@ -108,29 +148,33 @@ impl Source {
     /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
     /// objects a source that chatters is all that is known. What is not `sure` is news by its place only, what is sure by
     /// its score too.
-    pub fn familiar(&self, objects: &[Object], sure: f32, moment: bool, now: Mono) -> u32 {
+    pub fn familiar(&self, objects: &[Object], sure: f32, moment: bool, at: Now) -> u32 {
+        let now = at.mono;
+        let (useless, ordinary) = (self.is_useless(), self.is_ordinary());
         if objects.is_empty() {
             return if self.chattering { u32::try_from(self.starts.len()).unwrap_or(u32::MAX) } else { 0 };
         }
         let seen = |o: &Object| {
             // Who crosses a gate by day is no reason not to tell of the one who does at night.
             let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
-            let usual = |s: &Spot| if o.score < sure { !moment || lately(s) } else { s.usual(o.score) && lately(s) };
+            // Where the detector is wrong it is so at any time; where people pass who need nobody, at the hours at which they do.
+            let known = |s: &Spot| useless && s.usual(o.score) && (!ordinary || s.hours.hold(at.wall));
+            let now_and_then = |s: &Spot| lately(s) || known(s);
+            let usual =
+                |s: &Spot| if o.score < sure { !moment || now_and_then(s) } else { s.usual(o.score) && lately(s) };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
 
-    /// How often something like the least familiar of them was seen thereabouts lately, however sure.
-    pub fn thereabouts(&self, objects: &[Object], now: Mono) -> u32 {
+    /// How often something like the least familiar of them was seen thereabouts at this time of the day, however sure. Who
+    /// passes by day is no reason not to tell of the one who does at night.
+    pub fn thereabouts(&self, objects: &[Object], now: Now) -> u32 {
         let seen = |o: &Object| {
             let (x, y) = centre(o);
             let about = |s: &&Spot| {
-                *s.label == *o.label
-                    && (s.x - x).abs() <= ABOUT
-                    && (s.y - y).abs() <= ABOUT
-                    && now.since_ms(s.last) <= FEW_MS
+                *s.label == *o.label && (s.x - x).abs() <= ABOUT && (s.y - y).abs() <= ABOUT && s.hours.hold(now.wall)
             };
             self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
         };
@@ -138,7 +182,8 @@ impl Source {
     }
 
     /// Counts a start and learns where it was. True where it is named chattering by this.
-    pub fn start(&mut self, objects: &[Object], chatter: u32, now: Mono) -> bool {
+    pub fn start(&mut self, objects: &[Object], chatter: u32, at: Now) -> bool {
+        let now = at.mono;
         if self.starts.back().is_some_and(|last| now.since_ms(*last) > CALM_MS) {
             self.chattering = false;
         }
@@ -148,14 +193,14 @@ impl Source {
         self.starts.push_back(now);
         self.touched = now;
         for o in objects.iter().take(MAX_OBJECTS) {
-            self.learn(o, now);
+            self.learn(o, at);
         }
         let named = !self.chattering && self.starts.len() >= chatter as usize;
         self.chattering |= named;
         named
     }
 
-    fn learn(&mut self, o: &Object, now: Mono) {
+    fn learn(&mut self, o: &Object, Now { mono: now, wall }: Now) {
         let (x, y) = centre(o);
         if let Some(s) = self.spots.iter_mut().find(|s| s.holds(o)) {
             s.seen = s.seen.saturating_add(1);
@@ -168,15 +213,21 @@ impl Source {
             s.mean += (o.score - s.mean) * share;
             s.dev += (off - s.dev) * share;
             s.last = now;
+            s.hours.add(wall);
             return;
         }
         if self.spots.len() >= MAX_SPOTS
-            && let Some(at) = (0..self.spots.len()).min_by_key(|i| (self.spots[*i].seen, self.spots[*i].last))
+            && let Some(at) = (0..self.spots.len()).min_by_key(|i| {
+                let s = &self.spots[*i];
+                (s.is_live(now), s.seen, s.last)
+            })
         {
             self.spots.swap_remove(at);
         }
         let label = o.label.as_str().into();
-        self.spots.push(Spot { label, x, y, h: o.bbox.h, mean: o.score, dev: 0.0, seen: 1, last: now });
+        let mut hours = Hours::default();
+        hours.add(wall);
+        self.spots.push(Spot { label, x, y, h: o.bbox.h, mean: o.score, dev: 0.0, seen: 1, last: now, hours });
     }
 
     /// An event of it ended before it was worth a row.
@@ -300,6 +351,12 @@ mod tests {
     use super::*;
     use crate::types::BBox;
 
+    const DAY_S: u64 = 86_400;
+
+    fn at(s: u64) -> Now {
+        Now { mono: Mono(s * 1000), wall: Wall(i64::try_from(s).unwrap() * 1000) }
+    }
+
     pub fn object(label: &str, score: f32, x: f32) -> Object {
         Object { track: 1, label: label.into(), score, bbox: BBox { x, y: 0.4, w: 0.05, h: 0.2 } }
     }
@@ -308,9 +365,9 @@ mod tests {
     fn what_comes_again_is_familiar_and_the_rest_is_news() {
         let mut s = Source::default();
         for n in 0..30u64 {
-            s.start(&[object("person", 0.52 + (n % 4) as f32 * 0.02, 0.3)], 5, Mono(n * 60_000));
+            s.start(&[object("person", 0.52 + (n % 4) as f32 * 0.02, 0.3)], 5, at(n * 60));
         }
-        let now = Mono(30 * 60_000);
+        let now = at(30 * 60);
         assert!(s.chattering);
         assert_eq!(s.familiar(&[object("person", 0.58, 0.32)], 0.65, false, now), 30);
         for news in [object("dog", 0.55, 0.3), object("person", 0.55, 0.6), object("person", 0.85, 0.3)] {
@@ -321,8 +378,58 @@ mod tests {
         // A sure one is learnt and stays news.
         s.start(&[object("person", 0.9, 0.3)], 5, now);
         assert_eq!(s.familiar(&[object("person", 0.9, 0.3)], 0.65, false, now), 0);
-        s.start(&[], 5, now.plus_ms(CALM_MS + 1));
+        s.start(&[], 5, at(30 * 60 + CALM_MS / 1000 + 1));
         assert!(!s.chattering, "it was calm");
+    }
+
+    #[test]
+    fn hours_are_those_of_today_and_of_the_day_before() {
+        let mut h = Hours::default();
+        let wall = |s: u64| at(s).wall;
+        h.add(wall(7 * 3600));
+        for (s, holds) in [
+            (7 * 3600, true),
+            (7 * 3600 - 1, true),
+            (6 * 3600 + 1800 - 1, false),
+            (7 * 3600 + 3599, true),
+            (8 * 3600, false),
+            (DAY_S + 7 * 3600, true),
+            (2 * DAY_S + 7 * 3600, false),
+        ] {
+            assert_eq!(h.hold(wall(s)), holds, "{s}");
+        }
+        // Midnight is beside the last half hour.
+        h.add(wall(DAY_S - 60));
+        assert!(h.hold(wall(DAY_S + 60)) && h.hold(wall(2 * DAY_S - 60)));
+        let mut early = Hours::default();
+        early.add(wall(60));
+        assert!(early.hold(wall(DAY_S - 60)) && !early.hold(wall(DAY_S / 2)));
+    }
+
+    #[test]
+    fn who_passes_by_day_is_no_reason_for_the_night() {
+        let mut gate = Source::default();
+        let person = |score| [object("person", score, 0.3)];
+        for day in 0..2 {
+            for n in 0..20 {
+                gate.start(&person(0.7), 5, at(day * DAY_S + 7 * 3600 + n * 1800));
+            }
+        }
+        let (noon, night) = (at(2 * DAY_S + 12 * 3600), at(2 * DAY_S + 3 * 3600));
+        assert!(gate.thereabouts(&person(0.7), noon) >= 3);
+        assert_eq!(gate.thereabouts(&person(0.7), night), 0);
+        // A branch that people called false, with a score below any that is sure, is one at any time.
+        let mut branch = Source::default();
+        for n in 0..20 {
+            branch.start(&person(0.52), 5, at(10 * 3600 + n * 600));
+            branch.result(ResultCode::False, false);
+        }
+        let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
+        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
+        assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
+        branch.result(ResultCode::Nuisance, true);
+        branch.result(ResultCode::Nuisance, true);
+        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 0, "people pass there, but not at this hour");
     }
 
     #[test]

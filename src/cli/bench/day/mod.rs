@@ -3,7 +3,9 @@
 //! A day of 6,314 channels is made by chance from a seed: flicker, wind in trees, rain, lights, two recorders that fall,
 //! staff and passers-by, and true happenings of every type of rule in the midst of that, one of them a burglary. Its events
 //! enter the alert stage as the rules' output does, with the time simulated, and at each position somebody works through
-//! what comes. The generator (`world`, `noise`, `ordinary`, `truth`) shares no code with `alert`, and the score looks up
+//! what comes. Two days of the same site go before, not judged, since a site is new but once: the same channels are noisy on
+//! them, and what people made of that is what a gateway learns. What the first day was like is told beside.
+//! The generator (`world`, `noise`, `ordinary`, `truth`) shares no code with `alert`, and the score looks up
 //! for itself which position is responsible. Five seeds are played; the worst is told. A foreign day comes with `--input`.
 
 mod input;
@@ -32,6 +34,8 @@ use crate::types::Wall;
 
 /// Seeds of one run, from `--seed` on.
 const SEEDS: u64 = 5;
+/// Days that a site has been watched before the one that is judged.
+const BEFORE: u64 = 2;
 /// Alerts a position and day that a person can work through.
 const MOST: f64 = 150.0;
 
@@ -63,7 +67,7 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
     let mut each = Worst::default();
     let seeds = if args.write.is_some() { 1 } else { SEEDS };
     for seed in (0..seeds).map(|n| setting.common.seed.wrapping_add(n)) {
-        let (script, company) = day(&world, seed)?;
+        let (script, company) = days(&world, seed, BEFORE)?;
         let items = script.finish();
         if let Some(path) = &args.write {
             write(path, &items)?;
@@ -71,8 +75,28 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
         let mut config = setting.config.clone();
         config.position.clone_from(&world.positions);
         let mut score = Score::new(&config, &world.positions, (0, Wall(MIDNIGHT)))?;
-        score.play(&items);
-        let outcome = score.finish(DAY)?;
+        let mut first = Outcome::default();
+        let mut rest = &items[..];
+        for day in 1..=BEFORE {
+            let (of_day, later) = rest.split_at(rest.partition_point(|i| i.at_ms < day * DAY));
+            score.play(of_day);
+            let outcome = score.next_day(day * DAY)?;
+            if day == 1 {
+                first = outcome;
+            }
+            rest = later;
+        }
+        score.play(rest);
+        let outcome = score.finish((BEFORE + 1) * DAY)?;
+        setting.say(&format!(
+            "day: seed {seed}: the first day, when nothing was known of the site: {:.1} told a position (worst {:.0}), {} \
+             flooded windows, {} of {} true suppressed",
+            first.per_position_day(),
+            first.worst().1,
+            first.flooded,
+            first.suppressed.len(),
+            first.happenings,
+        ));
         let company: Vec<_> = company.iter().map(|(w, n)| format!("{} {n}", w.as_str())).collect();
         setting.say(&format!(
             "day: seed {seed}: {} events, {} alerts, {:.1} told a position (worst {:.0}), {} flooded windows, {} of {} true \
@@ -88,6 +112,8 @@ pub fn run(setting: &Setting, args: &DayArgs) -> anyhow::Result<Report> {
             outcome.burglary_s,
         ));
         each.take(&outcome);
+        each.first_day = each.first_day.max(first.worst().1);
+        each.first_day_suppressed = each.first_day_suppressed.max(first.suppressed.len());
         if worst.as_ref().is_none_or(|(_, w)| badness(&outcome) > badness(w)) {
             worst = Some((seed, outcome));
         }
@@ -105,6 +131,9 @@ struct Worst {
     burglary_s: Option<f64>,
     /// In one of them it never came to the top.
     unseen: bool,
+    /// Of the first day of the site.
+    first_day: f64,
+    first_day_suppressed: usize,
 }
 
 impl Worst {
@@ -124,6 +153,8 @@ impl Worst {
             .with("flood_share", self.flood_share)
             .with("true_suppressed", self.suppressed)
             .with("burglary_seconds", burglary.map_or(Value::Null, |s| json!(s)))
+            .with("first_day_alerts_per_position", self.first_day)
+            .with("first_day_true_suppressed", self.first_day_suppressed)
     }
 }
 
@@ -133,11 +164,19 @@ fn badness(o: &Outcome) -> (usize, u64, u64) {
     (o.suppressed.len() + usize::from(late), o.flooded, o.worst().1 as u64)
 }
 
-fn day(world: &World, seed: u64) -> anyhow::Result<(Script, Vec<(truth::Where, usize)>)> {
-    let mut rng = StdRng::seed_from_u64(seed);
+/// The day that is judged, behind `before` days of the same site on which the same channels are noisy.
+fn days(world: &World, seed: u64, before: u64) -> anyhow::Result<(Script, Vec<(truth::Where, usize)>)> {
     let mut script = Script::default();
-    let noisy = noise::fill(world, &mut script, &mut rng)?;
+    for day in (1..=before).rev() {
+        let mut rng = StdRng::seed_from_u64(seed ^ day << 32);
+        let noisy = noise::fill(world, seed, &mut script, &mut rng)?;
+        truth::fill(world, &noisy, &mut script, &mut rng)?;
+        script.next_day();
+    }
+    let mut rng = StdRng::seed_from_u64(seed);
+    let noisy = noise::fill(world, seed, &mut script, &mut rng)?;
     let company = truth::fill(world, &noisy, &mut script, &mut rng)?;
+    truth::burglary(world, &noisy, &mut script, &mut rng)?;
     Ok((script, company))
 }
 
@@ -213,7 +252,7 @@ mod tests {
     fn a_seed_is_a_day_and_every_type_happens_twenty_times() {
         let world = World::new().unwrap();
         let mut days = [1, 1, 2].map(|seed| {
-            let (script, _) = day(&world, seed).unwrap();
+            let (script, _) = days(&world, seed, 0).unwrap();
             script.finish()
         });
         let text = |items: &[script::Item]| format!("{:?}", &items[..2000]);

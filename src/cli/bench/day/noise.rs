@@ -4,7 +4,7 @@
 //! the noise. Scores are those that a detector gives to what is not there (`scores`), which now and then are as high as
 //! those of the real thing; a poster's always are.
 
-use rand::{Rng, rngs::StdRng, seq::SliceRandom};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
     ordinary, scores,
@@ -31,9 +31,12 @@ pub struct Noisy {
     /// Lines that people cross all day.
     pub gates: Vec<Source>,
     pub rained_on: Vec<(usize, u64, u64)>,
+    pub wind: [(u64, u64); 2],
 }
 
-pub const WIND: [(u64, u64); 2] = [(10 * HOUR, 12 * HOUR + 30 * MINUTE), (15 * HOUR, 18 * HOUR)];
+/// It gets up some hours sooner or later on another day.
+const WIND: [(u64, u64); 2] = [(10 * HOUR, 12 * HOUR + 30 * MINUTE), (15 * HOUR, 18 * HOUR)];
+const WIND_SHIFTS: u64 = 5 * HOUR;
 const SHOWERS: [(u64, u64); 2] =
     [(3 * HOUR + 10 * MINUTE, 3 * HOUR + 55 * MINUTE), (19 * HOUR + 20 * MINUTE, 20 * HOUR + 20 * MINUTE)];
 
@@ -66,43 +69,51 @@ fn label(kind: &str, rng: &mut StdRng) -> &'static str {
     }
 }
 
-/// Fills the day with noise; gives where it is.
-pub fn fill(world: &World, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<Noisy> {
+/// What is the same on every day of a site: which channels are noisy, and how.
+pub fn of_site(site: u64, channel: usize) -> StdRng {
+    StdRng::seed_from_u64(site.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ channel as u64)
+}
+
+/// Fills the day of a site with noise; gives where it is.
+pub fn fill(world: &World, site: u64, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<Noisy> {
     let mut all: Vec<usize> = (0..world.channels.len()).collect();
-    all.shuffle(rng);
+    all.shuffle(&mut of_site(site, usize::MAX));
     let (flicker, rest) = all.split_at(250);
     let (trees, rest) = rest.split_at(150);
     let (lamps, rest) = rest.split_at(40);
     let (busy, rest) = rest.split_at(ordinary::CHANNELS);
-    let mut noisy = Noisy::default();
-    flickers(world, flicker, script, &mut noisy, rng)?;
-    swaying(world, trees, script, &mut noisy, rng)?;
+    let later = rng.random_range(0..WIND_SHIFTS);
+    let wind = WIND.map(|(from, to)| (from + later - WIND_SHIFTS / 2, to + later - WIND_SHIFTS / 2));
+    let mut noisy = Noisy { wind, ..Noisy::default() };
+    flickers(world, (site, flicker), script, &mut noisy, rng)?;
+    swaying(world, (site, trees), script, &mut noisy, rng)?;
     lights(world, lamps, script, rng)?;
     for (n, shower) in SHOWERS.into_iter().enumerate() {
         rain(world, n, shower, script, &mut noisy, rng)?;
     }
     recorders(world, rest, script, rng)?;
-    noisy.gates = ordinary::fill(world, busy, script, rng)?;
+    noisy.gates = ordinary::fill(world, (site, busy), script, rng)?;
     Ok(noisy)
 }
 
 /// A bush, a poster, a bin that looks like somebody now and then.
 fn flickers(
     world: &World,
-    channels: &[usize],
+    (site, channels): (u64, &[usize]),
     script: &mut Script,
     noisy: &mut Noisy,
     rng: &mut StdRng,
 ) -> anyhow::Result<()> {
     for n in channels {
-        let kind = if rng.random_bool(0.8) { "presence" } else { "intrusion" };
-        let (spot, height, zone) = (place(rng), rng.random_range(0.08..0.3), rng.random_range(0..3));
-        let what = label(kind, rng);
+        let own = &mut of_site(site, *n);
+        let kind = if own.random_bool(0.8) { "presence" } else { "intrusion" };
+        let (spot, height, zone) = (place(own), own.random_range(0.08..0.3), own.random_range(0..3));
+        let what = label(kind, own);
         // Every twelfth looks like somebody to anybody.
-        let usual = if rng.random_bool(0.08) { scores::poster(rng) } else { scores::not_there(rng) };
-        let events = long_tail(rng, 50.0, 0.9).clamp(5.0, 400.0) as u64;
+        let usual = if own.random_bool(0.08) { scores::poster(own) } else { scores::not_there(own) };
+        let events = long_tail(own, 50.0, 0.9).clamp(5.0, 400.0) as u64;
         // The sun is where it is: most come in some hours of the day.
-        let hours: Vec<u64> = (0..rng.random_range(2..9)).map(|_| rng.random_range(0..24)).collect();
+        let hours: Vec<u64> = (0..own.random_range(2..9)).map(|_| own.random_range(0..24)).collect();
         for _ in 0..events {
             let hour =
                 if rng.random_bool(0.8) { hours[rng.random_range(0..hours.len())] } else { rng.random_range(0..24) };
@@ -126,7 +137,7 @@ fn flickers(
 /// Branches in the wind: the same few places, for hours, over lines too.
 fn swaying(
     world: &World,
-    channels: &[usize],
+    (site, channels): (u64, &[usize]),
     script: &mut Script,
     noisy: &mut Noisy,
     rng: &mut StdRng,
@@ -144,12 +155,13 @@ fn swaying(
         "wrong-way",
     ];
     for n in channels {
-        let kind = KINDS[rng.random_range(0..KINDS.len())];
-        let zone = rng.random_range(0..3);
-        let spots: Vec<_> = (0..rng.random_range(1..4)).map(|_| (place(rng), rng.random_range(0.08..0.25))).collect();
-        let what = label(kind, rng);
-        let every_s = rng.random_range(40.0..200.0);
-        for (from, to) in WIND {
+        let own = &mut of_site(site, *n);
+        let kind = KINDS[own.random_range(0..KINDS.len())];
+        let zone = own.random_range(0..3);
+        let spots: Vec<_> = (0..own.random_range(1..4)).map(|_| (place(own), own.random_range(0.08..0.25))).collect();
+        let what = label(kind, own);
+        let every_s = own.random_range(40.0..200.0);
+        for (from, to) in noisy.wind {
             let mut at = from + rng.random_range(0..10 * MINUTE);
             while at < to {
                 let (spot, height) = spots[rng.random_range(0..spots.len())];

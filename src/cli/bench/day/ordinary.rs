@@ -5,7 +5,7 @@
 use rand::{Rng, rngs::StdRng};
 
 use super::{
-    noise::{Source, near, place, seconds},
+    noise::{Source, near, of_site, place, seconds},
     scores,
     script::{HOUR, MINUTE, Script, Seen, object},
     world::World,
@@ -19,35 +19,52 @@ const ROUNDS: usize = 6;
 pub const CHANNELS: usize = GATES + PATHS + ROUNDS;
 
 /// Fills the day; gives the gates.
-pub fn fill(world: &World, channels: &[usize], script: &mut Script, rng: &mut StdRng) -> anyhow::Result<Vec<Source>> {
+pub fn fill(
+    world: &World,
+    (site, channels): (u64, &[usize]),
+    script: &mut Script,
+    rng: &mut StdRng,
+) -> anyhow::Result<Vec<Source>> {
     let (gates, rest) = channels.split_at(GATES);
     let (paths, rounds) = rest.split_at(PATHS);
     let mut found = Vec::new();
     for n in gates {
-        let of = Source { channel: *n, kind: "line", zone: 8, spot: place(rng) };
+        let own = &mut of_site(site, *n);
+        let (spot, height) = (place(own), own.random_range(0.12..0.3));
+        let of = Source { channel: *n, kind: "line", zone: 8, spot };
         comes(
             world,
             &of,
-            Comes { from: 7 * HOUR, to: 19 * HOUR, every_s: 240.0, lasts_s: 0.2, by: 0.03 },
+            Comes { from: 7 * HOUR, to: 19 * HOUR, every_s: 240.0, lasts_s: 0.2, by: 0.03, height },
             script,
             rng,
         )?;
         found.push(of);
     }
     for n in paths {
-        let of = Source { channel: *n, kind: "presence", zone: 3, spot: place(rng) };
+        let own = &mut of_site(site, *n);
+        let (spot, height) = (place(own), own.random_range(0.12..0.3));
+        let of = Source { channel: *n, kind: "presence", zone: 3, spot };
         comes(
             world,
             &of,
-            Comes { from: 6 * HOUR, to: 23 * HOUR, every_s: 600.0, lasts_s: 12.0, by: 0.1 },
+            Comes { from: 6 * HOUR, to: 23 * HOUR, every_s: 600.0, lasts_s: 12.0, by: 0.1, height },
             script,
             rng,
         )?;
     }
     for n in rounds {
-        let of = Source { channel: *n, kind: "intrusion", zone: 4, spot: place(rng) };
+        let own = &mut of_site(site, *n);
+        let (spot, height) = (place(own), own.random_range(0.12..0.3));
+        let of = Source { channel: *n, kind: "intrusion", zone: 4, spot };
         let every_s = 2.0 * 3600.0;
-        comes(world, &of, Comes { from: 10 * MINUTE, to: 6 * HOUR, every_s, lasts_s: 45.0, by: 0.1 }, script, rng)?;
+        comes(
+            world,
+            &of,
+            Comes { from: 10 * MINUTE, to: 6 * HOUR, every_s, lasts_s: 45.0, by: 0.1, height },
+            script,
+            rng,
+        )?;
     }
     Ok(found)
 }
@@ -59,13 +76,14 @@ struct Comes {
     lasts_s: f64,
     /// How far from its usual place.
     by: f32,
+    /// How tall people are there.
+    height: f32,
 }
 
 fn comes(world: &World, of: &Source, c: Comes, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
-    let height = rng.random_range(0.12..0.3);
     let mut at = c.from + seconds(rng, c.every_s / 2.0, 0.8);
     while at < c.to {
-        let tall = height * rng.random_range(0.9..1.1);
+        let tall = c.height * rng.random_range(0.9..1.1);
         let o =
             object("person", scores::there(rng), near(of.spot, c.by, rng), tall, rng.random_range(1..1_000_000_000));
         let lasts_ms = seconds(rng, c.lasts_s, 0.5);

@@ -110,6 +110,7 @@ pub struct Score<'a> {
     rest: Option<&'a PositionId>,
     /// Of the first item, and the wall clock then.
     zero: (u64, Wall),
+    day_from: u64,
     rows: HashMap<AlertId, Row>,
     /// Which row an alert went under, and when.
     under: HashMap<AlertId, (AlertId, u64)>,
@@ -135,6 +136,7 @@ impl<'a> Score<'a> {
             by_area: areas.collect(),
             rest: positions.iter().find(|p| p.areas.is_empty()).or(positions.first()).map(|p| &p.id),
             zero,
+            day_from: zero.0,
             rows: HashMap::new(),
             under: HashMap::new(),
             latest: HashMap::new(),
@@ -311,23 +313,43 @@ impl<'a> Score<'a> {
 
     /// What came of it, `until_ms` being the end of the day.
     pub fn finish(mut self, until_ms: u64) -> anyhow::Result<Outcome> {
-        let length = until_ms.saturating_sub(self.zero.0);
+        self.advance(until_ms + 2 * MINUTE);
+        self.judge(until_ms)
+    }
+
+    /// What came of the day that ends now; what is learnt, open and on its way goes on into the next.
+    pub fn next_day(&mut self, until_ms: u64) -> anyhow::Result<Outcome> {
+        self.advance(until_ms);
+        let outcome = self.judge(until_ms)?;
+        self.day_from = until_ms;
+        let per_position = self.out.per_position.keys().map(|id| (id.clone(), 0)).collect();
+        self.out = Outcome { per_position, ..Outcome::default() };
+        self.told.clear();
+        self.happenings.clear();
+        self.chattering.clear();
+        self.brief.clear();
+        self.explained.clear();
+        Ok(outcome)
+    }
+
+    fn judge(&mut self, until_ms: u64) -> anyhow::Result<Outcome> {
+        let length = until_ms.saturating_sub(self.day_from);
         if length < SHORTEST {
             anyhow::bail!("the day lasts for {} s; from less than an hour no day's figure follows", length / SECOND);
         }
-        self.advance(until_ms + 2 * MINUTE);
         self.out.days = length as f64 / DAY as f64;
         let windows = length.div_ceil(WINDOW_MS);
         self.out.windows = windows * self.out.per_position.len() as u64;
         let mut per_window: HashMap<(&str, u64), u64> = HashMap::new();
         for told in &self.told {
             let Some(position) = &told.position else { continue };
-            let window = (told.at_ms - self.zero.0) / WINDOW_MS;
+            let window = (told.at_ms - self.day_from) / WINDOW_MS;
             *per_window.entry((position.as_str(), window)).or_default() += 1;
             *self.out.per_position.entry(position.to_string()).or_default() += 1;
         }
         self.out.flooded = per_window.values().filter(|n| **n > FLOOD).count() as u64;
-        for row in self.rows.values() {
+        let morning = self.now(self.day_from).wall;
+        for row in self.rows.values().filter(|r| r.since >= morning) {
             self.out.mix[row.priority as usize] += 1;
         }
         let mut suppressed = Vec::new();
@@ -352,6 +374,6 @@ impl<'a> Score<'a> {
         self.out.chattering = self.chattering.len() as u64;
         self.out.brief = self.brief.len() as u64;
         self.out.explained = self.explained.len() as u64;
-        Ok(self.out)
+        Ok(self.out.clone())
     }
 }

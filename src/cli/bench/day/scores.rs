@@ -6,7 +6,9 @@
 use rand::{Rng, rngs::StdRng};
 
 const STEP: f32 = 0.05;
-/// From 0.45: what a rule takes.
+/// What an object must have for a rule as shipped to begin an event (`rule.min_score`).
+pub const TAKEN: f32 = 0.5;
+/// From 0.45.
 const THERE: (f32, [u32; 10]) = (0.45, [355, 506, 576, 607, 529, 440, 279, 167, 53, 1]);
 /// From 0.30.
 const NOT_THERE: (f32, [u32; 10]) = (0.30, [386, 1052, 743, 672, 558, 63, 10, 2, 3, 1]);
@@ -29,6 +31,16 @@ fn draw((from, counts): (f32, [u32; 10]), rng: &mut StdRng) -> f32 {
 /// Of something real.
 pub fn there(rng: &mut StdRng) -> f32 {
     draw(THERE, rng)
+}
+
+/// The same where a rule takes it.
+pub fn taken(of: fn(&mut StdRng) -> f32, rng: &mut StdRng) -> f32 {
+    loop {
+        let score = of(rng);
+        if score >= TAKEN {
+            return score;
+        }
+    }
 }
 
 /// Of what is not there.

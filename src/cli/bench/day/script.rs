@@ -86,11 +86,22 @@ pub fn object(label: &str, score: f32, (x, y): (f32, f32), height: f32, track: u
 #[derive(Debug, Default)]
 pub struct Script {
     items: Vec<Item>,
+    /// When the day begins that is being written.
+    midnight: u64,
 }
 
 impl Script {
-    /// Puts the events of one thing seen into the day.
+    /// What is put in from now on happens on the next day.
+    pub fn next_day(&mut self) {
+        self.midnight += DAY;
+    }
+
+    /// Puts the events of one thing seen into the day: none where the detector is less sure of it than a rule takes.
     pub fn see(&mut self, seen: Seen<'_>, rng: &mut StdRng) -> anyhow::Result<()> {
+        let best = seen.objects.iter().map(|o| o.score).max_by(f32::total_cmp);
+        if best.is_some_and(|score| score < scores::TAKEN) {
+            return Ok(());
+        }
         let id = EventId(Uuid::from_u128(rng.random()));
         let mut event = blank(seen.channel, seen.kind, &key(seen.channel, seen.kind, seen.zone), id)?;
         event.severity = seen.severity;
@@ -138,12 +149,14 @@ impl Script {
     fn put(&mut self, at_ms: u64, event: &EventPayload, phase: Phase, end: Option<EventEnd>, truth: Option<String>) {
         let mut event = event.clone();
         (event.phase, event.end) = (phase, end);
+        let at_ms = self.midnight + at_ms;
         let at = Wall(MIDNIGHT + i64::try_from(at_ms).unwrap_or(0));
         event.times = times(at);
         self.items.push(Item { at_ms, what: What::Event { event: Box::new(event), truth } });
     }
 
     pub fn shelve(&mut self, at_ms: u64, key: String, minutes: u32) {
+        let at_ms = self.midnight + at_ms;
         self.items.push(Item { at_ms, what: What::Shelve { key, minutes } });
     }
 

@@ -5,10 +5,12 @@
 //! where others do. A true happening that is in view lasts for at least 25 seconds, many of them seen on and off, in
 //! several short events; how sure the detector is of it is drawn as on film (`scores`), and may be as little as of noise.
 
+use std::ops::Range;
+
 use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    noise::{Noisy, Source, WIND, near},
+    noise::{Noisy, Source, near},
     scores,
     script::{DAY, HOUR, MINUTE, SECOND, Script, Seen, key, object},
     world::World,
@@ -31,6 +33,8 @@ pub const KINDS: [&str; 11] = [
 pub const OF_EACH: usize = 21;
 /// Below this score it may be seen on and off.
 const FLICKERS_BELOW: f32 = 0.62;
+/// How far beside, in shares of the picture.
+const BESIDE: Range<f32> = 0.15..0.35;
 /// What the one true burglary is called.
 pub const BURGLARY: &str = "burglary";
 
@@ -94,10 +98,16 @@ fn happens(script: &mut Script, world: &World, what: What, rng: &mut StdRng) -> 
     let What { channel: n, kind, zone, spot, at_ms, truth } = what;
     let place = spot.unwrap_or_else(|| (rng.random_range(0.1..0.9), rng.random_range(0.2..0.85)));
     let (many, by) = if kind == "crowd" { (rng.random_range(6..12), 0.05) } else { (1, 0.03) };
-    let sure = scores::there(rng);
+    let sure = scores::taken(scores::there, rng);
     let tall = rng.random_range(0.1..0.4);
     let seen = |rng: &mut StdRng| {
-        object(label(kind), scores::again(sure, rng), near(place, by, rng), tall, rng.random_range(1..1_000_000_000))
+        object(
+            label(kind),
+            scores::again(sure, rng).max(scores::TAKEN),
+            near(place, by, rng),
+            tall,
+            rng.random_range(1..1_000_000_000),
+        )
     };
     let whole = lasts(kind, rng);
     // What the detector is not sure of it loses again and again.
@@ -149,12 +159,12 @@ pub fn fill(
                 }
                 Where::Noisy if kind == "line" && rng.random_bool(0.5) => {
                     let of = noisy.gates[rng.random_range(0..noisy.gates.len())];
-                    (of.channel, of.zone, Some(of.spot), rng.random_range(HOUR..DAY - HOUR))
+                    (of.channel, of.zone, Some(of.spot), at_night(rng))
                 }
                 Where::Noisy => {
                     // The very source where there is one of the type, else another rule on its channel.
                     let of = one_of(&sources, kind, rng.random_range(0..sources.len()));
-                    (of.channel, of.zone, on_the_line(of, kind), windy(rng))
+                    (of.channel, of.zone, on_the_line(of, kind, rng), windy(noisy.wind, rng))
                 }
                 Where::Incident if running.is_empty() => calm(rng),
                 Where::Incident => {
@@ -163,7 +173,7 @@ pub fn fill(
                 }
                 Where::Shelved => {
                     let of = one_of(&trees, kind, round + k);
-                    let (from, to) = WIND[round % WIND.len()];
+                    let (from, to) = noisy.wind[round % noisy.wind.len()];
                     let at = rng.random_range(from + 40 * MINUTE..to - 5 * MINUTE);
                     let key = key(&world.channels[of.channel], of.kind, of.zone);
                     script.shelve(at - rng.random_range(5 * MINUTE..20 * MINUTE), key, 90);
@@ -174,13 +184,17 @@ pub fn fill(
             happens(script, world, What { channel: n, kind, zone, spot, at_ms: at, truth }, rng)?;
         }
     }
-    burglary(world, noisy, script, rng)?;
     Ok(counts.into_iter().collect())
 }
 
+/// When a gate is shut that people go through all day.
+fn at_night(rng: &mut StdRng) -> u64 {
+    if rng.random_bool(0.5) { rng.random_range(HOUR..6 * HOUR) } else { rng.random_range(20 * HOUR..DAY - HOUR) }
+}
+
 /// While the wind blows, or at any time.
-fn windy(rng: &mut StdRng) -> u64 {
-    let (from, to) = WIND[rng.random_range(0..WIND.len())];
+fn windy(wind: [(u64, u64); 2], rng: &mut StdRng) -> u64 {
+    let (from, to) = wind[rng.random_range(0..wind.len())];
     if rng.random_bool(0.7) { rng.random_range(from..to) } else { rng.random_range(HOUR..DAY - HOUR) }
 }
 
@@ -190,14 +204,15 @@ fn one_of(of: &[Source], kind: &str, nth: usize) -> Source {
     if same.is_empty() { of[nth % of.len()] } else { *same[nth % same.len()] }
 }
 
-/// Who crosses a line does so where it is.
-fn on_the_line(of: Source, kind: &str) -> Option<(f32, f32)> {
-    (of.kind == kind && matches!(kind, "line" | "wrong-way")).then_some(of.spot)
+/// Who crosses a line does so where it is, beside the branch that hangs over it.
+fn on_the_line(of: Source, kind: &str, rng: &mut StdRng) -> Option<(f32, f32)> {
+    let beside = rng.random_range(BESIDE) * if of.spot.0 < 0.5 { 1.0 } else { -1.0 };
+    (of.kind == kind && matches!(kind, "line" | "wrong-way")).then_some((of.spot.0 + beside, of.spot.1))
 }
 
 /// At night, in the rain, a person climbs in at a school, where a bush has looked like somebody all night; two neighbours
 /// see him too. The rule of the wall is of high severity, as such rules are.
-fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
+pub fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
     let at = 3 * HOUR + 20 * MINUTE + rng.random_range(0..20 * MINUTE);
     let wet: Vec<usize> =
         noisy.rained_on.iter().filter(|(_, from, to)| (*from..*to).contains(&at)).map(|r| r.0).collect();
@@ -205,8 +220,13 @@ fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut StdRng)
     let spot = (rng.random_range(0.2..0.8), 0.6);
     let (zone, mut before) = (9, HOUR);
     while before < at - 10 * SECOND {
-        let o =
-            object("person", scores::not_there(rng), near(spot, 0.02, rng), 0.3, rng.random_range(1..1_000_000_000));
+        let o = object(
+            "person",
+            scores::taken(scores::not_there, rng),
+            near(spot, 0.02, rng),
+            0.3,
+            rng.random_range(1..1_000_000_000),
+        );
         let bush = Seen::nothing(&world.channels[n], ("intrusion", zone), (before, 2 * SECOND), vec![o], 0.5);
         script.see(bush, rng)?;
         before += rng.random_range(2 * MINUTE..15 * MINUTE);
