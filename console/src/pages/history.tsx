@@ -205,6 +205,27 @@ function FilterBar({ filter, change, now }: { filter: HistoryFilter; change: (pa
             </option>
           ))}
         </Facet>
+        <button type="button" className="button small" aria-expanded={open} data-testid="history-more" onClick={() => setOpen(!open)}>
+          {t('past.more')}
+          {set > 0 && <span className="num"> {set}</span>}
+        </button>
+        {!isPlain(filter) && (
+          <button
+            type="button"
+            className="button quiet small"
+            data-testid="history-clear"
+            onClick={() => {
+              stop();
+              setTyped('');
+              change({ ...NO_FILTER, by: filter.by });
+            }}
+          >
+            <Icon name="cross" />
+            {t('channels.clear')}
+          </button>
+        )}
+      </div>
+      <div className="filter-bar">
         <div className={`history-area ${filter.area === '' ? '' : 'on'}`}>
           <AreaSelect tree={tree} value={filter.area} onChange={(area) => change({ area })} empty={t('areas.all')} />
         </div>
@@ -242,25 +263,6 @@ function FilterBar({ filter, change, now }: { filter: HistoryFilter; change: (pa
             </option>
           ))}
         </Facet>
-        <button type="button" className="button small" aria-expanded={open} data-testid="history-more" onClick={() => setOpen(!open)}>
-          {t('past.more')}
-          {set > 0 && <span className="num"> {set}</span>}
-        </button>
-        {!isPlain(filter) && (
-          <button
-            type="button"
-            className="button quiet small"
-            data-testid="history-clear"
-            onClick={() => {
-              stop();
-              setTyped('');
-              change({ ...NO_FILTER, by: filter.by });
-            }}
-          >
-            <Icon name="cross" />
-            {t('channels.clear')}
-          </button>
-        )}
       </div>
       {filter.span === 'own' && (
         <div className="history-own">

@@ -7,13 +7,15 @@ import { memo, useEffect, useId, useRef, useState, type KeyboardEvent } from 're
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import type { Alert } from '../api/types';
-import { useRem, useTimes } from '../lib/hooks';
+import { useMedia, useRem, useTimes } from '../lib/hooks';
 import { kindText } from '../lib/words';
 import { useAreaText } from '../state/channels';
 import { SeveritySign } from './icons';
 import { StateChip } from './parts';
 
 const ROW_REM = 3;
+/** Two lines with what else has a column. */
+const PHONE_ROW_REM = 4.75;
 const PAGE = 12;
 /** The next page is asked for when so few rows are left below. */
 const AHEAD = 40;
@@ -24,9 +26,11 @@ export function HistoryRows({ alerts, more, onMore, label }: { alerts: readonly 
   const go = useNavigate();
   const base = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const height = ROW_REM * useRem();
+  const phone = useMedia('(max-width: 40rem)');
+  const height = (phone ? PHONE_ROW_REM : ROW_REM) * useRem();
   const [at, setAt] = useState<number | null>(null);
   const virtual = useVirtualizer({ count: alerts.length, getScrollElement: () => scroller.current, estimateSize: () => height, overscan: 10 });
+  useEffect(() => virtual.measure(), [virtual, height]);
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {

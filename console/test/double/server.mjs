@@ -197,6 +197,7 @@ function picture(seed) {
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
 const alerts = makeAlerts(state.channels);
+state.channels.forEach((c) => view(c));
 const past = makeHistory(state.channels);
 
 async function api(method, path, params, body, open) {
