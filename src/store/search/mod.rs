@@ -9,7 +9,7 @@
 //! by itself. A login's areas go into the query: a page is full of what it may see.
 
 mod upkeep;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
