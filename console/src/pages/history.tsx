@@ -403,6 +403,7 @@ function Charts({
     change({ span: 'own', from: zonedText(from, clock.zone), to: zonedText(to, clock.zone) });
   };
   if (error) return <p className="queue-note">{error instanceof ApiError && error.kind === 'too_wide' ? t('past.tooWide') : errorText(t, error)}</p>;
+  if (times?.total === 0) return null;
   return (
     <>
       <TimeBars title={t(unit === 'hour' ? 'past.perHour' : 'past.perDay')} bars={bars} onChoose={narrowTo} testid="history-times" />

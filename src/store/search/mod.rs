@@ -1,6 +1,6 @@
 //! Looking alerts up by anything, newest first, a page by the place where the one before ended; and counting them.
 //!
-//! Whatever is asked, one condition decides (`DECIDES`): it reads only the index `alert_found`, never a payload. What
+//! Whatever is asked, the same conditions decide: they read only the index `alert_found`, never a payload. What
 //! differs is the way there: along one index that leads to few alerts, in the order of the answer. Where several would,
 //! the one with the fewest is taken (`way`). Time is a span of places first (`alert_hour`). So every combination is
 //! right; a combination of which no part is rare reads on until the page is full or the reader's time is over.
@@ -14,10 +14,7 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, query::QueryAs, sqlite::SqliteArguments};
 
@@ -33,27 +30,49 @@ use crate::types::{
 
 /// A way with fewer alerts than this is taken without a look at what else restricts.
 const FEW: i64 = 20_000;
-/// Groups of one count.
-const GROUPS: u32 = 5000;
+/// Places that are counted at once.
+const PIECE: i64 = 200_000;
+/// Groups of one count: channels and areas of the largest district, and the quarters of an hour of more than half a year.
+const MAX_GROUPS: usize = 20_000;
+const MAX_QUARTERS: usize = 20_000;
 /// Alerts by time are counted in pieces of this length: every time zone's hours and days begin with one.
 pub const QUARTER_MS: i64 = 900_000;
 
-/// The condition behind each way. ?1, ?2: places before and from; ?3, ?4: opened from and before; ?5 to ?15: what is
-/// looked for, NULL: no matter.
-const DECIDES: &str = "a.opened_ms >= ?3 AND a.opened_ms < ?4
-    AND (?5 IS NULL OR a.channel = ?5) AND (?6 IS NULL OR a.kind = ?6) AND (?7 IS NULL OR a.priority = ?7)
-    AND (?8 IS NULL OR a.state = ?8) AND (NOT ?9 OR a.state <> 'closed') AND (?10 IS NULL OR a.result = ?10)
-    AND (?11 IS NULL OR a.owner = ?11) AND (?12 IS NULL OR a.rule = ?12) AND (?13 IS NULL OR a.position = ?13)
-    AND (?14 IS NULL OR instr('/' || a.area || '/', '/' || ?14 || '/') > 0)
-    AND (?15 IS NULL OR EXISTS (SELECT 1 FROM json_each(?15) w
-                                WHERE instr('/' || a.area || '/', '/' || w.value || '/') > 0))";
-/// What alerts are counted by, ?18.
-const COUNTED: &str = "CASE ?18 WHEN 'time' THEN a.opened_ms / 900000 WHEN 'type' THEN a.kind WHEN 'area' THEN a.area
-    WHEN 'channel' THEN a.channel WHEN 'rule' THEN a.rule WHEN 'result' THEN coalesce(a.result, '')
-    ELSE a.priority END";
+/// What is asked about its tables and bound by its number, one for each filter that is given. ?1, ?2: places before and
+/// from; ?16: words; ?17: limit.
+mod condition {
+    pub const FROM: &str = " AND a.opened_ms >= ?3";
+    pub const TO: &str = " AND a.opened_ms < ?4";
+    pub const CHANNEL: &str = " AND a.channel = ?5";
+    pub const KIND: &str = " AND a.kind = ?6";
+    pub const PRIORITY: &str = " AND a.priority = ?7";
+    pub const STATE: &str = " AND a.state = ?8";
+    pub const OPEN: &str = " AND a.state <> 'closed'";
+    pub const RESULT: &str = " AND a.result = ?10";
+    pub const OWNER: &str = " AND a.owner = ?11";
+    pub const RULE: &str = " AND a.rule = ?12";
+    pub const POSITION: &str = " AND a.position = ?13";
+    pub const AREA: &str = " AND instr('/' || a.area || '/', '/' || ?14 || '/') > 0";
+    pub const WITHIN: &str = " AND EXISTS (SELECT 1 FROM json_each(?15) w
+                                            WHERE instr('/' || a.area || '/', '/' || w.value || '/') > 0)";
+    pub const WORDS: &str = " AND EXISTS (SELECT 1 FROM alert_text t WHERE t.alert_text MATCH ?16 AND t.rowid = d.opened_cursor)";
+}
+
+/// What alerts are counted by.
+fn counted(by: CountBy) -> &'static str {
+    match by {
+        CountBy::Hour | CountBy::Day => "a.opened_ms / 900000",
+        CountBy::Type => "a.kind",
+        CountBy::Area => "a.area",
+        CountBy::Channel => "a.channel",
+        CountBy::Rule => "a.rule",
+        CountBy::Result => "coalesce(a.result, '')",
+        CountBy::Priority => "a.priority",
+    }
+}
 
 /// How alerts are come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// One after the other.
     All,
@@ -116,40 +135,6 @@ impl Way {
     }
 }
 
-/// The texts of one way; made of constants only.
-struct Texts {
-    /// At most ?17 alerts.
-    page: Arc<str>,
-    /// At most ?17 groups.
-    count: Arc<str>,
-    /// How many the way leads to, at most ?17.
-    few: Arc<str>,
-}
-
-static TEXTS: LazyLock<BTreeMap<Way, Texts>> = LazyLock::new(|| Way::EVERY.map(|way| (way, texts(way))).into());
-
-fn texts(way: Way) -> Texts {
-    let (place, from, only) = way.parts();
-    let few = format!("SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {only} LIMIT ?17)").into();
-    let from = match way {
-        Way::All => format!("{from} WHERE {only}"),
-        Way::Words => format!("{from} CROSS JOIN alert a INDEXED BY alert_found ON a.opened_cursor = {place} WHERE {only}"),
-        _ => format!(
-            "{from} CROSS JOIN alert a INDEXED BY alert_found ON a.opened_cursor = {place} WHERE {only}
-             AND (?16 IS NULL OR EXISTS (SELECT 1 FROM alert_text t WHERE t.alert_text MATCH ?16 AND t.rowid = {place}))"
-        ),
-    };
-    Texts {
-        page: format!("SELECT {place}, a.payload FROM {from} AND {DECIDES} ORDER BY {place} DESC LIMIT ?17").into(),
-        count: format!(
-            "SELECT CAST({COUNTED} AS TEXT) AS what, count(*) AS many FROM {from} AND {DECIDES}
-             GROUP BY what ORDER BY many DESC, what LIMIT ?17"
-        )
-        .into(),
-        few,
-    }
-}
-
 /// What is asked, by whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
@@ -191,10 +176,10 @@ struct Bound<'a> {
     way: Way,
 }
 
-type Query<'q, O> = QueryAs<'q, Sqlite, O, SqliteArguments>;
+type Query<O> = QueryAs<'static, Sqlite, O, SqliteArguments>;
 
 impl Bound<'_> {
-    fn query<O>(&self, text: &Arc<str>, limit: i64, by: Option<&'static str>) -> Query<'static, O>
+    fn query<O>(&self, text: String, limit: i64) -> Query<O>
     where
         O: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>,
     {
@@ -203,16 +188,17 @@ impl Bound<'_> {
             Some(InState::Is(state)) => Some(state.as_str()),
             Some(InState::Open) | None => None,
         };
-        sqlx::query_as(AssertSqlSafe(text.clone()))
+        sqlx::query_as(AssertSqlSafe(text))
             .bind(self.before)
             .bind(self.lowest)
-            .bind(f.from.map_or(i64::MIN, |t| t.0))
-            .bind(f.to.map_or(i64::MAX, |t| t.0))
+            .bind(f.from.map(|t| t.0))
+            .bind(f.to.map(|t| t.0))
             .bind(f.channel.as_ref().map(|c| c.as_str().to_owned()))
             .bind(f.kind.clone())
             .bind(f.priority.map(severity_number))
             .bind(state)
-            .bind(f.state == Some(InState::Open))
+            // Nothing has this number.
+            .bind(None::<i64>)
             .bind(f.result.map(ResultCode::as_str))
             .bind(f.owner.as_ref().map(|o| o.as_str().to_owned()))
             .bind(f.rule.as_ref().map(|r| r.as_str().to_owned()))
@@ -221,12 +207,53 @@ impl Bound<'_> {
             .bind(self.within.clone())
             .bind(self.words.clone())
             .bind(limit)
-            .bind(by)
     }
 
-    fn texts(&self) -> &'static Texts {
-        &TEXTS[&self.way]
+    /// Where the alerts come from and what decides, made of constants.
+    fn of(&self) -> String {
+        use condition as c;
+        let f = self.find;
+        let (place, from, only) = self.way.parts();
+        let mut text = match self.way {
+            Way::All => format!("{from} WHERE {only}"),
+            _ => format!("{from} CROSS JOIN alert a INDEXED BY alert_found ON a.opened_cursor = {place} WHERE {only}"),
+        };
+        let given = [
+            (c::FROM, f.from.is_some()),
+            (c::TO, f.to.is_some()),
+            (c::CHANNEL, f.channel.is_some()),
+            (c::KIND, f.kind.is_some()),
+            (c::PRIORITY, f.priority.is_some()),
+            (c::STATE, matches!(f.state, Some(InState::Is(_)))),
+            (c::OPEN, f.state == Some(InState::Open)),
+            (c::RESULT, f.result.is_some()),
+            (c::OWNER, f.owner.is_some()),
+            (c::RULE, f.rule.is_some()),
+            (c::POSITION, f.position.is_some()),
+            (c::AREA, self.area.is_some()),
+            (c::WITHIN, self.within.is_some()),
+            // Along another index what is written is looked at alert by alert.
+            (c::WORDS, self.words.is_some() && self.way.index().is_some()),
+        ];
+        text.extend(given.iter().filter(|(_, is)| *is).map(|(condition, _)| *condition));
+        text
     }
+
+    /// At most ?17 alerts, newest first.
+    fn page(&self) -> String {
+        let (place, ..) = self.way.parts();
+        format!("SELECT {place}, a.payload FROM {} ORDER BY {place} DESC LIMIT ?17", self.of())
+    }
+
+    fn count(&self, by: CountBy) -> String {
+        format!("SELECT CAST(what AS TEXT), many FROM (SELECT {} AS what, count(*) AS many FROM {} GROUP BY what)", counted(by), self.of())
+    }
+}
+
+/// How many alerts a way leads to, at most ?17.
+fn few(way: Way) -> String {
+    let (_, from, only) = way.parts();
+    format!("SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {only} LIMIT ?17)")
 }
 
 /// The span of places between which the alerts of a time stand; `None`: there are none.
@@ -319,7 +346,7 @@ async fn way(conn: &mut SqliteConnection, bound: &Bound<'_>, ways: Vec<Way>) -> 
     }
     let mut best = None;
     for way in &ways {
-        let (n,): (i64,) = bound.query(&TEXTS[way].few, FEW, None).fetch_one(&mut *conn).await?;
+        let (n,): (i64,) = bound.query(few(*way), FEW).fetch_one(&mut *conn).await?;
         if n < FEW && best.is_none_or(|(least, _)| n < least) {
             best = Some((n, *way));
         }
@@ -332,28 +359,30 @@ async fn way(conn: &mut SqliteConnection, bound: &Bound<'_>, ways: Vec<Way>) -> 
 /// Alerts before a place, newest first.
 pub async fn page(conn: &mut SqliteConnection, ask: Ask<'_>, before: i64, limit: i64) -> Result<Found, StoreError> {
     let Some(bound) = bind(conn, ask, before).await? else { return Ok(Found::default()) };
-    let rows: Vec<(i64, Vec<u8>)> = bound.query(&bound.texts().page, limit, None).fetch_all(conn).await?;
+    let rows: Vec<(i64, Vec<u8>)> = bound.query(bound.page(), limit).fetch_all(conn).await?;
     let alerts = rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect::<Result<_, StoreError>>()?;
     Ok(Found { alerts, filling: bound.filling && bound.words.is_some() })
 }
 
-/// How many alerts there are of each kind; by time: of each quarter of an hour that there are any in, by its number since
-/// 1970.
+/// How many alerts there are of each kind, the most first; by time: of each quarter of an hour that there are any in, by
+/// its number since 1970. Read piece by piece, so that what is grouped fits into the reader's memory.
 pub async fn count(conn: &mut SqliteConnection, ask: Ask<'_>, by: CountBy) -> Result<Counted, StoreError> {
-    let Some(bound) = bind(conn, ask, i64::MAX).await? else { return Ok(Counted::default()) };
-    let (by, most) = match by {
-        // Half a year of quarters.
-        CountBy::Hour | CountBy::Day => ("time", 4 * GROUPS),
-        CountBy::Type => ("type", GROUPS),
-        CountBy::Area => ("area", GROUPS),
-        CountBy::Channel => ("channel", GROUPS),
-        CountBy::Rule => ("rule", GROUPS),
-        CountBy::Result => ("result", GROUPS),
-        CountBy::Priority => ("priority", GROUPS),
-    };
-    let mut groups: Vec<Group> =
-        bound.query(&bound.texts().count, i64::from(most) + 1, Some(by)).fetch_all(conn).await?;
-    let most = most as usize;
+    let Some(mut bound) = bind(conn, ask, i64::MAX).await? else { return Ok(Counted::default()) };
+    let mut all: HashMap<String, i64> = HashMap::new();
+    let (lowest, end) = (bound.lowest, bound.before);
+    bound.before = lowest;
+    while bound.before < end {
+        bound.lowest = bound.before;
+        bound.before = bound.lowest.saturating_add(PIECE).min(end);
+        let groups: Vec<Group> = bound.query(bound.count(by), 0).fetch_all(&mut *conn).await?;
+        for (what, many) in groups {
+            *all.entry(what).or_default() += many;
+        }
+    }
+    let mut groups: Vec<Group> = all.into_iter().collect();
+    groups.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let by_time = matches!(by, CountBy::Hour | CountBy::Day);
+    let most = if by_time { MAX_QUARTERS } else { MAX_GROUPS };
     let more = groups.len() > most;
     groups.truncate(most);
     Ok(Counted { groups, more, filling: bound.filling && bound.words.is_some() })
