@@ -285,6 +285,8 @@ pub async fn run(rows: usize, asked: usize) {
     let rate = written.load(Ordering::Relaxed) as f64 / (began.elapsed().as_secs_f64() + 2.0);
     over.store(true, Ordering::Relaxed);
     writing.await.unwrap();
+    // The last of them are still on their way.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     println!("{rate:.0} events/s written meanwhile");
     let mut late = Vec::new();
     for series in &mut all {
