@@ -28,6 +28,7 @@ const RulePage = later(() => import('./pages/rule'));
 const RuleFormPage = later(() => import('./pages/ruleform'));
 const TimetablesPage = later(() => import('./pages/timetables'));
 const BoxPage = later(() => import('./pages/box'));
+const HistoryPage = later(() => import('./pages/history'));
 const SystemPage = later(() => import('./pages/system'));
 const DocsPage = later(() => import('./pages/docs'));
 const NotFoundPage = later(() => import('./pages/notfound'));
@@ -71,6 +72,7 @@ function Pages() {
           <Route path="/" element={<AlertsPage />} />
           <Route path="/alerts" element={<Navigate to="/" replace />} />
           <Route path="/alerts/:id" element={<AlertsPage />} />
+          <Route path="/history" element={<HistoryPage />} />
           <Route path="/channels" element={<ChannelsPage />} />
           <Route path="/channels/:id" element={<ChannelPage />} />
           <Route path="/channels/:id/draw" element={<DrawPage />} />

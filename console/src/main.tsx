@@ -23,6 +23,7 @@ import './styles/channels.css';
 import './styles/channeltable.css';
 import './styles/forms.css';
 import './styles/history.css';
+import './styles/search.css';
 import './styles/import.css';
 import './styles/inventory.css';
 import './styles/wizard.css';

@@ -1,7 +1,7 @@
 /* What stands round every page: the rail with the pages, the bar with site, feed, time, language, theme and logout. */
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { NavLink, useLocation } from 'react-router';
+import { NavLink, useLocation, useNavigate } from 'react-router';
 import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
@@ -12,6 +12,7 @@ import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { clearSession, loadSession, useSession } from './state/session';
 import { waits } from './lib/queue';
+import { keyIsOurs } from './pages/alerts';
 import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
@@ -179,6 +180,22 @@ function useFocusOfPage(): void {
   }, [path]);
 }
 
+/** From every page "/" leads into the field of the history's search. */
+function useSearchKey(): void {
+  const go = useNavigate();
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent): void => {
+      if (e.key !== '/' || !keyIsOurs(e)) return;
+      e.preventDefault();
+      const field = document.getElementById('history-search');
+      if (field instanceof HTMLInputElement) field.select();
+      else void go('/history', { state: { search: true } });
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [go]);
+}
+
 /** Says new alerts to a screen reader, at most one every few seconds. */
 function Announcer() {
   const { t } = useTranslation();
@@ -211,6 +228,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const session = useSession((s) => s.session);
   const count = useNewCount();
   useFocusOfPage();
+  useSearchKey();
   // Names of areas and zones are needed on every page.
   useChannels();
   const logout = async (): Promise<void> => {
@@ -255,6 +273,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <nav className="rail" aria-label={t('nav.label')}>
         <NavItem to="/" icon="alerts" text={t('nav.alerts')} count={count} testid="nav-alerts" />
+        <NavItem to="/history" icon="history" text={t('nav.history')} testid="nav-history" />
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
         <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />

@@ -25,6 +25,7 @@ mod ports;
 mod pump;
 mod reload;
 mod rules;
+mod search;
 pub mod source;
 mod stored;
 mod stream;
@@ -479,6 +480,7 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         node: ports.clone(),
         commands: ports.clone(),
         rules: ports.clone(),
+        search: ports.clone(),
         configuration: ports,
         discovery,
         feed,

@@ -9,7 +9,7 @@ use super::{
     writer::{Retry, Writer},
 };
 use crate::{
-    store::{StoreError, alerts, commands, history, messages, meta, sources},
+    store::{StoreError, alerts, commands, history, messages, meta, search, sources},
     types::{
         Wall,
         alert::{By, Wish},
@@ -19,7 +19,7 @@ use crate::{
 
 /// Between two rounds, and between the pieces of one.
 const EVERY_MS: u64 = 60_000;
-const NEXT_MS: u64 = 200;
+pub(super) const NEXT_MS: u64 = 200;
 /// Messages in one piece.
 const PIECE: i64 = 1000;
 /// The gateway closes an alert that nobody took, or that was resolved and left, after this long without an event: a
@@ -28,6 +28,8 @@ const CLOSE_AFTER_MS: i64 = 7 * 24 * 3_600_000;
 /// Events, and closed alerts with their history, are kept this long; as long as who did what.
 const HISTORY_MS: i64 = 180 * 24 * 3_600_000;
 const CLOSE_AT_ONCE: i64 = 100;
+/// Alerts from before there was a search that are made ready for it in one piece.
+const FILL: i64 = 250;
 
 impl Writer {
     pub(super) async fn housekeeping(&mut self) {
@@ -42,6 +44,7 @@ impl Writer {
                 false
             }
         };
+        self.more_to_tidy = more;
         self.next_prune = now.plus_ms(if more { NEXT_MS } else { EVERY_MS });
     }
 
@@ -63,6 +66,9 @@ impl Writer {
             self.shared.kept.fetch_sub(bytes, Ordering::Relaxed);
             metrics::counter!("skyeye_outbox_pruned_total").increment(u64::try_from(rows).unwrap_or(0));
             return Ok(rows == PIECE);
+        }
+        if search::fill(&mut conn, FILL).await? {
+            return Ok(true);
         }
         let forgotten = history::prune(&mut conn, Wall(wall.0 - HISTORY_MS), PIECE).await?;
         if forgotten > 0 {

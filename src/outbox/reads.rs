@@ -82,11 +82,11 @@ pub enum Changes {
 }
 
 impl Ledger {
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, LedgerError> {
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, LedgerError> {
         self.store.reader().acquire().await.map_err(|e| self.store.read_error(e).into())
     }
 
-    fn read<T>(&self, result: Result<T, StoreError>) -> Result<T, LedgerError> {
+    pub(super) fn read<T>(&self, result: Result<T, StoreError>) -> Result<T, LedgerError> {
         result.map_err(|e| match e {
             StoreError::Database(e) => self.store.read_error(e).into(),
             e => e.into(),
@@ -184,6 +184,6 @@ impl Ledger {
     }
 }
 
-fn rows(limit: usize) -> i64 {
+pub(super) fn rows(limit: usize) -> i64 {
     i64::try_from(limit.clamp(1, MAX_ROWS)).unwrap_or(1)
 }

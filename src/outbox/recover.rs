@@ -57,6 +57,7 @@ pub(super) async fn open(
         owed: Vec::new(),
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
+        more_to_tidy: false,
         company: 0,
     };
     match first(&mut writer).await {

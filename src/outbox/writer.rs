@@ -14,12 +14,12 @@ use tokio::{
 };
 
 use super::{
-    AlertCommand, Committed, LedgerError, Shared,
+    AlertCommand, Committed, LedgerError, Shared, housekeeping,
     plan::{Batch, Ledgered},
     recover::{self, CLEAN, DROPPED, SEVERITIES},
 };
 use crate::{
-    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, sources},
+    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, search, sources},
     types::{
         AlertId, Clock, EventId, Mono, Phase, UserId,
         alert::{ActRefused, By},
@@ -34,7 +34,8 @@ const ACKS_WAIT: Duration = Duration::from_millis(50);
 /// Facts in a batch from which on the next batch waits for company. Below, each commit takes along what came during the
 /// one before, and waiting would only make every fact late.
 const COMPANY: usize = 4;
-/// How often the writer wakes without a job while rows are held, and otherwise.
+/// How often the writer wakes without a job while there is more to tidy, while rows are held, and otherwise.
+const TIDY_TICK: Duration = Duration::from_millis(housekeeping::NEXT_MS);
 const HELD_TICK: Duration = Duration::from_secs(1);
 const IDLE_TICK: Duration = Duration::from_secs(30);
 /// First pause after a failed write; doubles up to the second.
@@ -148,6 +149,8 @@ pub(super) struct Writer {
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
+    /// The last round of tidying was a piece of a larger one.
+    pub more_to_tidy: bool,
     /// Facts in the last batch.
     pub company: usize,
 }
@@ -160,7 +163,11 @@ impl Writer {
     pub async fn run(mut self) {
         self.count_kept();
         loop {
-            let tick = if self.held.is_empty() { IDLE_TICK } else { HELD_TICK };
+            let tick = match (self.more_to_tidy, self.held.is_empty()) {
+                (true, _) => TIDY_TICK,
+                (false, false) => HELD_TICK,
+                (false, true) => IDLE_TICK,
+            };
             let first = match timeout_at(Instant::now() + self.until_tick().min(tick), self.queue.recv()).await {
                 Ok(Some(job)) => job,
                 // Every handle is gone without `close`: not a clean stop.
@@ -449,6 +456,7 @@ impl Writer {
         }
         alerts::put(&mut tx, &batch.alerts).await?;
         alerts::add_history(&mut tx, &batch.history).await?;
+        search::index(&mut tx, &batch.alerts, &batch.history).await?;
         sources::put(&mut tx, &batch.learnt, batch.at).await?;
         events::put(&mut tx, &batch.events).await?;
         messages::add(&mut tx, &batch.messages).await?;

@@ -4,6 +4,7 @@
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
+use super::search;
 use crate::types::Wall;
 
 /// Alerts in one piece.
@@ -42,8 +43,12 @@ pub async fn prune(conn: &mut SqliteConnection, before: Wall, limit: i64) -> sql
     .fetch_all(&mut *tx)
     .await?;
     for id in &old {
+        search::forget(&mut tx, id).await?;
         sqlx::query("DELETE FROM alert_change WHERE alert = ?").bind(id).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM alert WHERE id = ?").bind(id).execute(&mut *tx).await?;
+    }
+    if !old.is_empty() {
+        search::forget_hours(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(u64::try_from(old.len()).unwrap_or(0))

@@ -18,6 +18,7 @@ pub mod messages;
 pub mod meta;
 mod open;
 mod rows;
+pub mod search;
 pub mod sources;
 pub mod users;
 

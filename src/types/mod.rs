@@ -9,6 +9,7 @@ pub mod clock;
 pub mod condition;
 pub mod detection;
 pub mod fact;
+pub mod find;
 pub mod frame;
 pub mod geometry;
 pub mod handling;

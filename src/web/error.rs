@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     auth::{AuthError, password::PasswordError},
-    ports::{ActError, ChangesError, PortError},
+    ports::{ActError, ChangesError, PortError, search::SearchError},
 };
 use crate::{inventory::InventoryError, types::payload::AlertPayload};
 
@@ -143,6 +143,16 @@ impl From<ChangesError> for ApiError {
                 "changes after this cursor cannot be told: it is older than what is kept, or was never given out; load the lists anew",
             ),
             ChangesError::Port(e) => e.into(),
+        }
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(e: SearchError) -> Self {
+        match e {
+            // Once more would take as long again.
+            SearchError::TooWide { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_wide", e.to_string()),
+            SearchError::Port(e) => e.into(),
         }
     }
 }

@@ -40,7 +40,8 @@ use self::{
     error::ApiError,
     openapi::Description,
     ports::{
-        Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Snapshots, discover::Discovery,
+        Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Search, Snapshots,
+        discover::Discovery,
     },
 };
 use crate::{
@@ -55,6 +56,8 @@ pub use serve::{Bound, bind, serve};
 const MAX_BODY: usize = 64 << 10;
 /// Of one that names channels: a hundred thousand of them.
 const MAX_BULK: usize = 8 << 20;
+/// Exports of alerts at one time.
+const MAX_EXPORTS: usize = 2;
 /// File in the data directory where `web.metrics_token_file` names none.
 pub const METRICS_TOKEN_FILE: &str = "metrics-token";
 
@@ -94,6 +97,7 @@ pub struct Ports {
     pub discovery: Arc<dyn Discovery>,
     pub configuration: Arc<dyn Configuration>,
     pub rules: Arc<dyn Rules>,
+    pub search: Arc<dyn Search>,
     /// Facts after their commit and states when they change; every feed subscribes to it.
     pub feed: broadcast::Sender<Arc<Message>>,
 }
@@ -117,6 +121,8 @@ struct Inner {
     ports: Ports,
     /// An import holds its file in memory: one at a time.
     imports: Arc<Semaphore>,
+    /// An export reads page after page for as long as its client takes them: few at a time.
+    exports: Arc<Semaphore>,
     closing: CancellationToken,
 }
 
@@ -148,6 +154,7 @@ impl AppState {
                 auth,
                 ports,
                 imports: Arc::new(Semaphore::new(1)),
+                exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
                 closing: CancellationToken::new(),
             }),
         })
@@ -162,6 +169,9 @@ impl AppState {
     }
     fn imports(&self) -> Arc<Semaphore> {
         Arc::clone(&self.inner.imports)
+    }
+    fn exports(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.inner.exports)
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site
@@ -202,6 +212,9 @@ fn all_routes() -> Routes {
             .routes(routes!(api::login::logout)),
         full: OpenApiRouter::new()
             .routes(routes!(api::alerts::list))
+            .routes(routes!(api::search::search))
+            .routes(routes!(api::search::summary))
+            .routes(routes!(api::alertsfile::export))
             .routes(routes!(api::alerts::get))
             .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))

@@ -8,6 +8,7 @@
 pub mod configuration;
 pub mod discover;
 pub mod rules;
+pub mod search;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use configuration::Configuration;
 pub use rules::Rules;
+pub use search::Search;
 
 use super::auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof};
 use super::boxview::BoxView;

@@ -7,4 +7,5 @@ mod bounds;
 mod crash;
 mod facts;
 mod people;
+mod search;
 mod support;

@@ -9,5 +9,6 @@ mod http;
 mod login;
 mod rights;
 mod rules;
+mod search;
 mod sockets;
 mod support;

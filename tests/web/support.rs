@@ -572,6 +572,7 @@ impl Gateway {
             discovery: Arc::new(super::discover::Desk::default()),
             configuration: world.clone(),
             rules: world.clone(),
+            search: world.clone(),
             feed: world.feed.clone(),
         };
         let state = AppState::new(&config, clock, users.clone(), ports).await.unwrap();

@@ -12,6 +12,7 @@ const KEYS = [
   [['F'], 'false'],
   [['S'], 'shelve'],
   [['1', '2', '3', '4'], 'priority'],
+  [['/'], 'search'],
   [['Esc'], 'back'],
   [['?'], 'help'],
 ] as const;

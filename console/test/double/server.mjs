@@ -13,6 +13,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname, join, normalize } from 'node:path';
 import { makeAlerts } from './alerts.mjs';
+import { makeHistory, search, summary } from './history.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
@@ -196,6 +197,8 @@ function picture(seed) {
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
 const alerts = makeAlerts(state.channels);
+state.channels.forEach((c) => view(c));
+const past = makeHistory(state.channels);
 
 async function api(method, path, params, body, open) {
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
@@ -217,7 +220,10 @@ async function api(method, path, params, body, open) {
     case 'GET alerts':
       return { alerts, cursor: 1, next: null };
     case 'GET alerts/:':
-      return { alert: find(alerts, id, 'alert'), history: [], events: [] };
+      if (id === 'search') return search(past, params);
+      if (id === 'summary') return summary(past, params);
+      if (id === 'export') return { bytes: Buffer.from(JSON.stringify({ alerts: search(past, params).alerts, cut: false })), type: 'application/json' };
+      return { alert: find([...alerts, ...past], id, 'alert'), history: [], events: [] };
     case 'GET changes':
       return { changes: [], cursor: 1, more: false };
     case 'GET channels':

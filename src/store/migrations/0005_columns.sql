@@ -12,14 +12,17 @@ ALTER TABLE alert ADD COLUMN row_ms INTEGER;
 -- A rev only grows: filling a new column is no change of the alert.
 DROP TRIGGER alert_rev_grows;
 UPDATE alert SET
-    opened_ms = coalesce(json_extract(CAST(payload AS TEXT), '$.opened'), updated_ms),
+    -- A payload's times are texts; what is none stays as it is known.
+    opened_ms = coalesce(CAST(round(unixepoch(json_extract(CAST(payload AS TEXT), '$.opened'), 'subsec') * 1000) AS INTEGER),
+                         updated_ms),
     kind = coalesce(json_extract(CAST(payload AS TEXT), '$.type'), ''),
     rule = coalesce(json_extract(CAST(payload AS TEXT), '$.rule.id'), ''),
     area = coalesce((SELECT group_concat(value, '/' ORDER BY key) FROM json_each(CAST(payload AS TEXT), '$.area')), ''),
     owner = json_extract(CAST(payload AS TEXT), '$.owner'),
     result = json_extract(CAST(payload AS TEXT), '$.result'),
-    row_ms = CASE WHEN shown = 1 THEN coalesce(json_extract(CAST(payload AS TEXT), '$.showing.since'),
-                                               json_extract(CAST(payload AS TEXT), '$.opened')) END
+    row_ms = CASE WHEN shown = 1 THEN
+        CAST(round(unixepoch(coalesce(json_extract(CAST(payload AS TEXT), '$.showing.since'),
+                                      json_extract(CAST(payload AS TEXT), '$.opened')), 'subsec') * 1000) AS INTEGER) END
 WHERE json_valid(CAST(payload AS TEXT));
 CREATE TRIGGER alert_rev_grows BEFORE UPDATE ON alert WHEN NEW.rev <= OLD.rev
 BEGIN

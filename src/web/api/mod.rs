@@ -2,6 +2,7 @@
 //! the proof to a port and shape the answer. They hold no rules of their own.
 
 pub mod alerts;
+pub mod alertsfile;
 pub mod areas;
 pub mod channel_edit;
 pub mod channels;
@@ -14,4 +15,5 @@ pub mod inventory;
 pub mod login;
 pub mod node;
 pub mod rules;
+pub mod search;
 pub mod timetables;

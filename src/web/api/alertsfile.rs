@@ -1,0 +1,242 @@
+//! What a search finds as a file: read page by page while the client takes it, so that neither memory nor a reading
+//! connection is held for it.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::search::FindParams;
+use crate::{
+    types::{AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
+    web::{
+        AppState,
+        auth::{Deed, ListProof},
+        error::{ApiError, Params},
+        ports::search::{SearchError, Written, WrittenAlert},
+        session::{Me, Peer},
+    },
+};
+
+const MAX_ROWS: usize = 100_000;
+const PAGE: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Csv,
+    Json,
+}
+
+#[derive(Deserialize)]
+pub struct ExportParams {
+    #[serde(flatten)]
+    find: FindParams,
+    format: Format,
+}
+
+/// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut says so at its end. Who
+/// exported what is on record.
+#[utoipa::path(get, path = "/api/v1/alerts/export", operation_id = "export_alerts", tag = "alerts",
+    params(("format" = String, Query, description = "csv (UTF-8, for a spreadsheet) or json (the alerts with their notes)"),
+        ("from" = Option<String>, Query, description = "This and the other filters as in a search"),
+        ("to" = Option<String>, Query, description = "Opened before"),
+        ("area" = Option<String>, Query), ("channel" = Option<String>, Query), ("type" = Option<String>, Query),
+        ("priority" = Option<String>, Query), ("state" = Option<String>, Query), ("result" = Option<String>, Query),
+        ("owner" = Option<String>, Query), ("rule" = Option<String>, Query), ("position" = Option<String>, Query),
+        ("text" = Option<String>, Query)),
+    responses((status = 200, description = "The file", content_type = "text/csv", body = String),
+        (status = 429, description = "Two others are under way", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn export(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Peer(address): Peer,
+    Params(params): Params<ExportParams>,
+) -> Result<Response, ApiError> {
+    let find = params.find.find()?;
+    let place = state
+        .exports()
+        .try_acquire_owned()
+        .map_err(|_| ApiError::too_many(10, "other exports are under way; try again in some seconds"))?;
+    let zone = TimeZone::get(&state.site().time_zone).unwrap_or(TimeZone::UTC);
+    let file = File { format: params.format, zone };
+    let (content_type, name) = match params.format {
+        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"alerts.csv\""),
+        Format::Json => ("application/json", "attachment; filename=\"alerts.json\""),
+    };
+    let mut pages = Pages { state, proof: login.lists(), find, file, before: None, given: 0, step: Step::Head, place };
+    // The first page now: what cannot be answered is said as every other error is.
+    let first = pages.page().await?;
+    let what = format!("{}: {}", if params.format == Format::Csv { "csv" } else { "json" }, params.find.told());
+    pages.state.auth().record(login.user(), Deed::AlertsExported, &what, address).await;
+    pages.step = Step::First(first);
+    let body = Body::from_stream(stream::try_unfold(pages, Pages::next));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static(name)),
+    ];
+    Ok((headers, body).into_response())
+}
+
+enum Step {
+    Head,
+    First(Written),
+    More,
+    Over,
+}
+
+/// An export under way.
+struct Pages {
+    state: AppState,
+    proof: ListProof,
+    find: Find,
+    file: File,
+    before: Option<i64>,
+    given: usize,
+    step: Step,
+    /// Held until the file is written or the client is gone.
+    #[allow(dead_code)]
+    place: OwnedSemaphorePermit,
+}
+
+impl Pages {
+    async fn page(&mut self) -> Result<Written, SearchError> {
+        let limit = PAGE.min(MAX_ROWS - self.given);
+        let mut page = self.state.ports().search.written(&self.proof, &self.find, self.before, limit).await?;
+        page.alerts.retain(|w| self.proof.covers(&w.alert.area));
+        Ok(page)
+    }
+
+    /// The next piece of the file. An error breaks the answer off, so that no client takes a part for the whole.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, SearchError> {
+        let mut text = String::new();
+        let page = match std::mem::replace(&mut self.step, Step::More) {
+            Step::Over => return Ok(None),
+            Step::First(page) => {
+                text.push_str(self.file.head());
+                page
+            }
+            Step::Head | Step::More => self.page().await?,
+        };
+        for (n, written) in page.alerts.iter().enumerate() {
+            self.file.add(&mut text, written, self.given + n == 0);
+        }
+        self.given += page.alerts.len();
+        self.before = page.next;
+        let cut = page.next.is_some() && self.given >= MAX_ROWS;
+        if cut || page.next.is_none() {
+            self.file.end(&mut text, cut);
+            self.step = Step::Over;
+        }
+        Ok(Some((text.into(), self)))
+    }
+}
+
+/// How alerts are written down.
+struct File {
+    format: Format,
+    zone: TimeZone,
+}
+
+const COLUMNS: [&str; 17] = [
+    "id", "opened", "updated", "channel", "channel_name", "area", "type", "rule", "priority", "severity", "state", "result",
+    "owner", "position", "dispatched_to", "events", "notes",
+];
+const CUT: &str = "cut after 100,000 alerts; narrow the search for the rest";
+
+impl File {
+    fn head(&self) -> &'static str {
+        match self.format {
+            // The mark by which spreadsheets know UTF-8.
+            Format::Csv => "\u{feff}id,opened,updated,channel,channel_name,area,type,rule,priority,severity,state,result,\
+                owner,position,dispatched_to,events,notes\r\n",
+            Format::Json => "{\"alerts\":[",
+        }
+    }
+
+    fn add(&self, text: &mut String, written: &WrittenAlert, first: bool) {
+        match self.format {
+            Format::Csv => {
+                let cells = self.cells(&written.alert, &written.notes);
+                text.push_str(&cells.map(|c| cell(&c)).join(","));
+                text.push_str("\r\n");
+            }
+            Format::Json => {
+                text.push_str(if first { "\n" } else { ",\n" });
+                text.push_str(&serde_json::to_string(written).unwrap_or_else(|_| "null".into()));
+            }
+        }
+    }
+
+    fn end(&self, text: &mut String, cut: bool) {
+        match (self.format, cut) {
+            (Format::Csv, false) => {}
+            (Format::Csv, true) => {
+                text.push_str(&cell(CUT));
+                text.push_str("\r\n");
+            }
+            (Format::Json, cut) => text.push_str(&format!("\n],\"cut\":{cut}}}\n")),
+        }
+    }
+
+    /// Local time without a letter in it, as spreadsheets take it.
+    fn time(&self, at: Wall) -> String {
+        let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    fn cells(&self, a: &AlertPayload, notes: &[String]) -> [String; COLUMNS.len()] {
+        let h = &a.handling;
+        [
+            a.id.to_string(),
+            self.time(a.opened),
+            self.time(a.updated),
+            a.channel.to_string(),
+            a.channel_name.clone(),
+            a.area.iter().map(AreaId::as_str).collect::<Vec<_>>().join("/"),
+            a.kind.clone(),
+            a.rule.id.to_string(),
+            h.priority.unwrap_or(a.severity).as_str().into(),
+            a.severity.as_str().into(),
+            a.state.as_str().into(),
+            h.result.map_or("", ResultCode::as_str).into(),
+            a.owner.as_ref().map_or("", UserId::as_str).into(),
+            h.position.as_ref().map_or("", PositionId::as_str).into(),
+            h.dispatched_to.clone().unwrap_or_default(),
+            a.events.to_string(),
+            notes.join("\n"),
+        ]
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula: notes and names are foreign text.
+fn cell(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) { "'" } else { "" };
+    let quoted = text.contains([',', '"', '\n', '\r']);
+    if quoted { format!("\"{guard}{}\"", text.replace('"', "\"\"")) } else { format!("{guard}{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_none_breaks_its_row() {
+        assert_eq!(cell("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
+        for text in ["+1", "-1", "@x", "\tx", "＝1"] {
+            assert_eq!(cell(text), format!("'{text}"));
+        }
+        assert_eq!(cell("a,b"), "\"a,b\"");
+        assert_eq!(cell("two\nlines"), "\"two\nlines\"");
+        assert_eq!(cell("plain - text"), "plain - text");
+        let file = File { format: Format::Csv, zone: TimeZone::UTC };
+        assert_eq!(file.head(), format!("\u{feff}{}\r\n", COLUMNS.join(",")));
+    }
+}
