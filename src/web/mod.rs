@@ -117,6 +117,7 @@ struct Inner {
     ports: Ports,
     /// An import holds its file in memory: one at a time.
     imports: Arc<Semaphore>,
+    maps: api::map::Maps,
     closing: CancellationToken,
 }
 
@@ -148,6 +149,7 @@ impl AppState {
                 auth,
                 ports,
                 imports: Arc::new(Semaphore::new(1)),
+                maps: api::map::Maps::new(&config.map),
                 closing: CancellationToken::new(),
             }),
         })
@@ -162,6 +164,9 @@ impl AppState {
     }
     fn imports(&self) -> Arc<Semaphore> {
         Arc::clone(&self.inner.imports)
+    }
+    fn maps(&self) -> &api::map::Maps {
+        &self.inner.maps
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site
@@ -219,6 +224,9 @@ fn all_routes() -> Routes {
             .routes(routes!(api::channels::states))
             .routes(routes!(api::areas::list, api::areas::add))
             .routes(routes!(api::areas::change, api::areas::remove))
+            .routes(routes!(api::map::get))
+            .routes(routes!(api::map::tile))
+            .routes(routes!(api::map::plan))
             .routes(routes!(api::credentials::list))
             .routes(routes!(api::credentials::put, api::credentials::remove))
             .routes(routes!(api::rules::traces))

@@ -25,7 +25,7 @@ fn routes() -> Vec<(Method, String)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
             let path = path.replace("channels/{id}", "channels/gate").replace("{id}", ID).replace("{action}", "close");
-            let path = path.replace("{rev}", "1");
+            let path = path.replace("{rev}", "1").replace("{z}/{x}/{y}", "0/0/0");
             assert!(!path.contains('{'), "{path}");
             routes.push((method.to_uppercase().parse().unwrap(), path));
         }
@@ -112,7 +112,7 @@ async fn every_answer_carries_the_headers() {
     for path in ["/", "/alerts", "/missing.js", "/healthz", "/api/v1/session", "/api/v1/nothing", "/a//b", "/metrics"] {
         let answer = g.get(&session, path).await;
         let csp = answer.header("content-security-policy");
-        for part in ["default-src 'self'", "script-src 'self'", "frame-ancestors 'none'", "object-src 'none'"] {
+        for part in ["default-src 'self'", "script-src 'self'", "worker-src 'self'", "frame-ancestors 'none'", "object-src 'none'"] {
             assert!(csp.contains(part), "{path}: {csp}");
         }
         assert!(!csp.contains("unsafe") && !csp.contains('*'), "{csp}");

@@ -12,6 +12,7 @@ mod fields;
 pub mod history;
 pub mod inventory;
 pub mod login;
+pub mod map;
 pub mod node;
 pub mod rules;
 pub mod timetables;
