@@ -3,6 +3,7 @@
  * should be is left out, lists are bounded by what the gateway takes. Values of fields become one line of text each.
  */
 import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './channel';
+import { readBorder } from './map';
 import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
 
 /** More rows than an import may have are no answer of a gateway. */
@@ -25,6 +26,8 @@ export interface Area {
   parent: string | null;
   people: Person[];
   place: { lat: number; lon: number } | null;
+  /** Its border on the map; empty where there is none. */
+  polygon: { lat: number; lon: number }[];
   origin: Origin;
   /** Channels below it. */
   channels: number;
@@ -172,6 +175,7 @@ export function readArea(v: unknown): Area | null {
     parent: ident(o.parent),
     people: all(o.people, readPerson),
     place: readPlace(o),
+    polygon: readBorder(o.polygon),
     origin: origin(o.origin),
     channels: num(o.channels),
   };
