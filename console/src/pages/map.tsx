@@ -8,7 +8,7 @@ import { useNavigate } from 'react-router';
 import type { Channel } from '../api/channel';
 import { useTitle } from '../lib/hooks';
 import { alertMarks, channelMarks, placed, steady, Whereabouts, type Mark } from '../lib/mapmarks';
-import { clampZoom, extentOf, fit, MAX_ZOOM, spotOf, type Extent, type Place, type Spot, type View } from '../lib/mercator';
+import { clampZoom, extentOf, fit, MAX_ZOOM, spotOf, type Extent, type Place, type Size, type Spot, type View } from '../lib/mercator';
 import { byPriority, isShown } from '../lib/queue';
 import { errorText, kindText } from '../lib/words';
 import { useChannels, useHealthy } from '../state/channels';
@@ -88,7 +88,7 @@ export default function MapPage() {
   );
 
   const all = useMemo((): Extent => info.data?.bounds ?? extentOf([...placesOf(shapes), ...channels.flatMap((c) => c.place ?? [])]) ?? NOWHERE, [info.data, shapes, channels]);
-  const first = useMemo((): View => left ?? fit(all, { width: innerWidth * 0.6, height: innerHeight * 0.7 }, PAD_PX), [all]);
+  const first = useCallback((size: Size): View => left ?? fit(all, size, PAD_PX), [all]);
   const onCamera = useCallback((c: Camera | null) => void (camera.current = c), []);
   const onMove = useCallback((next: View) => {
     left = next;

@@ -63,7 +63,7 @@ function styleOf(scene: Scene, colour: Colours, dark: boolean): StyleSpecificati
         ? [{ id: 'tiles', type: 'raster' as const, source: 'tiles', paint: { 'raster-brightness-max': dark ? 0.4 : 1, 'raster-saturation': dark ? -0.4 : -0.15, 'raster-fade-duration': 0 } }]
         : []),
       ...plans.map((p) => ({ id: `plan-${p.id}`, type: 'raster' as const, source: `plan-${p.id}`, paint: { 'raster-fade-duration': 0, 'raster-brightness-max': dark ? 0.7 : 1 } })),
-      { id: 'insides', type: 'fill', source: 'borders', filter: ['>=', ['zoom'], ['get', 'from']], paint: { 'fill-color': colour('--accent'), 'fill-opacity': 0.06, 'fill-antialias': false } },
+      { id: 'insides', type: 'fill', source: 'borders', filter: ['>=', ['zoom'], ['get', 'from']], paint: { 'fill-color': colour('--accent'), 'fill-opacity': 0.03, 'fill-antialias': false } },
       {
         id: 'borders',
         type: 'line',
@@ -92,6 +92,7 @@ function styleOf(scene: Scene, colour: Colours, dark: boolean): StyleSpecificati
 export function GlMapView(props: MapProps) {
   const box = useRef<HTMLDivElement>(null);
   const map = useRef<GlMap | null>(null);
+  const stood = useRef<View | null>(null);
   const now = useRef(props);
   now.current = props;
   const { scene, theme, label } = props;
@@ -99,7 +100,8 @@ export function GlMapView(props: MapProps) {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const { first, scene: begin } = now.current;
+    const { scene: begin } = now.current;
+    const first = stood.current ?? now.current.first({ width: element.clientWidth, height: element.clientHeight });
     const colour = coloursNow();
     const font = getComputedStyle(document.body).fontFamily;
     const style = styleOf(begin, colour, theme === 'dark');
@@ -165,7 +167,7 @@ export function GlMapView(props: MapProps) {
     moved();
     return () => {
       now.current.onCamera(null);
-      now.current = { ...now.current, first: view() };
+      stood.current = view();
       map.current = null;
       gl.remove();
     };

@@ -41,7 +41,7 @@ export default function MiniMap({ alert }: { alert: Alert }) {
   const view: View = { ...found.place, zoom };
   return (
     <Link className="minimap" to="/map" title={t('map.open')} data-testid="minimap">
-      <PlainMapView key={`${id}-${found.place.lat}-${found.place.lon}`} still scene={scene} first={view} theme={theme} label={t('map.mini', { where: where || alert.channelName })} onCamera={nothing} onMove={nothing} onPick={nothing} onHover={nothing} />
+      <PlainMapView key={`${id}-${found.place.lat}-${found.place.lon}`} still scene={scene} first={() => view} theme={theme} label={t('map.mini', { where: where || alert.channelName })} onCamera={nothing} onMove={nothing} onPick={nothing} onHover={nothing} />
     </Link>
   );
 }

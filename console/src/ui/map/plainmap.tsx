@@ -21,7 +21,8 @@ interface Kept {
 
 export function PlainMapView(props: MapProps & { still?: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const view = useRef<View>(props.first);
+  const view = useRef<View>(props.first({ width: 600, height: 400 }));
+  const begun = useRef(false);
   const kept = useRef<Kept | null>(null);
   const frame = useRef(0);
   const now = useRef(props);
@@ -66,6 +67,9 @@ export function PlainMapView(props: MapProps & { still?: boolean }) {
       now.current.onMove(view.current, size());
     });
     observer.observe(element);
+    if (!begun.current) view.current = now.current.first(size());
+    begun.current = true;
+    now.current.onMove(view.current, size());
     // Not by React: its listeners of the wheel may not keep the page from scrolling.
     const wheel = (e: WheelEvent): void => {
       e.preventDefault();
@@ -166,7 +170,7 @@ function drawScene(ctx: CanvasRenderingContext2D, scene: Scene, view: View, size
     });
     ctx.closePath();
     ctx.fillStyle = colour('--accent');
-    ctx.globalAlpha = 0.06;
+    ctx.globalAlpha = 0.03;
     ctx.fill();
     ctx.globalAlpha = 0.75;
     ctx.strokeStyle = colour('--accent');

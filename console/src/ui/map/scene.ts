@@ -29,7 +29,8 @@ export interface Camera {
 }
 export interface MapProps {
   scene: Scene;
-  first: View;
+  /** What is shown at first, on a map of this size. */
+  first: (size: Size) => View;
   theme: string;
   label: string;
   onCamera: (camera: Camera | null) => void;
