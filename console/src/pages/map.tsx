@@ -26,7 +26,7 @@ import { Blank, Loading } from '../ui/parts';
 const HEALTH_MS = 1000;
 const PAD_PX = 48;
 /** Near enough to see which house it is. */
-const CLOSE = 16.5;
+const CLOSE = 17;
 const EMPTY: never[] = [];
 
 /** Where the map stood when it was left. */
@@ -76,6 +76,7 @@ export default function MapPage() {
     }),
     [hidden, shapes, marksOfChannels, marksOfAlerts, ring, info.data],
   );
+  const standing = useMemo(() => marksOfChannels.reduce((n, m) => n + (m.kind === 'group' ? m.channels.length : 1), 0), [marksOfChannels]);
   const listed = useMemo(
     (): Listed => ({
       alerts: rows.map((alert) => {
@@ -130,6 +131,11 @@ export default function MapPage() {
     followed.current = chosen.count;
     if (found) show(found.place, wanted.id);
   }, [follow, ready, wanted, found, chosen.count, show]);
+  const choosePart = useCallback((p: Part) => {
+    setPart(p);
+    setOnly(null);
+  }, []);
+  const showAll = useCallback(() => setOnly(null), []);
   const lost = follow && ready && wanted !== null && found === null;
 
   if (query.isPending || info.isPending) return <Loading text={t('map.loading')} />;
@@ -149,7 +155,7 @@ export default function MapPage() {
   return (
     <div className="page map-page" data-testid="map-page">
       <h1 className="visually-hidden">{t('map.title')}</h1>
-      <div className="map-stage" data-marks={scene.marks.length} data-placed={points.length} data-zoom={view?.zoom.toFixed(2)}>
+      <div className="map-stage" data-marks={scene.marks.length} data-channels={standing} data-zoom={view?.zoom.toFixed(2)}>
         {gl ? <GlMapView {...common} /> : <PlainMapView {...common} />}
         <MapLayers layers={layers} />
         <MapZoom
@@ -168,18 +174,15 @@ export default function MapPage() {
           {lost && <p role="status">{t('map.lost', { what: wanted ? kindText(t, wanted) : '' })}</p>}
           {placeless > 0 && <p data-testid="map-placeless">{t('map.placeless', { count: placeless, all: channels.length })}</p>}
         </div>
-        {view && <MapFoot view={view} attribution={scene.tiles?.attribution ?? ''} />}
+        {view && <MapFoot view={view} attribution={gl ? (scene.tiles?.attribution ?? '') : ''} />}
         {hover && <Hover {...hover} />}
       </div>
       <MapList
         listed={listed}
         part={part}
-        onPart={(p) => {
-          setPart(p);
-          setOnly(null);
-        }}
+        onPart={choosePart}
         only={only?.part === part ? only.ids : null}
-        onAll={() => setOnly(null)}
+        onAll={showAll}
         chosen={shown?.id ?? null}
         onShow={show}
       />

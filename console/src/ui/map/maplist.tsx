@@ -3,7 +3,7 @@
  * and heard; only the rows in view exist. A name opens what it names, the button beside it shows where it is.
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useDeferredValue, useMemo, useRef, useState } from 'react';
+import { memo, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Channel } from '../../api/channel';
@@ -24,7 +24,8 @@ export interface Listed {
 }
 export type Part = keyof Listed;
 
-export function MapList({
+/** Memoised: the map moves sixty times a second, and nothing here with it. */
+export const MapList = memo(function MapList({
   listed,
   part,
   onPart,
@@ -107,7 +108,7 @@ export function MapList({
       </div>
     </section>
   );
-}
+});
 
 function AlertLine({ alert, place, about, onShow }: Listed['alerts'][number] & { onShow: (place: Place, id: string) => void }) {
   const { t } = useTranslation();

@@ -188,7 +188,9 @@ function drawScene(ctx: CanvasRenderingContext2D, scene: Scene, view: View, size
       if (kept.pictures.size >= MAX_PICTURES) kept.pictures.clear();
       kept.pictures.set(sign, known);
     }
-    ctx.drawImage(known.picture, x - known.width / 2, y - known.height / 2, known.width, known.height);
+    // On whole pixels, or it would be blurred.
+    const whole = (v: number): number => Math.round(v * kept.ratio) / kept.ratio;
+    ctx.drawImage(known.picture, whole(x - known.width / 2), whole(y - known.height / 2), known.width, known.height);
   };
   // Names give way to the names of larger areas.
   const taken: { x: number; y: number; w: number }[] = [];
