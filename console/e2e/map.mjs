@@ -10,9 +10,10 @@ import { tools } from './tools.mjs';
 
 const AREA = 'e2e-map';
 const BORDER = [[31.501, 121.001], [31.501, 121.003], [31.499, 121.003], [31.499, 121.001]];
+/** Not in the middle, where the area's name stands. */
 const CHANNELS = [
-  { id: 'e2e-map-1', name: 'E2E 图 1', lat: 31.5, lon: 121.002 },
-  { id: 'e2e-map-2', name: 'E2E 图 2', lat: 31.5004, lon: 121.0026 },
+  { id: 'e2e-map-1', name: 'E2E 图 1', lat: 31.5004, lon: 121.0014 },
+  { id: 'e2e-map-2', name: 'E2E 图 2', lat: 31.4996, lon: 121.0027 },
 ];
 
 export const MAP_PAGES = [['map', '/map', '[data-testid=map-page] [data-testid=map-row], [data-testid=map-page] .map-none']];
@@ -54,10 +55,12 @@ export function mapSteps({ step, desk, url, shots, skip, executablePath }) {
     await page.getByTestId(`layer-${name}`).click();
     await page.waitForTimeout(1500);
   };
-  /** The channel's grey ring stands in the middle, the area's border round it; both go with their layers. */
+  /** The channel's sign, in the colour of its state, stands in the middle, the area's border round it; both go with their layers. */
   const seen = async (page, map) => {
-    const [idle, accent] = [await colourOf(page, '--idle'), await colourOf(page, '--accent')];
-    const point = async () => (await pixels(page, map, idle, { within: 14 })).count;
+    const { state } = (await api('GET', '/channels/e2e-map-1')).body.health;
+    // It is switched off; a gateway that has not noticed yet still connects.
+    const [sign, accent] = [await colourOf(page, state === 'disabled' ? '--idle' : '--warn'), await colourOf(page, '--accent')];
+    const point = async () => (await pixels(page, map, sign, { within: 14 })).count;
     const with1 = await point();
     await layer(page, 'channels');
     const without1 = await point();

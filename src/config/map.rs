@@ -42,14 +42,7 @@ pub struct Map {
 
 impl Default for Map {
     fn default() -> Self {
-        Self {
-            tiles: None,
-            attribution: String::new(),
-            min_zoom: 0,
-            max_zoom: 18,
-            bounds: None,
-            plan: Vec::new(),
-        }
+        Self { tiles: None, attribution: String::new(), min_zoom: 0, max_zoom: 18, bounds: None, plan: Vec::new() }
     }
 }
 
@@ -113,7 +106,8 @@ pub(super) fn problems(c: &Config) -> Vec<Problem> {
     if let Some(dir) = &map.tiles
         && !dir.is_dir()
     {
-        let message = format!("'{}' is no folder; name the one that holds the folders of zooms (0, 1, 2 …)", dir.display());
+        let message =
+            format!("'{}' is no folder; name the one that holds the folders of zooms (0, 1, 2 …)", dir.display());
         add("tiles", message);
     }
     for (key, zoom) in [("min_zoom", map.min_zoom), ("max_zoom", map.max_zoom)] {
@@ -189,8 +183,9 @@ fn bounds_problem([south, west, north, east]: [f64; 4]) -> Option<String> {
     if let Some(message) = point_problem([south, west]).or_else(|| point_problem([north, east])) {
         return Some(format!("{message}; bounds are south, west, north, east"));
     }
-    (south >= north || west >= east)
-        .then(|| "has no extent: south must be below north and west below east, in the order south, west, north, east".into())
+    (south >= north || west >= east).then(|| {
+        "has no extent: south must be below north and west below east, in the order south, west, north, east".into()
+    })
 }
 
 fn corners_problem(plan: &Plan) -> Option<String> {

@@ -114,7 +114,13 @@ async fn every_answer_carries_the_headers() {
     for path in ["/", "/alerts", "/missing.js", "/healthz", "/api/v1/session", "/api/v1/nothing", "/a//b", "/metrics"] {
         let answer = g.get(&session, path).await;
         let csp = answer.header("content-security-policy");
-        for part in ["default-src 'self'", "script-src 'self'", "worker-src 'self'", "frame-ancestors 'none'", "object-src 'none'"] {
+        for part in [
+            "default-src 'self'",
+            "script-src 'self'",
+            "worker-src 'self'",
+            "frame-ancestors 'none'",
+            "object-src 'none'",
+        ] {
             assert!(csp.contains(part), "{path}: {csp}");
         }
         assert!(!csp.contains("unsafe") && !csp.contains('*'), "{csp}");

@@ -23,7 +23,13 @@ fn put(path: &Path, bytes: &[u8]) {
 
 fn plan(id: &str, area: &str, image: &Path) -> Plan {
     let corners = vec![[22.6, 114.0], [22.6, 114.1], [22.5, 114.1]];
-    Plan { id: id.parse().unwrap(), name: format!("Plan {id}"), area: area.parse().unwrap(), image: image.into(), corners }
+    Plan {
+        id: id.parse().unwrap(),
+        name: format!("Plan {id}"),
+        area: area.parse().unwrap(),
+        image: image.into(),
+        corners,
+    }
 }
 
 /// With tiles of zoom 2 to 3 and a plan in either street.
@@ -85,7 +91,9 @@ async fn tiles_come_from_the_folder_by_numbers_only() {
         assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
     }
     // Not there, outside of the square, outside of the zooms, no picture, too large, no number.
-    for path in ["2/1/2", "2/4/0", "2/0/4", "4/1/1", "1/0/0", "2/0/0", "2/0/1", "2/1/3.png", "255/0/0", "2/-1/0", "2/x/0"] {
+    for path in
+        ["2/1/2", "2/4/0", "2/0/4", "4/1/1", "1/0/0", "2/0/0", "2/0/1", "2/1/3.png", "255/0/0", "2/-1/0", "2/x/0"]
+    {
         let answer = g.get(&alice, &format!("/api/v1/map/tiles/{path}")).await;
         assert_eq!((answer.status, answer.kind().as_str()), (StatusCode::NOT_FOUND, "not_found"), "{path}");
     }
@@ -141,7 +149,8 @@ async fn a_border_is_set_changed_and_taken_away_like_any_field() {
     let g = Gateway::new().await;
     let alice = g.alice().await;
     let border = json!([[22.5, 114.0], [22.6, 114.0], [22.6, 114.1]]);
-    let made = g.post(&alice, "/api/v1/areas", json!({ "id": "east", "name": "East", "kind": "street", "polygon": border }));
+    let made =
+        g.post(&alice, "/api/v1/areas", json!({ "id": "east", "name": "East", "kind": "street", "polygon": border }));
     let made = made.await;
     assert_eq!((made.status, &made.json()["polygon"]), (StatusCode::CREATED, &border), "{}", made.text());
     let crossed = json!({ "polygon": [[114.0, 22.5], [114.0, 22.6], [114.1, 22.6]] });
