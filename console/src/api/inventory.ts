@@ -147,7 +147,9 @@ function readField(v: unknown): FieldChange | null {
   const field = o && text(o.field, 60);
   if (!o || !field) return null;
   const [before, after] = [things(o.before), things(o.after)];
-  return { field, before: valueText(o.before), after: valueText(o.after), things: before || after ? { before: before ?? [], after: after ?? [] } : null };
+  // Nobody reads a border as numbers: how many points it has.
+  const value = (v: unknown): string | null => (field === 'polygon' && Array.isArray(v) ? String(v.length) : valueText(v));
+  return { field, before: value(o.before), after: value(o.after), things: before || after ? { before: before ?? [], after: after ?? [] } : null };
 }
 
 const MAX_THINGS = 50;

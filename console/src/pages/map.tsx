@@ -29,8 +29,9 @@ const PAD_PX = 48;
 const CLOSE = 17;
 const EMPTY: never[] = [];
 
-/** Where the map stood when it was left. */
+/** Where the map stood when it was left, and up to which choice it has gone: who comes back finds what he left. */
 let left: View | null = null;
+let followed = 0;
 
 interface Shown {
   place: Spot;
@@ -123,12 +124,11 @@ export default function MapPage() {
 
   // The chosen alert is gone to once each time that it is chosen, and not whenever it changes.
   const ready = view !== null && query.data !== undefined;
-  const followed = useRef(0);
   const wanted = chosen.alert;
   const found = wanted ? where.of(wanted) : null;
   useEffect(() => {
-    if (!follow || !ready || !wanted || followed.current === chosen.count) return;
-    followed.current = chosen.count;
+    if (!follow || !ready || !wanted || followed === chosen.count) return;
+    followed = chosen.count;
     if (found) show(found.place, wanted.id);
   }, [follow, ready, wanted, found, chosen.count, show]);
   const choosePart = useCallback((p: Part) => {

@@ -13,7 +13,8 @@ interface Chosen {
 }
 export const useChosen = create<Chosen>()(() => ({ alert: null, count: 0 }));
 
-const take = (alert: string): void => useChosen.setState((s) => ({ alert, count: s.count + 1 }));
+/** Also for who wants to see again what is chosen already. */
+export const take = (alert: string): void => useChosen.setState((s) => ({ alert, count: s.count + 1 }));
 const NAME = 'skyeye.chosen';
 
 /** Keeps the choice that stands in the address, and exchanges it with the other windows. */

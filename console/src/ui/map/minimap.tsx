@@ -6,6 +6,7 @@ import type { Alert } from '../../api/types';
 import { alertMarks, channelMarks, placed, Whereabouts } from '../../lib/mapmarks';
 import { spotOf, type View } from '../../lib/mercator';
 import { useAreaText, useChannels } from '../../state/channels';
+import { take } from '../../state/chosen';
 import { useAreasOfMap } from '../../state/map';
 import { useThemeShown } from '../../state/theme';
 import { PlainMapView } from './plainmap';
@@ -40,7 +41,7 @@ export default function MiniMap({ alert }: { alert: Alert }) {
   if (!found) return null;
   const view: View = { ...found.place, zoom };
   return (
-    <Link className="minimap" to="/map" title={t('map.open')} data-testid="minimap">
+    <Link className="minimap" to="/map" title={t('map.open')} onClick={() => take(id)} data-testid="minimap">
       <PlainMapView key={`${id}-${found.place.lat}-${found.place.lon}`} still scene={scene} first={() => view} theme={theme} label={t('map.mini', { where: where || alert.channelName })} onCamera={nothing} onMove={nothing} onPick={nothing} onHover={nothing} />
     </Link>
   );
