@@ -56,7 +56,7 @@ export default function MapPage() {
   const [part, setPart] = useState<Part>('alerts');
   const [hover, setHover] = useState<{ mark: Mark; x: number; y: number } | null>(null);
   const camera = useRef<Camera | null>(null);
-  const gl = hasWebGl();
+  const [gl, setGl] = useState(hasWebGl);
   useTitle(t('map.title'));
 
   const where = useMemo(() => new Whereabouts(query.data ?? EMPTY, areas), [query.data, areas]);
@@ -156,7 +156,7 @@ export default function MapPage() {
     <div className="page map-page" data-testid="map-page">
       <h1 className="visually-hidden">{t('map.title')}</h1>
       <div className="map-stage" data-marks={scene.marks.length} data-channels={standing} data-zoom={view?.zoom.toFixed(2)}>
-        {gl ? <GlMapView {...common} /> : <PlainMapView {...common} />}
+        {gl ? <GlMapView {...common} onFail={() => setGl(false)} /> : <PlainMapView {...common} />}
         <MapLayers layers={layers} />
         <MapZoom
           onZoom={(by) => {

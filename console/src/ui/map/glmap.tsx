@@ -89,7 +89,8 @@ function styleOf(scene: Scene, colour: Colours, dark: boolean): StyleSpecificati
   };
 }
 
-export function GlMapView(props: MapProps) {
+/** `onFail`: the browser says that it can draw so, and cannot. */
+export function GlMapView(props: MapProps & { onFail: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const map = useRef<GlMap | null>(null);
   const stood = useRef<View | null>(null);
@@ -105,22 +106,29 @@ export function GlMapView(props: MapProps) {
     const colour = coloursNow();
     const font = getComputedStyle(document.body).fontFamily;
     const style = styleOf(begin, colour, theme === 'dark');
-    const gl = new GlMap({
-      container: element,
-      style,
-      center: [first.lon, first.lat],
-      zoom: first.zoom,
-      minZoom: MIN_ZOOM,
-      maxZoom: MAX_ZOOM,
-      attributionControl: false,
-      dragRotate: false,
-      pitchWithRotate: false,
-      touchPitch: false,
-      maxPitch: 0,
-      renderWorldCopies: false,
-      fadeDuration: 0,
-      locale: { 'Map.Title': label },
-    });
+    let gl: GlMap;
+    try {
+      gl = new GlMap({
+        container: element,
+        style,
+        center: [first.lon, first.lat],
+        zoom: first.zoom,
+        minZoom: MIN_ZOOM,
+        maxZoom: MAX_ZOOM,
+        attributionControl: false,
+        dragRotate: false,
+        pitchWithRotate: false,
+        touchPitch: false,
+        maxPitch: 0,
+        renderWorldCopies: false,
+        fadeDuration: 0,
+        locale: { 'Map.Title': label },
+      });
+    } catch (error) {
+      console.warn('the map cannot be drawn by WebGL', error);
+      now.current.onFail();
+      return;
+    }
     map.current = gl;
     gl.touchZoomRotate.disableRotation();
     gl.keyboard.disableRotation();
