@@ -8,7 +8,7 @@ use std::{
 };
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Config, Problem};
 use crate::types::{AreaId, PlanId};
@@ -287,7 +287,7 @@ mod tests {
             (format!("{AREA}polygon = [[1.0, 1.0], [2.0, 2.0]]\n"), "5 area[0].polygon: has 2 points; a border has 3"),
             (format!("{AREA}polygon = [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]\n"), "encloses nothing"),
             (format!("{AREA}polygon = [[114.0, 22.0], [114.1, 22.0], [114.1, 22.1]]\n"), "interchanged?"),
-            (plan(&dir.path().join("no.png"), square), "10 map.plan[0].image: "),
+            (plan(&dir.path().join("no.png"), square), "9 map.plan[0].image: "),
             (plan(&text, square), "is no PNG, JPEG or WebP picture"),
             (plan(dir.path(), square), "is no file"),
             (plan(&image, "[[2.0, 1.0], [2.0, 2.0]]"), "has 2 points; a plan has 3 or 4"),
