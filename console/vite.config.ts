@@ -17,7 +17,8 @@ export default defineConfig({
     // The gateway's policy allows no data: addresses and no inline script, so nothing is inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 700,
+    // The map alone is larger, and is fetched with its page.
+    chunkSizeWarningLimit: 1100,
     rolldownOptions: {
       // Libraries mark files for server rendering, which there is none of here.
       onwarn: (warning, warn) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning),

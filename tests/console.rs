@@ -34,10 +34,16 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     let Some(footage) = Footage::make(&["flash", "crowd"]) else { return };
     let clips = vec![footage.clip("flash"), footage.clip("crowd")];
     let farm = simulate::start(FarmOptions { clips, channels: 2, ..FarmOptions::default() }).await.unwrap();
+    let maps = tempfile::tempdir().unwrap();
     let zone = "[[channel.zone]]\nid = \"yard\"\nname = \"场地 Yard\"\npolygon = [[0.0, 0.2], [1.0, 0.2], [1.0, 1.0], [0.0, 1.0]]\n";
     let rest = [
         "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\n".to_owned(),
-        channel("coming-and-going", &farm.named_url("flash"), &format!("name = \"<b>门</b> gate\"\n{zone}")),
+        ground(maps.path()),
+        channel(
+            "coming-and-going",
+            &farm.named_url("flash"),
+            &format!("name = \"<b>门</b> gate\"\nlat = 31.502\nlon = 121.004\n{zone}"),
+        ),
         channel("square", &farm.named_url("crowd"), ""),
         rule("people", "[\"coming-and-going\"]", "zones = [\"yard\"]\nseverity = \"high\""),
         rule("crowd", "[\"square\"]", ""),
@@ -77,6 +83,21 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     boxes_stand_where_people_are(&summary["alert"]["boxes"]);
     drop(restart);
     farm.shutdown().await;
+}
+
+/// A `[map]` whose tiles lie under `dir`: one colour round the place where `e2e/map.mjs` puts its area.
+fn ground(dir: &Path) -> String {
+    const ZOOM: u8 = 12;
+    let (lat, lon) = (31.5_f64.to_radians(), 121.002_f64);
+    let n = f64::from(1_u32 << ZOOM);
+    let (x, y) = ((lon / 360.0 + 0.5) * n, (0.5 - lat.tan().asinh() / std::f64::consts::TAU) * n);
+    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        let column = dir.join(format!("{ZOOM}/{}", (x - 0.5) as u32 + dx));
+        std::fs::create_dir_all(&column).unwrap();
+        let tile = image::RgbImage::from_pixel(256, 256, image::Rgb([200, 214, 190]));
+        tile.save(column.join(format!("{}.png", (y - 0.5) as u32 + dy))).unwrap();
+    }
+    format!("[map]\ntiles = {dir:?}\nattribution = \"© E2E\"\nmin_zoom = {ZOOM}\nmax_zoom = {ZOOM}\n")
 }
 
 /// Both films begin with PETS09-S2L1, whose people are annotated. The picture is one of its first two hundred frames.

@@ -22,6 +22,7 @@ import { promisify } from 'node:util';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
+import { MAP_PAGES, mapSteps } from './map.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
 
 const env = process.env;
@@ -361,6 +362,7 @@ const unchangeable = told?.status === 404 ? 'this gateway has no inventory' : fa
 const changes = { step, desk: () => desk, url, shots, skip: unchangeable };
 channelSteps(changes);
 ruleSteps(changes);
+mapSteps({ ...changes, executablePath });
 
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
@@ -371,6 +373,7 @@ async function allPages() {
     ['channels', '/channels', '[data-testid=channel-card]'],
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
     ...(unchangeable ? [] : [...CHANNEL_PAGES, ...RULE_PAGES]),
+    ...MAP_PAGES,
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],

@@ -17,6 +17,7 @@ import { Guard, Loading } from './ui/parts';
 
 const ChannelsPage = later(() => import('./pages/channels'));
 const ChannelPage = later(() => import('./pages/channel'));
+const MapPage = later(() => import('./pages/map'));
 const AreasPage = later(() => import('./pages/areas'));
 const CredentialsPage = later(() => import('./pages/credentials'));
 const ImportPage = later(() => import('./pages/import'));
@@ -76,6 +77,7 @@ function Pages() {
           <Route path="/channels" element={<ChannelsPage />} />
           <Route path="/channels/:id" element={<ChannelPage />} />
           <Route path="/channels/:id/draw" element={<DrawPage />} />
+          <Route path="/map" element={<MapPage />} />
           <Route path="/rules" element={<RulesPage />} />
           <Route path="/add-rule" element={<RuleFormPage />} />
           <Route path="/rules/:id" element={<RulePage />} />

@@ -30,6 +30,7 @@ import './styles/wizard.css';
 import './styles/draw.css';
 import './styles/rules.css';
 import './styles/timetables.css';
+import './styles/map.css';
 
 startTheme();
 startLanguage();

@@ -7,6 +7,7 @@ import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { kindText } from './lib/words';
 import { useChannels } from './state/channels';
+import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
@@ -229,6 +230,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const count = useNewCount();
   useFocusOfPage();
   useSearchKey();
+  useTellChoice();
   // Names of areas and zones are needed on every page.
   useChannels();
   const logout = async (): Promise<void> => {
@@ -275,6 +277,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <NavItem to="/" icon="alerts" text={t('nav.alerts')} count={count} testid="nav-alerts" />
         <NavItem to="/history" icon="history" text={t('nav.history')} testid="nav-history" />
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
+        <NavItem to="/map" icon="map" text={t('nav.map')} testid="nav-map" />
         <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />

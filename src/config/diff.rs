@@ -245,8 +245,8 @@ impl Sections {
             }};
         }
         Sections(told!(
-            node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, store,
-            telemetry, condition, position
+            node, ingest, media, sample, schedule, decode, infer, track, alert, evidence, outbox, publish, web, map,
+            store, telemetry, condition, position
         ))
     }
 

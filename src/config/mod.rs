@@ -10,6 +10,7 @@ pub mod diff;
 pub mod guard;
 mod load;
 mod lookup;
+pub mod map;
 mod picture;
 mod refs;
 mod rule;
@@ -27,6 +28,7 @@ pub use alert::{Alert, Position, Raise, minute_of_day};
 pub use diff::Diff;
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
+pub use map::{Degrees, Map, Plan};
 pub use picture::{Line, Mask, MaskKind, Zone};
 pub use refs::Refs;
 pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
@@ -53,6 +55,7 @@ pub struct Config {
     pub outbox: Outbox,
     pub publish: Publish,
     pub web: Web,
+    pub map: Map,
     pub store: Store,
     pub telemetry: Telemetry,
     pub area: Vec<Area>,
@@ -488,6 +491,9 @@ pub struct Area {
     pub lat: Option<f64>,
     #[serde(default)]
     pub lon: Option<f64>,
+    /// Its border, `[lat, lon]` of each corner going round; empty: not drawn.
+    #[serde(default)]
+    pub polygon: Vec<Degrees>,
 }
 
 /// One who is responsible for an area.

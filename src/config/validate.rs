@@ -38,6 +38,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     listeners(config, &mut found);
     areas(config, &mut found);
     found.0.extend(super::alert::problems(config));
+    found.0.extend(super::map::problems(config));
     credentials(config, &mut found);
     let refs = config.refs();
     for (i, one) in config.channel.iter().enumerate() {
@@ -180,6 +181,9 @@ pub fn area(area: &Area) -> Vec<Problem> {
     let mut f = Found(Vec::new());
     text("name", &area.name, &mut f);
     place(area.lat, area.lon, &mut f);
+    if let Some(message) = super::map::border_problem(&area.polygon) {
+        f.add("polygon", message);
+    }
     if area.people.len() > 20 {
         f.add("people", format!("has {} people; an area has at most 20", area.people.len()));
     }

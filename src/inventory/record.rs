@@ -231,7 +231,7 @@ fn blank_id() -> ChannelId {
 }
 
 pub fn blank_area(id: AreaId, name: String, kind: AreaKind, parent: Option<AreaId>) -> Area {
-    Area { id, name, kind, parent, people: Vec::new(), lat: None, lon: None }
+    Area { id, name, kind, parent, people: Vec::new(), lat: None, lon: None, polygon: Vec::new() }
 }
 
 pub fn channel_fields(channel: &Channel) -> Fields {

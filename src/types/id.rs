@@ -87,6 +87,8 @@ level_id!(/// A polygon on a channel's picture.
     ZoneId);
 level_id!(/// A line on a channel's picture.
     LineId);
+level_id!(/// A picture that is laid on the map.
+    PlanId);
 level_id!(/// Hours in which rules are in force.
     TimetableId);
 level_id!(/// A rule of the configuration.

@@ -16,7 +16,7 @@ use super::{AppState, error::ApiError};
 const MAX_URI: usize = 16 << 10;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+const CSP: &str = "default-src 'self'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// Headers of every answer, errors and assets included.

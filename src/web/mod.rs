@@ -123,6 +123,7 @@ struct Inner {
     imports: Arc<Semaphore>,
     /// An export reads page after page for as long as its client takes them: few at a time.
     exports: Arc<Semaphore>,
+    maps: api::map::Maps,
     closing: CancellationToken,
 }
 
@@ -155,6 +156,7 @@ impl AppState {
                 ports,
                 imports: Arc::new(Semaphore::new(1)),
                 exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+                maps: api::map::Maps::new(&config.map),
                 closing: CancellationToken::new(),
             }),
         })
@@ -172,6 +174,9 @@ impl AppState {
     }
     fn exports(&self) -> Arc<Semaphore> {
         Arc::clone(&self.inner.exports)
+    }
+    fn maps(&self) -> &api::map::Maps {
+        &self.inner.maps
     }
     fn site(&self) -> &SiteInfo {
         &self.inner.site
@@ -232,6 +237,9 @@ fn all_routes() -> Routes {
             .routes(routes!(api::channels::states))
             .routes(routes!(api::areas::list, api::areas::add))
             .routes(routes!(api::areas::change, api::areas::remove))
+            .routes(routes!(api::map::get))
+            .routes(routes!(api::map::tile))
+            .routes(routes!(api::map::plan))
             .routes(routes!(api::credentials::list))
             .routes(routes!(api::credentials::put, api::credentials::remove))
             .routes(routes!(api::rules::traces))

@@ -13,7 +13,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, search, timetables},
+    api::{
+        alerts, areas, channel_edit, channels, credentials, discover, history, login, map, node, rules, search,
+        timetables,
+    },
     boxview,
     error::ErrorBody,
     ports,
@@ -119,6 +122,7 @@ fn schemas() -> Map<String, Value> {
     add::<channel_edit::BulkRequest>(&mut generator);
     add::<channel_edit::BulkAnswer>(&mut generator);
     add::<areas::AreaList>(&mut generator);
+    add::<map::MapView>(&mut generator);
     add::<areas::AreaRequest>(&mut generator);
     add::<credentials::CredentialList>(&mut generator);
     add::<credentials::CredentialRequest>(&mut generator);

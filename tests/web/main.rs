@@ -7,6 +7,7 @@ mod configuration;
 mod feed;
 mod http;
 mod login;
+mod map;
 mod rights;
 mod rules;
 mod search;

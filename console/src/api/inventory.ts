@@ -3,6 +3,7 @@
  * should be is left out, lists are bounded by what the gateway takes. Values of fields become one line of text each.
  */
 import { CHANNEL_STATES, readPlace, type ChannelState, type Origin } from './channel';
+import { readBorder } from './map';
 import { all, ident, list, num, obj, oneOf, optText, text, time, type Raw } from './read';
 
 /** More rows than an import may have are no answer of a gateway. */
@@ -25,6 +26,8 @@ export interface Area {
   parent: string | null;
   people: Person[];
   place: { lat: number; lon: number } | null;
+  /** Its border on the map; empty where there is none. */
+  polygon: { lat: number; lon: number }[];
   origin: Origin;
   /** Channels below it. */
   channels: number;
@@ -144,7 +147,9 @@ function readField(v: unknown): FieldChange | null {
   const field = o && text(o.field, 60);
   if (!o || !field) return null;
   const [before, after] = [things(o.before), things(o.after)];
-  return { field, before: valueText(o.before), after: valueText(o.after), things: before || after ? { before: before ?? [], after: after ?? [] } : null };
+  // Nobody reads a border as numbers: how many points it has.
+  const value = (v: unknown): string | null => (field === 'polygon' && Array.isArray(v) ? String(v.length) : valueText(v));
+  return { field, before: value(o.before), after: value(o.after), things: before || after ? { before: before ?? [], after: after ?? [] } : null };
 }
 
 const MAX_THINGS = 50;
@@ -172,6 +177,7 @@ export function readArea(v: unknown): Area | null {
     parent: ident(o.parent),
     people: all(o.people, readPerson),
     place: readPlace(o),
+    polygon: readBorder(o.polygon),
     origin: origin(o.origin),
     channels: num(o.channels),
   };

@@ -20,13 +20,22 @@ export function keep(key: string, value: string): void {
   }
 }
 
+export const LAYERS = ['areas', 'channels', 'alerts', 'plans', 'tiles'] as const;
+export type Layer = (typeof LAYERS)[number];
+
 interface Prefs {
   theme: Theme;
   channelView: 'grid' | 'list';
+  /** What the map does not show. */
+  hidden: readonly Layer[];
+  /** The map goes where the chosen alert is. */
+  follow: boolean;
 }
 export const usePrefs = create<Prefs>()(() => ({
   theme: THEMES.find((t) => t === recall('theme')) ?? 'system',
   channelView: recall('channels') === 'list' ? 'list' : 'grid',
+  hidden: LAYERS.filter((l) => (recall('map.hidden') ?? '').split(',').includes(l)),
+  follow: recall('map.follow') !== 'no',
 }));
 
 function apply(): void {
@@ -48,4 +57,14 @@ export function setTheme(theme: Theme): void {
 export function setChannelView(channelView: 'grid' | 'list'): void {
   keep('channels', channelView);
   usePrefs.setState({ channelView });
+}
+export function toggleLayer(layer: Layer): void {
+  const { hidden: before } = usePrefs.getState();
+  const hidden = before.includes(layer) ? before.filter((l) => l !== layer) : [...before, layer];
+  keep('map.hidden', hidden.join());
+  usePrefs.setState({ hidden });
+}
+export function setFollow(follow: boolean): void {
+  keep('map.follow', follow ? 'yes' : 'no');
+  usePrefs.setState({ follow });
 }

@@ -15,6 +15,7 @@ import { AlertActions } from './alertactions';
 import { AlertFlags } from './alertflags';
 import { EventList, History, Trace } from './alertstory';
 import { Icon } from './icons';
+import { AlertPlace } from './map/alertplace';
 import { Boxes } from './overlay';
 import { Blank, Fact, Loading, Moment, SeverityWord, StateChip } from './parts';
 
@@ -110,6 +111,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         </div>
         <div className="alert-side">
           <AlertFacts alert={alert} fact={(group ?? groups[0])?.latest ?? null} />
+          <AlertPlace alert={alert} />
           <section className="card">
             <h3>{t('detail.history')}</h3>
             {query.isPending ? <Loading text={t('detail.loading')} /> : query.isError ? <p className="form-error">{errorText(t, query.error)}</p> : <History entries={query.data.history} />}

@@ -4,6 +4,10 @@ import type { ReactNode } from 'react';
 const PATHS = {
   alerts: <path d="M10 2.5v2M3.5 9a6.5 6.5 0 0 1 13 0v4l1.5 2.500h-16L3.5 13zM8 17.500h4" />,
   channels: <path d="M2.5 5h10v10h-10zM12.5 9l5-3v8l-5-3" />,
+  map: <path d="M2.500 5 7.500 3l5 2 5-2v12l-5 2-5-2-5 2zM7.500 3v12M12.500 5v12" />,
+  target: <path d="M10 4.500a5.500 5.500 0 1 1 0 11 5.500 5.500 0 0 1 0-11zM10 2v4M10 14v4M2 10h4M14 10h4" />,
+  minus: <path d="M4 10h12" />,
+  whole: <path d="M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4" />,
   pulse: <path d="M2 10.500h4l2.5-6 3.5 11 2.5-7 1 2H18" />,
   system: <path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.500h.01M6 13.500h.01M14 6.500h-4M14 13.500h-4" />,
   docs: <path d="M7 6l-4 4 4 4M13 6l4 4-4 4M11.5 4l-3 12" />,

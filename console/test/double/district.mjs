@@ -1,4 +1,6 @@
 /* A made-up district for the double: areas, credentials, channels with health, all from one seed. */
+import { borderOf, placeIn } from './map.mjs';
+
 const KINDS = ['district', 'street', 'community', 'grid', 'micro-grid'];
 const STREETS = ['滨河街道', '南门街道', '学府街道', '工业园街道', '古城街道', '新港街道'];
 const SPOTS = ['东门', '西门', '南路口', '北路口', '停车场', '学校门口', '地铁口', '广场', '桥下', '菜市场'];
@@ -52,13 +54,14 @@ export function health(channel, state, at, part = {}) {
   };
 }
 
-export function makeDistrict(count) {
+/** `placed`: every channel has coordinates, and not three of four. */
+export function makeDistrict(count, placed = false) {
   const random = dice(7);
   const now = Date.now();
   const areas = [];
   const leaves = [];
   const add = (id, name, kind, parent, people = []) => {
-    areas.push({ id, name, kind, parent, people, lat: null, lon: null, origin: id === 'd' ? 'file' : 'inventory' });
+    areas.push({ id, name, kind, parent, people, lat: null, lon: null, polygon: borderOf(id), origin: id === 'd' ? 'file' : 'inventory' });
     return id;
   };
   const person = (role) => ({ name: PEOPLE[Math.floor(random() * PEOPLE.length)], role, phone: `138${String(Math.floor(random() * 1e8)).padStart(8, '0')}`, email: '' });
@@ -103,8 +106,7 @@ export function makeDistrict(count) {
       weight: 1,
       external_id: `3301060000132${String(i).padStart(7, '0')}`,
       tags: [i % 3 === 0 ? 'recorder' : 'ipc', ...(i % 11 === 0 ? ['学校'] : [])],
-      lat: i % 4 ? 30.2 + random() / 10 : null,
-      lon: i % 4 ? 120.1 + random() / 10 : null,
+      ...(i % 4 || placed ? placeIn(area, i) : { lat: null, lon: null }),
       origin: i % 50 === 1 ? 'file' : 'inventory',
       rev: 0,
       state,

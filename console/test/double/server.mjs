@@ -3,8 +3,9 @@
  * part of the API that the console uses, with a made-up district in memory. It is no part of the product and no measure
  * of the gateway: `e2e/run.mjs` and `e2e/channels.mjs` are to be run against the real one.
  *
- *   node test/double/server.mjs [--port 8190] [--channels 10000] [--rate 1000] [--role administrator]
+ *   node test/double/server.mjs [--port 8190] [--channels 10000] [--rate 1000] [--role administrator] [--placed yes] [--tiles no]
  *
+ * `placed`: yes gives every channel coordinates; `tiles`: no leaves the base map out.
  * `rate`: health messages a second on the live feed. Any user and password open it.
  */
 import { randomUUID } from 'node:crypto';
@@ -17,6 +18,7 @@ import { makeHistory, search, summary } from './history.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
+import { mapView, plan as floorPlan, tile } from './map.mjs';
 import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
 
 const require = createRequire(import.meta.url);
@@ -32,10 +34,10 @@ const rate = Number(arg('rate', 1000));
 const role = arg('role', 'administrator');
 const dist = join(import.meta.dirname, '../../dist');
 const CSP =
-  "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+  "default-src 'self'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
-const state = makeDistrict(Number(arg('channels', 10_000)));
+const state = makeDistrict(Number(arg('channels', 10_000)), arg('placed', 'no') === 'yes');
 state.revisions = [];
 Object.assign(state, makeRules(state.channels));
 const gate = state.channels.find((c) => c.id === 'east-gate');
@@ -196,6 +198,8 @@ function picture(seed) {
 
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
+// The way to a channel's area is found when it is first shown.
+state.channels.slice(0, 20).forEach((c) => view(c));
 const alerts = makeAlerts(state.channels);
 state.channels.forEach((c) => view(c));
 const past = makeHistory(state.channels);
@@ -378,6 +382,8 @@ async function api(method, path, params, body, open) {
       const { deeds: _, ...rest } = r;
       return rest;
     }
+    case 'GET map':
+      return mapView(arg('tiles', 'yes') === 'yes');
     case 'GET brands':
       return { brands };
     case 'POST probe':
@@ -397,6 +403,9 @@ async function api(method, path, params, body, open) {
     case 'GET node':
       return { node: 'node-1', site: 'district', status: 'online', boot: 'b', program: 'double', degraded: [], uptime_s: 60, channels: { running: state.channels.length } };
     default: {
+      const square = /^\/map\/tiles\/(\d+)\/(\d+)\/(\d+)$/.exec(path);
+      if (square) return { bytes: tile(...square.slice(1).map(Number)), type: 'image/png' };
+      if (path === '/map/plans/hall/image') return { bytes: floorPlan(), type: 'image/png' };
       const back = /^\/inventory\/revisions\/(\d+)\/undo$/.exec(path);
       if (method === 'POST' && back) return { rev: undo(Number(back[1])) };
       throw new Refusal(404, 'not_found', 'no such route');

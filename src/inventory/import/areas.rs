@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::{
     Import, MadeArea, Named, Plan, Planned,
-    channels::shift,
+    channels::{shift, shift_border},
     field::{self, Field, LEVELS},
     plan::Refusals,
     rows::{self, Content, Row},
     tree::Tree,
 };
-use crate::config::{Area, AreaKind, Config};
+use crate::config::{Area, AreaKind, Config, Degrees};
 use crate::inventory::{
     Change, Coordinates, InventoryError, Kind, Snapshot, check,
     edit::Op,
@@ -237,6 +237,12 @@ impl Planner<'_> {
                         .map(|people| drop(fields.insert("people".into(), json!(people))))
                         .map_err(|e| e.to_string())
                 }
+                (Content::Nested(value), Field::Polygon) => {
+                    // The library's sentence would repeat what was sent.
+                    serde_json::from_value::<Vec<Degrees>>(value.clone())
+                        .map(|border| drop(fields.insert("polygon".into(), json!(border))))
+                        .map_err(|_| "is no list of points, each as [lat, lon]".to_owned())
+                }
                 _ => Ok(()),
             };
             if let Err(why) = read {
@@ -248,8 +254,13 @@ impl Planner<'_> {
         }
         field::trim_people(fields);
         let given = row.said(Field::Lat).is_some() && row.said(Field::Lon).is_some();
-        if self.import.coordinates == Coordinates::Gcj02 && given {
-            shift(fields);
+        if self.import.coordinates == Coordinates::Gcj02 {
+            if given {
+                shift(fields);
+            }
+            if row.cell(Field::Polygon).is_some() {
+                shift_border(fields);
+            }
         }
     }
 

@@ -481,6 +481,17 @@ impl Planner<'_> {
     }
 }
 
+/// The same with the border of an area.
+pub fn shift_border(fields: &mut Fields) {
+    let Some(serde_json::Value::Array(border)) = fields.get_mut("polygon") else { return };
+    for point in border {
+        if let (Some(lat), Some(lon)) = (point[0].as_f64(), point[1].as_f64()) {
+            let (lat, lon) = gcj02_to_wgs84(lat, lon);
+            *point = serde_json::json!([lat, lon]);
+        }
+    }
+}
+
 /// Turns shifted coordinates into those of the world.
 pub fn shift(fields: &mut Fields) {
     let degrees = |key: &str| fields.get(key).and_then(serde_json::Value::as_f64);

@@ -50,6 +50,7 @@ pub enum Field {
     Line,
     Mask,
     People,
+    Polygon,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +86,8 @@ const CHANNEL: [Field; 19] = [
 /// Those from which others are made.
 const MADE_FROM: [Field; 6] =
     [Field::Host, Field::Port, Field::ChannelNo, Field::Brand, Field::Username, Field::Password];
-const AREA: [Field; 7] = [Field::Id, Field::Name, Field::Kind, Field::Parent, Field::Lat, Field::Lon, Field::People];
+const AREA: [Field; 8] =
+    [Field::Id, Field::Name, Field::Kind, Field::Parent, Field::Lat, Field::Lon, Field::People, Field::Polygon];
 pub const LEVELS: [AreaKind; 5] =
     [AreaKind::District, AreaKind::Street, AreaKind::Community, AreaKind::Grid, AreaKind::MicroGrid];
 
@@ -135,13 +137,14 @@ impl Field {
             Field::Line => "line",
             Field::Mask => "mask",
             Field::People => "people",
+            Field::Polygon => "polygon",
         };
         name.to_owned()
     }
 
     /// Nested tables, which no cell can hold.
     pub fn nested(self) -> bool {
-        matches!(self, Field::Zone | Field::Line | Field::Mask | Field::People)
+        matches!(self, Field::Zone | Field::Line | Field::Mask | Field::People | Field::Polygon)
     }
 }
 

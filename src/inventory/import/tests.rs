@@ -322,6 +322,35 @@ async fn shifted_coordinates_are_turned_back() {
 }
 
 #[tokio::test]
+async fn borders_of_areas_come_by_json_shifted_ones_are_turned_back_and_bad_ones_named() {
+    let world = World::new().await;
+    let list = |border: &str| format!(r#"[{{"id": "s", "name": "S", "kind": "street", "polygon": {border}}}]"#);
+    let gcj = "[[39.908735, 116.397325], [39.918735, 116.397325], [39.918735, 116.407325]]";
+    let shifted = || Import { coordinates: Coordinates::Gcj02, ..of(Kind::Area, "a.json", list(gcj)) };
+    world.apply(shifted()).await;
+    let border = |snapshot: &Snapshot| snapshot.area("s").unwrap().value.polygon.clone();
+    let first = border(&*world.snapshot().await)[0];
+    assert!((first[0] - 39.907_333).abs() < 1e-4 && (first[1] - 116.391_083).abs() < 1e-4, "{first:?}");
+    assert_eq!(world.import(shifted()).await.unchanged, 1, "the same list changes nothing");
+    for format in [Format::Json, Format::Toml, Format::Csv] {
+        let exported = world.export(Kind::Area, format).await;
+        let plan = world.import(exported).await;
+        assert_eq!((plan.unchanged, plan.refused.len()), (1, 0), "{format:?}: {:?}", plan.changed);
+    }
+    for (bad, needle) in [
+        ("[[1, 2], [3, 4]]", "a border has 3"),
+        ("[[116.3, 39.9], [116.4, 39.9], [116.4, 39.8]]", "interchanged"),
+        ("[[1, 2, 3], [3, 4], [5, 6]]", "list of points"),
+        ("[\"canary\"]", "list of points"),
+    ] {
+        let plan = world.import(of(Kind::Area, "a.json", list(bad))).await;
+        let refused = &plan.refused[0];
+        assert!(refused.column == "polygon" && refused.reason.contains(needle), "{bad}: {refused:?}");
+        assert!(!refused.reason.contains("canary"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_tree_comes_in_any_order_and_by_names() {
     let world = World::new().await;
     let text = "id,name,kind,parent\ng,G,grid,c\nd,D,district,\nc,C,community,s\ns,S,street,d\n";

@@ -11,7 +11,7 @@ use super::{
     fields::{self, Fields},
 };
 use crate::{
-    config::{Area, Person},
+    config::Area,
     inventory::{Ids, Op, Rev},
     types::AreaId,
     web::{
@@ -40,7 +40,7 @@ pub struct AreaList {
     areas: Vec<AreaView>,
 }
 
-/// The areas that the login may see, and those above them without their people.
+/// The areas that the login may see, and those above them without their people and borders.
 #[utoipa::path(get, path = "/api/v1/areas", operation_id = "list_areas", tag = "areas",
     responses((status = 200, description = "Areas", body = ref("#/components/schemas/AreaList"))))]
 pub async fn list(State(state): State<AppState>, Me(login): Me) -> Result<Json<AreaList>, ApiError> {
@@ -70,12 +70,16 @@ fn views(held: &Held, login: &Login) -> Vec<AreaView> {
     let revs: HashMap<&str, Rev> = held.stored.areas.iter().map(|a| (a.value.id.as_str(), a.rev)).collect();
     let view = |area: &Area| {
         let origin = if of_file.contains(&area.id) { Origin::File } else { Origin::Inventory };
-        let people: Vec<Person> = if own.contains(&area.id) { area.people.clone() } else { Vec::new() };
+        let shown = if own.contains(&area.id) {
+            area.clone()
+        } else {
+            Area { people: Vec::new(), polygon: Vec::new(), ..area.clone() }
+        };
         AreaView {
             origin,
             channels: channels.get(&area.id).copied().unwrap_or(0),
             rev: revs.get(area.id.as_str()).copied().filter(|_| origin == Origin::Inventory),
-            area: Area { people, ..area.clone() },
+            area: shown,
         }
     };
     held.running.area.iter().filter(|a| above.contains(&a.id)).map(view).collect()

@@ -13,6 +13,7 @@ mod fields;
 pub mod history;
 pub mod inventory;
 pub mod login;
+pub mod map;
 pub mod node;
 pub mod rules;
 pub mod search;

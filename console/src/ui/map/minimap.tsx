@@ -1,0 +1,48 @@
+/* Where an alert is, small: a still map of its surroundings, which opens the large one. Nothing where no place is known. */
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import type { Alert } from '../../api/types';
+import { alertMarks, channelMarks, placed, Whereabouts } from '../../lib/mapmarks';
+import { spotOf, type View } from '../../lib/mercator';
+import { useAreaText, useChannels } from '../../state/channels';
+import { take } from '../../state/chosen';
+import { useAreasOfMap } from '../../state/map';
+import { useThemeShown } from '../../state/theme';
+import { PlainMapView } from './plainmap';
+import { areaShapes, type Scene } from './scene';
+
+const ZOOM = { at: 15.5, about: 13 };
+const nothing = (): void => {};
+
+export default function MiniMap({ alert }: { alert: Alert }) {
+  const { t } = useTranslation();
+  const channels = useChannels().data;
+  const areas = useAreasOfMap();
+  const theme = useThemeShown();
+  const where = useAreaText(alert.area);
+  const { id, channel, area } = alert;
+  const found = useMemo(() => new Whereabouts(channels ?? [], areas).of({ channel, area }), [channels, areas, channel, area]);
+  const zoom = found?.about ? ZOOM.about : ZOOM.at;
+  const scene = useMemo(
+    (): Scene => ({
+      areas: areaShapes(areas),
+      marks: [
+        ...channelMarks(placed(channels ?? []), zoom),
+        // The alert as it came to this page: whether it is a row just now does not matter here.
+        ...(found ? alertMarks([{ ...alert, state: 'new', handling: { ...alert.handling, how: 'row', shelved: null } }], new Whereabouts(channels ?? [], areas), zoom) : []),
+      ],
+      chosen: found ? spotOf(found.place) : null,
+      tiles: null,
+      plans: [],
+    }),
+    [areas, channels, zoom, found, alert.handling.priority],
+  );
+  if (!found) return null;
+  const view: View = { ...found.place, zoom };
+  return (
+    <Link className="minimap" to="/map" title={t('map.open')} onClick={() => take(id)} data-testid="minimap">
+      <PlainMapView key={`${id}-${found.place.lat}-${found.place.lon}`} still scene={scene} first={() => view} theme={theme} label={t('map.mini', { where: where || alert.channelName })} onCamera={nothing} onMove={nothing} onPick={nothing} onHover={nothing} />
+    </Link>
+  );
+}
