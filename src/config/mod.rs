@@ -7,7 +7,9 @@
 
 mod alert;
 pub mod diff;
+pub mod feed;
 pub mod guard;
+pub mod hook;
 mod load;
 mod lookup;
 mod picture;
@@ -25,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use alert::{Alert, Position, Raise, minute_of_day};
 pub use diff::Diff;
+pub use feed::{Feed, HomeAssistant};
+pub use hook::{HookEvent, Webhook};
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
 pub use picture::{Line, Mask, MaskKind, Zone};
@@ -61,6 +65,9 @@ pub struct Config {
     pub channel: Vec<Channel>,
     pub timetable: Vec<Timetable>,
     pub rule: Vec<Rule>,
+    pub webhook: Vec<Webhook>,
+    pub feed: Vec<Feed>,
+    pub homeassistant: HomeAssistant,
 }
 
 /// Who this process is.

@@ -29,8 +29,8 @@ pub use fact::{Counts, Details, Event, EventEnd, HealthFact, Phase, RuleRef, Sev
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{
-    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, LineId, ModelName, NodeId, PositionId,
-    RuleId, SiteId, TimetableId, UserId, ZoneId,
+    AlertId, AreaId, ChannelId, CredentialId, EventId, FeedId, HookId, IdError, IncidentId, LineId, ModelName, NodeId,
+    PositionId, RuleId, SiteId, TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use pace::Pace;
