@@ -134,6 +134,13 @@ impl Ledger {
         Ok(messages)
     }
 
+    /// How many alerts are not closed.
+    pub async fn count_open_alerts(&self) -> Result<u32, LedgerError> {
+        let mut conn = self.reader().await?;
+        let count = self.read(alerts::count_open(&mut conn).await.map_err(StoreError::from))?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     pub async fn alerts(&self, q: AlertQuery) -> Result<AlertPage, LedgerError> {
         // Read first: the page may show more than this cursor says, never less.
         let cursor = *self.shared.newest.borrow();

@@ -72,14 +72,31 @@ pub enum BrokerError {
     Start { dir: PathBuf, reason: String },
 }
 
+/// Opens what Home Assistant's discovery stands under to the broker's users.
+#[derive(Clone)]
+pub struct DiscoverySwitch(Arc<Gate>);
+
+impl DiscoverySwitch {
+    /// All below this first level may be read; `None`: nothing but the site's own topics.
+    pub fn set(&self, prefix: Option<String>) {
+        self.0.set_discovery(prefix);
+    }
+}
+
 pub struct EmbeddedBroker {
     addr: SocketAddr,
     password: Secret,
+    gate: Arc<Gate>,
     stop: BrokerShutdownHandle,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl EmbeddedBroker {
+    /// Decides later what everybody may read besides the site's own topics.
+    pub fn discovery(&self) -> DiscoverySwitch {
+        DiscoverySwitch(self.gate.clone())
+    }
+
     /// Starts the broker of `publish.*` and waits until it takes connections.
     pub async fn start(
         publish: &config::Publish,
@@ -134,7 +151,7 @@ impl EmbeddedBroker {
             }
         });
         // From here on dropping it ends the task.
-        let broker = Self { addr: reachable(addr), password, stop, task: Mutex::new(Some(task)) };
+        let broker = Self { addr: reachable(addr), password, gate, stop, task: Mutex::new(Some(task)) };
         match tokio::time::timeout(START_TIMEOUT, ready.wait_for(|up| *up)).await {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => return Err(failed("its store could not be read; see the log".into())),

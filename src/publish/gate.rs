@@ -4,6 +4,7 @@
 //!   only. Passwords are compared in constant time; failures are limited by address and by address with user name.
 //! * A user may subscribe to any filter that spells out `skyeye/v1/{site}/`, `skyeye/v1/{site}/#` included, but no
 //!   other: not `#`, not `skyeye/+/...`, not `$SYS`, no shared subscription, no other user's commands or results by name.
+//! * Where Home Assistant's discovery is switched on, filters below its prefix may be subscribed to as well.
 //! * A user may publish to `skyeye/v1/{site}/command/{own name}/{request}` only, never retained, no last will there.
 //! * **Commands and results are delivered to their user (and commands to the gateway) only**, whatever filter matched.
 //!   The broker's library authorises subscriptions but not deliveries, so such messages never enter its router: this
@@ -59,6 +60,8 @@ pub(super) struct Gate {
     by_address: Mutex<Buckets<IpAddr>>,
     commands: Mutex<Buckets<String>>,
     retained: Retained,
+    /// First level of Home Assistant's discovery, while that is on.
+    discovery: Mutex<Option<String>>,
     /// Weak, because the broker owns this; empty until it is built.
     inside: OnceLock<(Weak<MessageRouter>, Weak<DynamicStorage>)>,
 }
@@ -77,6 +80,7 @@ impl Gate {
             by_address: Mutex::new(Buckets::new(50, 1.0, 4096)),
             commands: Mutex::new(Buckets::new(100, 20.0, 1024)),
             retained: Retained::default(),
+            discovery: Mutex::default(),
             inside: OnceLock::new(),
         }
     }
@@ -86,6 +90,11 @@ impl Gate {
         if self.inside.set((router, storage)).is_err() {
             tracing::error!("the broker's gate was attached twice; the first stays");
         }
+    }
+
+    /// What everybody may read besides the site's own topics.
+    pub fn set_discovery(&self, prefix: Option<String>) {
+        *self.discovery.lock() = prefix;
     }
 
     fn password_fits(&self, name: &str, password: &[u8]) -> bool {
@@ -141,7 +150,10 @@ impl Gate {
         if user == GATEWAY {
             return true;
         }
-        let Some(rest) = self.topics.within(filter) else { return false };
+        let Some(rest) = self.topics.within(filter) else {
+            let discovery = self.discovery.lock();
+            return discovery.as_ref().is_some_and(|p| filter.split_once('/').is_some_and(|(first, _)| first == p));
+        };
         let mut levels = rest.split('/');
         match (levels.next(), levels.next()) {
             // A wildcard is harmless: deliveries are filtered.
@@ -330,6 +342,12 @@ mod tests {
             assert!(!gate.may_subscribe("alice", bad), "{bad}");
         }
         assert!(gate.may_subscribe(GATEWAY, "skyeye/v1/nb/command/+/+"));
+        assert!(!gate.may_subscribe("alice", "homeassistant/#"));
+        gate.set_discovery(Some("homeassistant".into()));
+        assert!(gate.may_subscribe("alice", "homeassistant/#"));
+        for bad in ["homeassistant", "homeassistant2/#", "+/#", "#"] {
+            assert!(!gate.may_subscribe("alice", bad), "{bad}");
+        }
     }
 
     #[test]

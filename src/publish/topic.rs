@@ -47,6 +47,10 @@ impl Topics {
     pub fn copy(&self, feed: &FeedId, topic: &str) -> Option<String> {
         Some(format!("{}/feed/{feed}/{}", self.root, self.within(topic)?))
     }
+    /// False for what only the broker is told: copies, and what stands outside the site's topics.
+    pub fn is_for_all(&self, topic: &str) -> bool {
+        self.within(topic).is_some_and(|rest| !rest.starts_with("feed/"))
+    }
     /// What the gateway subscribes to.
     pub fn command_filter(&self) -> String {
         format!("{}/command/+/+", self.root)

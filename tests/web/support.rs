@@ -449,6 +449,7 @@ impl NodeInfo for World {
                     boot: Uuid::nil(),
                     program: "0".into(),
                     degraded: vec![],
+                    open_alerts: None,
                 },
                 uptime_s: 1,
                 channels: BTreeMap::from([("running".to_owned(), 2)]),
