@@ -17,11 +17,11 @@ use super::{
     pick::{Dispatch, Fact, Pick},
     sign::signature,
     source::{Behind, Place, Source, SourceError},
-    status::{Shared, Step},
+    status::Shared,
 };
 use crate::{
     config::HookEvent,
-    types::{Message, Mono, Wall},
+    types::{HookState as Step, Message, Mono, Wall},
 };
 
 /// Messages read at a time.

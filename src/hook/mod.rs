@@ -29,11 +29,10 @@ pub use backoff::Backoff;
 pub use client::Outcome;
 pub use envelope::Gap;
 pub use source::{Behind, Place, Source, SourceError};
-pub use status::{HookView, Step};
 
 use crate::{
     config::{Webhook, hook::address, secret_file},
-    types::{Clock, HookId, NodeId, Secret, SiteId},
+    types::{Clock, HookId, HookState as Step, HookView, NodeId, Secret, SiteId},
 };
 use deliver::Worker;
 use status::Shared;

@@ -28,7 +28,7 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, LineId, Message, Point, PositionId, RuleId, UserId, Wall,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, LineId, Message, Point, PositionId, RuleId, UserId, Wall,
         ZoneId,
         alert::Wish,
         payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
@@ -346,6 +346,8 @@ pub struct NodeView {
     pub channels: BTreeMap<String, u32>,
     pub outbox: OutboxView,
     pub looks_per_s: f32,
+    /// Receivers over HTTP, by id.
+    pub hooks: Vec<HookView>,
 }
 
 pub trait NodeInfo: Send + Sync {

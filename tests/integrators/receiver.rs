@@ -21,9 +21,9 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use skyeye::{
     config::{self, Webhook},
-    hook::{Backoff, HookOptions, HookView, Hooks, Source},
+    hook::{Backoff, HookOptions, Hooks, Source},
     outbox::Ledger,
-    types::{Clock, HookId, NodeId, SiteId},
+    types::{Clock, HookId, HookView, NodeId, SiteId},
 };
 
 pub use crate::mqtt::until;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use skyeye::{
-    hook::{Outcome, Step, ping},
+    hook::{Outcome, ping},
     node::hook_options,
     outbox::Ledger,
-    types::{Clock, Phase, Severity},
+    types::{Clock, HookState as Step, Phase, Severity},
 };
 
 use crate::{

@@ -455,6 +455,7 @@ impl NodeInfo for World {
                 channels: BTreeMap::from([("running".to_owned(), 2)]),
                 outbox: OutboxView::default(),
                 looks_per_s: 0.5,
+                hooks: Vec::new(),
             }
         })
     }
