@@ -93,7 +93,9 @@ pub fn address(text: &str) -> Result<Url, String> {
         return Err("holds a user or password; deliveries are signed with the secret of secret_file instead".into());
     }
     if holds_password(&url) {
-        return Err("holds a password in its path or query; deliveries are signed with the secret of secret_file".into());
+        return Err(
+            "holds a password in its path or query; deliveries are signed with the secret of secret_file".into()
+        );
     }
     if !matches!(url.scheme(), "https" | "http") {
         return Err(format!("begins with '{}:'; must be https:// or http://", url.scheme()));
@@ -124,7 +126,10 @@ pub fn problems(c: &Config) -> Vec<Problem> {
             add("url", message);
         }
         if hook.events.is_empty() {
-            add("events", "is empty; name one or more of alert, event, health, dispatch, or set enabled = false".into());
+            add(
+                "events",
+                "is empty; name one or more of alert, event, health, dispatch, or set enabled = false".into(),
+            );
         }
         for kind in hook.types.iter().filter(|k| !known(k)) {
             let all: Vec<&str> = RuleKind::ALL.iter().map(|k| k.as_str()).collect();

@@ -38,7 +38,10 @@ const ANSWER_BYTES: usize = 64 << 10;
 pub enum Outcome {
     Delivered,
     /// To be tried again: why, and after how long if the receiver said so.
-    Later { why: String, after: Option<Duration> },
+    Later {
+        why: String,
+        after: Option<Duration>,
+    },
     /// The receiver will never take this one.
     GivenUp(String),
     /// The receiver is no more (410).
@@ -128,7 +131,8 @@ impl Client {
 
     async fn connect(&self) -> Result<Open, String> {
         let (name, port) = (self.address.0.as_str(), self.address.1);
-        let stream = TcpStream::connect((name, port)).await.map_err(|e| format!("cannot be reached ({})", plain(&e)))?;
+        let stream =
+            TcpStream::connect((name, port)).await.map_err(|e| format!("cannot be reached ({})", plain(&e)))?;
         // Small requests that are answered one by one; where it cannot be set they are only slower.
         drop(stream.set_nodelay(true));
         match &self.tls {

@@ -256,8 +256,7 @@ impl<S: Source> Worker<S> {
                 self.shared.given_up(format!("a delivery has {} bytes, more than {MAX_BODY}", body.len()));
                 return Ok(Done::Told);
             }
-            let headers =
-                Headers { hook: &spec.hook.id, delivery: id, signature: signature(&spec.secret, now, &body) };
+            let headers = Headers { hook: &spec.hook.id, delivery: id, signature: signature(&spec.secret, now, &body) };
             let within = Duration::from_secs(u64::from(spec.hook.timeout_s));
             let outcome = tokio::select! {
                 outcome = client.post(&headers, body, within, now) => outcome,

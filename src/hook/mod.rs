@@ -149,8 +149,7 @@ impl<S: Source> Hooks<S> {
             backoff: o.backoff,
             digest: digest.clone(),
         };
-        let worker =
-            Worker { spec: Arc::new(spec), source: self.source.clone(), shared: running.shared.clone(), stop };
+        let worker = Worker { spec: Arc::new(spec), source: self.source.clone(), shared: running.shared.clone(), stop };
         Running { task: Some(tokio::spawn(worker.run())), ..running }
     }
 

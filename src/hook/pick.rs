@@ -48,7 +48,11 @@ pub enum Pick {
     No,
     Yes(HookEvent),
     /// It is a dispatch if this change sent somebody, else what stands here.
-    Ask { alert: AlertId, rev: u64, otherwise: Option<HookEvent> },
+    Ask {
+        alert: AlertId,
+        rev: u64,
+        otherwise: Option<HookEvent>,
+    },
 }
 
 impl Fact {
@@ -107,7 +111,8 @@ mod tests {
 
     fn hook(more: &str) -> Webhook {
         let areas = "[[area]]\nid = \"north\"\nname = \"N\"\nkind = \"street\"\n";
-        let text = format!("{areas}[[webhook]]\nid = \"h\"\nurl = \"http://127.0.0.1/\"\nsecret_file = \"s\"\n{more}\n");
+        let text =
+            format!("{areas}[[webhook]]\nid = \"h\"\nurl = \"http://127.0.0.1/\"\nsecret_file = \"s\"\n{more}\n");
         parse("t", &text).unwrap().webhook.remove(0)
     }
 
@@ -139,9 +144,11 @@ mod tests {
 
     #[test]
     fn each_key_of_a_receiver_decides() {
-        let event = || serde_json::json!({
-            "schema": "skyeye.event", "id": "01936b2e-7d4a-7b6e-8000-000000000001", "type": "line", "severity": "low",
-        });
+        let event = || {
+            serde_json::json!({
+                "schema": "skyeye.event", "id": "01936b2e-7d4a-7b6e-8000-000000000001", "type": "line", "severity": "low",
+            })
+        };
         for (more, payload, area, want) in [
             ("", alert("presence", "new"), &["town"][..], "alert"),
             ("", alert("health", "new"), &["town"], "no"),

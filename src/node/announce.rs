@@ -14,11 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use crate::{
-    config::Config,
-    publish::homeassistant::Discovery,
-    types::Scope,
-};
+use crate::{config::Config, publish::homeassistant::Discovery, types::Scope};
 
 const TICK: Duration = Duration::from_secs(1);
 

@@ -464,12 +464,7 @@ fn schedule_options(config: &Config) -> schedule::Options {
 
 /// Who delivers to receivers over HTTP.
 pub fn hook_options(config: &Config, clock: Clock) -> HookOptions {
-    HookOptions {
-        site: config.node.site.clone(),
-        node: config.node.id.clone(),
-        clock,
-        backoff: Backoff::default(),
-    }
+    HookOptions { site: config.node.site.clone(), node: config.node.id.clone(), clock, backoff: Backoff::default() }
 }
 
 /// The time within which a channel shall be looked at; 0 where no rule watches it, since nothing of it is decoded then.

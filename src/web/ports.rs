@@ -28,8 +28,8 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, LineId, Message, Point, PositionId, RuleId, UserId, Wall,
-        ZoneId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, LineId, Message, Point, PositionId, RuleId,
+        UserId, Wall, ZoneId,
         alert::Wish,
         payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
     },

@@ -12,9 +12,8 @@ use crate::{
 
 /// A node without a model that watches addresses where no camera is.
 fn text(dir: &Path, more: &str, channels: &[&str]) -> String {
-    let area = |id: &str, parent: &str| {
-        format!("[[area]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"grid\"\n{parent}\n")
-    };
+    let area =
+        |id: &str, parent: &str| format!("[[area]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"grid\"\n{parent}\n");
     let channel = |id: &&str| {
         format!("[[channel]]\nid = \"{id}\"\nname = \"The {id}\"\nurl = \"rtsp://127.0.0.1:9/\"\narea = \"north\"\n")
     };
@@ -73,7 +72,9 @@ async fn home_assistant_finds_channels_and_loses_those_that_go() {
             break hass;
         }
     };
-    let configs = |s: &Subscriber| retained(s).into_iter().filter(|(t, _)| t.starts_with("homeassistant/")).collect::<BTreeMap<_, _>>();
+    let configs = |s: &Subscriber| {
+        retained(s).into_iter().filter(|(t, _)| t.starts_with("homeassistant/")).collect::<BTreeMap<_, _>>()
+    };
     until("all are announced", LONG, || configs(&hass).len() == 4).await;
     let gate = &configs(&hass)["homeassistant/binary_sensor/skyeye_nb_channel_gateDOT1/problem/config"];
     assert_eq!((&gate["device"]["name"], &gate["device"]["suggested_area"]), (&"The gate.1".into(), &"north".into()));

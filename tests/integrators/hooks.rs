@@ -36,7 +36,11 @@ async fn what_was_published_is_delivered_byte_for_byte_signed_and_in_order() {
     let cursors = starts(&ledger, 100).await;
     receiver.has_taken(100).await;
     let got = receiver.got();
-    assert_eq!(got.iter().map(|g| g.cursor()).collect::<Vec<_>>(), cursors, "once each, and nothing from before {before:?}");
+    assert_eq!(
+        got.iter().map(|g| g.cursor()).collect::<Vec<_>>(),
+        cursors,
+        "once each, and nothing from before {before:?}"
+    );
     let published = all(&ledger).await;
     for got in &got {
         let message = published.iter().find(|m| m.cursor == Some(got.cursor())).unwrap();
@@ -176,7 +180,8 @@ async fn an_orderly_stop_repeats_nothing() {
         hooks.close().await;
         ledger.close().await;
     }
-    let got: Vec<i64> = receiver.got().iter().filter(|g| g.body["payload"]["phase"] == "start").map(|g| g.cursor()).collect();
+    let got: Vec<i64> =
+        receiver.got().iter().filter(|g| g.body["payload"]["phase"] == "start").map(|g| g.cursor()).collect();
     assert_eq!(got, wanted);
 }
 

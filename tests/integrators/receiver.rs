@@ -1,12 +1,6 @@
 //! A receiver: an HTTP server that checks every signature by itself, keeps what it got, and answers as it is told.
 
-use std::{
-    collections::VecDeque,
-    net::SocketAddr,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -110,9 +104,8 @@ impl Receiver {
 pub fn hook(dir: &Path, id: &str, url: &str, more: &str) -> Webhook {
     let file = dir.join("receiver.secret");
     std::fs::write(&file, format!("{SECRET}\n")).unwrap();
-    let area = |id: &str, parent: &str| {
-        format!("[[area]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"grid\"\n{parent}\n")
-    };
+    let area =
+        |id: &str, parent: &str| format!("[[area]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"grid\"\n{parent}\n");
     let text = format!(
         "{}{}[[webhook]]\nid = \"{id}\"\nurl = \"{url}\"\nsecret_file = {file:?}\n{more}\n",
         area("town", ""),

@@ -256,7 +256,9 @@ async fn a_certificate_is_judged_as_the_receiver_says() {
         let hook = hook(dir.path(), "desk", &url, &format!("tls = \"{tls}\""));
         match ping(&hook, &options).await.unwrap() {
             Outcome::Delivered => assert!(good, "{tls}"),
-            Outcome::Later { why, .. } => assert!(!good && why.contains(&pin) && why.contains("webhook"), "{tls}: {why}"),
+            Outcome::Later { why, .. } => {
+                assert!(!good && why.contains(&pin) && why.contains("webhook"), "{tls}: {why}")
+            }
             other => panic!("{tls}: {other:?}"),
         }
     }
