@@ -63,6 +63,12 @@ pub fn problems(c: &Config) -> Vec<Problem> {
             found.push(Problem { elsewhere: true, ..Problem::new(format!("feed[{i}].areas"), message) });
         }
     }
+    for (i, user) in c.publish.user.iter().enumerate() {
+        for feed in user.feeds.iter().filter(|f| !seen.contains(f)) {
+            let message = format!("no [[feed]] has the id '{feed}'; add it or correct the name");
+            found.push(Problem::new(format!("publish.user[{i}].feeds"), message));
+        }
+    }
     let prefix = &c.homeassistant.prefix;
     let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !(1..=64).contains(&prefix.len()) || !prefix.chars().all(sign) || prefix == "skyeye" {
@@ -83,6 +89,7 @@ mod tests {
             ("[[feed]]\nid = \"f\"\nareas = []", "is empty"),
             ("[[feed]]\nid = \"f\"\nareas = [\"x\"]", "no area has the id 'x'"),
             ("[[feed]]\nid = \"f\"\nareas = [\"a\"]\n[[feed]]\nid = \"f\"\nareas = [\"a\"]", "taken by another feed"),
+            ("[[publish.user]]\nname = \"u\"\npassword_file = \"p\"\nfeeds = [\"f\"]", "no [[feed]] has the id 'f'"),
             ("[homeassistant]\nprefix = \"a/b\"", "is no prefix"),
             ("[homeassistant]\nprefix = \"skyeye\"", "is no prefix"),
         ] {

@@ -37,7 +37,7 @@ pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
 pub use timetable::Timetable;
 pub use tls::Tls;
 
-use crate::types::{AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId};
+use crate::types::{AreaId, ChannelId, ConditionKind, CredentialId, FeedId, ModelName, NodeId, Secret, SiteId, UserId};
 
 /// The whole file. Relative paths are relative to the working directory.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -392,6 +392,9 @@ pub struct BrokerUser {
     pub name: UserId,
     /// File with the password; made with a random one if it is missing.
     pub password_file: PathBuf,
+    /// Reads these feeds and nothing else, and gives no commands; empty: everything of the site.
+    #[serde(default)]
+    pub feeds: Vec<FeedId>,
 }
 
 /// API and console.

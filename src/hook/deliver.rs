@@ -69,6 +69,8 @@ impl<S: Source> Worker<S> {
         }
         let mut wake = self.source.wake();
         loop {
+            // Before it is read: what is committed from here on wakes.
+            let newest = *wake.borrow_and_update();
             match self.round(&mut client, &mut at).await {
                 // There may be more, but a place is not left unwritten for long.
                 Ok(true) => {
@@ -84,7 +86,7 @@ impl<S: Source> Worker<S> {
                 self.save(&mut at).await;
                 return self.stop.cancelled().await;
             }
-            self.lag(*wake.borrow_and_update(), &at);
+            self.shared.at(at.place.cursor, newest);
             let unsaved = at.saved != self.to_save(&at);
             let wait = Duration::from_millis(SAVE_MS.saturating_sub(self.now().since_ms(at.saved_at)).max(1));
             tokio::select! {
@@ -102,10 +104,6 @@ impl<S: Source> Worker<S> {
 
     fn due(&self, at: &At) -> bool {
         self.now().since_ms(at.saved_at) >= SAVE_MS
-    }
-
-    fn lag(&self, newest: i64, at: &At) {
-        self.shared.at(at.place.cursor, newest);
     }
 
     /// Its place: as written, or at the newest message for one that is new. `None` if told to end meanwhile.

@@ -39,7 +39,7 @@ use status::Shared;
 
 /// A shorter secret can be guessed.
 const MIN_SECRET: usize = 16;
-/// A receiver's task that is told to end does so at its next wait; only the disk can hold it.
+/// Tasks that are told to end do so at their next wait; only the disk can hold them.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Who delivers, and how it waits.
@@ -173,9 +173,10 @@ impl<S: Source> Hooks<S> {
 
 async fn end(over: Vec<(HookId, Running)>) {
     over.iter().for_each(|(_, r)| r.stop.cancel());
+    let by = tokio::time::Instant::now() + END_WITHIN;
     for (id, mut running) in over {
         if let Some(task) = running.task.as_mut()
-            && tokio::time::timeout(END_WITHIN, &mut *task).await.is_err()
+            && tokio::time::timeout_at(by, &mut *task).await.is_err()
         {
             tracing::warn!(hook = %id, "its task did not end in time; what it delivered last may be delivered again");
             task.abort();

@@ -123,7 +123,9 @@ impl EmbeddedBroker {
         made.map_err(|source| BrokerError::Directory { dir: dir.clone(), source })?;
         let password = secret_file::random_password();
         let users = users?.into_iter().chain([(GATEWAY.to_owned(), password.clone())]);
-        let gate = Arc::new(Gate::new(Topics::new(&node.site), clock, users));
+        let limits = publish.user.iter().filter(|u| !u.feeds.is_empty());
+        let limits = limits.map(|u| (u.name.to_string(), u.feeds.clone())).collect();
+        let gate = Arc::new(Gate::new(Topics::new(&node.site), clock, users, limits));
 
         let failed = |reason: String| BrokerError::Start { dir: dir.clone(), reason };
         let mut broker = MqttBroker::with_config(library_config(addr, &dir, gate.clone()))

@@ -41,8 +41,13 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("desk.password");
         std::fs::write(&file, "pw\n").unwrap();
-        let user = config::BrokerUser { name: UserId::new("desk").unwrap(), password_file: file };
-        let publish = config::Publish { listen: "127.0.0.1:0".into(), user: vec![user], ..Default::default() };
+        let user = config::BrokerUser { name: UserId::new("desk").unwrap(), password_file: file, feeds: Vec::new() };
+        let limited = config::BrokerUser {
+            name: UserId::new("north-desk").unwrap(),
+            feeds: vec!["north".parse().unwrap()],
+            ..user.clone()
+        };
+        let publish = config::Publish { listen: "127.0.0.1:0".into(), user: vec![user, limited], ..Default::default() };
         let broker = EmbeddedBroker::start(&publish, &Self::node(dir.path()), Clock::start()).await.unwrap();
         Self { dir, broker, publish }
     }
@@ -79,7 +84,11 @@ fn of<'a>(messages: &'a [Message], part: &str) -> Vec<&'a Message> {
 async fn a_feed_has_its_area_only_with_the_same_payloads_and_is_cleared_with_the_original() {
     let bench = Bench::start().await;
     let whole = bench.subscriber("whole", "skyeye/v1/site/#").await;
-    let north = bench.subscriber("north", "skyeye/v1/site/feed/north/#").await;
+    let limited = |id| Login { id, user: "north-desk", password: "pw", keep: false };
+    let north = Subscriber::start(bench.broker.addr(), limited("north"), &["skyeye/v1/site/feed/north/#"]).await;
+    let nosy = ["skyeye/v1/site/#", "skyeye/v1/site/feed/town/#", "skyeye/v1/site/feed/+/alert/+"];
+    let nosy = Subscriber::start(bench.broker.addr(), limited("nosy"), &nosy).await;
+    assert_eq!((north.granted(), nosy.granted(), nosy.refused()), (1, 0, 3));
     let ledger = bench.ledger(vec![feed("north", "north"), feed("town", "town")]).await;
     let publisher = bench.publisher(&ledger);
     let id = new_id();
