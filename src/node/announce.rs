@@ -103,7 +103,9 @@ impl Announced {
         for (topic, (said, scope)) in wanted {
             self.clearing.remove(&topic);
             match said {
-                Said::This(payload) => drop(inner.states.set(&topic, payload, scope)),
+                Said::This(payload) => {
+                    inner.states.set(&topic, payload, scope);
+                }
                 Said::CopyOf(original) => self.copies.entry(original).or_default().push((topic, scope)),
             }
         }
