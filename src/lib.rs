@@ -13,6 +13,7 @@ pub mod alert;
 pub mod evidence;
 pub mod outbox;
 pub mod publish;
+pub mod hook;
 pub mod web;
 
 // Beside the way, known by all.
@@ -22,6 +23,7 @@ pub mod discover;
 pub mod inventory;
 pub mod store;
 pub mod telemetry;
+pub mod trust;
 pub mod types;
 
 // On top, known by none.

@@ -58,7 +58,7 @@ fn help_teaches_and_what_is_unknown_is_64() {
     {
         assert!(text.contains(word), "--help tells of {word}:\n{text}");
     }
-    for command in ["run", "demo", "check", "probe", "channels", "simulate", "models", "store"] {
+    for command in ["run", "demo", "check", "probe", "channels", "simulate", "models", "store", "webhooks"] {
         assert_eq!(code(&[command, "--help"]), 0, "{command}");
     }
     assert_eq!(code(&["--version"]), 0);

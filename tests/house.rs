@@ -8,12 +8,12 @@ use std::{
 };
 
 /// The way of the data, in order.
-const STAGES: [&str; 13] = [
+const STAGES: [&str; 14] = [
     "ingest", "media", "sample", "schedule", "decode", "infer", "track", "rule", "alert", "evidence", "outbox",
-    "publish", "web",
+    "publish", "hook", "web",
 ];
 /// Beside the way: known by all, knowing only each other.
-const BESIDE: [&str; 7] = ["types", "config", "channel", "discover", "inventory", "store", "telemetry"];
+const BESIDE: [&str; 8] = ["types", "config", "channel", "discover", "inventory", "store", "telemetry", "trust"];
 /// On top: wire the others together; known by none of them.
 const TOP: [&str; 3] = ["node", "simulate", "cli"];
 

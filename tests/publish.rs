@@ -39,7 +39,7 @@ fn embedded_config(data_dir: &Path) -> config::Publish {
     let user = |name: &str| {
         let file = data_dir.join(format!("{name}.password"));
         std::fs::write(&file, format!("{name}-pw\n")).unwrap();
-        config::BrokerUser { name: UserId::new(name).unwrap(), password_file: file }
+        config::BrokerUser { name: UserId::new(name).unwrap(), password_file: file, feeds: Vec::new() }
     };
     config::Publish {
         listen: "127.0.0.1:0".into(),

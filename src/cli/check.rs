@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, capacity::Capacity, channels};
+use super::{Exit, capacity::Capacity, channels, webhooks};
 use crate::{config, decode, infer, ingest::descriptors, inventory, publish};
 
 #[derive(Debug, Args)]
@@ -58,6 +58,7 @@ fn check(path: &Path, json: bool) -> Exit {
         }
     };
     warnings.extend(self::warnings(&config));
+    warnings.extend(webhooks::warnings(&config.webhook));
     let capacity = Capacity::measure(&config);
     warnings.extend(capacity.iter().flat_map(|c| c.warnings(&config)));
     let decoders = decode::decoders(config.decode.element);
@@ -77,6 +78,7 @@ fn check(path: &Path, json: bool) -> Exit {
             json!({
                 "ok": true, "file": path.display().to_string(), "problems": [], "warnings": warnings,
                 "channels": config.channel.len(), "areas": config.area.len(), "rules": config.rule.len(),
+                "webhooks": config.webhook.len(), "feeds": config.feed.len(),
                 "stored": { "channels": stored.0, "areas": stored.1 },
                 "decoders": decoders.as_ref().map(|d| d.as_slice()).unwrap_or_default(),
                 "capacity": capacity,
@@ -92,6 +94,9 @@ fn check(path: &Path, json: bool) -> Exit {
         );
         if stored != (0, 0) {
             println!("of these {} channels and {} areas stand in the inventory", stored.0, stored.1);
+        }
+        for hook in &config.webhook {
+            println!("{}", webhooks::sentence(hook));
         }
         for decoder in decoders.iter().flat_map(|d| d.iter()) {
             println!("decode: {decoder}");

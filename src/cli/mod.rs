@@ -24,6 +24,7 @@ mod rules;
 mod run;
 pub mod simulate;
 pub mod store;
+mod webhooks;
 
 use std::{
     io::Write as _,
@@ -139,6 +140,11 @@ enum Command {
     /// They are stored in the inventory, beside the channels. A running gateway takes changes over by itself.
     #[command(subcommand)]
     Rules(Box<rules::RulesCommand>),
+    /// List the receivers over HTTP, and try one with a signed delivery
+    ///
+    /// Receivers are the `[[webhook]]` of the configuration file. A running gateway delivers to them by itself.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// List, fetch, check and add detectors (the models that find people and vehicles)
     ///
     /// A detector is an ONNX file and its entry in a manifest: where it comes from, its licence, its sha256, how its
@@ -184,6 +190,7 @@ pub fn main() -> ExitCode {
         },
         Command::Channels(command) => block_on(channels::run(&args.config, *command, args.json)),
         Command::Rules(command) => block_on(rules::run(&args.config, *command, args.json)),
+        Command::Webhooks(command) => block_on(webhooks::run(&args.config, command, args.json)),
         Command::Simulate(options) => block_on(simulate::run(*options, args.json)).map(|()| Exit::Good),
         Command::Bench(bench) => bench::run(&args.config, *bench, args.json),
         Command::Eval(eval) => eval::run(&args.config, *eval, args.json),

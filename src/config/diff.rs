@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Area, Channel, Config, Credential, Rule, RuleIndex, Timetable};
+use super::{Area, Channel, Config, Credential, Feed, Rule, RuleIndex, Timetable, Webhook};
 use crate::types::ChannelId;
 
 /// What a change is about.
@@ -21,6 +21,8 @@ pub enum Kind {
     Credential,
     Timetable,
     Rule,
+    Webhook,
+    Feed,
     /// One of the tables in brackets, `[ingest]` for instance.
     Section,
 }
@@ -38,6 +40,10 @@ impl Kind {
             (Kind::Timetable, true) => "timetables",
             (Kind::Rule, false) => "rule",
             (Kind::Rule, true) => "rules",
+            (Kind::Webhook, false) => "webhook",
+            (Kind::Webhook, true) => "webhooks",
+            (Kind::Feed, false) => "feed",
+            (Kind::Feed, true) => "feeds",
             (Kind::Section, false) => "section",
             (Kind::Section, true) => "sections",
         }
@@ -93,7 +99,13 @@ impl Diff {
         pairs(Kind::Timetable, &old.timetable, &new.timetable, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
         let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
+        pairs(Kind::Webhook, &old.webhook, &new.webhook, &mut changes);
+        pairs(Kind::Feed, &old.feed, &new.feed, &mut changes);
         changes.extend(Sections::of(old).changed(new).into_iter().map(change));
+        // Taken over at once, so it is none of the sections that wait for a restart.
+        if old.homeassistant != new.homeassistant {
+            changes.push(change("homeassistant"));
+        }
         Diff { changes }
     }
 
@@ -192,7 +204,7 @@ macro_rules! serialised {
     )*};
 }
 
-serialised!(Area, Channel, Rule, Timetable);
+serialised!(Area, Channel, Rule, Timetable, Webhook, Feed);
 
 impl Item for Credential {
     fn id(&self) -> &str {
@@ -240,7 +252,10 @@ impl Sections {
         macro_rules! told {
             ($($section:ident),*) => {{
                 // Named one by one, so that a new one does not compile until it stands here.
-                let Config { $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _ } = config;
+                let Config {
+                    $($section,)*
+                    area: _, credential: _, channel: _, timetable: _, rule: _, webhook: _, feed: _, homeassistant: _,
+                } = config;
                 vec![$((stringify!($section), format!("{:?}", $section))),*]
             }};
         }

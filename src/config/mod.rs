@@ -7,7 +7,9 @@
 
 mod alert;
 pub mod diff;
+pub mod feed;
 pub mod guard;
+pub mod hook;
 mod load;
 mod lookup;
 pub mod map;
@@ -26,6 +28,8 @@ use serde::{Deserialize, Serialize};
 
 pub use alert::{Alert, Position, Raise, minute_of_day};
 pub use diff::Diff;
+pub use feed::{Feed, HomeAssistant};
+pub use hook::{HookEvent, Webhook};
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
 pub use map::{Degrees, Map, Plan};
@@ -35,7 +39,7 @@ pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
 pub use timetable::Timetable;
 pub use tls::Tls;
 
-use crate::types::{AreaId, ChannelId, ConditionKind, CredentialId, ModelName, NodeId, Secret, SiteId, UserId};
+use crate::types::{AreaId, ChannelId, ConditionKind, CredentialId, FeedId, ModelName, NodeId, Secret, SiteId, UserId};
 
 /// The whole file. Relative paths are relative to the working directory.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -64,6 +68,9 @@ pub struct Config {
     pub channel: Vec<Channel>,
     pub timetable: Vec<Timetable>,
     pub rule: Vec<Rule>,
+    pub webhook: Vec<Webhook>,
+    pub feed: Vec<Feed>,
+    pub homeassistant: HomeAssistant,
 }
 
 /// Who this process is.
@@ -388,6 +395,9 @@ pub struct BrokerUser {
     pub name: UserId,
     /// File with the password; made with a random one if it is missing.
     pub password_file: PathBuf,
+    /// Reads these feeds and nothing else, and gives no commands; empty: everything of the site.
+    #[serde(default)]
+    pub feeds: Vec<FeedId>,
 }
 
 /// API and console.

@@ -58,6 +58,8 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         found.0.extend(problems.into_iter().map(|p| Problem { key: format!("rule[{i}].{}", p.key), ..p }));
     }
     duplicates("rule", config.rule.iter().map(|r| r.id.as_str()), &mut found);
+    found.0.extend(super::hook::problems(config));
+    found.0.extend(super::feed::problems(config));
     found.0
 }
 

@@ -8,6 +8,7 @@
 //! that does not answer or a worker that hangs must not keep the process from ending.
 
 pub mod ages;
+mod announce;
 mod breath;
 mod discover;
 mod configure;
@@ -71,12 +72,13 @@ use crate::{
     config::{self, BrokerKind, Config},
     decode::DecodeLimits,
     evidence::Files,
+    hook::{Backoff, HookOptions, Hooks},
     ingest::{Ingest, descriptors},
     media::Media,
     outbox::{Ledger, LedgerOptions},
     publish::{
         PublishOptions, Publisher, States,
-        broker::{Broker, EmbeddedBroker},
+        broker::{Broker, DiscoverySwitch, EmbeddedBroker},
         topic::Topics,
     },
     sample::Sampler,
@@ -114,11 +116,15 @@ pub struct Inner {
     pub streams: Arc<Streams>,
     pub pump: Pump,
     pub ledger: Ledger,
+    /// Receivers over HTTP.
+    pub hooks: Hooks<Ledger>,
     pub files: Arc<Files>,
     pub pictures: Pictures,
     /// What is kept between questions about rules.
     asked: rules::Asked,
     pub states: Arc<States>,
+    /// Of the embedded broker.
+    discovery: Option<DiscoverySwitch>,
     pub metrics: telemetry::Metrics,
     /// The overview for the console, made once a second.
     pub breath: ArcSwap<web::boxview::BoxView>,
@@ -133,6 +139,7 @@ impl Inner {
     pub fn node_payload(&self) -> NodePayload {
         let mut degraded: Vec<String> = self.degraded.lock().values().cloned().collect();
         degraded.extend(self.ledger.degraded());
+        degraded.extend(self.hooks.degraded());
         NodePayload {
             schema: "skyeye.node".into(),
             version: 1,
@@ -142,6 +149,7 @@ impl Inner {
             boot: self.ledger.boot(),
             program: env!("CARGO_PKG_VERSION").into(),
             degraded,
+            open_alerts: None,
         }
     }
 
@@ -228,6 +236,7 @@ impl Node {
             BrokerKind::Embedded => Some(EmbeddedBroker::start(&config.publish, &config.node, clock).await?),
             BrokerKind::External => None,
         };
+        let discovery = broker.as_ref().map(EmbeddedBroker::discovery);
         let options = PublishOptions::from_config(
             &config.publish,
             &config.node,
@@ -259,11 +268,13 @@ impl Node {
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
             pump,
+            hooks: Hooks::new(hook_options(&config, clock), Arc::new(ledger.clone())),
             ledger: ledger.clone(),
             files,
             pictures,
             asked: rules::Asked::default(),
             states: states.clone(),
+            discovery,
             metrics,
             breath: ArcSwap::default(),
             up: AtomicBool::new(false),
@@ -295,6 +306,7 @@ impl Node {
             states,
             commands_tx,
         ));
+        inner.hooks.apply(&config.webhook).await;
         let stop_web = CancellationToken::new();
         let web = tokio::spawn({
             let cancel = stop_web.clone();
@@ -311,6 +323,7 @@ impl Node {
             tokio::spawn(tick::health(inner.clone(), publisher.clone(), stop_ticks.clone())),
             tokio::spawn(focus::deal(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
+            tokio::spawn(announce::keep(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
             tokio::spawn(source::commands(inner.clone(), audit.clone(), commands_rx)),
         ];
@@ -415,6 +428,7 @@ impl Node {
             tick.abort();
         }
         self.publisher.shutdown(STEP).await;
+        self.inner.hooks.close().await;
         self.stop_web.cancel();
         ended("the web stage", self.web).await;
         self.inner.stored.close().await;
@@ -449,6 +463,11 @@ fn schedule_options(config: &Config) -> schedule::Options {
     }
 }
 
+/// Who delivers to receivers over HTTP.
+pub fn hook_options(config: &Config, clock: Clock) -> HookOptions {
+    HookOptions { site: config.node.site.clone(), node: config.node.id.clone(), clock, backoff: Backoff::default() }
+}
+
 /// The time within which a channel shall be looked at; 0 where no rule watches it, since nothing of it is decoded then.
 fn floor_ms(config: &Config, channel: &config::Channel) -> u64 {
     match config.rules_of(channel).next() {
@@ -469,8 +488,9 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
     let ports = Arc::new(WebPorts(inner.clone()));
     let discovery = Arc::new(discover::Jobsite::new(inner.clone()));
     let (feed, _) = broadcast::channel(4096);
-    tokio::spawn(forward(inner.ledger.committed(), feed.clone()));
-    tokio::spawn(forward(inner.states.subscribe(), feed.clone()));
+    let topics = inner.topics.clone();
+    tokio::spawn(forward(topics.clone(), inner.ledger.committed(), feed.clone()));
+    tokio::spawn(forward(topics, inner.states.subscribe(), feed.clone()));
     let ports = Ports {
         alerts: ports.clone(),
         places: ports.clone(),
@@ -495,9 +515,10 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
 }
 
 /// Passes messages on to the consoles' feeds. One that is lost here is in `/changes`.
-async fn forward(mut from: broadcast::Receiver<Arc<Message>>, to: broadcast::Sender<Arc<Message>>) {
+async fn forward(topics: Topics, mut from: broadcast::Receiver<Arc<Message>>, to: broadcast::Sender<Arc<Message>>) {
     loop {
         match from.recv().await {
+            Ok(message) if !topics.is_for_all(&message.topic) => {}
             // Nobody listening is no error.
             Ok(message) => drop(to.send(message)),
             Err(broadcast::error::RecvError::Lagged(n)) => {

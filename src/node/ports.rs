@@ -211,6 +211,7 @@ impl NodeInfo for WebPorts {
                     bytes: u64::try_from(stats.outbox_bytes).unwrap_or(0),
                 },
                 looks_per_s: tick::looks_per_s(&inner.watches.all(), now),
+                hooks: inner.hooks.views(),
             }
         }
         .boxed()

@@ -84,6 +84,12 @@ impl Live {
             inner.book.forget(id);
             inner.sampler.forget(id);
         }
+        if old.feed != new.feed
+            && let Err(e) = inner.ledger.set_feeds(new.feed.clone()).await
+        {
+            tracing::error!("the feeds stay as they were: {e}");
+        }
+        inner.hooks.apply(&new.webhook).await;
         inner.config.store(new.clone());
         if self.lookers.is_empty() {
             self.lookers.start(inner, &self.intake, &new).await;

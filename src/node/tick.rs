@@ -82,8 +82,16 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
         kept_looks(&inner);
         condition::second(&inner, now);
         tell_health(&inner.registry, &inner, &mut told, now.wall).await;
-        publisher.set_degraded(inner.node_payload().degraded);
+        publisher.set_status(inner.node_payload().degraded, open_alerts(&inner).await);
     }
+}
+
+/// For whom nothing else counts them: Home Assistant sees one retained message an alert and cannot add.
+async fn open_alerts(inner: &Inner) -> Option<u32> {
+    if !inner.config.load().homeassistant.enabled {
+        return None;
+    }
+    inner.ledger.count_open_alerts().await.map_err(|e| tracing::debug!("open alerts are not counted: {e}")).ok()
 }
 
 fn kept_looks(inner: &Inner) {

@@ -13,6 +13,7 @@
 
 mod finds;
 mod fold;
+mod hooks;
 mod housekeeping;
 mod plan;
 mod reads;
@@ -39,6 +40,7 @@ pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes};
 
 use crate::{
     config::{self, BrokerKind, Config},
+    publish::topic::Topics,
     store::{Store, StoreError},
     types::{
         AlertId, AreaId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, Scope, Severity, SiteId, UserId,
@@ -63,6 +65,8 @@ pub struct LedgerOptions {
     pub node: NodeId,
     pub outbox: config::Outbox,
     pub store: config::Store,
+    /// Copies of what belongs to them are written along.
+    pub feeds: Vec<config::Feed>,
     /// Confirmed rows are kept for this long and sent again after an unclean start; 0: deleted at once.
     pub hold_acked_ms: u64,
     /// A write that fails is tried again for this long.
@@ -80,6 +84,7 @@ impl LedgerOptions {
             node: config.node.id.clone(),
             outbox: config.outbox.clone(),
             store: config.store.clone(),
+            feeds: config.feed.clone(),
             // What an external broker does after PUBACK is its promise.
             hold_acked_ms: if config.publish.broker == BrokerKind::Embedded { HOLD_ACKED_MS } else { 0 },
             retry_for: Duration::from_secs(30),
@@ -203,6 +208,8 @@ struct Shared {
     kept: AtomicI64,
     newest: watch::Sender<i64>,
     feed: broadcast::Sender<Arc<Message>>,
+    /// Feeds as they are committed: what a broker without memory is to be told holds their copies.
+    feeds: Mutex<Vec<config::Feed>>,
 }
 
 /// Handle to the writer task and to the readers. Cheap to clone.
@@ -214,6 +221,8 @@ pub struct Ledger {
     site: SiteId,
     node: NodeId,
     boot: Uuid,
+    /// What the topics of all copies begin with.
+    feeds: Arc<str>,
 }
 
 impl Ledger {
@@ -230,12 +239,14 @@ impl Ledger {
             kept: AtomicI64::new(0),
             newest: watch::Sender::new(0),
             feed: broadcast::Sender::new(FEED),
+            feeds: Mutex::default(),
         });
+        let feeds = Topics::new(&site).feeds().into();
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = recover::open(options, boot, shared.clone(), queue).await?;
         let store = writer.store().clone();
         tokio::spawn(writer.run());
-        Ok(Ledger { store, jobs, shared, site, node, boot })
+        Ok(Ledger { store, jobs, shared, site, node, boot, feeds })
     }
 
     /// The database, for the repositories that are no facts (logins).
@@ -325,6 +336,11 @@ impl Ledger {
     /// Every message from now on, right after its commit. A follower that is too slow is told how many it lost.
     pub fn committed(&self) -> broadcast::Receiver<Arc<Message>> {
         self.shared.feed.subscribe()
+    }
+
+    /// From now on these are the feeds. Open alerts that come into one are copied, those that leave one are cleared.
+    pub async fn set_feeds(&self, feeds: Vec<config::Feed>) -> Result<(), LedgerError> {
+        self.ask(|reply| Job::Feeds { feeds, reply }).await?
     }
 
     /// Writes what is queued, marks a clean stop and closes the database. Open events should have been ended before.

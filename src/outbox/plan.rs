@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use super::{Committed, Fold, Folded};
 use crate::{
+    config::Feed,
+    publish::topic::Topics,
     store::{
         alerts::AlertRow,
         commands::Outcome,
@@ -19,7 +21,7 @@ use crate::{
         messages::{NewMessage, weight},
     },
     types::{
-        AlertId, ChannelId, EventId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
+        AlertId, ChannelId, EventId, FeedId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
         alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
     },
@@ -31,6 +33,8 @@ pub(super) struct Ledgered {
     pub node: NodeId,
     pub boot: Uuid,
     pub fold: Box<dyn Fold>,
+    /// Copies of what belongs to them are written along.
+    pub feeds: Vec<Feed>,
     /// The newest cursor given out.
     pub cursor: i64,
     pub seq: u64,
@@ -66,6 +70,8 @@ pub(super) struct Batch {
     pub acked: Vec<i64>,
     /// Confirmed rows whose time of grace is over.
     pub release: Vec<i64>,
+    /// The feeds, as they are written down to be compared at the next start.
+    pub feeds: Option<String>,
     /// The first transaction after opening; true if the last stop was clean.
     pub opening: Option<bool>,
     pub limited: u64,
@@ -109,6 +115,23 @@ fn json<T: Serialize>(value: &T) -> Bytes {
     }
 }
 
+/// Copies of a message for the feeds that it belongs to, each with the next cursor.
+fn copies(led: &mut Ledgered, message: &Message) -> Vec<Message> {
+    let Scope::Channel { area, .. } = &message.scope else { return Vec::new() };
+    if led.feeds.is_empty() {
+        return Vec::new();
+    }
+    let topics = Topics::new(&led.site);
+    let held: Vec<String> =
+        led.feeds.iter().filter(|f| f.holds(area)).filter_map(|f| topics.copy(&f.id, &message.topic)).collect();
+    held.into_iter()
+        .map(|topic| {
+            led.cursor += 1;
+            Message { topic, cursor: Some(led.cursor), ..message.clone() }
+        })
+        .collect()
+}
+
 impl Batch {
     pub fn new(led: &Ledgered, at: Wall) -> Self {
         Self {
@@ -121,6 +144,7 @@ impl Batch {
             commands: Vec::new(),
             acked: Vec::new(),
             release: Vec::new(),
+            feeds: None,
             opening: None,
             limited: 0,
             alert_at: HashMap::new(),
@@ -135,6 +159,7 @@ impl Batch {
             && self.acked.is_empty()
             && self.release.is_empty()
             && self.commands.is_empty()
+            && self.feeds.is_none()
             && self.opening.is_none()
     }
 
@@ -143,9 +168,37 @@ impl Batch {
         self.messages.iter().map(|m| weight(&m.message)).sum()
     }
 
-    fn say(&mut self, kind: Kind, severity: Severity, message: Message) {
-        let rank = rank(kind, severity);
-        self.messages.push(NewMessage { message: message.into(), at: self.at, severity, rank });
+    /// Adds a message, and a copy for each feed that it belongs to: the same payload, a cursor of its own.
+    fn say(&mut self, led: &mut Ledgered, kind: Kind, severity: Severity, message: Message) {
+        let (rank, at) = (rank(kind, severity), self.at);
+        let copies = copies(led, &message);
+        let new = |message: Message, copy| NewMessage { message: message.into(), at, severity, rank, copy };
+        self.messages.push(new(message, false));
+        self.messages.extend(copies.into_iter().map(|m| new(m, true)));
+    }
+
+    /// After a change of the feeds: those that hold an open alert now get it, those that held it before are cleared.
+    pub fn refeed(&mut self, led: &mut Ledgered, before: &[Feed], open: &[AlertPayload]) {
+        let topics = Topics::new(&led.site);
+        let now = led.feeds.clone();
+        self.feeds = Some(serde_json::to_string(&now).unwrap_or_default());
+        for alert in open {
+            let topic = topics.alert(alert.id);
+            let held = |feeds: &[Feed], id: &FeedId| feeds.iter().any(|f| f.id == *id && f.holds(&alert.area));
+            for feed in now.iter().chain(before.iter().filter(|b| now.iter().all(|n| n.id != b.id))) {
+                let payload = match (held(before, &feed.id), held(&now, &feed.id)) {
+                    (false, true) => json(alert),
+                    (true, false) => Bytes::new(),
+                    _ => continue,
+                };
+                let Some(topic) = topics.copy(&feed.id, &topic) else { continue };
+                led.cursor += 1;
+                let scope = Scope::Channel { channel: alert.channel.clone(), area: alert.area.clone() };
+                let message = Message { topic, payload, retain: true, scope, cursor: Some(led.cursor) };
+                let (rank, severity) = (rank(Kind::Alert, alert.severity), alert.severity);
+                self.messages.push(NewMessage { message: message.into(), at: self.at, severity, rank, copy: true });
+            }
+        }
     }
 
     /// A start, update or end. `known`: ids of starts that the store has seen before.
@@ -176,7 +229,7 @@ impl Batch {
         let bytes = json(&payload);
         let scope = Scope::Channel { channel: payload.channel.clone(), area: payload.area.clone() };
         let message = Message { topic, payload: bytes.clone(), retain: false, scope, cursor: Some(cursor) };
-        self.say(Kind::Event, payload.severity, message);
+        self.say(led, Kind::Event, payload.severity, message);
 
         let ended = payload.end.filter(|_| payload.phase == Phase::End).map(|end| (cursor, end));
         match self.event_at.get(&id).and_then(|at| self.events.get_mut(*at)) {
@@ -227,20 +280,13 @@ impl Batch {
         let bytes = json(&payload);
         let message =
             Message { topic, payload: bytes.clone(), retain: true, scope: scope.clone(), cursor: Some(cursor) };
-        let clear = (payload.state == AlertState::Closed).then(|| {
+        let topic = message.topic.clone();
+        self.say(led, Kind::Alert, payload.severity, message);
+        if payload.state == AlertState::Closed {
             // A broker keeps nothing of an alert that is over: an empty retained payload, which has no `seq`.
             led.cursor += 1;
-            Message {
-                topic: message.topic.clone(),
-                payload: Bytes::new(),
-                retain: true,
-                scope,
-                cursor: Some(led.cursor),
-            }
-        });
-        self.say(Kind::Alert, payload.severity, message);
-        if let Some(clear) = clear {
-            self.say(Kind::Alert, payload.severity, clear);
+            let clear = Message { topic, payload: Bytes::new(), retain: true, scope, cursor: Some(led.cursor) };
+            self.say(led, Kind::Alert, payload.severity, clear);
         }
         self.learnt.extend(change.learnt);
         if let Some(history) = change.history {
@@ -283,7 +329,7 @@ impl Batch {
             scope: Scope::User(user.clone()),
             cursor: Some(payload.order.cursor),
         };
-        self.say(Kind::Result, Severity::Medium, message);
+        self.say(led, Kind::Result, Severity::Medium, message);
         if remember {
             self.commands.push((user.clone(), request.to_owned(), outcome));
         }

@@ -4,6 +4,7 @@ use sqlx::{Sqlite, pool::PoolConnection};
 
 use super::{ActionError, Ledger, LedgerError, OutboxRow};
 use crate::{
+    publish::topic::Topics,
     store::{StoreError, alerts, events, messages},
     types::{
         AlertId, ChannelId, EventId, Message, PositionId, Scope, Severity,
@@ -109,20 +110,35 @@ impl Ledger {
             .collect())
     }
 
-    /// All alerts that are not closed, as retained messages, oldest first: what a broker that lost its memory needs.
+    /// All alerts that are not closed, as retained messages, oldest first, each with its copies for feeds: what a broker
+    /// that lost its memory needs.
     pub async fn open_alerts(&self) -> Result<Vec<Message>, LedgerError> {
         let mut conn = self.reader().await?;
         let alerts = self.read(alerts::open(&mut conn).await)?;
-        Ok(alerts
-            .into_iter()
-            .map(|a| Message {
-                topic: format!("skyeye/v1/{}/alert/{}", self.site, a.id),
+        drop(conn);
+        let (topics, feeds) = (Topics::new(&self.site), self.shared.feeds.lock().clone());
+        let mut messages = Vec::with_capacity(alerts.len());
+        for a in alerts {
+            let message = Message {
+                topic: topics.alert(a.id),
                 payload: serde_json::to_vec(&a).unwrap_or_default().into(),
                 retain: true,
                 cursor: Some(a.order.cursor),
-                scope: Scope::Channel { channel: a.channel, area: a.area },
-            })
-            .collect())
+                scope: Scope::Channel { channel: a.channel, area: a.area.clone() },
+            };
+            let held = feeds.iter().filter(|f| f.holds(&a.area)).filter_map(|f| topics.copy(&f.id, &message.topic));
+            let copies: Vec<_> = held.map(|topic| Message { topic, ..message.clone() }).collect();
+            messages.push(message);
+            messages.extend(copies);
+        }
+        Ok(messages)
+    }
+
+    /// How many alerts are not closed.
+    pub async fn count_open_alerts(&self) -> Result<u32, LedgerError> {
+        let mut conn = self.reader().await?;
+        let count = self.read(alerts::count_open(&mut conn).await.map_err(StoreError::from))?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     pub async fn alerts(&self, q: AlertQuery) -> Result<AlertPage, LedgerError> {
@@ -171,7 +187,7 @@ impl Ledger {
         }
         let limit = rows(limit);
         let mut conn = self.reader().await?;
-        let mut messages = self.read(messages::changes(&mut conn, after, limit + 1).await)?;
+        let mut messages = self.read(messages::changes(&mut conn, after, &self.feeds, limit + 1).await)?;
         drop(conn);
         // The floor is raised before the rows go, so that a gap is never shown as if nothing had been there.
         if after < self.floor() {

@@ -15,12 +15,14 @@ use super::{
     writer::{Job, Writer},
 };
 use crate::{
+    config::Feed,
     store::{Store, StoreError, alerts, events, messages, meta, sources},
     types::{AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
 };
 
 /// Keys of the store's named values.
 pub(super) const CLEAN: &str = "clean_stop";
+pub(super) const FEEDS: &str = "feeds";
 pub(super) const FLOOR: &str = "changes_floor";
 pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped_high", "dropped_critical"];
 
@@ -40,8 +42,16 @@ pub(super) async fn open(
     queue: mpsc::Receiver<Job>,
 ) -> Result<Writer, LedgerError> {
     let store = Store::open(&o.data_dir, &o.store, o.clock).await?;
-    let led =
-        Ledgered { site: o.site, node: o.node, boot, fold: o.fold, cursor: 0, seq: 0, channel_seq: HashMap::new() };
+    let led = Ledgered {
+        site: o.site,
+        node: o.node,
+        boot,
+        fold: o.fold,
+        feeds: o.feeds,
+        cursor: 0,
+        seq: 0,
+        channel_seq: HashMap::new(),
+    };
     let mut writer = Writer {
         store,
         led,
@@ -97,10 +107,17 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     }
     w.shared.newest.send_replace(w.led.cursor);
     let open = load(&mut conn, w.led.fold.as_mut(), w.clock).await?;
+    let before = meta::get(&mut conn, FEEDS).await?;
+    let before: Vec<Feed> = before.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let refed = before != w.led.feeds;
+    let held = if refed { alerts::open(&mut conn).await? } else { Vec::new() };
     drop(conn);
 
     let mut batch = Batch::new(&w.led, now.wall);
     batch.opening = Some(clean);
+    if refed {
+        batch.refeed(&mut w.led, &before, &held);
+    }
     for (id, mut event) in open {
         event.phase = Phase::End;
         event.end = Some(EventEnd::Interrupted);
@@ -112,6 +129,7 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     let ended = batch.events.len();
     let written = w.write(&batch).await?;
     w.done(&batch, written);
+    w.shared.feeds.lock().clone_from(&w.led.feeds);
     if ended > 0 {
         tracing::warn!("{ended} events were open when the node stopped; they have ended as interrupted");
         metrics::counter!("skyeye_outbox_interrupted_total").increment(u64::try_from(ended).unwrap_or(0));

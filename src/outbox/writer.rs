@@ -16,9 +16,10 @@ use tokio::{
 use super::{
     AlertCommand, Committed, LedgerError, Shared, housekeeping,
     plan::{Batch, Ledgered},
-    recover::{self, CLEAN, DROPPED, SEVERITIES},
+    recover::{self, CLEAN, DROPPED, FEEDS, SEVERITIES},
 };
 use crate::{
+    config::Feed,
     store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, search, sources},
     types::{
         AlertId, Clock, EventId, Mono, Phase, UserId,
@@ -66,6 +67,11 @@ pub(super) enum Job {
         reply: Reply<Result<ResultPayload, LedgerError>>,
     },
     Acked(Vec<i64>),
+    /// Other feeds than before.
+    Feeds {
+        feeds: Vec<Feed>,
+        reply: Reply<Result<(), LedgerError>>,
+    },
     Close(Reply<()>),
 }
 
@@ -109,6 +115,7 @@ impl Job {
             Job::Act { reply, .. } => give(reply, Err(NotActed::Lost(lost))),
             Job::Command { reply, .. } => give(reply, Err(lost)),
             Job::Acked(_) => {}
+            Job::Feeds { reply, .. } => give(reply, Err(lost)),
             Job::Close(reply) => give(reply, ()),
         }
     }
@@ -235,6 +242,36 @@ impl Writer {
     }
 
     async fn process(&mut self, jobs: Vec<Job>) {
+        let mut facts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match job {
+                Job::Feeds { feeds, reply } => {
+                    self.facts(std::mem::take(&mut facts)).await;
+                    give(reply, self.refeed(feeds).await);
+                }
+                job => facts.push(job),
+            }
+        }
+        self.facts(facts).await;
+    }
+
+    /// Takes other feeds over, in a transaction of its own.
+    async fn refeed(&mut self, feeds: Vec<Feed>) -> Result<(), LedgerError> {
+        let mut conn = self.store.writer().acquire().await.map_err(StoreError::from)?;
+        let open = alerts::open(&mut conn).await?;
+        drop(conn);
+        let before = std::mem::replace(&mut self.led.feeds, feeds);
+        let mut batch = Batch::new(&self.led, self.clock.wall());
+        batch.refeed(&mut self.led, &before, &open);
+        if let Err(e) = self.persist(&batch, Retry::new(self.retry_for)).await {
+            self.led.feeds = before;
+            return Err(LedgerError::Lost { why: e.to_string() });
+        }
+        self.shared.feeds.lock().clone_from(&self.led.feeds);
+        Ok(())
+    }
+
+    async fn facts(&mut self, jobs: Vec<Job>) {
         let mut retry = Retry::new(self.retry_for);
         let known = loop {
             match self.look_up(&jobs).await {
@@ -326,7 +363,7 @@ impl Writer {
                     asked.push((user, request));
                     wanted.extend(command.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.alert));
                 }
-                Job::Event { .. } | Job::Acked(_) | Job::Close(_) => {}
+                Job::Event { .. } | Job::Acked(_) | Job::Feeds { .. } | Job::Close(_) => {}
             }
         }
         if !self.stale && starts.is_empty() && wanted.is_empty() && asked.is_empty() {
@@ -393,6 +430,7 @@ impl Writer {
                     answers.push(Answer::Command(reply, answer));
                 }
                 Job::Acked(cursors) => batch.acked.extend(cursors),
+                Job::Feeds { reply, .. } => give(reply, Err(LedgerError::Closed)),
                 Job::Close(reply) => give(reply, ()),
             }
         }
@@ -453,6 +491,9 @@ impl Writer {
                 tracing::info!("{again} messages confirmed just before the last stop go out again, with the same ids");
             }
             written.waiting = Some(messages::waiting(&mut tx).await?);
+        }
+        if let Some(feeds) = &batch.feeds {
+            meta::set(&mut tx, FEEDS, feeds).await?;
         }
         alerts::put(&mut tx, &batch.alerts).await?;
         alerts::add_history(&mut tx, &batch.history).await?;
@@ -544,7 +585,7 @@ impl Writer {
         }
         if !batch.messages.is_empty() {
             self.shared.newest.send_replace(self.led.cursor);
-            for row in &batch.messages {
+            for row in batch.messages.iter().filter(|row| !row.copy) {
                 // Without a follower there is nobody to tell.
                 drop(self.shared.feed.send(row.message.clone()));
             }

@@ -72,14 +72,31 @@ pub enum BrokerError {
     Start { dir: PathBuf, reason: String },
 }
 
+/// Opens what Home Assistant's discovery stands under to the broker's users.
+#[derive(Clone)]
+pub struct DiscoverySwitch(Arc<Gate>);
+
+impl DiscoverySwitch {
+    /// All below this first level may be read; `None`: nothing but the site's own topics.
+    pub fn set(&self, prefix: Option<String>) {
+        self.0.set_discovery(prefix);
+    }
+}
+
 pub struct EmbeddedBroker {
     addr: SocketAddr,
     password: Secret,
+    gate: Arc<Gate>,
     stop: BrokerShutdownHandle,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl EmbeddedBroker {
+    /// Decides later what everybody may read besides the site's own topics.
+    pub fn discovery(&self) -> DiscoverySwitch {
+        DiscoverySwitch(self.gate.clone())
+    }
+
     /// Starts the broker of `publish.*` and waits until it takes connections.
     pub async fn start(
         publish: &config::Publish,
@@ -106,7 +123,9 @@ impl EmbeddedBroker {
         made.map_err(|source| BrokerError::Directory { dir: dir.clone(), source })?;
         let password = secret_file::random_password();
         let users = users?.into_iter().chain([(GATEWAY.to_owned(), password.clone())]);
-        let gate = Arc::new(Gate::new(Topics::new(&node.site), clock, users));
+        let limits = publish.user.iter().filter(|u| !u.feeds.is_empty());
+        let limits = limits.map(|u| (u.name.to_string(), u.feeds.clone())).collect();
+        let gate = Arc::new(Gate::new(Topics::new(&node.site), clock, users, limits));
 
         let failed = |reason: String| BrokerError::Start { dir: dir.clone(), reason };
         let mut broker = MqttBroker::with_config(library_config(addr, &dir, gate.clone()))
@@ -134,7 +153,7 @@ impl EmbeddedBroker {
             }
         });
         // From here on dropping it ends the task.
-        let broker = Self { addr: reachable(addr), password, stop, task: Mutex::new(Some(task)) };
+        let broker = Self { addr: reachable(addr), password, gate, stop, task: Mutex::new(Some(task)) };
         match tokio::time::timeout(START_TIMEOUT, ready.wait_for(|up| *up)).await {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => return Err(failed("its store could not be read; see the log".into())),

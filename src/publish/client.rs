@@ -103,8 +103,13 @@ impl Publisher {
 
     /// What does not work although the node runs, one sentence each; stands in the node's status.
     pub fn set_degraded(&self, degraded: Vec<String>) {
+        self.set_status(degraded, None);
+    }
+
+    /// The same with the number of open alerts.
+    pub fn set_status(&self, degraded: Vec<String>, open_alerts: Option<u32>) {
         let topic = self.options.topics().status(&self.options.node);
-        self.states.set(&topic, self.options.payload(NodeStatus::Online, degraded), Scope::Node);
+        self.states.set(&topic, self.options.payload(NodeStatus::Online, degraded, open_alerts), Scope::Node);
     }
 
     /// Publishes what is pending for at most `drain`, says goodbye and ends.
@@ -542,7 +547,7 @@ impl<S: Source> Engine<S> {
 
     /// Says `offline` itself: after an orderly DISCONNECT the broker discards the last will.
     async fn goodbye(&mut self, wire: &mut Wire) {
-        let payload = self.options.payload(NodeStatus::Offline, Vec::new());
+        let payload = self.options.payload(NodeStatus::Offline, Vec::new(), None);
         if wire.send(&self.status, &payload, true, Sent::Offline).is_err() {
             return;
         }

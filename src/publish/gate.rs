@@ -4,6 +4,8 @@
 //!   only. Passwords are compared in constant time; failures are limited by address and by address with user name.
 //! * A user may subscribe to any filter that spells out `skyeye/v1/{site}/`, `skyeye/v1/{site}/#` included, but no
 //!   other: not `#`, not `skyeye/+/...`, not `$SYS`, no shared subscription, no other user's commands or results by name.
+//! * A user with feeds may subscribe below those only, and publishes nothing.
+//! * Where Home Assistant's discovery is switched on, filters below its prefix may be subscribed to as well.
 //! * A user may publish to `skyeye/v1/{site}/command/{own name}/{request}` only, never retained, no last will there.
 //! * **Commands and results are delivered to their user (and commands to the gateway) only**, whatever filter matched.
 //!   The broker's library authorises subscriptions but not deliveries, so such messages never enter its router: this
@@ -39,7 +41,7 @@ use super::{
     retained::Retained,
     topic::{PrivateKind, Topics},
 };
-use crate::types::{Buckets, Clock, Mono, Secret};
+use crate::types::{Buckets, Clock, FeedId, Mono, Secret};
 
 /// The gateway's own login; configured users cannot have a name that begins like this.
 pub(super) const GATEWAY: &str = "skyeye-gateway";
@@ -55,10 +57,14 @@ pub(super) struct Gate {
     clock: Clock,
     /// Name to the password's sha256: what is compared has the same length whatever was sent.
     users: BTreeMap<String, Digest256>,
+    /// Users that read these feeds and nothing else.
+    limits: BTreeMap<String, Vec<FeedId>>,
     by_name: Mutex<Buckets<(IpAddr, String)>>,
     by_address: Mutex<Buckets<IpAddr>>,
     commands: Mutex<Buckets<String>>,
     retained: Retained,
+    /// First level of Home Assistant's discovery, while that is on.
+    discovery: Mutex<Option<String>>,
     /// Weak, because the broker owns this; empty until it is built.
     inside: OnceLock<(Weak<MessageRouter>, Weak<DynamicStorage>)>,
 }
@@ -68,15 +74,22 @@ fn digest(password: &[u8]) -> Digest256 {
 }
 
 impl Gate {
-    pub fn new(topics: Topics, clock: Clock, users: impl Iterator<Item = (String, Secret)>) -> Self {
+    pub fn new(
+        topics: Topics,
+        clock: Clock,
+        users: impl Iterator<Item = (String, Secret)>,
+        limits: BTreeMap<String, Vec<FeedId>>,
+    ) -> Self {
         Self {
             topics,
             clock,
             users: users.map(|(name, secret)| (name, digest(secret.expose().as_bytes()))).collect(),
+            limits,
             by_name: Mutex::new(Buckets::new(5, 0.2, 4096)),
             by_address: Mutex::new(Buckets::new(50, 1.0, 4096)),
             commands: Mutex::new(Buckets::new(100, 20.0, 1024)),
             retained: Retained::default(),
+            discovery: Mutex::default(),
             inside: OnceLock::new(),
         }
     }
@@ -86,6 +99,11 @@ impl Gate {
         if self.inside.set((router, storage)).is_err() {
             tracing::error!("the broker's gate was attached twice; the first stays");
         }
+    }
+
+    /// What everybody may read besides the site's own topics.
+    pub fn set_discovery(&self, prefix: Option<String>) {
+        *self.discovery.lock() = prefix;
     }
 
     fn password_fits(&self, name: &str, password: &[u8]) -> bool {
@@ -128,6 +146,12 @@ impl Gate {
             Ok(Some(session)) if session.user_id.as_deref().is_some_and(|owner| owner != name) => {
                 return Err("the client id belongs to another user's session");
             }
+            // Of a time when the user might read more. What waits for the session is of it, too.
+            Ok(Some(session))
+                if !connect.clean_start && session.subscriptions.keys().any(|f| !self.may_subscribe(name, f)) =>
+            {
+                return Err("the session holds subscriptions that the user may not have; connect with a clean one");
+            }
             Ok(_) => {}
             Err(_) => return Err("the session store cannot be read"),
         }
@@ -141,7 +165,14 @@ impl Gate {
         if user == GATEWAY {
             return true;
         }
-        let Some(rest) = self.topics.within(filter) else { return false };
+        if let Some(feeds) = self.limits.get(user) {
+            let Some(rest) = filter.strip_prefix(&self.topics.feeds()) else { return false };
+            return rest.split_once('/').is_some_and(|(feed, _)| feeds.iter().any(|f| f.as_str() == feed));
+        }
+        let Some(rest) = self.topics.within(filter) else {
+            let discovery = self.discovery.lock();
+            return discovery.as_ref().is_some_and(|p| filter.split_once('/').is_some_and(|(first, _)| first == p));
+        };
         let mut levels = rest.split('/');
         match (levels.next(), levels.next()) {
             // A wildcard is harmless: deliveries are filtered.
@@ -151,7 +182,9 @@ impl Gate {
     }
 
     fn may_publish(&self, user: &str, topic: &str) -> bool {
-        user == GATEWAY || self.topics.parse_command(topic).is_some_and(|(author, _)| author.as_str() == user)
+        let limited = self.limits.contains_key(user);
+        user == GATEWAY
+            || !limited && self.topics.parse_command(topic).is_some_and(|(author, _)| author.as_str() == user)
     }
 
     /// Puts a command or result into the sessions of those whom it concerns.
@@ -296,7 +329,8 @@ mod tests {
     fn gate() -> Gate {
         let users = [("alice", "a-secret"), ("bob", "b-secret"), (GATEWAY, "g-secret")];
         let users = users.into_iter().map(|(n, p)| (n.to_owned(), Secret::new(p)));
-        Gate::new(Topics::new(&SiteId::new("nb").unwrap()), Clock::start(), users)
+        let limits = BTreeMap::from([("bob".to_owned(), vec![FeedId::new("north").unwrap()])]);
+        Gate::new(Topics::new(&SiteId::new("nb").unwrap()), Clock::start(), users, limits)
     }
 
     #[test]
@@ -330,6 +364,34 @@ mod tests {
             assert!(!gate.may_subscribe("alice", bad), "{bad}");
         }
         assert!(gate.may_subscribe(GATEWAY, "skyeye/v1/nb/command/+/+"));
+        assert!(!gate.may_subscribe("alice", "homeassistant/#"));
+        gate.set_discovery(Some("homeassistant".into()));
+        assert!(gate.may_subscribe("alice", "homeassistant/#"));
+        for bad in ["homeassistant", "homeassistant2/#", "+/#", "#"] {
+            assert!(!gate.may_subscribe("alice", bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_user_with_feeds_reads_those_and_writes_nothing() {
+        let gate = gate();
+        gate.set_discovery(Some("homeassistant".into()));
+        assert!(gate.may_subscribe("bob", "skyeye/v1/nb/feed/north/#"));
+        assert!(gate.may_subscribe("bob", "skyeye/v1/nb/feed/north/alert/+"));
+        for bad in [
+            "skyeye/v1/nb/feed/north",
+            "skyeye/v1/nb/feed/south/#",
+            "skyeye/v1/nb/feed/+/#",
+            "skyeye/v1/nb/feed/#",
+            "skyeye/v1/nb/#",
+            "skyeye/v1/nb/node/+/status",
+            "skyeye/v1/nb/result/bob/#",
+            "homeassistant/#",
+        ] {
+            assert!(!gate.may_subscribe("bob", bad), "{bad}");
+        }
+        assert!(!gate.may_publish("bob", "skyeye/v1/nb/command/bob/r1"));
+        assert!(gate.may_subscribe("alice", "skyeye/v1/nb/feed/south/#"));
     }
 
     #[test]

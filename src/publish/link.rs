@@ -120,7 +120,7 @@ impl PublishOptions {
         Topics::new(&self.site)
     }
 
-    pub(super) fn payload(&self, status: NodeStatus, degraded: Vec<String>) -> Vec<u8> {
+    pub(super) fn payload(&self, status: NodeStatus, degraded: Vec<String>, open_alerts: Option<u32>) -> Vec<u8> {
         let payload = NodePayload {
             schema: "skyeye.node".into(),
             version: 1,
@@ -130,6 +130,7 @@ impl PublishOptions {
             boot: self.boot,
             program: self.program.clone(),
             degraded,
+            open_alerts,
         };
         serde_json::to_vec(&payload).unwrap_or_default()
     }
@@ -155,7 +156,7 @@ impl PublishOptions {
             .set_manual_acks(true)
             .set_last_will(LastWill::new(
                 self.topics().status(&self.node),
-                self.payload(NodeStatus::Offline, Vec::new()),
+                self.payload(NodeStatus::Offline, Vec::new(), None),
                 QoS::AtLeastOnce,
                 true,
             ));

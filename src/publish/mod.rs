@@ -13,6 +13,7 @@ mod client;
 mod backoff;
 mod command;
 mod gate;
+pub mod homeassistant;
 mod link;
 mod retained;
 pub mod schema;

@@ -4,7 +4,7 @@
 //! alphabet `[a-z0-9._-]{1,64}`, so no name typed by a person ever becomes part of a topic and no wildcard can be
 //! smuggled in. Nothing else in the program may format a topic.
 
-use crate::types::{AlertId, ChannelId, NodeId, SiteId, UserId};
+use crate::types::{AlertId, ChannelId, FeedId, NodeId, SiteId, UserId};
 
 /// Topics of one site. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl Topics {
     }
     pub fn result(&self, user: &UserId, request: &str) -> String {
         format!("{}/result/{user}/{request}", self.root)
+    }
+    /// What all copies for feeds begin with.
+    pub fn feeds(&self) -> String {
+        format!("{}/feed/", self.root)
+    }
+    /// The copy of a topic of this site for a feed.
+    pub fn copy(&self, feed: &FeedId, topic: &str) -> Option<String> {
+        Some(format!("{}/feed/{feed}/{}", self.root, self.within(topic)?))
+    }
+    /// False for what only the broker is told: copies, and what stands outside the site's topics.
+    pub fn is_for_all(&self, topic: &str) -> bool {
+        self.within(topic).is_some_and(|rest| !rest.starts_with("feed/"))
     }
     /// What the gateway subscribes to.
     pub fn command_filter(&self) -> String {
@@ -118,6 +130,10 @@ mod tests {
         assert_eq!(t.event(&channel, "presence"), "skyeye/v1/nb/channel/gate-1/event/presence");
         assert_eq!(t.command(&alice, "r1"), "skyeye/v1/nb/command/alice/r1");
         assert_eq!(t.result(&alice, "r1"), "skyeye/v1/nb/result/alice/r1");
+        let north = FeedId::new("north").unwrap();
+        let copy = t.copy(&north, &t.event(&channel, "presence"));
+        assert_eq!(copy.as_deref(), Some("skyeye/v1/nb/feed/north/channel/gate-1/event/presence"));
+        assert!(copy.unwrap().starts_with(&t.feeds()) && t.copy(&north, "skyeye/v1/other/alert/x").is_none());
         let alert = AlertId::at(1_795_335_330_123);
         assert_eq!(t.alert(alert), format!("skyeye/v1/nb/alert/{alert}"));
     }

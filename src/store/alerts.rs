@@ -208,6 +208,11 @@ pub async fn open(conn: &mut SqliteConnection) -> Result<Vec<AlertPayload>, Stor
     rows.iter().map(|p| parse(p)).collect()
 }
 
+/// How many are not closed.
+pub async fn count_open(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT count(*) FROM alert WHERE state <> 'closed'").fetch_one(conn).await
+}
+
 /// Which alerts a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {

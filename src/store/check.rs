@@ -179,7 +179,7 @@ async fn messages(conn: &mut SqliteConnection, report: &mut Report) -> Result<()
     let twice: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT id, sum(phase = 'start'), sum(phase = 'end') FROM (
              SELECT CAST(payload AS TEXT) ->> '$.id' AS id, CAST(payload AS TEXT) ->> '$.phase' AS phase
-             FROM message WHERE topic LIKE '%/event/%')
+             FROM message WHERE topic LIKE '%/event/%' AND topic NOT LIKE 'skyeye/v1/%/feed/%/channel/%/event/%')
          GROUP BY id HAVING sum(phase = 'start') > 1 OR sum(phase = 'end') > 1 LIMIT 20",
     )
     .fetch_all(conn)

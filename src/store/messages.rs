@@ -19,6 +19,8 @@ pub struct NewMessage {
     pub severity: Severity,
     /// Order in which a full outbox gives rows up, lowest first.
     pub rank: i64,
+    /// For a feed: the broker's alone, what it is a copy of is what everybody else hears.
+    pub copy: bool,
 }
 
 /// What a message weighs against `outbox.max_bytes`.
@@ -64,7 +66,7 @@ fn join(area: &[AreaId]) -> String {
 }
 
 /// Reads a row of `cursor, topic, retain, channel, area, user, payload`.
-fn message(row: &SqliteRow) -> Result<Message, StoreError> {
+pub(super) fn message(row: &SqliteRow) -> Result<Message, StoreError> {
     let cursor: i64 = row.try_get("cursor")?;
     let bad = |e: &dyn std::fmt::Display| StoreError::Record { what: format!("message {cursor}: {e}") };
     let channel: Option<&str> = row.try_get("channel")?;
@@ -106,13 +108,19 @@ pub async fn pending(
     rows.iter().map(|row| Ok((message(row)?, severity_of(row.try_get("severity")?)))).collect()
 }
 
-/// Published messages behind `after`, oldest first.
-pub async fn changes(conn: &mut SqliteConnection, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
+/// Published messages behind `after`, oldest first, but for the copies below `feeds`.
+pub async fn changes(
+    conn: &mut SqliteConnection,
+    after: i64,
+    feeds: &str,
+    limit: i64,
+) -> Result<Vec<Message>, StoreError> {
     let rows = sqlx::query(
         "SELECT cursor, topic, retain, channel, area, user, payload FROM message
-         WHERE cursor > ? ORDER BY cursor LIMIT ?",
+         WHERE cursor > ?1 AND substr(topic, 1, length(?2)) <> ?2 ORDER BY cursor LIMIT ?3",
     )
     .bind(after)
+    .bind(feeds)
     .bind(limit)
     .fetch_all(conn)
     .await?;

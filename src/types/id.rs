@@ -105,6 +105,10 @@ level_id!(/// A shared user name and password for cameras.
     CredentialId);
 level_id!(/// A model of the manifest.
     ModelName);
+level_id!(/// A receiver of facts over HTTP.
+    HookId);
+level_id!(/// A copy of what is published, for one area subtree.
+    FeedId);
 
 impl RuleId {
     /// The gateway's own rule, which tells of its channels' health.

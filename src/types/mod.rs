@@ -13,7 +13,8 @@ pub mod find;
 pub mod frame;
 pub mod geometry;
 pub mod handling;
-pub mod id;
+pub mod hook;
+mod id;
 pub mod message;
 pub mod pace;
 pub mod payload;
@@ -29,9 +30,10 @@ pub use detection::{Detection, Look, ModelRef, Track};
 pub use fact::{Counts, Details, Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects, Way};
 pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
+pub use hook::{HookState, HookView};
 pub use id::{
-    AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, LineId, ModelName, NodeId, PlanId,
-    PositionId, RuleId, SiteId, TimetableId, UserId, ZoneId,
+    AlertId, AreaId, ChannelId, CredentialId, EventId, FeedId, HookId, IdError, IncidentId, LineId, ModelName, NodeId,
+    PlanId, PositionId, RuleId, SiteId, TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use pace::Pace;

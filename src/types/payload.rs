@@ -233,6 +233,9 @@ pub struct NodePayload {
     pub program: String,
     /// What does not work although the node runs, one sentence each; empty is good.
     pub degraded: Vec<String>,
+    /// Alerts that are not closed; only where Home Assistant's discovery is switched on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_alerts: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -30,8 +30,8 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, LineId, Message, Point, PositionId, RuleId, UserId, Wall,
-        ZoneId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, LineId, Message, Point, PositionId, RuleId,
+        UserId, Wall, ZoneId,
         alert::Wish,
         payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
     },
@@ -348,6 +348,8 @@ pub struct NodeView {
     pub channels: BTreeMap<String, u32>,
     pub outbox: OutboxView,
     pub looks_per_s: f32,
+    /// Receivers over HTTP, by id.
+    pub hooks: Vec<HookView>,
 }
 
 pub trait NodeInfo: Send + Sync {

@@ -20,6 +20,7 @@ pub fn options(dir: &Path) -> LedgerOptions {
         node: NodeId::new("node-1").unwrap(),
         outbox: config::Outbox::default(),
         store: config::Store::default(),
+        feeds: Vec::new(),
         hold_acked_ms: 5000,
         retry_for: Duration::from_secs(30),
         clock: Clock::start(),

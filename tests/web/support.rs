@@ -449,11 +449,13 @@ impl NodeInfo for World {
                     boot: Uuid::nil(),
                     program: "0".into(),
                     degraded: vec![],
+                    open_alerts: None,
                 },
                 uptime_s: 1,
                 channels: BTreeMap::from([("running".to_owned(), 2)]),
                 outbox: OutboxView::default(),
                 looks_per_s: 0.5,
+                hooks: Vec::new(),
             }
         })
     }

@@ -1,6 +1,6 @@
 /* The gateway itself: its node, who is logged in, what was committed since a cursor, and how it says that something failed. */
 import { CHANNEL_STATES, type ChannelState } from './channel';
-import { ident, list, num, obj, oneOf, optNum, text } from './read';
+import { all, ident, list, num, obj, oneOf, optNum, text, time } from './read';
 import { readAlert, type Alert } from './types';
 
 export interface NodeStatus {
@@ -11,11 +11,26 @@ export interface NodeStatus {
   program: string;
   degraded: string[];
 }
+export const HOOK_STATES = ['good', 'retrying', 'paused', 'unusable', 'off'] as const;
+export interface Hook {
+  id: string;
+  host: string;
+  state: (typeof HOOK_STATES)[number];
+  reason: string;
+  delivered: number;
+  failed: number;
+  givenUp: number;
+  missed: number;
+  lag: number;
+  /** 0: nothing yet. */
+  lastDelivered: number;
+}
 export interface NodeInfo extends NodeStatus {
   uptimeS: number | null;
   channels: Partial<Record<ChannelState, number>>;
   outbox: { rows: number; bytes: number } | null;
   looksPerS: number | null;
+  hooks: Hook[];
 }
 export interface Session {
   user: string;
@@ -49,6 +64,25 @@ export function readNodeStatus(v: unknown): NodeStatus | null {
   };
 }
 
+function readHook(v: unknown): Hook | null {
+  const o = obj(v);
+  const id = o && ident(o.id);
+  const state = o && oneOf(o.state, HOOK_STATES);
+  if (!o || !id || !state) return null;
+  return {
+    id,
+    host: text(o.host, 300),
+    state,
+    reason: text(o.reason, 500),
+    delivered: num(o.delivered),
+    failed: num(o.failed),
+    givenUp: num(o.given_up),
+    missed: num(o.missed),
+    lag: num(o.lag),
+    lastDelivered: time(o.last_delivered),
+  };
+}
+
 export function readNodeInfo(v: unknown): NodeInfo | null {
   const base = readNodeStatus(v);
   const o = obj(v);
@@ -63,6 +97,7 @@ export function readNodeInfo(v: unknown): NodeInfo | null {
     channels,
     outbox: outbox ? { rows: num(outbox.rows), bytes: num(outbox.bytes) } : null,
     looksPerS: optNum(o.looks_per_s),
+    hooks: all(o.hooks, readHook),
   };
 }
 

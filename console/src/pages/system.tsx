@@ -12,6 +12,7 @@ import { useLive } from '../state/live';
 import { useSession } from '../state/session';
 import { BoxVerdict } from '../ui/boxverdict';
 import { Failed } from '../ui/failed';
+import { HookTable } from '../ui/hooktable';
 import { Icon } from '../ui/icons';
 import { Fact, Loading } from '../ui/parts';
 
@@ -101,6 +102,7 @@ export default function SystemPage() {
             ))}
           </ul>
         </section>
+        {node.hooks.length > 0 && <HookTable hooks={node.hooks} />}
         <section className="card half">
           <h2>{t('system.node')}</h2>
           <dl className="facts">

@@ -287,7 +287,8 @@ fn configuration(dir: &std::path::Path) -> anyhow::Result<Config> {
     config.node.site = crate::types::SiteId::new(SITE)?;
     config.node.data_dir = dir.join("data");
     config.publish.listen = "127.0.0.1:0".into();
-    config.publish.user = vec![config::BrokerUser { name: crate::types::UserId::new(USER)?, password_file: password }];
+    config.publish.user =
+        vec![config::BrokerUser { name: crate::types::UserId::new(USER)?, password_file: password, feeds: Vec::new() }];
     Ok(config)
 }
 

@@ -9,7 +9,6 @@
 //! description, before anything plays: `Opened::NotOurs`, and the general client takes over. It never writes to
 //! another host than the one it was given, and never asks a second time with a password that was refused.
 
-mod certificate;
 mod describe;
 mod dialogue;
 mod framing;

@@ -12,10 +12,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Url;
 
-use super::certificate;
 use crate::config::validate::camera_port;
 use crate::ingest::failure::shown;
 use crate::ingest::{ChannelSpec, Failure};
+use crate::trust;
 
 pub enum Wire {
     Plain(TcpStream),
@@ -38,7 +38,8 @@ impl Wire {
         }
         let name = spec.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let name = name.try_into().map_err(|_| Failure::tls("the host of the address is no name"))?;
-        let client = TlsConnector::from(Arc::new(certificate::client(spec.tls).map_err(Failure::tls)?));
+        let client =
+            TlsConnector::from(Arc::new(trust::client(spec.tls, trust::Server::Camera).map_err(Failure::tls)?));
         let stream = client.connect(name, stream).await.map_err(refused)?;
         Ok(Wire::Secure(Box::new(stream)))
     }

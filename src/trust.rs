@@ -1,4 +1,4 @@
-//! Whether a camera that speaks TLS is the one that is meant, by the channel's policy.
+//! Whether a server that speaks TLS is the one that is meant: a camera by its channel's policy, a receiver by its own.
 //!
 //! A certificate that is refused is named by its sum in the reason, so that who trusts it can pin it. With `accept-any`
 //! nothing is checked at all: cameras have certificates that no library would take for one.
@@ -13,20 +13,31 @@ use rustls_platform_verifier::Verifier;
 use sha2::Digest;
 
 use crate::config::Tls;
-use crate::ingest::failure::shown;
 
 /// The roots that this machine trusts are read once.
 static TRUSTED: LazyLock<Result<Arc<Verifier>, Error>> = LazyLock::new(|| Verifier::new(provider()).map(Arc::new));
+
+/// The first line of a text in which may stand what the server sends, made safe to show.
+fn shown(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(160).collect()
+}
 
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
     PROVIDER.clone()
 }
 
-/// What a connection to a camera is set up with; the error is that of this machine's trusted roots.
-pub fn client(policy: Tls) -> Result<ClientConfig, Error> {
+/// What the server is to us; names the key under which its certificate can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    Camera,
+    Receiver,
+}
+
+/// What a connection is set up with; the error is that of this machine's trusted roots.
+pub fn client(policy: Tls, server: Server) -> Result<ClientConfig, Error> {
     let trusted = if policy == Tls::Verify { Some(TRUSTED.clone()?) } else { None };
-    let judge = Arc::new(Judge { policy, trusted });
+    let judge = Arc::new(Judge { policy, server, trusted });
     let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     Ok(config.dangerous().with_custom_certificate_verifier(judge).with_no_client_auth())
 }
@@ -34,6 +45,7 @@ pub fn client(policy: Tls) -> Result<ClientConfig, Error> {
 #[derive(Debug)]
 struct Judge {
     policy: Tls,
+    server: Server,
     /// With `Tls::Verify`.
     trusted: Option<Arc<Verifier>>,
 }
@@ -48,9 +60,13 @@ impl ServerCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let sum: [u8; 32] = sha2::Sha256::digest(certificate.as_ref()).into();
+        let (its, key) = match self.server {
+            Server::Camera => ("the camera's", "the channel's"),
+            Server::Receiver => ("the receiver's", "the webhook's"),
+        };
         let refused = |why: String| {
             Error::General(format!(
-                "{why}; if it is the camera's own (SHA-256 of the certificate), set the channel's tls = \"{}\"",
+                "{why}; if it is {its} own (SHA-256 of the certificate), set {key} tls = \"{}\"",
                 Tls::Pin(sum)
             ))
         };

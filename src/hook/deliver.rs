@@ -1,0 +1,297 @@
+//! The task of one receiver: reads what is committed behind its place, delivers what it is for, one at a time and in
+//! order, and moves its place on.
+//!
+//! A place is written at most every two seconds and at the end: what was delivered since is delivered again after a kill,
+//! with the same ids. It never moves over a gap that the receiver has not been told of.
+
+use std::{sync::Arc, time::Duration};
+
+use rand::Rng;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Spec,
+    client::{Client, Headers, Outcome},
+    envelope::{self, Gap, Head, delivery_id},
+    pick::{Dispatch, Fact, Pick},
+    sign::signature,
+    source::{Behind, Place, Source, SourceError},
+    status::Shared,
+};
+use crate::{
+    config::HookEvent,
+    types::{HookState as Step, Message, Mono, Wall},
+};
+
+/// Messages read at a time.
+const BATCH: usize = 64;
+/// A larger body is given up: no receiver would take it.
+const MAX_BODY: usize = 1 << 20;
+const SAVE_MS: u64 = 2_000;
+/// After the database failed.
+const REST: Duration = Duration::from_secs(5);
+
+pub(super) struct Worker<S> {
+    pub spec: Arc<Spec>,
+    pub source: Arc<S>,
+    pub shared: Arc<Shared>,
+    pub stop: CancellationToken,
+}
+
+/// Told to end.
+struct Stopped;
+
+/// How far this receiver is.
+struct At {
+    place: Place,
+    /// Deleted before it could be delivered, and not yet told.
+    gap: Option<Gap>,
+    saved: Place,
+    saved_at: Mono,
+}
+
+enum Done {
+    Told,
+    Paused,
+}
+
+impl<S: Source> Worker<S> {
+    pub async fn run(self) {
+        let mut client = match Client::new(&self.spec.url, self.spec.hook.tls) {
+            Ok(client) => client,
+            Err(why) => return self.shared.say(Step::Unusable, why),
+        };
+        let Some(mut at) = self.begin().await else { return };
+        if let Some(why) = at.place.paused.clone() {
+            self.shared.say(Step::Paused, why);
+            return self.stop.cancelled().await;
+        }
+        let mut wake = self.source.wake();
+        loop {
+            // Before it is read: what is committed from here on wakes.
+            let newest = *wake.borrow_and_update();
+            match self.round(&mut client, &mut at).await {
+                // There may be more, but a place is not left unwritten for long.
+                Ok(true) => {
+                    if self.due(&at) {
+                        self.save(&mut at).await;
+                    }
+                    continue;
+                }
+                Ok(false) => {}
+                Err(Stopped) => break,
+            }
+            if at.place.paused.is_some() {
+                self.save(&mut at).await;
+                return self.stop.cancelled().await;
+            }
+            self.shared.at(at.place.cursor, newest);
+            let unsaved = at.saved != self.to_save(&at);
+            let wait = Duration::from_millis(SAVE_MS.saturating_sub(self.now().since_ms(at.saved_at)).max(1));
+            tokio::select! {
+                changed = wake.changed() => if changed.is_err() { break },
+                () = sleep(wait), if unsaved => self.save(&mut at).await,
+                () = self.stop.cancelled() => break,
+            }
+        }
+        self.save(&mut at).await;
+    }
+
+    fn now(&self) -> Mono {
+        self.spec.clock.mono()
+    }
+
+    fn due(&self, at: &At) -> bool {
+        self.now().since_ms(at.saved_at) >= SAVE_MS
+    }
+
+    /// Its place: as written, or at the newest message for one that is new. `None` if told to end meanwhile.
+    async fn begin(&self) -> Option<At> {
+        let config = self.spec.digest.clone();
+        let place = loop {
+            match self.source.place(&self.spec.hook.id).await {
+                // Another configuration ends a pause.
+                Ok(Some(place)) if place.config != config => break Place { paused: None, config, ..place },
+                Ok(Some(place)) => break place,
+                Ok(None) => {
+                    let place = Place { cursor: *self.source.wake().borrow(), paused: None, config: config.clone() };
+                    match self.source.set_place(&self.spec.hook.id, &place).await {
+                        Ok(()) => break place,
+                        Err(e) => self.rest(&e).await?,
+                    }
+                }
+                Err(e) => self.rest(&e).await?,
+            }
+        };
+        // So that a changed configuration is written even if nothing happens.
+        let saved = Place { config: String::new(), ..place.clone() };
+        Some(At { saved, saved_at: self.now(), gap: None, place })
+    }
+
+    async fn rest(&self, e: &SourceError) -> Option<()> {
+        self.shared.say(Step::Retrying, e.to_string());
+        tokio::select! {
+            () = sleep(REST) => Some(()),
+            () = self.stop.cancelled() => None,
+        }
+    }
+
+    /// What may be written: not over a gap that the receiver does not know of.
+    fn to_save(&self, at: &At) -> Place {
+        Place { cursor: at.gap.map_or(at.place.cursor, |gap| gap.after), ..at.place.clone() }
+    }
+
+    async fn save(&self, at: &mut At) {
+        let place = self.to_save(at);
+        at.saved_at = self.now();
+        if place == at.saved {
+            return;
+        }
+        match self.source.set_place(&self.spec.hook.id, &place).await {
+            Ok(()) => at.saved = place,
+            Err(e) => tracing::warn!(hook = %self.spec.hook.id, "its place is not written, and is tried again: {e}"),
+        }
+    }
+
+    /// One batch; true if there may be more.
+    async fn round(&self, client: &mut Client, at: &mut At) -> Result<bool, Stopped> {
+        let read = tokio::select! {
+            read = self.source.behind(at.place.cursor, BATCH) => read,
+            () = self.stop.cancelled() => return Err(Stopped),
+        };
+        let (messages, cursor) = match read {
+            Ok(Behind::Here { messages, cursor }) => (messages, cursor),
+            Ok(Behind::Gone { floor }) => {
+                self.missed(at, floor);
+                return Ok(true);
+            }
+            Err(e) => {
+                self.rest(&e).await.ok_or(Stopped)?;
+                return Ok(true);
+            }
+        };
+        let more = messages.len() >= BATCH;
+        for (message, committed) in messages {
+            if let Some((event, dispatch)) = self.wanted(&message).await? {
+                match self.tell(client, at, &message, committed, event, dispatch).await? {
+                    Done::Told => {}
+                    Done::Paused => return Ok(false),
+                }
+            }
+            at.place.cursor = message.cursor.unwrap_or(at.place.cursor);
+            if self.stop.is_cancelled() {
+                return Err(Stopped);
+            }
+            if self.due(at) {
+                self.save(at).await;
+            }
+        }
+        at.place.cursor = cursor;
+        Ok(more)
+    }
+
+    fn missed(&self, at: &mut At, floor: i64) {
+        let after = at.gap.map_or(at.place.cursor, |gap| gap.after);
+        let count = floor.saturating_sub(at.place.cursor).max(0);
+        tracing::warn!(
+            hook = %self.spec.hook.id,
+            "{count} messages were deleted before they could be delivered; the next delivery says so"
+        );
+        self.shared.missed(u64::try_from(count).unwrap_or(0));
+        at.gap = Some(Gap { after, until: floor });
+        at.place.cursor = floor;
+    }
+
+    /// As what this receiver is told of a message, if it is.
+    async fn wanted(&self, message: &Message) -> Result<Option<(HookEvent, Option<Dispatch>)>, Stopped> {
+        let Some(fact) = Fact::of(message) else { return Ok(None) };
+        let event = match fact.pick(&self.spec.hook, &message.scope) {
+            Pick::No => None,
+            Pick::Yes(event) => Some(event),
+            Pick::Ask { alert, rev, otherwise } => loop {
+                match self.source.was_dispatch(alert, rev).await {
+                    Ok(true) => break Some(HookEvent::Dispatch),
+                    Ok(false) => break otherwise,
+                    Err(e) => self.rest(&e).await.ok_or(Stopped)?,
+                }
+            },
+        };
+        Ok(event.map(|event| (event, fact.dispatch())))
+    }
+
+    /// Delivers one message, trying again until it is taken, given up or the receiver is gone.
+    async fn tell(
+        &self,
+        client: &mut Client,
+        at: &mut At,
+        message: &Message,
+        committed: Wall,
+        event: HookEvent,
+        dispatch: Option<Dispatch>,
+    ) -> Result<Done, Stopped> {
+        let spec = &*self.spec;
+        let cursor = message.cursor.unwrap_or_default();
+        let id = delivery_id(&spec.node, &spec.hook.id, cursor);
+        let mut attempt = 1;
+        loop {
+            let now = spec.clock.wall();
+            let head = Head {
+                id,
+                hook: &spec.hook.id,
+                site: &spec.site,
+                node: &spec.node,
+                kind: event.as_str(),
+                cursor,
+                topic: &message.topic,
+                at: committed,
+                attempt,
+                gap: at.gap,
+                dispatch: dispatch.as_ref(),
+            };
+            let body = envelope::body(&head, &message.payload);
+            if body.len() > MAX_BODY {
+                self.shared.given_up(format!("a delivery has {} bytes, more than {MAX_BODY}", body.len()));
+                return Ok(Done::Told);
+            }
+            let headers = Headers { hook: &spec.hook.id, delivery: id, signature: signature(&spec.secret, now, &body) };
+            let within = Duration::from_secs(u64::from(spec.hook.timeout_s));
+            let outcome = tokio::select! {
+                outcome = client.post(&headers, body, within, now) => outcome,
+                () = self.stop.cancelled() => return Err(Stopped),
+            };
+            let (why, after) = match outcome {
+                Outcome::Delivered => {
+                    at.gap = None;
+                    self.shared.delivered(now);
+                    return Ok(Done::Told);
+                }
+                Outcome::GivenUp(why) => {
+                    tracing::warn!(hook = %spec.hook.id, delivery = %id, "a delivery is given up: the receiver {why}");
+                    self.shared.given_up(why);
+                    return Ok(Done::Told);
+                }
+                Outcome::Gone(why) => {
+                    let why = format!("the receiver {why}: it wants no more");
+                    tracing::warn!(hook = %spec.hook.id, "paused: {why}");
+                    self.shared.say(Step::Paused, why.clone());
+                    at.place.paused = Some(why);
+                    return Ok(Done::Paused);
+                }
+                Outcome::Later { why, after } => (why, after),
+            };
+            let pause = after.unwrap_or_else(|| spec.backoff.pause(attempt, rand::rng().random_range(0.5..1.0)));
+            tracing::debug!(hook = %spec.hook.id, attempt, ?pause, "a delivery is tried again: the receiver {why}");
+            self.shared.failed(attempt, why);
+            self.shared.at(at.place.cursor, *self.source.wake().borrow());
+            if self.due(at) {
+                self.save(at).await;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.stop.cancelled() => return Err(Stopped),
+            }
+            attempt = attempt.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Receivers that fail, refuse, hang and are gone, and what is told of facts that are gone too.
+
+use std::time::Duration;
+
+use skyeye::{
+    hook::{Outcome, ping},
+    node::hook_options,
+    outbox::Ledger,
+    types::{Clock, HookState as Step, Phase, Severity},
+};
+
+use crate::{
+    ledger::{fact, new_id, open, options},
+    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, until, view},
+};
+
+const EVENTS: &str = "events = [\"event\"]\ntimeout_s = 1";
+
+async fn start(ledger: &Ledger, channel: &str) -> i64 {
+    ledger.event(fact(new_id(), Phase::Start, channel, Severity::Low)).await.unwrap().cursor
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_tried_again_and_what_is_behind_it_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let (receiver, elsewhere) = (Receiver::start().await, Receiver::start().await);
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    receiver.answer([
+        Answer::Status(500),
+        Answer::Wait(429, "0"),
+        Answer::Status(408),
+        Answer::Hang,
+        Answer::Reset,
+        Answer::Redirect(elsewhere.addr),
+        Answer::Status(200),
+        Answer::Status(503),
+    ]);
+    let cursors = [start(&ledger, "a").await, start(&ledger, "b").await];
+    receiver.has_taken(2).await;
+    let got = receiver.got();
+    let seen: Vec<_> = got.iter().map(|g| (g.cursor(), g.attempt())).collect();
+    let mut first: Vec<_> = (1..=7).map(|n| (cursors[0], n)).collect();
+    first.extend([(cursors[1], 1), (cursors[1], 2)]);
+    assert_eq!(seen, first);
+    assert!(got[..7].iter().all(|g| g.delivery == got[0].delivery) && got[7].delivery != got[0].delivery);
+    assert!(elsewhere.got().is_empty(), "no redirect is followed");
+    assert_eq!(view(&hooks, "desk").failed, 7);
+    until("it is well again", LONG, || view(&hooks, "desk").state == Step::Good).await;
+    assert!(hooks.degraded().is_empty());
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_given_up_counted_and_said_until_the_next_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    receiver.answer([Answer::Status(404), Answer::Status(422)]);
+    let cursors = [start(&ledger, "a").await, start(&ledger, "b").await];
+    until("both are given up", LONG, || view(&hooks, "desk").given_up == 2).await;
+    let said = hooks.degraded();
+    assert!(said.len() == 1 && said[0].contains("422") && said[0].contains("2 deliveries"), "{said:?}");
+    let third = start(&ledger, "c").await;
+    receiver.has_taken(1).await;
+    until("it is well again", LONG, || hooks.degraded().is_empty()).await;
+    let seen: Vec<_> = receiver.got().iter().map(|g| g.cursor()).collect();
+    assert_eq!(seen, [cursors[0], cursors[1], third], "each once");
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_gone_is_paused_over_restarts_until_it_is_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start().await;
+    let hook = receiver.hook(dir.path(), "desk", EVENTS);
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let first = hooks(&ledger);
+    first.apply(std::slice::from_ref(&hook)).await;
+    begun(&ledger, &["desk"]).await;
+    receiver.answer([Answer::Status(410)]);
+    let refused = start(&ledger, "a").await;
+    until("it is paused", LONG, || view(&first, "desk").state == Step::Paused).await;
+    assert!(first.degraded()[0].contains("paused"), "{:?}", first.degraded());
+    first.close().await;
+    ledger.close().await;
+
+    let ledger = open(|| options(dir.path())).await;
+    let second = hooks(&ledger);
+    second.apply(std::slice::from_ref(&hook)).await;
+    until("it is paused still", LONG, || view(&second, "desk").state == Step::Paused).await;
+    let later = start(&ledger, "b").await;
+    // Switched off and on, and nothing that was committed meanwhile is missing.
+    second.apply(&[skyeye::config::Webhook { enabled: false, ..hook.clone() }]).await;
+    until("it is off", LONG, || view(&second, "desk").state == Step::Off).await;
+    assert_eq!(receiver.got().len(), 1, "nobody asks one that is gone");
+    second.apply(std::slice::from_ref(&hook)).await;
+    until("all is delivered", LONG, || {
+        let taken: Vec<_> = receiver.taken().iter().map(|g| g.cursor()).collect();
+        taken.contains(&refused) && taken.contains(&later)
+    })
+    .await;
+    assert_in_order(&receiver.taken());
+    second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_hangs_delays_neither_another_nor_the_ledger_nor_the_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let (dead, good) = (Receiver::start().await, Receiver::start().await);
+    dead.answer(std::iter::repeat_n(Answer::Hang, 1000));
+    // A socket that takes connections and bytes and never says a word.
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mute_url = format!("https://{}/", mute.local_addr().unwrap());
+    let hooks = hooks(&ledger);
+    let slow = "events = [\"event\"]\ntimeout_s = 60";
+    hooks
+        .apply(&[
+            dead.hook(dir.path(), "dead", slow),
+            hook(dir.path(), "mute", &mute_url, slow),
+            hook(dir.path(), "away", "http://127.0.0.1:9/", slow),
+            good.hook(dir.path(), "good", slow),
+        ])
+        .await;
+    begun(&ledger, &["dead", "mute", "away", "good"]).await;
+    for n in 0..100 {
+        start(&ledger, &format!("gate-{n}")).await;
+    }
+    good.has_taken(100).await;
+    let rows = ledger.pending(0, 1000).await.unwrap();
+    assert!(rows.len() >= 100, "the broker's rows are there as ever");
+    until("the one that is away is named", LONG, || hooks.degraded().iter().any(|d| d.contains("'away'"))).await;
+    assert_eq!((dead.got().len(), view(&hooks, "dead").delivered), (1, 0), "one at a time");
+    // Far below the sixty seconds that they would wait.
+    tokio::time::timeout(Duration::from_secs(20), hooks.close()).await.expect("a stop waits for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_before_its_turn_is_told_with_the_next_delivery() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start().await;
+    let hook = receiver.hook(dir.path(), "desk", EVENTS);
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let first = hooks(&ledger);
+    first.apply(std::slice::from_ref(&hook)).await;
+    begun(&ledger, &["desk"]).await;
+    let told = start(&ledger, "a").await;
+    receiver.has_taken(1).await;
+    receiver.answer(std::iter::repeat_n(Answer::Status(500), 10_000));
+    let lost = [start(&ledger, "b").await, start(&ledger, "c").await];
+    until("it fails", LONG, || view(&first, "desk").failed > 0).await;
+    first.close().await;
+    // As housekeeping leaves it when messages grow old.
+    let floor = lost[1];
+    for sql in [
+        "DELETE FROM outbox".to_owned(),
+        format!("DELETE FROM message WHERE cursor <= {floor}"),
+        format!("INSERT OR REPLACE INTO meta (key, value) VALUES ('changes_floor', '{floor}')"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(ledger.store().writer()).await.unwrap();
+    }
+    ledger.close().await;
+
+    receiver.forget_script();
+    let before = receiver.taken().len();
+    let ledger = open(|| options(dir.path())).await;
+    let second = hooks(&ledger);
+    second.apply(std::slice::from_ref(&hook)).await;
+    let next = start(&ledger, "d").await;
+    until("the next is taken", LONG, || receiver.taken().iter().any(|g| g.cursor() == next)).await;
+    let gaps: Vec<_> =
+        receiver.taken()[before..].iter().filter(|g| !g.body["gap"].is_null()).map(|g| g.body["gap"].clone()).collect();
+    assert_eq!(gaps.len(), 1, "told once: {gaps:?}");
+    let (after, until) = (gaps[0]["after"].as_i64().unwrap(), gaps[0]["until"].as_i64().unwrap());
+    assert!(after >= told && after < lost[0] && until == floor, "{after} {until} {told} {lost:?}");
+    assert!(view(&second, "desk").missed >= 2);
+    second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_says_what_the_receiver_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start().await;
+    let options = hook_options(&skyeye::config::Config::default(), Clock::start());
+    let hook = receiver.hook(dir.path(), "desk", "enabled = false");
+    assert_eq!(ping(&hook, &options).await.unwrap(), Outcome::Delivered);
+    let got = &receiver.got()[0].body;
+    assert_eq!((&got["kind"], &got["payload"]), (&"ping".into(), &serde_json::Value::Null));
+    receiver.answer([Answer::Status(401), Answer::Status(410)]);
+    assert!(matches!(ping(&hook, &options).await.unwrap(), Outcome::GivenUp(why) if why.contains("401")));
+    assert!(matches!(ping(&hook, &options).await.unwrap(), Outcome::Gone(_)));
+
+    let file = dir.path().join("skyeye.toml");
+    let text = |more: &str| {
+        format!(
+            "[[webhook]]\nid = \"desk\"\nurl = \"http://{}/in?token=canary\"\nsecret_file = {:?}\n{more}",
+            receiver.addr, hook.secret_file
+        )
+    };
+    std::fs::write(&file, text("")).unwrap();
+    let run = async |id: &str| {
+        let out = tokio::process::Command::new(env!("CARGO_BIN_EXE_skyeye"))
+            .args(["webhooks", "test", id, "--json", "--config"])
+            .arg(&file)
+            .output()
+            .await
+            .unwrap();
+        assert!(!format!("{out:?}").contains("canary"));
+        (out.status.code(), String::from_utf8(out.stdout).unwrap())
+    };
+    let (code, said) = run("desk").await;
+    assert!(code == Some(0) && said.contains("\"ok\":true"), "{said}");
+    receiver.answer([Answer::Status(500)]);
+    let (code, said) = run("desk").await;
+    assert!(code == Some(1) && said.contains("500"), "{said}");
+    assert_eq!(run("desks").await.0, Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_judged_as_the_receiver_says() {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    use sha2::Digest;
+    let fixture = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name);
+    let certificate = CertificateDer::from_pem_file(fixture("cert.pem")).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], PrivateKeyDer::from_pem_file(fixture("key.pem")).unwrap())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let receiver = Receiver::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/in", listener.local_addr().unwrap());
+    let to = receiver.addr;
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = tokio::net::TcpStream::connect(to).await.unwrap();
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let options = hook_options(&skyeye::config::Config::default(), Clock::start());
+    let pin = format!("pin:{}", hex::encode(sha2::Sha256::digest(certificate.as_ref())));
+    for (tls, good) in [("verify", false), (pin.as_str(), true), ("accept-any", true)] {
+        let hook = hook(dir.path(), "desk", &url, &format!("tls = \"{tls}\""));
+        match ping(&hook, &options).await.unwrap() {
+            Outcome::Delivered => assert!(good, "{tls}"),
+            Outcome::Later { why, .. } => {
+                assert!(!good && why.contains(&pin) && why.contains("webhook"), "{tls}: {why}")
+            }
+            other => panic!("{tls}: {other:?}"),
+        }
+    }
+    assert_eq!(receiver.got().len(), 2);
+}
