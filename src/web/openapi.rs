@@ -13,7 +13,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, timetables},
+    api::{
+        alerts, areas, channel_edit, channels, credentials, discover, handover, history, login, node, numbers, rules,
+        timetables,
+    },
     boxview,
     error::ErrorBody,
     ports,
@@ -104,6 +107,13 @@ fn schemas() -> Map<String, Value> {
     add::<boxview::BoxView>(&mut generator);
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
+    add::<ports::numbers::Numbers>(&mut generator);
+    add::<numbers::PositionList>(&mut generator);
+    add::<handover::HandoverList>(&mut generator);
+    add::<handover::WriteRequest>(&mut generator);
+    add::<handover::AcceptRequest>(&mut generator);
+    add::<ports::handover::HandoverView>(&mut generator);
+    add::<ports::handover::HandoverNow>(&mut generator);
     add::<channels::ChannelList>(&mut generator);
     add::<discover::BrandList>(&mut generator);
     add::<ports::discover::ProbeRequest>(&mut generator);
