@@ -29,6 +29,8 @@ import './styles/wizard.css';
 import './styles/draw.css';
 import './styles/rules.css';
 import './styles/timetables.css';
+import './styles/shifts.css';
+import './styles/print.css';
 
 startTheme();
 startLanguage();

@@ -374,3 +374,6 @@ pub async fn unfinished(
     });
     Ok((all, list.collect::<Result<_, StoreError>>()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,11 @@ import type { ReactNode } from 'react';
 const PATHS = {
   alerts: <path d="M10 2.5v2M3.5 9a6.5 6.5 0 0 1 13 0v4l1.5 2.500h-16L3.5 13zM8 17.500h4" />,
   channels: <path d="M2.5 5h10v10h-10zM12.5 9l5-3v8l-5-3" />,
+  numbers: <path d="M3 17V9h3v8M8.5 17V3h3v14M14 17v-6h3v6M2 17h16" />,
+  handover: <path d="M3 6.500h11M11 3.500l3 3-3 3M17 13.500H6M9 10.500l-3 3 3 3" />,
+  pen: <path d="M3.500 16.500l1-4L13.500 3.500l3 3L7.500 15.500zM11.500 5.500l3 3" />,
+  print: <path d="M5.500 7V3h9v4M5.500 14H3V7h14v7h-2.500M5.500 11.500h9V17h-9z" />,
+  few: <path d="M4.500 10h11" />,
   pulse: <path d="M2 10.500h4l2.5-6 3.5 11 2.5-7 1 2H18" />,
   system: <path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.500h.01M6 13.500h.01M14 6.500h-4M14 13.500h-4" />,
   docs: <path d="M7 6l-4 4 4 4M13 6l4 4-4 4M11.5 4l-3 12" />,
