@@ -9,5 +9,6 @@ mod http;
 mod login;
 mod rights;
 mod rules;
+mod shifts;
 mod sockets;
 mod support;
