@@ -74,7 +74,8 @@ impl Shifts {
 
     async fn counted(&self, config: &Config, span: Span<'_>) -> Result<Counted, StoreError> {
         let now = self.clock.wall();
-        let due = [config.alert.due_low_s, config.alert.due_medium_s, config.alert.due_high_s, config.alert.due_critical_s];
+        let due =
+            [config.alert.due_low_s, config.alert.due_medium_s, config.alert.due_high_s, config.alert.due_critical_s];
         let mut conn = self.reader().await?;
         // One view of the database for all of them.
         let mut tx = conn.begin().await?;
@@ -173,14 +174,7 @@ fn judged(config: &Config, position: Option<&PositionId>, positions: u32, lies: 
     }
 }
 
-fn windows(
-    config: &Config,
-    found: &[counted::Window],
-    span_ms: u64,
-    desks: u64,
-    mean: f64,
-    long: bool,
-) -> WindowsView {
+fn windows(config: &Config, found: &[counted::Window], span_ms: u64, desks: u64, mean: f64, long: bool) -> WindowsView {
     let flood = config.alert.flood_alerts;
     let window_ms = counted::WINDOW_MS.unsigned_abs();
     let count = span_ms.div_ceil(window_ms);
@@ -233,7 +227,11 @@ fn priorities([low, medium, high, critical]: [u64; 4], rows: u64) -> Vec<Priorit
     let share = |n| ratio(n, rows);
     vec![
         PriorityView { priority: Severity::Low, rows: low, share: Figure::least(share(low), 0.8, 0.6, enough) },
-        PriorityView { priority: Severity::Medium, rows: medium, share: Figure::most(share(medium), 0.15, 0.3, enough) },
+        PriorityView {
+            priority: Severity::Medium,
+            rows: medium,
+            share: Figure::most(share(medium), 0.15, 0.3, enough),
+        },
         PriorityView {
             priority: Severity::High,
             rows: high,

@@ -116,13 +116,15 @@ pub(super) fn relevant(config: &Config, proof: &ListProof) -> Vec<(PositionId, S
     }
     let paths = config.area_paths();
     // What stands above a login's areas answers for them, unless somebody nearer does.
-    let above: Vec<Option<&PositionId>> = proof.areas().unwrap_or_default().iter().map(|root| of(config, &paths.to(root))).collect();
+    let above: Vec<Option<&PositionId>> =
+        proof.areas().unwrap_or_default().iter().map(|root| of(config, &paths.to(root))).collect();
     let answers = |p: &config::Position| {
         proof.areas().is_none()
             || above.contains(&Some(&p.id))
             || p.areas.iter().any(|area| proof.covers(&paths.to(area)))
     };
-    let named = |p: &config::Position| (p.id.clone(), if p.name.is_empty() { p.id.to_string() } else { p.name.clone() });
+    let named =
+        |p: &config::Position| (p.id.clone(), if p.name.is_empty() { p.id.to_string() } else { p.name.clone() });
     config.position.iter().filter(|p| answers(p)).map(named).collect()
 }
 

@@ -4,7 +4,7 @@
 //! within them, and a refusal says in a sentence why; whose position it is, `web::auth` has decided before. What is signed
 //! never changes, which the table itself enforces.
 
-use sqlx::{Connection, FromRow, SqliteConnection, SqlitePool, pool::PoolConnection, Sqlite};
+use sqlx::{Connection, FromRow, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 
 use super::{Store, StoreError};
 use crate::types::{AreaId, PositionId, UserId, Wall};
@@ -91,7 +91,9 @@ pub struct Hangs {
 pub enum Refused {
     #[error("there is no handover {0}")]
     NotFound(i64),
-    #[error("{outgoing} has signed handover {id} of this position already; accept it, or let {outgoing} withdraw it first")]
+    #[error(
+        "{outgoing} has signed handover {id} of this position already; accept it, or let {outgoing} withdraw it first"
+    )]
     Offered { id: i64, outgoing: UserId },
     #[error("you have signed handover {0} yourself; another login must accept it")]
     Own(i64),
@@ -170,8 +172,7 @@ macro_rules! line {
 }
 
 fn paths(areas: &[Vec<AreaId>]) -> String {
-    let list: Vec<String> =
-        areas.iter().map(|p| p.iter().map(AreaId::as_str).collect::<Vec<_>>().join("/")).collect();
+    let list: Vec<String> = areas.iter().map(|p| p.iter().map(AreaId::as_str).collect::<Vec<_>>().join("/")).collect();
     serde_json::to_string(&list).unwrap_or_else(|_| "[]".into())
 }
 

@@ -44,12 +44,7 @@ macro_rules! seen {
 /// Rows of a span. The parameters 1 to 4 are its own.
 macro_rules! rows {
     ($select:literal, $rest:literal) => {
-        concat!(
-            $select,
-            " FROM alert INDEXED BY alert_row_ms WHERE row_ms >= ?1 AND row_ms < ?2 ",
-            seen!(),
-            $rest
-        )
+        concat!($select, " FROM alert INDEXED BY alert_row_ms WHERE row_ms >= ?1 AND row_ms < ?2 ", seen!(), $rest)
     };
 }
 
@@ -208,12 +203,7 @@ pub struct Times {
 }
 
 /// By people only: what the gateway closed by itself nobody took. `due_ms`: from low to critical.
-pub async fn times(
-    conn: &mut SqliteConnection,
-    span: Span<'_>,
-    due_ms: [i64; 4],
-    now: Wall,
-) -> sqlx::Result<Times> {
+pub async fn times(conn: &mut SqliteConnection, span: Span<'_>, due_ms: [i64; 4], now: Wall) -> sqlx::Result<Times> {
     let text = concat!(
         "WITH d AS MATERIALIZED (",
         rows!(

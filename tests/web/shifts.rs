@@ -28,7 +28,8 @@ async fn gateway() -> Gateway {
             areas: areas.iter().map(|a| AreaId::new(a).unwrap()).collect(),
             escalate_to: None,
         };
-        c.position = vec![position("north-desk", &["north"]), position("south-desk", &["south"]), position("rest", &[])];
+        c.position =
+            vec![position("north-desk", &["north"]), position("south-desk", &["south"]), position("rest", &[])];
     })
     .await;
     g.add_user("bob", Areas::All).await;
@@ -164,7 +165,10 @@ async fn numbers_are_those_of_the_logins_own_areas() {
     assert_eq!(n["chosen"], "hours");
     assert_eq!((&n["false"]["judged"], &n["false"]["false"]), (&json!(1), &json!(1)));
     let source = &n["top"]["sources"][0];
-    assert_eq!((&source["channel"], &source["channel_name"], &source["rows"]), (&json!("gate"), &json!("Gate <script>"), &json!(2)));
+    assert_eq!(
+        (&source["channel"], &source["channel_name"], &source["rows"]),
+        (&json!("gate"), &json!("Gate <script>"), &json!(2))
+    );
     assert_eq!((&n["rows_per_hour"]["value"], &n["rows_per_hour"]["verdict"]), (&json!(0.25), &json!("good")));
     assert_eq!(n["windows"]["rows"].as_array().unwrap().len(), 48);
     assert_eq!(n["times"]["due"], 0, "low ones have eight hours");
@@ -172,7 +176,9 @@ async fn numbers_are_those_of_the_logins_own_areas() {
     let positions = async |who: &Session| {
         let list = g.get(who, "/api/v1/positions").await.json();
         let list = list["positions"].as_array().unwrap().clone();
-        list.into_iter().map(|p| (p["id"].as_str().unwrap().to_owned(), p["whole"].as_bool().unwrap())).collect::<Vec<_>>()
+        list.into_iter()
+            .map(|p| (p["id"].as_str().unwrap().to_owned(), p["whole"].as_bool().unwrap()))
+            .collect::<Vec<_>>()
     };
     let all = [("north-desk", true), ("south-desk", true), ("rest", true)].map(|(id, whole)| (id.to_owned(), whole));
     assert_eq!(positions(&alice).await, all);
@@ -202,13 +208,21 @@ async fn a_span_that_cannot_be_counted_is_refused() {
 async fn a_shift_is_handed_from_one_login_to_another() {
     let g = gateway().await;
     some_rows(&g).await;
-    let shelf = Shelf { by: UserId::new("nina").unwrap(), reason: "road works".into(), at: Wall(g.now()), until: Wall(g.now() + HOUR) };
+    let shelf = Shelf {
+        by: UserId::new("nina").unwrap(),
+        reason: "road works".into(),
+        at: Wall(g.now()),
+        until: Wall(g.now() + HOUR),
+    };
     let shelved = g.row(6, row("north", HOUR / 2), |a| a.handling.shelved = Some(shelf)).await;
     g.say(shelved, 2, "nina", "asked the \"owner\"", HOUR / 4).await;
     let (nina, noah) = (g.as_user("nina").await, g.as_user("noah").await);
 
     let now = g.get(&nina, "/api/v1/handovers/now?position=north-desk").await.json();
-    assert_eq!((&now["open"], &now["shelved"], &now["draft"], &now["offered"]), (&json!(4), &json!(1), &json!(null), &json!(null)));
+    assert_eq!(
+        (&now["open"], &now["shelved"], &now["draft"], &now["offered"]),
+        (&json!(4), &json!(1), &json!(null), &json!(null))
+    );
     assert_eq!(now["rows"][0]["priority"], "high", "most urgent first");
     assert_eq!(now["rows"][0]["owner"], "nina");
 
@@ -223,7 +237,10 @@ async fn a_shift_is_handed_from_one_login_to_another() {
     assert_eq!((early.status, early.kind().as_str()), (StatusCode::CONFLICT, "conflict"));
 
     let offer = g.write(&nina, "north-desk", "gate is being repaired", true).await.json();
-    assert_eq!((&offer["id"], &offer["state"], &offer["open"], &offer["shelved"]), (&json!(id), &json!("offered"), &json!(4), &json!(1)));
+    assert_eq!(
+        (&offer["id"], &offer["state"], &offer["open"], &offer["shelved"]),
+        (&json!(id), &json!("offered"), &json!(4), &json!(1))
+    );
     assert_eq!(offer["numbers"]["rows"], 3, "of the last eight hours");
     let frozen = offer["rows"].as_array().unwrap().iter().find(|r| r["id"] == json!(shelved)).unwrap().clone();
     assert_eq!(frozen["shelved"]["reason"], "road works");
@@ -244,7 +261,10 @@ async fn a_shift_is_handed_from_one_login_to_another() {
     let accepted = g.post(&noah, &format!("{path}/accept"), json!({ "remark": " read \n" })).await;
     assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.text());
     let accepted = accepted.json();
-    assert_eq!((&accepted["state"], &accepted["incoming"], &accepted["remark"]), (&json!("accepted"), &json!("noah"), &json!("read")));
+    assert_eq!(
+        (&accepted["state"], &accepted["incoming"], &accepted["remark"]),
+        (&json!("accepted"), &json!("noah"), &json!("read"))
+    );
     for key in ["rows", "numbers", "notes", "open", "shelved", "from", "to", "offered"] {
         assert_eq!(accepted[key], offer[key], "{key}");
     }
@@ -259,8 +279,15 @@ async fn a_shift_is_handed_from_one_login_to_another() {
     assert_eq!((&now["numbers"]["chosen"], &now["numbers"]["from"]), (&json!("shift"), &offer["to"]));
     assert_eq!(now["open"], 5);
     let audit = g.audited().await;
-    let deeds: Vec<_> = audit.iter().filter(|(_, deed, _)| deed == "handover").map(|(who, _, what)| (who.as_str(), what.clone())).collect();
-    assert_eq!(deeds, [("nina", format!("draft {id}")), ("nina", format!("offer {id}")), ("noah", format!("accept {id}"))]);
+    let deeds: Vec<_> = audit
+        .iter()
+        .filter(|(_, deed, _)| deed == "handover")
+        .map(|(who, _, what)| (who.as_str(), what.clone()))
+        .collect();
+    assert_eq!(
+        deeds,
+        [("nina", format!("draft {id}")), ("nina", format!("offer {id}")), ("noah", format!("accept {id}"))]
+    );
 }
 
 #[tokio::test]

@@ -226,6 +226,7 @@ function Past({ positions, position }: { positions: Position[]; position: string
 function Paper({ id, positions }: { id: number; positions: Position[] }) {
   const { t } = useTranslation();
   const query = useHandover(id);
+  const mine = useSession((s) => s.session?.user === query.data?.outgoing);
   const back = { to: '/handover', text: t('handover.back') };
   if (query.isPending) return <Loading text={t('app.loading')} />;
   if (!query.data) return <NotThere error={query.error} missing={t('handover.missing')} failed={t('handover.failed')} retry={query.refetch} back={back} />;
@@ -237,22 +238,27 @@ function Paper({ id, positions }: { id: number; positions: Position[] }) {
         </Link>
         <h1>{t('handover.title')}</h1>
         <span className="grow" />
+        {query.data.state === 'offered' && !mine && (
+          <a className="button primary" href="#take-over">
+            {t('handover.toSign')}
+          </a>
+        )}
         <button type="button" className="button" data-testid="handover-print" onClick={() => window.print()}>
           <Icon name="print" />
           {t('handover.print')}
         </button>
       </header>
-      <Sign of={query.data} />
+      {mine && <Sign of={query.data} mine />}
       <HandoverPaper of={query.data} positionName={nameOf(positions, query.data.position)} />
+      {!mine && <Sign of={query.data} mine={false} />}
     </>
   );
 }
 
-/** What can be done with it now: taken over by another, taken back by who wrote it. */
-function Sign({ of }: { of: Handover }) {
+/** What can be done with it now: taken over by another, who has read it down to here; taken back by who wrote it. */
+function Sign({ of, mine }: { of: Handover; mine: boolean }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
-  const mine = useSession((s) => s.session?.user === of.outgoing);
   const [remark, setRemark] = useState('');
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -298,6 +304,7 @@ function Sign({ of }: { of: Handover }) {
   return (
     <form
       className="card form no-print"
+      id="take-over"
       onSubmit={(e) => {
         e.preventDefault();
         void send(() => handoverApi.accept(of.id, remark), t('handover.accepted'));

@@ -324,7 +324,7 @@ function Stale({ numbers }: { numbers: Numbers }) {
   const { rows, count } = numbers.stale;
   const more = count.value - rows.length;
   return (
-    <section className="card half" data-testid="numbers-stale">
+    <section className="card half stale-list" data-testid="numbers-stale">
       <h2>{t('numbers.staleList')}</h2>
       {rows.length === 0 ? (
         <p className="dim">{t('numbers.staleNone')}</p>

@@ -233,9 +233,8 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let expected = Times {
         acknowledged: after(&taken),
         resolved: after(&[S::Resolved, S::Closed]),
-        due: (rows.iter())
-            .filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0)
-            .count() as u64,
+        due: (rows.iter()).filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0).count()
+            as u64,
         in_time: (rows.iter())
             .filter(|s| s.reached(&taken).is_some_and(|at| at - s.row().unwrap() <= due_of(s)))
             .count() as u64,
@@ -252,8 +251,7 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let held_back = opened.iter().map(|s| s.alert.handling.held_back).sum::<u64>();
     assert_eq!(aside(&mut conn, span).await.unwrap(), (groups, held_back), "{told}");
 
-    let chatterers: BTreeSet<_> =
-        opened.iter().filter(|s| s.alert.handling.chattering).map(|s| s.source()).collect();
+    let chatterers: BTreeSet<_> = opened.iter().filter(|s| s.alert.handling.chattering).map(|s| s.source()).collect();
     let (count, worst) = chattering(&mut conn, span, 3).await.unwrap();
     assert_eq!((count, worst.len()), (chatterers.len() as u64, chatterers.len().min(3)), "{told}");
     let alerts_of = |channel: &ChannelId, rule: &RuleId| {
@@ -328,5 +326,8 @@ async fn counting_goes_along_an_index() {
     .await
     .unwrap();
     let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
-    assert!(plan.iter().any(|p| p.contains("SEARCH") && p.contains("alert_row_ms (row_ms>? AND row_ms<?)")), "{plan:?}");
+    assert!(
+        plan.iter().any(|p| p.contains("SEARCH") && p.contains("alert_row_ms (row_ms>? AND row_ms<?)")),
+        "{plan:?}"
+    );
 }

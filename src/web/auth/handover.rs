@@ -2,10 +2,7 @@
 //! all of it, so a part of it is not enough.
 
 use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Role};
-use crate::{
-    types::PositionId,
-    web::ports::Reach,
-};
+use crate::{types::PositionId, web::ports::Reach};
 
 impl Areas {
     /// Whether all of a position's reach may be seen.

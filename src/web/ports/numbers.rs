@@ -295,7 +295,9 @@ mod tests {
 
     #[test]
     fn a_figure_says_whether_it_keeps_its_target() {
-        for (value, verdict) in [(6.0, Verdict::Good), (6.1, Verdict::Watch), (12.0, Verdict::Watch), (12.5, Verdict::Bad)] {
+        for (value, verdict) in
+            [(6.0, Verdict::Good), (6.1, Verdict::Watch), (12.0, Verdict::Watch), (12.5, Verdict::Bad)]
+        {
             assert_eq!(Figure::most(value, 6.0, 12.0, true).verdict, verdict, "{value}");
         }
         for (value, verdict) in [(0.95, Verdict::Good), (0.9, Verdict::Watch), (0.7, Verdict::Bad)] {
