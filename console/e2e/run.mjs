@@ -23,6 +23,7 @@ import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
+import { SHIFT_PAGES, shiftSteps } from './shifts.mjs';
 
 const env = process.env;
 const url = env.SKYEYE_URL?.replace(/\/$/, '');
@@ -361,6 +362,7 @@ const unchangeable = told?.status === 404 ? 'this gateway has no inventory' : fa
 const changes = { step, desk: () => desk, url, shots, skip: unchangeable };
 channelSteps(changes);
 ruleSteps(changes);
+shiftSteps({ ...changes, skip: false });
 
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
@@ -371,6 +373,7 @@ async function allPages() {
     ['channels', '/channels', '[data-testid=channel-card]'],
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
     ...(unchangeable ? [] : [...CHANNEL_PAGES, ...RULE_PAGES]),
+    ...SHIFT_PAGES,
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],

@@ -79,10 +79,10 @@ describe('numbers', () => {
   });
 
   it('are told with their target, small shares finer', () => {
-    expect([0, 0.004, 0.05, 0.123, 1].map(shareText)).toEqual(['0 %', '0.4 %', '5 %', '12 %', '100 %']);
+    expect([0, 0.004, 0.05, 0.123, 1].map(shareText)).toEqual(['0\u00a0%', '0.4\u00a0%', '5\u00a0%', '12\u00a0%', '100\u00a0%']);
     const n = numbers();
     expect(targetText(t, 'perHour', n.perHour)).toBe('Target at most 6, manageable up to 12');
-    expect(targetText(t, 'inTime', n.times.inTimeShare)).toBe('Target at least 95 %, manageable from 80 %');
+    expect(targetText(t, 'inTime', n.times.inTimeShare)).toBe('Target at least 95\u00a0%, manageable from 80\u00a0%');
     expect([becauseText(t, 'flood'), becauseText(t, 'moonshine'), becauseText(t, null)]).toEqual(['Collapsed: flood', 'moonshine', null]);
   });
 

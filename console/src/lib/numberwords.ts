@@ -32,10 +32,10 @@ export function figureOf(n: Numbers, name: FigureName): Figure {
   }
 }
 
-/** `0.4 %`, `12 %`: what is small is told finer. */
+/** `0.4 %`, `12 %`: what is small is told finer, and never broken over two lines. */
 export function shareText(share: number): string {
   const percent = share * 100;
-  return `${decimal(percent, percent > 0 && percent < 10 ? 1 : 0)} %`;
+  return `${decimal(percent, percent > 0 && percent < 10 ? 1 : 0)}\u00a0%`;
 }
 
 export function valueText(name: FigureName, value: number): string {
