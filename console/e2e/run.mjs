@@ -24,6 +24,7 @@ import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
 import { MAP_PAGES, mapSteps } from './map.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
+import { SHIFT_PAGES, shiftSteps } from './shifts.mjs';
 
 const env = process.env;
 const url = env.SKYEYE_URL?.replace(/\/$/, '');
@@ -363,6 +364,7 @@ const changes = { step, desk: () => desk, url, shots, skip: unchangeable };
 channelSteps(changes);
 ruleSteps(changes);
 mapSteps({ ...changes, executablePath });
+shiftSteps({ ...changes, skip: false });
 
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
@@ -374,6 +376,7 @@ async function allPages() {
     ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
     ...(unchangeable ? [] : [...CHANNEL_PAGES, ...RULE_PAGES]),
     ...MAP_PAGES,
+    ...SHIFT_PAGES,
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],

@@ -28,6 +28,8 @@ const RulesPage = later(() => import('./pages/rules'));
 const RulePage = later(() => import('./pages/rule'));
 const RuleFormPage = later(() => import('./pages/ruleform'));
 const TimetablesPage = later(() => import('./pages/timetables'));
+const NumbersPage = later(() => import('./pages/numbers'));
+const HandoverPage = later(() => import('./pages/handover'));
 const BoxPage = later(() => import('./pages/box'));
 const HistoryPage = later(() => import('./pages/history'));
 const SystemPage = later(() => import('./pages/system'));
@@ -90,6 +92,9 @@ function Pages() {
           <Route path="/changes" element={<ChangesPage />} />
           <Route path="/changes/:rev" element={<ChangesPage />} />
           <Route path="/add-channel" element={<AddChannelPage />} />
+          <Route path="/numbers" element={<NumbersPage />} />
+          <Route path="/handover" element={<HandoverPage />} />
+          <Route path="/handover/:id" element={<HandoverPage />} />
           <Route path="/box" element={<BoxPage />} />
           <Route path="/system" element={<SystemPage />} />
           <Route path="/api-docs" element={<DocsPage />} />

@@ -31,6 +31,8 @@ import './styles/draw.css';
 import './styles/rules.css';
 import './styles/timetables.css';
 import './styles/map.css';
+import './styles/shifts.css';
+import './styles/print.css';
 
 startTheme();
 startLanguage();

@@ -279,6 +279,8 @@ export function Shell({ children }: { children: ReactNode }) {
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
         <NavItem to="/map" icon="map" text={t('nav.map')} testid="nav-map" />
         <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
+        <NavItem to="/numbers" icon="numbers" text={t('nav.numbers')} testid="nav-numbers" />
+        <NavItem to="/handover" icon="handover" text={t('nav.handover')} testid="nav-handover" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
         <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />

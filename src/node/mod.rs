@@ -16,17 +16,20 @@ mod dryrun;
 mod file;
 mod condition;
 mod focus;
+mod handover;
 mod health;
 mod intake;
 mod live;
 mod look;
 pub mod looks;
+mod numbers;
 mod pictures;
 mod ports;
 mod pump;
 mod reload;
 mod rules;
 mod search;
+pub mod shifts;
 pub mod source;
 mod stored;
 mod stream;
@@ -61,6 +64,7 @@ use self::{
     pictures::Pictures,
     ports::WebPorts,
     pump::{Item, Pump},
+    shifts::Shifts,
     source::LedgerSource,
     stored::Stored,
     stream::Streams,
@@ -172,6 +176,12 @@ impl Inner {
     /// True if this is said not to work.
     pub fn is_degraded(&self, what: &'static str) -> bool {
         self.degraded.lock().contains_key(what)
+    }
+
+    /// Positions and their shifts.
+    fn shifts(self: &Arc<Self>) -> Arc<Shifts> {
+        let inner = self.clone();
+        Arc::new(Shifts::new(self.ledger.store().clone(), self.clock, Box::new(move || inner.config.load_full())))
     }
 
     /// The health of a channel as the console shows it.
@@ -487,6 +497,7 @@ fn watch(inner: &Inner, config: &Config, entry: Arc<Entry>) {
 async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::Result<(AppState, Option<Secret>)> {
     let ports = Arc::new(WebPorts(inner.clone()));
     let discovery = Arc::new(discover::Jobsite::new(inner.clone()));
+    let shifts = inner.shifts();
     let (feed, _) = broadcast::channel(4096);
     let topics = inner.topics.clone();
     tokio::spawn(forward(topics.clone(), inner.ledger.committed(), feed.clone()));
@@ -501,6 +512,8 @@ async fn web_state(inner: &Arc<Inner>, config: &Config, demo: bool) -> anyhow::R
         commands: ports.clone(),
         rules: ports.clone(),
         search: ports.clone(),
+        figures: shifts.clone(),
+        handovers: shifts,
         configuration: ports,
         discovery,
         feed,

@@ -12,7 +12,7 @@ use crate::{
         ActionError, AlertCommand, AlertFilter, AlertQuery as LedgerQuery, Changes as LedgerChanges, LedgerError,
     },
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, UserId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, PositionId, UserId,
         alert::AlertHistory,
         payload::{AlertPayload, AlertState, CommandPayload},
     },
@@ -21,8 +21,8 @@ use crate::{
         boxview::BoxView,
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places, PortError, Shown,
-            Snapshots, StateFilter,
+            Channels, Commands, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
+            PortError, Reach, Shown, Snapshots, StateFilter,
         },
     },
 };
@@ -146,6 +146,14 @@ impl Places for WebPorts {
     fn users_of(&self, id: &CredentialId) -> Vec<Vec<AreaId>> {
         let entries = self.0.registry.channels();
         entries.iter().filter(|e| e.config.credential.as_ref() == Some(id)).map(|e| e.area.clone()).collect()
+    }
+
+    fn position(&self, id: &PositionId) -> Option<Reach> {
+        self.0.shifts().reach(id)
+    }
+
+    fn handover(&self, id: i64) -> BoxFuture<'_, Result<Option<HandoverPlace>, PortError>> {
+        async move { self.0.shifts().place(id).await }.boxed()
     }
 
     fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>> {

@@ -9,7 +9,7 @@ use super::{StoreError, id_of, rows::Many, severity_number};
 use crate::types::{
     AlertId, AreaId, ChannelId, PositionId, Severity, UserId, Wall,
     alert::{Alert, AlertHistory},
-    handling::{How, ResultCode},
+    handling::{Because, How, ResultCode},
     payload::{AlertPayload, AlertState},
 };
 
@@ -25,13 +25,15 @@ static ALERT: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
                             limited, position, priority, shown, timer_ms, opened_ms, kind, rule, area, owner, result,
-                            row_ms, payload) VALUES",
-        23,
+                            row_ms, how, because, chattering, held_back, payload) VALUES",
+        27,
         "ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor, rev = excluded.rev, state = excluded.state,
              active = excluded.active, severity = excluded.severity, updated_ms = excluded.updated_ms,
              last_end_ms = excluded.last_end_ms, limited = excluded.limited, position = excluded.position,
              priority = excluded.priority, shown = excluded.shown, timer_ms = excluded.timer_ms,
-             owner = excluded.owner, result = excluded.result, row_ms = excluded.row_ms, payload = excluded.payload",
+             owner = excluded.owner, result = excluded.result, row_ms = excluded.row_ms, how = excluded.how,
+             because = excluded.because, chattering = excluded.chattering, held_back = excluded.held_back,
+             payload = excluded.payload",
     )
 });
 static CHANGE: LazyLock<Many> = LazyLock::new(|| {
@@ -51,7 +53,9 @@ pub async fn put(conn: &mut SqliteConnection, rows: &[(AlertRow, i64)]) -> sqlx:
             query = query.bind(severity_number(a.priority())).bind(a.handling.showing.how == How::Row);
             query = query.bind(a.timer().map(|t| t.0)).bind(a.opened.0).bind(&a.kind).bind(a.rule.id.as_str());
             query = query.bind(area_path(&a.area)).bind(a.owner.as_ref().map(UserId::as_str));
-            query = query.bind(a.handling.result.map(ResultCode::as_str)).bind(row_since(a)).bind(&row.payload[..]);
+            query = query.bind(a.handling.result.map(ResultCode::as_str)).bind(row_since(a));
+            query = query.bind(a.handling.showing.how.as_str()).bind(a.handling.showing.because.map(Because::as_str));
+            query = query.bind(a.handling.chattering).bind(signed(a.handling.held_back)).bind(&row.payload[..]);
         }
         query.execute(&mut *conn).await?;
     }

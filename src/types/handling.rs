@@ -75,6 +75,18 @@ pub enum Because {
     Flood,
 }
 
+impl Because {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Because::Weak => "weak",
+            Because::Chattering => "chattering",
+            Because::Explained => "explained",
+            Because::Incident => "incident",
+            Because::Flood => "flood",
+        }
+    }
+}
+
 /// How an alert stands before its position, why, and since when.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

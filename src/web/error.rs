@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     auth::{AuthError, password::PasswordError},
-    ports::{ActError, ChangesError, PortError, search::SearchError},
+    ports::{ActError, ChangesError, PortError, handover::HandoverError, numbers::NumbersError, search::SearchError},
 };
 use crate::{inventory::InventoryError, types::payload::AlertPayload};
 
@@ -119,6 +119,26 @@ impl From<ActError> for ApiError {
             }
             ActError::Invalid(message) => Self::invalid(message),
             ActError::Port(e) => e.into(),
+        }
+    }
+}
+
+impl From<NumbersError> for ApiError {
+    fn from(e: NumbersError) -> Self {
+        match e {
+            NumbersError::Invalid(message) => Self::invalid(message),
+            NumbersError::Port(e) => e.into(),
+        }
+    }
+}
+
+impl From<HandoverError> for ApiError {
+    fn from(e: HandoverError) -> Self {
+        match e {
+            HandoverError::NotFound => Self::not_found("handover"),
+            HandoverError::Conflict(message) => Self::new(StatusCode::CONFLICT, "conflict", message),
+            HandoverError::Invalid(message) => Self::invalid(message),
+            HandoverError::Port(e) => e.into(),
         }
     }
 }

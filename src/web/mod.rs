@@ -40,8 +40,8 @@ use self::{
     error::ApiError,
     openapi::Description,
     ports::{
-        Alerts, Channels, Commands, Configuration, NodeInfo, Pictures, Places, Rules, Search, Snapshots,
-        discover::Discovery,
+        Alerts, Channels, Commands, Configuration, Figures, Handovers, NodeInfo, Pictures, Places, Rules, Search,
+        Snapshots, discover::Discovery,
     },
 };
 use crate::{
@@ -98,6 +98,8 @@ pub struct Ports {
     pub configuration: Arc<dyn Configuration>,
     pub rules: Arc<dyn Rules>,
     pub search: Arc<dyn Search>,
+    pub figures: Arc<dyn Figures>,
+    pub handovers: Arc<dyn Handovers>,
     /// Facts after their commit and states when they change; every feed subscribes to it.
     pub feed: broadcast::Sender<Arc<Message>>,
 }
@@ -224,6 +226,13 @@ fn all_routes() -> Routes {
             .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))
             .routes(routes!(api::alerts::changes))
+            .routes(routes!(api::numbers::numbers))
+            .routes(routes!(api::numbers::positions))
+            .routes(routes!(api::handover::list, api::handover::write))
+            .routes(routes!(api::handover::now))
+            .routes(routes!(api::handover::get))
+            .routes(routes!(api::handover::accept))
+            .routes(routes!(api::handover::withdraw))
             .routes(routes!(api::channels::list, api::channel_edit::add))
             .routes(routes!(api::channels::get, api::channel_edit::change, api::channel_edit::remove))
             .routes(routes!(api::channel_edit::bulk).layer(DefaultBodyLimit::max(MAX_BULK)))

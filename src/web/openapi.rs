@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::{
-        alerts, areas, channel_edit, channels, credentials, discover, history, login, map, node, rules, search,
-        timetables,
+        alerts, areas, channel_edit, channels, credentials, discover, handover, history, login, map, node, numbers,
+        rules, search, timetables,
     },
     boxview,
     error::ErrorBody,
@@ -109,6 +109,13 @@ fn schemas() -> Map<String, Value> {
     add::<boxview::BoxView>(&mut generator);
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
+    add::<ports::numbers::Numbers>(&mut generator);
+    add::<numbers::PositionList>(&mut generator);
+    add::<handover::HandoverList>(&mut generator);
+    add::<handover::WriteRequest>(&mut generator);
+    add::<handover::AcceptRequest>(&mut generator);
+    add::<ports::handover::HandoverView>(&mut generator);
+    add::<ports::handover::HandoverNow>(&mut generator);
     add::<channels::ChannelList>(&mut generator);
     add::<discover::BrandList>(&mut generator);
     add::<ports::discover::ProbeRequest>(&mut generator);

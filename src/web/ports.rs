@@ -7,6 +7,8 @@
 
 pub mod configuration;
 pub mod discover;
+pub mod handover;
+pub mod numbers;
 pub mod rules;
 pub mod search;
 
@@ -21,6 +23,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use configuration::Configuration;
+pub use handover::Handovers;
+pub use numbers::Figures;
 pub use rules::Rules;
 pub use search::Search;
 
@@ -184,6 +188,24 @@ pub struct Place {
     pub area: Vec<AreaId>,
 }
 
+/// What a position answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// What no other position names: more than any subtree.
+    Rest,
+    /// Everything below the ends of these paths.
+    Areas(Vec<Vec<AreaId>>),
+}
+
+/// Whose a handover is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoverPlace {
+    /// What the position answered for.
+    pub reach: Reach,
+    /// A draft is its author's alone.
+    pub draft_of: Option<UserId>,
+}
+
 /// Where things hang in the area tree; `auth` decides by it.
 pub trait Places: Send + Sync {
     /// Area path of a configured channel.
@@ -194,6 +216,9 @@ pub trait Places: Send + Sync {
     fn area(&self, id: &AreaId) -> Option<Vec<AreaId>>;
     /// Area paths of the channels that log in with a credential.
     fn users_of(&self, id: &CredentialId) -> Vec<Vec<AreaId>>;
+    /// What a configured position answers for.
+    fn position(&self, id: &PositionId) -> Option<Reach>;
+    fn handover(&self, id: i64) -> BoxFuture<'_, Result<Option<HandoverPlace>, PortError>>;
     /// Channel and area path of an event as they were when it arose.
     fn event(&self, id: EventId) -> BoxFuture<'_, Result<Option<Place>, PortError>>;
 }

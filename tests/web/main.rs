@@ -11,5 +11,6 @@ mod map;
 mod rights;
 mod rules;
 mod search;
+mod shifts;
 mod sockets;
 mod support;

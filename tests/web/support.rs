@@ -20,10 +20,11 @@ use skyeye::{
     inventory::{
         ChangeView, Done, Edit, Import, Inventory, InventoryError, Kind, Plan, Rev, Revision, Snapshot, Source, merged,
     },
+    node::shifts::Shifts,
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, RuleId,
-        Scope, Secret, Severity, Traces, UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message,
+        PositionId, RuleId, Scope, Secret, Severity, Traces, UserId, Wall,
         fact::RuleRef,
         handling::Handling,
         payload::{
@@ -36,8 +37,8 @@ use skyeye::{
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
-            PortError, Rules, Shown, Snapshots,
+            Channels, Commands, Configuration, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place,
+            Places, PortError, Reach, Rules, Shown, Snapshots,
             configuration::{Asked, Held},
             rules::{DryRun, DryRunAsk, DryRunError, Raised, TracesAsk},
         },
@@ -103,6 +104,8 @@ pub struct World {
     pub running: Mutex<Arc<Config>>,
     pub stored: Mutex<Arc<Snapshot>>,
     pub inventory: Inventory,
+    /// The real ones, over the gateway's database.
+    pub shifts: Arc<Shifts>,
     pub feed: broadcast::Sender<Arc<Message>>,
     pub alerts: Mutex<BTreeMap<AlertId, AlertDetail>>,
     pub snapshots: Mutex<HashMap<EventId, (ChannelId, Bytes)>>,
@@ -232,6 +235,12 @@ impl Places for World {
         let running = self.running();
         let users = running.channel.iter().filter(|c| c.credential.as_ref() == Some(id));
         users.map(|c| running.area_path(c)).collect()
+    }
+    fn position(&self, id: &PositionId) -> Option<Reach> {
+        self.shifts.reach(id)
+    }
+    fn handover(&self, id: i64) -> BoxFuture<'_, Result<Option<HandoverPlace>, PortError>> {
+        Box::pin(self.shifts.place(id))
     }
     fn alert(&self, id: AlertId) -> BoxFuture<'_, Result<Option<Vec<AreaId>>, PortError>> {
         Box::pin(async move { Ok(self.alerts.lock().unwrap().get(&id).map(|d| d.alert.area.clone())) })
@@ -547,11 +556,14 @@ impl Gateway {
         let clock = Clock::start();
         let store = Store::open(dir.path(), &config.store, clock).await.unwrap();
         let users = Users::new(&store);
+        let running = Arc::new(config.clone());
+        let shifts = Arc::new(Shifts::new(store.clone(), clock, Box::new(move || running.clone())));
         let world = Arc::new(World {
             config: config.clone(),
             running: Mutex::new(Arc::new(config.clone())),
             stored: Mutex::default(),
             inventory: Inventory::open(&config, clock).await.unwrap(),
+            shifts: shifts.clone(),
             feed: broadcast::channel(4096).0,
             alerts: Mutex::default(),
             snapshots: Mutex::default(),
@@ -575,6 +587,8 @@ impl Gateway {
             configuration: world.clone(),
             rules: world.clone(),
             search: world.clone(),
+            figures: shifts.clone(),
+            handovers: shifts,
             feed: world.feed.clone(),
         };
         let state = AppState::new(&config, clock, users.clone(), ports).await.unwrap();

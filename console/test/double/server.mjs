@@ -20,6 +20,7 @@ import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
 import { mapView, plan as floorPlan, tile } from './map.mjs';
 import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
+import { handoverApi, numbers, POSITIONS } from './shifts.mjs';
 
 const require = createRequire(import.meta.url);
 const { WebSocketServer } = require('ws');
@@ -219,6 +220,22 @@ async function api(method, path, params, body, open) {
       return null;
     case 'GET box':
       return { load: {}, stages: [], channels: {} };
+    case 'GET positions':
+      return { positions: POSITIONS };
+    case 'GET numbers': {
+      const from = params.get('from') ? Date.parse(params.get('from')) : Date.now() - 5 * 3_600_000;
+      return { ...numbers(state.channels, params.get('position'), from, Date.now()), chosen: params.get('from') ? 'asked' : 'shift' };
+    }
+    case 'GET handovers':
+      return handoverApi(state, Refusal, session.user).list(params.get('position'));
+    case 'POST handovers':
+      return handoverApi(state, Refusal, session.user).write(json());
+    case 'GET handovers/:':
+      return id === 'now' ? handoverApi(state, Refusal, session.user).now(params.get('position')) : handoverApi(state, Refusal, session.user).get(id);
+    case 'POST handovers/:/accept':
+      return handoverApi(state, Refusal, session.user).accept(id, json());
+    case 'POST handovers/:/withdraw':
+      return handoverApi(state, Refusal, session.user).withdraw(id);
     case 'GET openapi.json':
       return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':

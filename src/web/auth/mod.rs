@@ -10,6 +10,7 @@
 pub mod audit;
 mod change;
 mod feeds;
+mod handover;
 pub mod limit;
 pub mod password;
 pub mod proof;
@@ -23,7 +24,10 @@ use subtle::ConstantTimeEq;
 
 pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
-pub use proof::{ActProof, AlertProof, DiscoveryProof, EditProof, ListProof, ManageProof, MediaProof, SnapshotProof};
+pub use proof::{
+    ActProof, AlertProof, DiscoveryProof, EditProof, HandoverProof, ListProof, ManageProof, MediaProof, PositionProof,
+    SnapshotProof,
+};
 pub use token::{TokenError, read_or_make_token};
 
 use self::{

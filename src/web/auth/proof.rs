@@ -15,7 +15,8 @@
 use super::Areas;
 use crate::{
     inventory::Op,
-    types::{AlertId, AreaId, ChannelId, EventId, UserId},
+    types::{AlertId, AreaId, ChannelId, EventId, PositionId, UserId},
+    web::ports::Reach,
 };
 
 /// May see pictures and details of one channel.
@@ -60,6 +61,21 @@ pub struct EditProof {
 /// May change everything that is configured, under this name, and see who changed what.
 #[derive(Debug, Clone)]
 pub struct ManageProof {
+    author: UserId,
+}
+
+/// May hand over one position, under this name.
+#[derive(Debug, Clone)]
+pub struct PositionProof {
+    position: PositionId,
+    reach: Reach,
+    author: UserId,
+}
+
+/// May read and sign one handover, under this name.
+#[derive(Debug, Clone)]
+pub struct HandoverProof {
+    handover: i64,
     author: UserId,
 }
 
@@ -135,6 +151,38 @@ impl EditProof {
 impl ManageProof {
     pub(super) fn new(author: UserId) -> Self {
         Self { author }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl PositionProof {
+    pub(super) fn new(position: PositionId, reach: Reach, author: UserId) -> Self {
+        Self { position, reach, author }
+    }
+    pub fn position(&self) -> &PositionId {
+        &self.position
+    }
+    /// What it answers for.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+    /// Everything of the position may be read.
+    pub fn lists(&self) -> ListProof {
+        ListProof { areas: Areas::All }
+    }
+}
+
+impl HandoverProof {
+    pub(super) fn new(handover: i64, author: UserId) -> Self {
+        Self { handover, author }
+    }
+    pub fn handover(&self) -> i64 {
+        self.handover
     }
     pub fn author(&self) -> &UserId {
         &self.author

@@ -1,0 +1,46 @@
+/* Positions, their numbers and their handovers as the pages share them. */
+import { useInfiniteQuery, useQuery, type QueryClient } from '@tanstack/react-query';
+import { handoverApi } from '../api/handover';
+import { numbersApi } from '../api/numbers';
+
+export function usePositions() {
+  return useQuery({ queryKey: ['positions'], queryFn: numbersApi.positions, staleTime: 60_000 });
+}
+
+/** `hours` null: the present shift. */
+export function useNumbers(position: string, hours: number | null) {
+  return useQuery({
+    queryKey: ['numbers', position, hours],
+    queryFn: () => numbersApi.numbers(position === '' ? null : position, hours === null ? null : Date.now() - hours * 3_600_000),
+    refetchInterval: 60_000,
+  });
+}
+
+export function useHandoverNow(position: string) {
+  return useQuery({ queryKey: ['handover-now', position], queryFn: () => handoverApi.now(position), enabled: position !== '', refetchInterval: 30_000, retry: false });
+}
+
+export function useHandover(id: number | null) {
+  return useQuery({ queryKey: ['handovers', id], queryFn: () => handoverApi.get(id ?? 0), enabled: id !== null, retry: false });
+}
+
+const PAGE = 30;
+
+export function useHandovers(position: string) {
+  return useInfiniteQuery({
+    queryKey: ['handovers', 'list', position],
+    queryFn: ({ pageParam }) => handoverApi.list(position === '' ? null : position, pageParam, PAGE),
+    initialPageParam: null as number | null,
+    getNextPageParam: (last) => last.next ?? undefined,
+    refetchInterval: 30_000,
+  });
+}
+
+/** After one was written, accepted or withdrawn. */
+export async function refreshHandovers(queries: QueryClient): Promise<void> {
+  await Promise.all([
+    queries.invalidateQueries({ queryKey: ['handovers'] }),
+    queries.invalidateQueries({ queryKey: ['handover-now'] }),
+    queries.invalidateQueries({ queryKey: ['numbers'] }),
+  ]);
+}

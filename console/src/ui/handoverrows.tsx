@@ -1,0 +1,89 @@
+/* What one shift leaves to the next: rows that nobody has finished, and what is put aside. */
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import type { HandoverRow, HandoverState } from '../api/handover';
+import { useTimes } from '../lib/hooks';
+import { ruleKindText } from '../lib/rulewords';
+import { Heads } from './heads';
+import { Icon, type IconName } from './icons';
+import { SeverityWord, StateChip } from './parts';
+
+const SIGNS: Record<HandoverState, IconName> = { draft: 'pen', offered: 'connecting', accepted: 'check', withdrawn: 'undo' };
+
+export function HandoverStateWord({ state }: { state: HandoverState }) {
+  const { t } = useTranslation();
+  return (
+    <span className={`figure-verdict ho-${state}`} data-testid="handover-state" data-state={state}>
+      <Icon name={SIGNS[state]} />
+      {t(`handover.state.${state}`)}
+    </span>
+  );
+}
+
+/** Open ones first, then the shelved; `open` of them there were, also where not all are listed. */
+export function HandoverRows({ rows, open }: { rows: readonly HandoverRow[]; open: number }) {
+  const { t } = useTranslation();
+  const shelved = rows.filter((r) => r.shelved !== null);
+  const standing = rows.filter((r) => r.shelved === null);
+  const more = open - rows.length;
+  return (
+    <>
+      <section className="handover-part" data-testid="handover-open">
+        <h3>{t('handover.openRows', { count: standing.length })}</h3>
+        {standing.length === 0 ? <p className="dim">{t('handover.noneOpen')}</p> : <RowTable rows={standing} />}
+        {more > 0 && <p className="dim num">{t('numbers.more', { count: more })}</p>}
+      </section>
+      <section className="handover-part" data-testid="handover-shelved">
+        <h3>{t('handover.shelvedRows', { count: shelved.length })}</h3>
+        {shelved.length === 0 ? <p className="dim">{t('handover.noneShelved')}</p> : <RowTable rows={shelved} />}
+      </section>
+    </>
+  );
+}
+
+function RowTable({ rows }: { rows: readonly HandoverRow[] }) {
+  const { t } = useTranslation();
+  const times = useTimes();
+  return (
+    <table className="figures handover-rows">
+      <Heads of={[{ text: t('numbers.col.priority') }, { text: t('numbers.col.alert') }, { text: t('numbers.col.state') }, { text: t('handover.said') }]} />
+      <tbody>
+        {rows.map((r) => (
+          <tr key={r.id} data-testid="handover-row">
+            <td>
+              <SeverityWord severity={r.priority} />
+            </td>
+            <th scope="row">
+              <Link to={`/alerts/${encodeURIComponent(r.id)}`}>{r.kind === 'health' ? t('kind.health') : ruleKindText(t, r.kind)}</Link>
+              <span className="dim under">
+                {r.channelName} · <span className="num">{times.moment(r.since, 'short')}</span>
+              </span>
+            </th>
+            <td>
+              <StateChip state={r.state} />
+              {r.owner !== null && <span className="dim under">{r.owner}</span>}
+              {r.dispatchedTo !== null && <span className="dim under">{t('handover.to', { to: r.dispatchedTo })}</span>}
+            </td>
+            <td className="break">
+              {r.shelved !== null && (
+                <span className="under">
+                  {t('handover.shelvedUntil', { until: times.moment(r.shelved.until, 'short'), by: r.shelved.by })} {r.shelved.reason}
+                </span>
+              )}
+              {r.note !== null && (
+                <span className="under">
+                  {r.note.text}
+                  <span className="dim num">
+                    {' '}
+                    {r.note.by}, {times.moment(r.note.at, 'short')}
+                  </span>
+                </span>
+              )}
+              {r.note === null && r.shelved === null && <span className="dim">–</span>}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

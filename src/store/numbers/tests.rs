@@ -1,0 +1,333 @@
+//! What SQL counts is what a loop over the same alerts counts, whatever they are, for whom, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::{
+    config,
+    store::{Store, alerts},
+    types::{
+        Clock, EventId, RuleRef,
+        alert::{Alert, AlertHistory},
+        handling::{Because, Handling, How, ResultCode, Showing},
+    },
+};
+
+const MINUTE: i64 = 60_000;
+const FROM: i64 = 1_795_000_000_000;
+const TO: i64 = FROM + 5 * 60 * MINUTE + 123;
+
+/// xorshift64*: the same alerts at every run of a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+    }
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+    fn time(&mut self) -> i64 {
+        FROM - 40 * MINUTE + self.below(6 * 60) as i64 * MINUTE + self.below(60_000) as i64
+    }
+}
+
+struct Sample {
+    alert: Alert,
+    history: Vec<AlertHistory>,
+}
+
+impl Sample {
+    fn row(&self) -> Option<i64> {
+        let showing = &self.alert.handling.showing;
+        (showing.how == How::Row).then(|| showing.since.unwrap().0)
+    }
+    fn source(&self) -> (String, String) {
+        (self.alert.channel.to_string(), self.alert.rule.id.to_string())
+    }
+    /// When a person first brought it into one of these states.
+    fn reached(&self, states: &[AlertState]) -> Option<i64> {
+        let by_people = self.history.iter().filter(|h| h.author.is_some() && states.contains(&h.to));
+        by_people.map(|h| h.at.0).min()
+    }
+}
+
+const AREAS: [&[&str]; 4] = [&["city", "north"], &["city", "north", "grid"], &["city", "northern"], &[]];
+
+fn sample(dice: &mut Dice, i: u64) -> Sample {
+    use AlertState as S;
+    let opened = dice.time();
+    let how = dice.one(&[How::Row, How::Row, How::Row, How::Held, How::Under, How::Brief]);
+    let because = (how != How::Row).then(|| dice.one(&[Because::Weak, Because::Chattering, Because::Flood]));
+    let since = opened + dice.below(90_000) as i64;
+    let severity = |n| [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][n as usize];
+    let state = dice.one(&[S::New, S::Acknowledged, S::Dispatched, S::Resolved, S::Closed]);
+    let result = dice.one(&[None, None, Some(ResultCode::True), Some(ResultCode::False), Some(ResultCode::Nuisance)]);
+    let area = dice.one(&AREAS);
+    let channel = format!("c{}", dice.below(14));
+    let mut history = Vec::new();
+    let mut at = since - 5_000;
+    for rev in 1..=dice.below(6) + 1 {
+        at += dice.below(40 * 60_000) as i64;
+        let author = dice.one(&[None, Some("ann"), Some("bob")]).map(|a| UserId::new(a).unwrap());
+        history.push(AlertHistory {
+            rev,
+            at: Wall(at),
+            note: author.as_ref().filter(|_| rev % 2 == 0).map(|a| format!("{a} says \"{i}\"")),
+            author,
+            action: "event".into(),
+            from: None,
+            to: dice.one(&[S::New, S::New, S::Acknowledged, S::Dispatched, S::Resolved, S::Closed]),
+        });
+    }
+    let alert = Alert {
+        id: AlertId(uuid::Uuid::from_u128(u128::from(i) + 1)),
+        rev: history.len() as u64,
+        channel_name: channel.clone(),
+        channel: ChannelId::new(&channel).unwrap(),
+        area: area.iter().map(|a| AreaId::new(a).unwrap()).collect(),
+        kind: "presence".into(),
+        state,
+        severity: severity(dice.below(4)),
+        rule: RuleRef { id: dice.one(&["people", "line"]).parse().unwrap(), revision: String::new() },
+        zone: None,
+        dedupe_key: String::new(),
+        incident: None,
+        first_event: EventId::at(opened),
+        last_event: EventId::at(opened),
+        events: 1,
+        opened: Wall(opened),
+        updated: Wall(opened),
+        owner: None,
+        objects: vec![],
+        media: vec![],
+        health: None,
+        subjects: None,
+        details: None,
+        open_events: 0,
+        last_end: None,
+        limited: 0,
+        handling: Handling {
+            priority: Some(severity(dice.one(&[0, 0, 0, 1, 2, 3]))),
+            position: Some(PositionId::new(dice.one(&["one", "two"])).unwrap()),
+            showing: Showing { how, because, since: (how == How::Row).then_some(Wall(since)), ..Showing::default() },
+            result,
+            chattering: dice.below(5) == 0,
+            held_back: dice.below(4),
+            ..Handling::default()
+        },
+    };
+    Sample { alert, history }
+}
+
+async fn filled(samples: &[Sample]) -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), &config::Store::default(), Clock::start()).await.unwrap();
+    let mut conn = store.writer().acquire().await.unwrap();
+    let node = "n1".parse().unwrap();
+    let site = "nb".parse().unwrap();
+    let mut rows = Vec::new();
+    let mut lines = Vec::new();
+    for (i, s) in samples.iter().enumerate() {
+        let cursor = i as i64 + 1;
+        let order = crate::types::payload::Order { boot: uuid::Uuid::nil(), seq: 1, cursor };
+        let payload = s.alert.payload(order, &node, &site, Wall(0));
+        let payload = serde_json::to_vec(&payload).unwrap().into();
+        rows.push((alerts::AlertRow { alert: s.alert.clone(), cursor, payload }, cursor));
+        lines.extend(s.history.iter().map(|h| (s.alert.id, h.clone())));
+    }
+    alerts::put(&mut conn, &rows).await.unwrap();
+    alerts::add_history(&mut conn, &lines).await.unwrap();
+    drop(conn);
+    (dir, store)
+}
+
+fn nearest(mut all: Vec<i64>) -> Taken {
+    all.sort_unstable();
+    let at = |percent: usize| all.get((all.len() * percent).div_ceil(100).max(1) - 1).map_or(0, |ms| ms.unsigned_abs());
+    Taken { count: all.len() as u64, p50_ms: at(50), p90_ms: at(90), max_ms: at(100) }
+}
+
+fn came_to<'a>(rows: impl Iterator<Item = &'a &'a Sample>) -> Judged {
+    rows.fold(Judged::default(), |sum, s| {
+        let result = s.alert.handling.result;
+        Judged {
+            judged: sum.judged + u64::from(result.is_some()),
+            wrong: sum.wrong + u64::from(result == Some(ResultCode::False)),
+            nuisance: sum.nuisance + u64::from(result == Some(ResultCode::Nuisance)),
+        }
+    })
+}
+
+async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, roots: Option<&[&str]>) {
+    let told = format!("position {position:?}, roots {roots:?}");
+    let position = position.map(|p| PositionId::new(p).unwrap());
+    let areas: Option<Vec<AreaId>> = roots.map(|r| r.iter().map(|a| AreaId::new(a).unwrap()).collect());
+    let span = Span { from: Wall(FROM), to: Wall(TO), position: position.as_ref(), areas: areas.as_deref() };
+    let seen = |s: &&Sample| {
+        (position.is_none() || s.alert.handling.position == position)
+            && areas.as_ref().is_none_or(|r| s.alert.area.iter().any(|a| r.contains(a)))
+    };
+    let within = |at: i64| (FROM..TO).contains(&at);
+    let rows: Vec<&Sample> = samples.iter().filter(seen).filter(|s| s.row().is_some_and(within)).collect();
+    let opened: Vec<&Sample> = samples.iter().filter(seen).filter(|s| within(s.alert.opened.0)).collect();
+    let mut conn = store.reader().acquire().await.unwrap();
+
+    let mut by_priority = [0; 4];
+    rows.iter().for_each(|s| by_priority[s.alert.priority() as usize] += 1);
+    let totals = Totals { rows: rows.len() as u64, by_priority, judged: came_to(rows.iter()) };
+    assert_eq!(super::totals(&mut conn, span).await.unwrap(), totals, "{told}");
+
+    let mut slots: BTreeMap<u64, BTreeMap<&PositionId, u64>> = BTreeMap::new();
+    for s in &rows {
+        let slot = slots.entry((s.row().unwrap() - FROM) as u64 / 600_000).or_default();
+        *slot.entry(s.alert.handling.position.as_ref().unwrap()).or_default() += 1;
+    }
+    let expected: Vec<Window> = slots
+        .into_iter()
+        .map(|(index, by)| Window {
+            index,
+            rows: by.values().sum(),
+            largest: *by.values().max().unwrap(),
+            flooded: by.values().filter(|n| **n > 4).count() as u64,
+        })
+        .collect();
+    assert_eq!(windows(&mut conn, span, 4).await.unwrap(), expected, "{told}");
+
+    let mut by_source: BTreeMap<(String, String), Vec<&Sample>> = BTreeMap::new();
+    rows.iter().for_each(|s| by_source.entry(s.source()).or_default().push(s));
+    let mut expected: Vec<_> = by_source.into_iter().collect();
+    expected.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
+    let expected: Vec<Source> = expected
+        .into_iter()
+        .take(10)
+        .map(|((channel, rule), of)| Source {
+            channel: ChannelId::new(&channel).unwrap(),
+            rule: rule.parse().unwrap(),
+            kind: "presence".into(),
+            rows: of.len() as u64,
+            judged: came_to(of.iter()),
+        })
+        .collect();
+    assert_eq!(sources(&mut conn, span, 10).await.unwrap(), expected, "{told}");
+
+    let mut by_rule: BTreeMap<RuleId, Vec<&Sample>> = BTreeMap::new();
+    rows.iter().for_each(|s| by_rule.entry(s.alert.rule.id.clone()).or_default().push(s));
+    let mut expected: Vec<(RuleId, u64, Judged)> =
+        by_rule.into_iter().map(|(rule, of)| (rule, of.len() as u64, came_to(of.iter()))).collect();
+    expected.sort_by_key(|(_, n, j)| std::cmp::Reverse((j.wrong, *n)));
+    assert_eq!(rules(&mut conn, span, 20).await.unwrap(), expected, "{told}");
+
+    use AlertState as S;
+    let now = Wall(TO - 30 * MINUTE);
+    let due_ms = [60 * MINUTE, 30 * MINUTE, 5 * MINUTE, MINUTE];
+    let after = |states: &[S]| {
+        let found = rows.iter().filter_map(|s| Some((s.reached(states)? - s.row()?).max(0)));
+        nearest(found.collect())
+    };
+    let taken = [S::Acknowledged, S::Dispatched, S::Resolved, S::Closed];
+    let due_of = |s: &Sample| due_ms[s.alert.priority() as usize];
+    let expected = Times {
+        acknowledged: after(&taken),
+        resolved: after(&[S::Resolved, S::Closed]),
+        due: (rows.iter()).filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0).count()
+            as u64,
+        in_time: (rows.iter())
+            .filter(|s| s.reached(&taken).is_some_and(|at| at - s.row().unwrap() <= due_of(s)))
+            .count() as u64,
+    };
+    assert_eq!(times(&mut conn, span, due_ms, now).await.unwrap(), expected, "{told}");
+
+    let mut groups: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
+    for s in opened.iter().filter(|s| s.row().is_none()) {
+        let showing = &s.alert.handling.showing;
+        let key = (showing.how.as_str().to_owned(), showing.because.map(|b| b.as_str().to_owned()));
+        *groups.entry(key).or_default() += 1;
+    }
+    let groups = groups.into_iter().map(|((how, because), alerts)| Aside { how, because, alerts }).collect::<Vec<_>>();
+    let held_back = opened.iter().map(|s| s.alert.handling.held_back).sum::<u64>();
+    assert_eq!(aside(&mut conn, span).await.unwrap(), (groups, held_back), "{told}");
+
+    let chatterers: BTreeSet<_> = opened.iter().filter(|s| s.alert.handling.chattering).map(|s| s.source()).collect();
+    let (count, worst) = chattering(&mut conn, span, 3).await.unwrap();
+    assert_eq!((count, worst.len()), (chatterers.len() as u64, chatterers.len().min(3)), "{told}");
+    let alerts_of = |channel: &ChannelId, rule: &RuleId| {
+        let all = opened.iter().filter(|s| s.alert.handling.chattering);
+        all.filter(|s| s.alert.channel == *channel && s.alert.rule.id == *rule).count() as u64
+    };
+    for (channel, rule, n) in &worst {
+        assert_eq!(*n, alerts_of(channel, rule), "{told}");
+    }
+    assert!(worst.windows(2).all(|w| w[0].2 >= w[1].2), "{told}");
+
+    let open = [S::New, S::Acknowledged, S::Dispatched];
+    let mut expected: Vec<(i64, AlertId)> =
+        rows.iter().filter(|s| open.contains(&s.alert.state)).map(|s| (s.row().unwrap(), s.alert.id)).collect();
+    expected.sort_unstable();
+    let (count, list) = stale(&mut conn, span, 5).await.unwrap();
+    assert_eq!(count, expected.len() as u64, "{told}");
+    let listed: Vec<(i64, AlertId)> = list.iter().map(|s| (s.since.0, s.id)).collect();
+    assert_eq!(listed, expected[..expected.len().min(5)], "{told}");
+}
+
+#[tokio::test]
+async fn what_sql_counts_is_what_a_loop_counts() {
+    for seed in 1..=4 {
+        let mut dice = Dice(seed * 0x9e37_79b9);
+        let samples: Vec<Sample> = (0..260).map(|i| sample(&mut dice, i)).collect();
+        let (_dir, store) = filled(&samples).await;
+        for position in [None, Some("one"), Some("none")] {
+            for roots in [None, Some(&["north"][..]), Some(&["grid", "northern"]), Some(&[])] {
+                compare(&store, &samples, position, roots).await;
+            }
+        }
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
+    let mut dice = Dice(7);
+    let samples: Vec<Sample> = (0..120).map(|i| sample(&mut dice, i)).collect();
+    let (_dir, store) = filled(&samples).await;
+    let position = PositionId::new("two").unwrap();
+    let open = [AlertState::New, AlertState::Acknowledged, AlertState::Dispatched];
+    let mut expected: Vec<&Sample> = samples
+        .iter()
+        .filter(|s| s.alert.handling.position.as_ref() == Some(&position))
+        .filter(|s| s.row().is_some() && open.contains(&s.alert.state))
+        .collect();
+    expected.sort_by_key(|s| (std::cmp::Reverse(s.alert.priority()), s.row(), s.alert.id));
+    let mut conn = store.reader().acquire().await.unwrap();
+    let (count, list) = unfinished(&mut conn, &position, 1000).await.unwrap();
+    assert_eq!((count, list.len()), (expected.len() as u64, expected.len()));
+    assert!(expected.len() > 10, "the test compares nothing");
+    for ((alert, said), s) in list.iter().zip(&expected) {
+        assert_eq!(alert.id, s.alert.id);
+        let last = s.history.iter().rev().find(|h| h.author.is_some() && h.note.is_some());
+        let last = last.map(|h| (h.author.clone().unwrap(), h.at.0, h.note.clone().unwrap()));
+        assert_eq!(said.clone().map(|s| (s.by, s.at_ms, s.text)), last);
+    }
+    let (count, list) = unfinished(&mut conn, &position, 3).await.unwrap();
+    assert_eq!((count, list.len()), (expected.len() as u64, 3), "bounded, and says how many there are");
+}
+
+#[tokio::test]
+async fn counting_goes_along_an_index() {
+    let (_dir, store) = filled(&[]).await;
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "EXPLAIN QUERY PLAN SELECT count(*) FROM alert INDEXED BY alert_row_ms
+         WHERE row_ms >= 1 AND row_ms < 2 AND (NULL IS NULL OR position = 'p')",
+    )
+    .fetch_all(store.reader())
+    .await
+    .unwrap();
+    let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
+    assert!(
+        plan.iter().any(|p| p.contains("SEARCH") && p.contains("alert_row_ms (row_ms>? AND row_ms<?)")),
+        "{plan:?}"
+    );
+}
