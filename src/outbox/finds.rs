@@ -21,12 +21,7 @@ impl Ledger {
     }
 
     /// How many there are of each kind; see `search::count`.
-    pub async fn count(
-        &self,
-        find: &Find,
-        within: Option<&[AreaId]>,
-        by: CountBy,
-    ) -> Result<Counted, LedgerError> {
+    pub async fn count(&self, find: &Find, within: Option<&[AreaId]>, by: CountBy) -> Result<Counted, LedgerError> {
         let mut conn = self.reader().await?;
         self.read(search::count(&mut conn, Ask { find, within }, by).await)
     }

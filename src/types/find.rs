@@ -4,9 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    AreaId, ChannelId, PositionId, RuleId, Severity, UserId, Wall, handling::ResultCode, payload::AlertState,
-};
+use super::{AreaId, ChannelId, PositionId, RuleId, Severity, UserId, Wall, handling::ResultCode, payload::AlertState};
 
 /// What is looked for. What is not given holds for every alert, and all that is given holds at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,7 +13,9 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, search, timetables},
+    api::{
+        alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, search, timetables,
+    },
     boxview,
     error::ErrorBody,
     ports,

@@ -93,8 +93,19 @@ async fn fill(dir: &Path, rows: usize, places: &[Place]) {
                 let own = [words::facet('c', &p.id), words::facet('r', &rule), words::facet('t', kind)];
                 let body = words::body(own.into_iter().chain(areas), [p.name.as_str(), &rule, kind]);
                 piece.push(serde_json::json!([
-                    n * 3, opened, p.id, kind, rule, p.area.join("/"), state.as_str(), result, priority,
-                    result.map(|_| format!("op{}", dice.below(40))), format!("desk-{}", dice.below(9)), body, p.name,
+                    n * 3,
+                    opened,
+                    p.id,
+                    kind,
+                    rule,
+                    p.area.join("/"),
+                    state.as_str(),
+                    result,
+                    priority,
+                    result.map(|_| format!("op{}", dice.below(40))),
+                    format!("desk-{}", dice.below(9)),
+                    body,
+                    p.name,
                 ]));
             }
             let piece = serde_json::to_string(&piece).unwrap();
@@ -234,9 +245,10 @@ pub async fn run(rows: usize, asked: usize) {
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let began = Instant::now();
-    let mut all: Vec<Series> = ["time and area", "channel", "state and result", "two characters", "area of a login, any time"]
-        .map(|name| Series { name, first: vec![], deep: vec![], depth: vec![] })
-        .into();
+    let mut all: Vec<Series> =
+        ["time and area", "channel", "state and result", "two characters", "area of a login, any time"]
+            .map(|name| Series { name, first: vec![], deep: vec![], depth: vec![] })
+            .into();
     for round in 0..asked {
         for series in &mut all {
             let mut find = Find::default();

@@ -18,8 +18,8 @@ use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, query::QueryAs, sqlite::SqliteArguments};
 
-pub use self::upkeep::{fill, forget, forget_hours, index};
 use self::upkeep::{HOUR_MS, unfilled};
+pub use self::upkeep::{fill, forget, forget_hours, index};
 use super::{StoreError, alerts::parse, id_of, ids, severity_number};
 use crate::types::{
     AlertId, AreaId, Wall,
@@ -55,7 +55,8 @@ mod condition {
     pub const AREA: &str = " AND instr('/' || a.area || '/', '/' || ?14 || '/') > 0";
     pub const WITHIN: &str = " AND EXISTS (SELECT 1 FROM json_each(?15) w
                                             WHERE instr('/' || a.area || '/', '/' || w.value || '/') > 0)";
-    pub const WORDS: &str = " AND EXISTS (SELECT 1 FROM alert_text t WHERE t.alert_text MATCH ?16 AND t.rowid = d.opened_cursor)";
+    pub const WORDS: &str =
+        " AND EXISTS (SELECT 1 FROM alert_text t WHERE t.alert_text MATCH ?16 AND t.rowid = d.opened_cursor)";
 }
 
 /// What alerts are counted by.
@@ -246,7 +247,11 @@ impl Bound<'_> {
     }
 
     fn count(&self, by: CountBy) -> String {
-        format!("SELECT CAST(what AS TEXT), many FROM (SELECT {} AS what, count(*) AS many FROM {} GROUP BY what)", counted(by), self.of())
+        format!(
+            "SELECT CAST(what AS TEXT), many FROM (SELECT {} AS what, count(*) AS many FROM {} GROUP BY what)",
+            counted(by),
+            self.of()
+        )
     }
 }
 
@@ -360,7 +365,8 @@ async fn way(conn: &mut SqliteConnection, bound: &Bound<'_>, ways: Vec<Way>) -> 
 pub async fn page(conn: &mut SqliteConnection, ask: Ask<'_>, before: i64, limit: i64) -> Result<Found, StoreError> {
     let Some(bound) = bind(conn, ask, before).await? else { return Ok(Found::default()) };
     let rows: Vec<(i64, Vec<u8>)> = bound.query(bound.page(), limit).fetch_all(conn).await?;
-    let alerts = rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect::<Result<_, StoreError>>()?;
+    let alerts =
+        rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect::<Result<_, StoreError>>()?;
     Ok(Found { alerts, filling: bound.filling && bound.words.is_some() })
 }
 

@@ -18,13 +18,8 @@ const ROWS: usize = 200_000;
 const BEGAN: i64 = 1_780_000_000_000;
 const KINDS: [&str; 5] = ["presence", "line", "dwell", "crowd", "health"];
 const NAMES: [&str; 7] = ["消防通道", "东门路口3号", "Gate 3 东", "通道 消防", "ＧＡＴＥ yard", "学校门口", "路口东门"];
-const STATES: [AlertState; 5] = [
-    AlertState::New,
-    AlertState::Acknowledged,
-    AlertState::Dispatched,
-    AlertState::Resolved,
-    AlertState::Closed,
-];
+const STATES: [AlertState; 5] =
+    [AlertState::New, AlertState::Acknowledged, AlertState::Dispatched, AlertState::Resolved, AlertState::Closed];
 const RESULTS: [ResultCode; 4] = [ResultCode::True, ResultCode::False, ResultCode::Nuisance, ResultCode::Test];
 
 /// The same numbers in every run.
@@ -66,7 +61,8 @@ impl Made {
     /// The rule of a search's text in other words than the index's: runs without blanks occur as they stand, all else is a
     /// whole word.
     fn says(&self, text: &str) -> bool {
-        let all = format!("{} {} {}", self.name(), self.rule(), KINDS[self.kind]).replace("ＧＡＴＥ", "gate").to_lowercase();
+        let all =
+            format!("{} {} {}", self.name(), self.rule(), KINDS[self.kind]).replace("ＧＡＴＥ", "gate").to_lowercase();
         let runs: Vec<&str> = all.split(|c: char| !c.is_alphanumeric()).collect();
         let chinese = |c: char| c > '\u{2fff}';
         text.to_lowercase().split_whitespace().all(|word| {
@@ -231,7 +227,8 @@ fn drawn(dice: &mut Dice) -> (Find, Option<Vec<AreaId>>) {
         }
     }
     if dice.below(3) == 0 {
-        within = Some([vec![area("s2")], vec![area("s4.g10"), area("s1")], vec![area("elsewhere")]][dice.below(3)].clone());
+        within =
+            Some([vec![area("s2")], vec![area("s4.g10"), area("s1")], vec![area("elsewhere")]][dice.below(3)].clone());
     }
     (f, within)
 }
@@ -350,7 +347,8 @@ async fn every_way_follows_its_index_and_nothing_is_sorted() {
 
 /// An alert through the writer's own functions.
 async fn put(conn: &mut SqliteConnection, alert: &Alert, cursor: i64, lines: &[AlertHistory]) {
-    let row = alerts::AlertRow { alert: alert.clone(), cursor, payload: serde_json::to_vec(&of(alert)).unwrap().into() };
+    let row =
+        alerts::AlertRow { alert: alert.clone(), cursor, payload: serde_json::to_vec(&of(alert)).unwrap().into() };
     let rows = [(row, cursor)];
     let history: Vec<_> = lines.iter().map(|l| (alert.id, l.clone())).collect();
     alerts::put(conn, &rows).await.unwrap();

@@ -45,7 +45,10 @@ pub async fn index(
         if new || said.contains(&a.id) {
             let notes = if said.contains(&a.id) { notes(conn, &a.id.0.as_bytes()[..]).await? } else { Vec::new() };
             let to = a.handling.dispatched_to.as_deref();
-            entries.push((place, body(&a.area, a.channel.as_str(), &a.channel_name, a.rule.id.as_str(), &a.kind, to, &notes)));
+            entries.push((
+                place,
+                body(&a.area, a.channel.as_str(), &a.channel_name, a.rule.id.as_str(), &a.kind, to, &notes),
+            ));
         }
     }
     enter(conn, &entries).await?;
@@ -64,12 +67,11 @@ pub async fn index(
 }
 
 async fn places(conn: &mut SqliteConnection, written: &[(AlertRow, i64)]) -> sqlx::Result<BTreeMap<AlertId, i64>> {
-    let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT id, opened_cursor FROM alert WHERE id IN (SELECT unhex(value) FROM json_each(?))",
-    )
-    .bind(ids(written.iter().map(|(row, _)| row.alert.id.0)))
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<(Vec<u8>, i64)> =
+        sqlx::query_as("SELECT id, opened_cursor FROM alert WHERE id IN (SELECT unhex(value) FROM json_each(?))")
+            .bind(ids(written.iter().map(|(row, _)| row.alert.id.0)))
+            .fetch_all(conn)
+            .await?;
     rows.into_iter().map(|(id, place)| Ok((AlertId(id_of(&id)?), place))).collect()
 }
 

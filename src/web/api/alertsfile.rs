@@ -146,8 +146,23 @@ struct File {
 }
 
 const COLUMNS: [&str; 17] = [
-    "id", "opened", "updated", "channel", "channel_name", "area", "type", "rule", "priority", "severity", "state", "result",
-    "owner", "position", "dispatched_to", "events", "notes",
+    "id",
+    "opened",
+    "updated",
+    "channel",
+    "channel_name",
+    "area",
+    "type",
+    "rule",
+    "priority",
+    "severity",
+    "state",
+    "result",
+    "owner",
+    "position",
+    "dispatched_to",
+    "events",
+    "notes",
 ];
 const CUT: &str = "cut after 100,000 alerts; narrow the search for the rest";
 
@@ -155,8 +170,10 @@ impl File {
     fn head(&self) -> &'static str {
         match self.format {
             // The mark by which spreadsheets know UTF-8.
-            Format::Csv => "\u{feff}id,opened,updated,channel,channel_name,area,type,rule,priority,severity,state,result,\
-                owner,position,dispatched_to,events,notes\r\n",
+            Format::Csv => {
+                "\u{feff}id,opened,updated,channel,channel_name,area,type,rule,priority,severity,state,result,\
+                owner,position,dispatched_to,events,notes\r\n"
+            }
             Format::Json => "{\"alerts\":[",
         }
     }

@@ -308,8 +308,11 @@ mod tests {
     fn days_and_hours_are_those_of_the_site_and_have_no_gaps() {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         // 15:45Z is 23:45 there; 16:00Z is the next day.
-        let quarters =
-            [quarter("2026-11-03T16:00:00Z", 5), quarter("2026-11-01T15:45:00Z", 1), quarter("2026-11-01T16:00:00Z", 2)];
+        let quarters = [
+            quarter("2026-11-03T16:00:00Z", 5),
+            quarter("2026-11-01T15:45:00Z", 1),
+            quarter("2026-11-01T16:00:00Z", 2),
+        ];
         let days = by_time(&quarters, CountBy::Day, &zone);
         assert_eq!(
             days,
@@ -321,15 +324,13 @@ mod tests {
             ]
         );
         let half = TimeZone::get("Asia/Kolkata").unwrap();
-        let hours = by_time(&[quarter("2026-11-01T00:15:00Z", 1), quarter("2026-11-01T00:30:00Z", 1)], CountBy::Hour, &half);
+        let hours =
+            by_time(&[quarter("2026-11-01T00:15:00Z", 1), quarter("2026-11-01T00:30:00Z", 1)], CountBy::Hour, &half);
         assert_eq!(hours, [group("2026-10-31T23:30:00Z", 1), group("2026-11-01T00:30:00Z", 1)]);
         // A day of 25 hours.
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
-        let days = by_time(
-            &[quarter("2026-10-25T22:45:00Z", 1), quarter("2026-10-25T23:00:00Z", 1)],
-            CountBy::Day,
-            &berlin,
-        );
+        let days =
+            by_time(&[quarter("2026-10-25T22:45:00Z", 1), quarter("2026-10-25T23:00:00Z", 1)], CountBy::Day, &berlin);
         assert_eq!(days, [group("2026-10-24T22:00:00Z", 1), group("2026-10-25T23:00:00Z", 1)]);
         assert!(by_time(&[], CountBy::Day, &berlin).is_empty());
     }
