@@ -23,8 +23,8 @@ use skyeye::{
     node::shifts::Shifts,
     store::{Store, users::Users},
     types::{
-        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message, PositionId,
-        RuleId, Scope, Secret, Severity, Traces, UserId, Wall,
+        AlertId, AreaId, ChannelHealth, ChannelId, ChannelState, Clock, CredentialId, EventId, Heat, Message,
+        PositionId, RuleId, Scope, Secret, Severity, Traces, UserId, Wall,
         fact::RuleRef,
         handling::Handling,
         payload::{
@@ -37,8 +37,8 @@ use skyeye::{
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, Configuration, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
-            PortError, Reach, Rules, Shown, Snapshots,
+            Channels, Commands, Configuration, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place,
+            Places, PortError, Reach, Rules, Shown, Snapshots,
             configuration::{Asked, Held},
             rules::{DryRun, DryRunAsk, DryRunError, Raised, TracesAsk},
         },
