@@ -76,6 +76,8 @@ impl Shifts {
         let now = self.clock.wall();
         let due =
             [config.alert.due_low_s, config.alert.due_medium_s, config.alert.due_high_s, config.alert.due_critical_s];
+        // Never closed; a failure would only mean that nobody is kept waiting.
+        let _turn = self.counts.acquire().await.ok();
         let mut conn = self.reader().await?;
         // One view of the database for all of them.
         let mut tx = conn.begin().await?;

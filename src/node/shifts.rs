@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{Sqlite, pool::PoolConnection};
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{self, Config},
@@ -25,6 +26,9 @@ const LONGEST_SHIFT_MS: i64 = 16 * 3_600_000;
 /// The position of a site that names none.
 const ONLY: &str = "desk";
 
+/// Counts that run at one time: a month takes seconds, and the lists need the other connections.
+const COUNTS: usize = 2;
+
 /// Gives the configuration that runs.
 pub type Running = Box<dyn Fn() -> Arc<Config> + Send + Sync>;
 
@@ -32,6 +36,7 @@ pub struct Shifts {
     pub(super) store: Store,
     pub(super) handovers: Handovers,
     pub(super) clock: Clock,
+    pub(super) counts: Semaphore,
     running: Running,
 }
 
@@ -45,7 +50,7 @@ pub(super) struct Lies {
 
 impl Shifts {
     pub fn new(store: Store, clock: Clock, running: Running) -> Self {
-        Self { handovers: Handovers::new(&store), store, clock, running }
+        Self { handovers: Handovers::new(&store), store, clock, counts: Semaphore::new(COUNTS), running }
     }
 
     pub(super) fn config(&self) -> Arc<Config> {

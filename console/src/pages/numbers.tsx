@@ -22,9 +22,11 @@ type Span = (typeof SPANS)[number];
 
 export default function NumbersPage() {
   const { t } = useTranslation();
-  const [position, setPosition] = useState('');
+  const [picked, setPosition] = useState('');
   const [span, setSpan] = useState<Span>(null);
   const positions = usePositions().data ?? [];
+  // Who has one position is asked for none, and its shift is known.
+  const position = positions.length === 1 ? (positions[0]?.id ?? '') : picked;
   const query = useNumbers(position, span);
   useTitle(t('numbers.title'));
   return (

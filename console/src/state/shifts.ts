@@ -12,7 +12,9 @@ export function useNumbers(position: string, hours: number | null) {
   return useQuery({
     queryKey: ['numbers', position, hours],
     queryFn: () => numbersApi.numbers(position === '' ? null : position, hours === null ? null : Date.now() - hours * 3_600_000),
-    refetchInterval: 60_000,
+    // A long span is dear to count and changes little.
+    refetchInterval: hours === null || hours <= 24 ? 60_000 : 600_000,
+    staleTime: hours === null ? 10_000 : 60_000,
   });
 }
 

@@ -331,3 +331,70 @@ async fn counting_goes_along_an_index() {
         "{plan:?}"
     );
 }
+
+/// What an alert of an older program says of itself in its payload stands in the new columns, and a payload that is none
+/// stops no upgrade.
+#[tokio::test]
+async fn alerts_of_an_older_program_are_counted_too() {
+    use sqlx::Connection;
+    let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let before = [
+        include_str!("../migrations/0001_facts.sql"),
+        include_str!("../migrations/0004_handling.sql"),
+        include_str!("../migrations/0005_columns.sql"),
+    ];
+    for text in before {
+        sqlx::raw_sql(text).execute(&mut conn).await.unwrap();
+    }
+    let told = r#"{"showing":{"how":"under","because":"flood"},"chattering":true,"held_back":7}"#;
+    for (id, payload) in [(1u8, told), (2, "{}"), (3, "no JSON")] {
+        sqlx::query(
+            "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, payload)
+             VALUES (?1, ?2, ?2, 1, 'closed', 0, 1, 'c', 5, ?3)",
+        )
+        .bind(vec![id; 16])
+        .bind(i64::from(id))
+        .bind(payload.as_bytes())
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    }
+    sqlx::raw_sql(include_str!("../migrations/0007_handover.sql")).execute(&mut conn).await.unwrap();
+    let columns: Vec<(String, Option<String>, bool, i64)> =
+        sqlx::query_as("SELECT how, because, chattering, held_back FROM alert ORDER BY id")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+    let row = ("row".to_owned(), None, false, 0);
+    assert_eq!(columns, [("under".to_owned(), Some("flood".to_owned()), true, 7), row.clone(), row]);
+    let same = sqlx::query("UPDATE alert SET held_back = 8").execute(&mut conn).await.unwrap_err();
+    assert!(same.to_string().contains("rev only grows"), "{same}");
+}
+
+/// What two have signed does not change any more, whoever writes to the table.
+#[tokio::test]
+async fn a_signed_handover_does_not_change() {
+    let (_dir, store) = filled(&[]).await;
+    sqlx::query(
+        "INSERT INTO handover (position, state, from_ms, to_ms, outgoing, notes, written_ms, offered_ms, open_rows,
+                               shelved_rows, rows, numbers)
+         VALUES ('p', 'offered', 1, 2, 'ann', 'n', 2, 2, 0, 0, '[]', '{}')",
+    )
+    .execute(store.writer())
+    .await
+    .unwrap();
+    let refused = async |text: &'static str| {
+        let error = sqlx::query(text).execute(store.writer()).await.expect_err(text);
+        error.to_string()
+    };
+    assert!(refused("UPDATE handover SET rows = '[1]'").await.contains("is signed does not change"));
+    assert!(refused("UPDATE handover SET state = 'draft', offered_ms = NULL").await.contains("is signed"));
+    let own = "UPDATE handover SET state = 'accepted', incoming = 'ann', ended_ms = 3";
+    assert!(refused(own).await.contains("CHECK"), "nobody accepts his own");
+    sqlx::query("UPDATE handover SET state = 'accepted', incoming = 'bob', ended_ms = 3")
+        .execute(store.writer())
+        .await
+        .unwrap();
+    assert!(refused("UPDATE handover SET remark = 'later'").await.contains("is signed"));
+    assert!(refused("UPDATE handover SET state = 'withdrawn', incoming = NULL").await.contains("is signed"));
+}
