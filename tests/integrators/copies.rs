@@ -95,10 +95,13 @@ async fn a_feed_has_its_area_only_with_the_same_payloads_and_is_cleared_with_the
     let opened = ledger.event(fact(id, Phase::Start, "gate", Severity::High)).await.unwrap();
     ledger.event(elsewhere(Phase::Start, "square")).await.unwrap();
     ledger.event(fact(id, Phase::End, "gate", Severity::High)).await.unwrap();
-    ledger.act(command(&opened, AlertAction::Close, "li", None)).await.unwrap();
+    for action in [AlertAction::Acknowledge, AlertAction::Resolve, AlertAction::Close] {
+        ledger.act(command(&opened, action, "li", None)).await.unwrap();
+    }
     let last = format!("skyeye/v1/site/feed/north/alert/{}", opened.alert);
-    until("the copy is cleared", LONG, || north.got().last().is_some_and(|g| g.topic == last && g.payload.is_empty()))
-        .await;
+    let cleared = |s: &Subscriber| s.got().last().is_some_and(|g| g.topic == last && g.payload.is_empty());
+    until("the copy is cleared", LONG, || cleared(&north)).await;
+    until("everything has come", LONG, || whole.got().iter().any(|g| g.topic == last && g.payload.is_empty())).await;
     let originals: Vec<Got> = whole.got().into_iter().filter(|g| !g.topic.contains("/feed/")).collect();
     let wanted: Vec<(String, String)> = originals
         .iter()
