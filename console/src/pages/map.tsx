@@ -25,6 +25,8 @@ import { Blank, Loading } from '../ui/parts';
 
 const HEALTH_MS = 1000;
 const PAD_PX = 48;
+/** So near to the upper edge what a mark is called stands below it. */
+const EDGE_PX = 80;
 /** Near enough to see which house it is. */
 const CLOSE = 17;
 const EMPTY: never[] = [];
@@ -202,7 +204,7 @@ function Hover({ mark, x, y }: { mark: Mark; x: number; y: number }) {
             `${mark.alerts[0]?.channelName ?? ''}${mark.about ? ` (${t('map.about')})` : ''}`,
           ];
   return (
-    <div className="map-hover" aria-hidden="true" style={{ left: x, top: y }}>
+    <div className={`map-hover ${y < EDGE_PX ? 'below' : ''}`} aria-hidden="true" style={{ left: x, top: y }}>
       <b>{line}</b>
       <span>{more}</span>
     </div>
