@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Area, Channel, Config, Credential, Rule, RuleIndex, Timetable};
+use super::{Area, Channel, Config, Credential, Procedure, Rule, RuleIndex, Timetable};
 use crate::types::ChannelId;
 
 /// What a change is about.
@@ -21,6 +21,7 @@ pub enum Kind {
     Credential,
     Timetable,
     Rule,
+    Procedure,
     /// One of the tables in brackets, `[ingest]` for instance.
     Section,
 }
@@ -38,6 +39,8 @@ impl Kind {
             (Kind::Timetable, true) => "timetables",
             (Kind::Rule, false) => "rule",
             (Kind::Rule, true) => "rules",
+            (Kind::Procedure, false) => "procedure",
+            (Kind::Procedure, true) => "procedures",
             (Kind::Section, false) => "section",
             (Kind::Section, true) => "sections",
         }
@@ -92,6 +95,7 @@ impl Diff {
         pairs(Kind::Channel, &old.channel, &new.channel, &mut changes);
         pairs(Kind::Timetable, &old.timetable, &new.timetable, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
+        pairs(Kind::Procedure, &old.procedure, &new.procedure, &mut changes);
         let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
         changes.extend(Sections::of(old).changed(new).into_iter().map(change));
         Diff { changes }
@@ -192,7 +196,7 @@ macro_rules! serialised {
     )*};
 }
 
-serialised!(Area, Channel, Rule, Timetable);
+serialised!(Area, Channel, Procedure, Rule, Timetable);
 
 impl Item for Credential {
     fn id(&self) -> &str {
@@ -240,7 +244,9 @@ impl Sections {
         macro_rules! told {
             ($($section:ident),*) => {{
                 // Named one by one, so that a new one does not compile until it stands here.
-                let Config { $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _ } = config;
+                let Config {
+                    $($section,)* area: _, credential: _, channel: _, timetable: _, rule: _, procedure: _
+                } = config;
                 vec![$((stringify!($section), format!("{:?}", $section))),*]
             }};
         }
@@ -341,6 +347,14 @@ channels = ["a"]
         assert_eq!(d.under_changed_rules(&old, &new), Concerned::All);
         let (d, old, new) = diff(|t| t.replace("North", "The north"));
         assert_eq!(d.under_changed_rules(&old, &new), Concerned::These(HashSet::new()), "an area is no rule");
+    }
+
+    #[test]
+    fn a_procedure_needs_no_restart() {
+        let more = "[[procedure]]\nid = \"fire\"\ntitle = \"Fire\"\nsteps = [\"Call\"]\n";
+        let (d, old, new) = diff(|t| t + more);
+        assert_eq!(d.summary(3), "1 procedure added: fire");
+        assert!(Sections::of(&old).changed(&new).is_empty());
     }
 
     #[test]

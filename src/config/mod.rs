@@ -11,6 +11,7 @@ pub mod guard;
 mod load;
 mod lookup;
 mod picture;
+pub mod procedure;
 mod refs;
 mod rule;
 pub mod secret_file;
@@ -28,6 +29,7 @@ pub use diff::Diff;
 pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
 pub use picture::{Line, Mask, MaskKind, Zone};
+pub use procedure::Procedure;
 pub use refs::Refs;
 pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
 pub use timetable::Timetable;
@@ -57,6 +59,7 @@ pub struct Config {
     pub telemetry: Telemetry,
     pub area: Vec<Area>,
     pub position: Vec<Position>,
+    pub procedure: Vec<Procedure>,
     pub credential: Vec<Credential>,
     pub channel: Vec<Channel>,
     pub timetable: Vec<Timetable>,

@@ -38,6 +38,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     listeners(config, &mut found);
     areas(config, &mut found);
     found.0.extend(super::alert::problems(config));
+    found.0.extend(super::procedure::problems(config));
     credentials(config, &mut found);
     let refs = config.refs();
     for (i, one) in config.channel.iter().enumerate() {

@@ -22,6 +22,7 @@ mod look;
 pub mod looks;
 mod pictures;
 mod ports;
+mod positions;
 mod pump;
 mod reload;
 mod rules;

@@ -34,7 +34,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use fold::{Fold, Folded};
-pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes};
+pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes, Kin, OpenRows};
 
 use crate::{
     config::{self, BrokerKind, Config},
@@ -44,6 +44,7 @@ use crate::{
         Wall,
         alert::{ActRefused, EventRefused, Wish},
         payload::{AlertPayload, ClockSource, EventPayload, Media, Model, Order, ResultPayload, Times},
+        position::PositionState,
     },
 };
 use writer::Job;
@@ -201,6 +202,8 @@ struct Shared {
     /// Bytes of kept messages.
     kept: AtomicI64,
     newest: watch::Sender<i64>,
+    /// The positions as they stand now; the newest replaces the older.
+    positions: Mutex<Vec<PositionState>>,
     feed: broadcast::Sender<Arc<Message>>,
 }
 
@@ -228,6 +231,7 @@ impl Ledger {
             floor: AtomicI64::new(0),
             kept: AtomicI64::new(0),
             newest: watch::Sender::new(0),
+            positions: Mutex::default(),
             feed: broadcast::Sender::new(FEED),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -251,6 +255,11 @@ impl Ledger {
     }
     pub fn stats(&self) -> LedgerStats {
         self.shared.stats.lock().clone()
+    }
+
+    /// The positions as they stand now.
+    pub fn positions(&self) -> Vec<PositionState> {
+        self.shared.positions.lock().clone()
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, LedgerError> {

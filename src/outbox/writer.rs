@@ -159,6 +159,7 @@ impl Writer {
 
     pub async fn run(mut self) {
         self.count_kept();
+        self.tell_positions();
         loop {
             let tick = if self.held.is_empty() { IDLE_TICK } else { HELD_TICK };
             let first = match timeout_at(Instant::now() + self.until_tick().min(tick), self.queue.recv()).await {
@@ -248,14 +249,25 @@ impl Writer {
         };
         let (batch, answers) = self.plan(jobs, known);
         if batch.is_empty() {
+            self.tell_positions();
             return answers.into_iter().for_each(Answer::give);
         }
         match self.persist(&batch, retry).await {
-            Ok(()) => answers.into_iter().for_each(Answer::give),
+            Ok(()) => {
+                self.tell_positions();
+                answers.into_iter().for_each(Answer::give);
+            }
             Err(e) => {
                 let lost = LedgerError::Lost { why: e.to_string() };
                 answers.into_iter().for_each(|a| a.fail(lost.clone()));
             }
+        }
+    }
+
+    /// How positions stand is a state: told after the commit, and never stored.
+    fn tell_positions(&mut self) {
+        if let Some(positions) = self.led.fold.news() {
+            *self.shared.positions.lock() = positions;
         }
     }
 

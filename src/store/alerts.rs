@@ -292,6 +292,6 @@ pub async fn list(
     rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect()
 }
 
-fn parse(payload: &[u8]) -> Result<AlertPayload, StoreError> {
+pub(super) fn parse(payload: &[u8]) -> Result<AlertPayload, StoreError> {
     serde_json::from_slice(payload).map_err(|e| StoreError::Record { what: format!("an alert: {e}") })
 }

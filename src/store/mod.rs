@@ -14,6 +14,7 @@ pub mod check;
 pub mod commands;
 pub mod events;
 pub mod history;
+pub mod members;
 pub mod messages;
 pub mod meta;
 mod open;

@@ -16,6 +16,7 @@ pub mod id;
 pub mod message;
 pub mod pace;
 pub mod payload;
+pub mod position;
 pub mod secret;
 pub mod state;
 pub mod trace;
@@ -30,7 +31,7 @@ pub use frame::{Frame, PixelFormat, Planes};
 pub use geometry::{BBox, Point, Polygon};
 pub use id::{
     AlertId, AreaId, ChannelId, CredentialId, EventId, IdError, IncidentId, LineId, ModelName, NodeId, PositionId,
-    RuleId, SiteId, TimetableId, UserId, ZoneId,
+    ProcedureId, RuleId, SiteId, TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use pace::Pace;

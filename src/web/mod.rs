@@ -206,6 +206,8 @@ fn all_routes() -> Routes {
             .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))
             .routes(routes!(api::alerts::changes))
+            .routes(routes!(api::positions::list))
+            .routes(routes!(api::procedures::list))
             .routes(routes!(api::channels::list, api::channel_edit::add))
             .routes(routes!(api::channels::get, api::channel_edit::change, api::channel_edit::remove))
             .routes(routes!(api::channel_edit::bulk).layer(DefaultBodyLimit::max(MAX_BULK)))

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, rules, timetables},
+    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, positions, procedures, rules, timetables},
     boxview,
     error::ErrorBody,
     ports,
@@ -99,6 +99,8 @@ fn schemas() -> Map<String, Value> {
     add::<login::Session>(&mut generator);
     add::<ports::AlertList>(&mut generator);
     add::<ports::AlertDetail>(&mut generator);
+    add::<positions::PositionList>(&mut generator);
+    add::<procedures::ProcedureList>(&mut generator);
     add::<ports::ChannelView>(&mut generator);
     add::<ports::NodeView>(&mut generator);
     add::<boxview::BoxView>(&mut generator);

@@ -36,8 +36,8 @@ use skyeye::{
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, Configuration, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
-            PortError, Rules, Shown, Snapshots,
+            Channels, Commands, Configuration, Kin, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
+            PortError, PositionView, Rules, Shown, Snapshots,
             configuration::{Asked, Held},
             rules::{DryRun, DryRunAsk, DryRunError, Raised, TracesAsk},
         },
@@ -117,6 +117,7 @@ pub struct World {
     pub raised: Mutex<HashMap<(RuleId, ChannelId), u64>>,
     /// Seconds between key frames, as measured.
     pub key_intervals: Mutex<HashMap<ChannelId, f32>>,
+    pub positions: Mutex<Vec<PositionView>>,
 }
 
 impl World {
@@ -258,6 +259,27 @@ impl Alerts for World {
             let next = all.last().filter(|_| more).map(|a| a.order.cursor);
             Ok(AlertList { alerts: all, cursor: self.changes.lock().unwrap().len() as i64, next })
         })
+    }
+    fn members<'a>(
+        &'a self,
+        _: &'a ListProof,
+        of: Kin,
+        _before: Option<i64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<AlertList, PortError>> {
+        Box::pin(async move {
+            let alerts = self.alerts.lock().unwrap();
+            let mut all: Vec<_> = alerts.values().map(|d| d.alert.clone()).collect();
+            all.retain(|a| match of {
+                Kin::Incident(id) => a.incident == Some(id),
+                Kin::Under(id) => a.handling.showing.row == Some(id),
+            });
+            all.truncate(limit);
+            Ok(AlertList { alerts: all, cursor: 0, next: None })
+        })
+    }
+    fn positions<'a>(&'a self, _: &'a ListProof) -> BoxFuture<'a, Result<Vec<PositionView>, PortError>> {
+        Box::pin(async move { Ok(self.positions.lock().unwrap().clone()) })
     }
     fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>> {
         Box::pin(async move { Ok(self.alerts.lock().unwrap().get(&proof.alert()).cloned()) })
@@ -560,6 +582,7 @@ impl Gateway {
             asked: Mutex::default(),
             raised: Mutex::default(),
             key_intervals: Mutex::default(),
+            positions: Mutex::default(),
         });
         let ports = Ports {
             alerts: world.clone(),

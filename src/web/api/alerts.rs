@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     types::{
-        AlertId, ChannelId, EventId, PositionId, Severity,
+        AlertId, ChannelId, EventId, IncidentId, PositionId, Severity,
         alert::Wish,
         handling::ResultCode,
         payload::{AlertAction, AlertPayload},
@@ -21,7 +21,7 @@ use crate::{
         AppState,
         auth::Deed,
         error::{ApiError, Ids, Params},
-        ports::{Act, AlertDetail, AlertList, AlertQuery, StateFilter},
+        ports::{Act, AlertDetail, AlertList, AlertQuery, Kin, StateFilter},
         session::{Me, Peer},
     },
 };
@@ -39,6 +39,8 @@ pub struct ListParams {
     #[serde(default)]
     rows: bool,
     position: Option<String>,
+    incident: Option<IncidentId>,
+    under: Option<AlertId>,
     before: Option<i64>,
     limit: Option<usize>,
 }
@@ -49,6 +51,8 @@ pub struct ListParams {
         ("channel" = Option<String>, Query, description = "Only of this channel"),
         ("rows" = Option<bool>, Query, description = "Only rows: not what is held, brief or counted under another row"),
         ("position" = Option<String>, Query, description = "Only rows of this position; implies rows"),
+        ("incident" = Option<String>, Query, description = "Only what is of this incident, in whatever state; goes with before and limit only"),
+        ("under" = Option<String>, Query, description = "Only what is counted under this alert's row; goes with before and limit only"),
         ("before" = Option<i64>, Query, description = "`next` of the page before"),
         ("limit" = Option<usize>, Query, description = "1 to 500, 100 if not given")),
     responses((status = 200, description = "A page", body = ref("#/components/schemas/AlertList"))))]
@@ -61,11 +65,22 @@ pub async fn list(
     let channel = params.channel.filter(|c| !c.is_empty()).map(|c| ChannelId::new(&c)).transpose();
     let channel = channel.map_err(|e| ApiError::invalid(e.to_string()))?;
     let limit = params.limit.unwrap_or(100).clamp(1, MAX_LIST);
+    let proof = login.lists();
+    let kin = match (params.incident, params.under) {
+        (Some(_), Some(_)) => return Err(ApiError::invalid("incident and under: give one of them")),
+        (Some(incident), None) => Some(Kin::Incident(incident)),
+        (None, Some(alert)) => Some(Kin::Under(alert)),
+        (None, None) => None,
+    };
+    if let Some(kin) = kin {
+        let mut list = state.ports().alerts.members(&proof, kin, params.before, limit).await?;
+        list.alerts.retain(|a| proof.covers(&a.area));
+        return Ok(Json(list));
+    }
     let position = params.position.filter(|p| !p.is_empty()).map(|p| PositionId::new(&p)).transpose();
     let position = position.map_err(|e| ApiError::invalid(e.to_string()))?;
     let rows = params.rows || position.is_some();
     let query = AlertQuery { state: params.state, channel, rows, position, before: params.before, limit };
-    let proof = login.lists();
     let mut list = state.ports().alerts.list(&proof, query).await?;
     list.alerts.retain(|a| proof.covers(&a.area));
     Ok(Json(list))

@@ -13,5 +13,7 @@ pub mod history;
 pub mod inventory;
 pub mod login;
 pub mod node;
+pub mod positions;
+pub mod procedures;
 pub mod rules;
 pub mod timetables;

@@ -1,0 +1,126 @@
+/*
+ * The pictures of an alert: the one that is looked at, with its boxes and its zone, and a strip of those that tell most.
+ * The gateway keeps one picture an event, of its start, and the page says so.
+ */
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Alert } from '../api/types';
+import { choosePictures, type Shot } from '../lib/alertpictures';
+import { useTimes } from '../lib/hooks';
+import { useZone } from '../state/channels';
+import type { Happening } from '../state/merge';
+import { Icon } from './icons';
+import { Boxes } from './overlay';
+
+/** The strip, oldest first; empty where there is nothing to choose from. */
+export function useShots(alert: Alert | undefined, groups: readonly Happening[]): Shot[] {
+  const first = alert?.firstEvent ?? '';
+  const last = alert?.lastEvent ?? '';
+  return useMemo(() => choosePictures({ firstEvent: first, lastEvent: last }, groups), [first, last, groups]);
+}
+
+export function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening | null; groups: readonly Happening[] }) {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const media = group ? group.picture : (alert.media[0] ?? null);
+  const objects = media?.objects ?? [];
+  const zones = useZone(alert.channel, (group ? group.latest.zone : null) ?? alert.zone);
+  const [failed, setFailed] = useState('');
+  const [ready, setReady] = useState('');
+  const [boxes, setBoxes] = useState(true);
+  const [outline, setOutline] = useState(true);
+  const width = media && media.width > 0 ? media.width : 16;
+  const height = media && media.height > 0 ? media.height : 9;
+  // The picture is of the event's start; the alert may have begun long before and have been updated since.
+  const seen = (group ?? groups.find((g) => g.picture?.url === media?.url))?.seen ?? alert.updated;
+  return (
+    <figure className="stage">
+      <div className="picture-space" style={{ aspectRatio: `${width} / ${height}`, '--ratio': width / height } as React.CSSProperties}>
+        <div className={`picture ${media && ready === media.url ? 'ready' : ''}`} style={{ aspectRatio: `${width} / ${height}` }}>
+          {media && failed !== media.url ? (
+            <>
+              <img
+                key={media.url}
+                src={media.url}
+                data-testid="alert-picture"
+                data-ready={ready === media.url}
+                alt={t('detail.pictureOf', { channel: alert.channelName, time: times.moment(seen, 'full') })}
+                decoding="async"
+                onLoad={() => setReady(media.url)}
+                onError={() => setFailed(media.url)}
+              />
+              <Boxes objects={boxes ? objects : []} zones={outline ? zones : []} labels ratio={width / height} testid="alert-box" />
+            </>
+          ) : (
+            <span className="picture-none">
+              <Icon name="picture" />
+              {t(media ? 'detail.pictureGone' : 'detail.noPicture')}
+            </span>
+          )}
+        </div>
+      </div>
+      <figcaption>
+        <span className="num">{times.moment(seen, 'full')}</span>
+        {media && <span className="dim num">{t('detail.objects', { count: objects.length })}</span>}
+        <span className="grow" />
+        <button type="button" className="toggle" aria-pressed={boxes} onClick={() => setBoxes(!boxes)}>
+          {t('detail.boxes')}
+        </button>
+        {zones.length > 0 && (
+          <button type="button" className="toggle" aria-pressed={outline} onClick={() => setOutline(!outline)}>
+            {t('detail.zones')}
+          </button>
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+export function Strip({ shots, events, chosen, onChoose }: { shots: readonly Shot[]; events: number; chosen: string; onChoose: (event: string) => void }) {
+  const { t } = useTranslation();
+  if (shots.length === 0) return null;
+  return (
+    <div className="strip" role="group" aria-label={t('pictures.label')} data-testid="strip">
+      {shots.map((s) => (
+        <StripShot key={s.event} shot={s} chosen={s.event === chosen} onChoose={() => onChoose(s.event)} />
+      ))}
+      <p className="strip-note dim">
+        {shots.length === 1 ? t(events > 1 ? 'pictures.oneOfMany' : 'pictures.one') : t('pictures.each', { count: events })}
+        {shots.length > 1 && (
+          <span className="key-hint" aria-hidden="true">
+            <kbd>←</kbd> <kbd>→</kbd>
+          </span>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function StripShot({ shot, chosen, onChoose }: { shot: Shot; chosen: boolean; onChoose: () => void }) {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const [failed, setFailed] = useState(false);
+  const { width, height } = shot.picture;
+  const ratio = width > 0 && height > 0 ? width / height : 16 / 9;
+  return (
+    <button type="button" className="shot" aria-pressed={chosen} data-testid="shot" data-which={shot.which.join(' ')} onClick={onChoose}>
+      <span className="thumb" aria-hidden="true">
+        {failed ? (
+          <Icon name="picture" />
+        ) : (
+          <span className="thumb-fit" style={{ aspectRatio: `${ratio}` }}>
+            <img src={shot.picture.url} alt="" decoding="async" onError={() => setFailed(true)} />
+            <Boxes objects={shot.picture.objects} ratio={ratio} />
+          </span>
+        )}
+      </span>
+      <span className="shot-text">
+        <b>{shot.which.map((w) => t(`pictures.${w}`)).join(' · ')}</b>
+        <span className="num dim">
+          {times.moment(shot.seen, 'time')}
+          {shot.which.includes('best') && shot.score !== null && ` · ${Math.round(shot.score * 100)}%`}
+        </span>
+      </span>
+    </button>
+  );
+}
