@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
 import type { AlertDetail as Detail, Media } from '../api/types';
-import { useWidth } from '../lib/hooks';
+import { useMedia } from '../lib/hooks';
 import { keyIsOurs } from '../lib/keys';
 import { errorText, kindText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
@@ -22,8 +22,8 @@ import { EventList, History, Trace } from './alertstory';
 import { Icon } from './icons';
 import { Blank, Loading, SeverityWord, StateChip } from './parts';
 
-/** From this width on, in rem, the moving picture stands beside the evidence and not in its place. */
-const BOTH_REM = 84;
+/** From here on the moving picture stands beside the evidence and not in its place. */
+const BOTH = '(min-width: 2500px)';
 const LIVE_KEY = 'L';
 
 function useDetail(id: string) {
@@ -66,8 +66,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const [event, setEvent] = useState<string | null>(null);
   const [watching, setWatching] = useState(false);
   const stage = useRef<HTMLDivElement>(null);
-  const article = useRef<HTMLElement>(null);
-  const both = useWidth(article) >= BOTH_REM * 16 * zoom();
+  const both = useMedia(BOTH);
   const choose = (next: string): void => {
     setEvent(next);
     setWatching(false);
@@ -113,9 +112,10 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   }
   // Where the queue is not beside it, this is the page.
   const Title = onBack ? 'h1' : 'h2';
-  const group = groups.find((g) => g.id === event) ?? null;
+  // Without a choice it is the latest that has a picture, and what the alert carries where none is known.
+  const group = groups.find((g) => (event === null ? g.id === alert.lastEvent && g.picture !== null : g.id === event)) ?? null;
   return (
-    <article className="alert" ref={article}>
+    <article className="alert">
       <header className="alert-head">
         {onBack && (
           <button type="button" className="ghost back" aria-label={t('detail.back')} onClick={onBack}>
@@ -141,24 +141,26 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
       <AlertActions alert={alert} />
       <div className={`alert-body ${besides(group ? group.picture : alert.media[0]) ? 'beside' : ''}`}>
         <div className="alert-main" ref={stage}>
-          {!both && (
-            <div className="segments stage-switch" role="group" aria-label={t('live.label')}>
-              <button type="button" aria-pressed={!watching} data-testid="show-evidence" onClick={() => setWatching(false)}>
-                {t('live.evidence')}
-              </button>
-              <button type="button" aria-pressed={watching} data-testid="show-live" onClick={() => setWatching(true)}>
-                {t('live.now')}{' '}
-                <kbd className="hint" aria-hidden="true">
-                  {LIVE_KEY}
-                </kbd>
-              </button>
-            </div>
-          )}
+          <div className="stage-bar">
+            {!both && (
+              <div className="segments stage-switch" role="group" aria-label={t('live.label')}>
+                <button type="button" aria-pressed={!watching} data-testid="show-evidence" onClick={() => setWatching(false)}>
+                  {t('live.evidence')}
+                </button>
+                <button type="button" aria-pressed={watching} data-testid="show-live" onClick={() => setWatching(true)}>
+                  {t('live.now')}{' '}
+                  <kbd className="hint" aria-hidden="true">
+                    {LIVE_KEY}
+                  </kbd>
+                </button>
+              </div>
+            )}
+            <Strip shots={shots} chosen={both || !watching ? shown : ''} onChoose={choose} />
+          </div>
           <div className={both ? 'stages' : ''}>
             {(both || !watching) && (
               <div className="evidence">
-                <AlertPicture alert={alert} group={group} groups={groups} />
-                <Strip shots={shots} events={alert.events} chosen={shown} onChoose={choose} />
+                <AlertPicture alert={alert} group={group} groups={groups} shots={shots.length} />
               </div>
             )}
             {(both || watching) && <AlertLive channel={alert.channel} name={alert.channelName} />}
@@ -190,8 +192,3 @@ function besides(media: Media | null | undefined): boolean {
   return !!media && media.height > 0 && media.width / media.height < 1.6;
 }
 
-
-/** Sizes are in rem, and a wall has a larger one. */
-function zoom(): number {
-  return (Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16) / 16;
-}

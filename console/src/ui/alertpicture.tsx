@@ -19,7 +19,18 @@ export function useShots(alert: Alert | undefined, groups: readonly Happening[])
   return useMemo(() => choosePictures({ firstEvent: first, lastEvent: last }, groups), [first, last, groups]);
 }
 
-export function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening | null; groups: readonly Happening[] }) {
+export function AlertPicture({
+  alert,
+  group,
+  groups,
+  shots,
+}: {
+  alert: Alert;
+  group: Happening | null;
+  groups: readonly Happening[];
+  /** How many pictures the strip has. */
+  shots: number;
+}) {
   const { t } = useTranslation();
   const times = useTimes();
   const media = group ? group.picture : (alert.media[0] ?? null);
@@ -72,11 +83,12 @@ export function AlertPicture({ alert, group, groups }: { alert: Alert; group: Ha
           </button>
         )}
       </figcaption>
+      {shots > 0 && <p className="dim small-text">{shots > 1 ? t('pictures.each', { count: alert.events }) : t(alert.events > 1 ? 'pictures.oneOfMany' : 'pictures.one')}</p>}
     </figure>
   );
 }
 
-export function Strip({ shots, events, chosen, onChoose }: { shots: readonly Shot[]; events: number; chosen: string; onChoose: (event: string) => void }) {
+export function Strip({ shots, chosen, onChoose }: { shots: readonly Shot[]; chosen: string; onChoose: (event: string) => void }) {
   const { t } = useTranslation();
   if (shots.length === 0) return null;
   return (
@@ -84,14 +96,11 @@ export function Strip({ shots, events, chosen, onChoose }: { shots: readonly Sho
       {shots.map((s) => (
         <StripShot key={s.event} shot={s} chosen={s.event === chosen} onChoose={() => onChoose(s.event)} />
       ))}
-      <p className="strip-note dim">
-        {shots.length === 1 ? t(events > 1 ? 'pictures.oneOfMany' : 'pictures.one') : t('pictures.each', { count: events })}
-        {shots.length > 1 && (
-          <span className="key-hint" aria-hidden="true">
-            <kbd>←</kbd> <kbd>→</kbd>
-          </span>
-        )}
-      </p>
+      {shots.length > 1 && (
+        <span className="strip-keys" aria-hidden="true">
+          <kbd className="hint">←</kbd> <kbd className="hint">→</kbd>
+        </span>
+      )}
     </div>
   );
 }

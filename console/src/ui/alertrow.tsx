@@ -94,7 +94,7 @@ export const AlertRow = memo(function AlertRow({
             <span className="row-flags">
               {behind > 0 && by && (
                 <span className="alert-flag" aria-hidden="true">
-                  {t(`flood.behind.${by}`, { count: behind })}
+                  {t(`flood.same.${by}`)}
                 </span>
               )}
               <AlertFlags alert={alert} />
