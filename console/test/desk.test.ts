@@ -74,6 +74,16 @@ describe('the pictures of an alert', () => {
     expect(of('a', 'a', event('a', 1, [0.8]))).toEqual(['a first best latest']);
   });
 
+  it('may all be of one event that went on', () => {
+    const start = event('a', 1, [0.5]);
+    const later = event('a', 90, null, 'update');
+    const picture = (n: number, score: number) => ({ ...mediaJson('aa', `/api/v1/events/a/pictures/${n}`), seen: new Date(Date.UTC(2026, 10, 22, 8, 0, n * 30)).toISOString(), objects: [{ ...person, score }] });
+    const grown = readEvent({ ...eventJson({ id: 'a', phase: 'update', cursor: 90 }), media: [{ ...mediaJson('aa', '/api/v1/events/a/snapshot'), objects: [person] }, picture(1, 0.95), picture(2, 0.6)] });
+    if (!grown) throw new Error('no event');
+    const shots = choosePictures({ firstEvent: 'a', lastEvent: 'a' }, happenings([start, { ...later, media: grown.media }]));
+    expect(shots.map((s) => [s.which.join(' '), s.picture.url.split('/').at(-1), s.score])).toEqual([['first', 'snapshot', 0.9], ['best', '1', 0.95], ['latest', '2', 0.6]]);
+  });
+
   it('make do with those that are there', () => {
     expect(of('a', 'c', event('a', 1, null), event('b', 2, [0.5]), event('c', 3, []))).toEqual(['b first best', 'c latest']);
     expect(of('a', 'a', event('a', 1, null))).toEqual([]);

@@ -26,6 +26,7 @@ mod positions;
 mod pump;
 mod reload;
 mod rules;
+mod shots;
 pub mod source;
 mod stored;
 mod stream;

@@ -211,8 +211,9 @@ impl Pictures for WebPorts {
 }
 
 impl Snapshots for WebPorts {
-    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
-        async move { self.0.files.read_snapshot(proof.event()).await.map_err(|e| PortError(e.to_string())) }.boxed()
+    fn read<'a>(&'a self, proof: &'a SnapshotProof, number: u8) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
+        async move { self.0.files.read_snapshot(proof.event(), number).await.map_err(|e| PortError(e.to_string())) }
+            .boxed()
     }
 }
 

@@ -205,6 +205,7 @@ fn all_routes() -> Routes {
             .routes(routes!(api::alerts::get))
             .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))
+            .routes(routes!(api::alerts::event_picture))
             .routes(routes!(api::alerts::changes))
             .routes(routes!(api::positions::list))
             .routes(routes!(api::procedures::list))

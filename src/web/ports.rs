@@ -258,8 +258,8 @@ pub trait Pictures: Send + Sync {
 
 /// Stored evidence.
 pub trait Snapshots: Send + Sync {
-    /// JPEG of the event that the proof is for; `None` if it has none (any more).
-    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>>;
+    /// JPEG of the event that the proof is for, 0 that of its start; `None` if it has none (any more).
+    fn read<'a>(&'a self, proof: &'a SnapshotProof, number: u8) -> BoxFuture<'a, Result<Option<Bytes>, PortError>>;
 }
 
 /// A zone for drawing.

@@ -20,16 +20,16 @@ function surest(picture: Media): number | null {
 }
 
 /**
- * In order of time, each picture once with all that it is. The gateway keeps one picture an event; `groups` are the events
- * that are known, newest first, so the best is the best of those.
+ * In order of time, each picture once with all that it is. An event has the picture of its start and few further ones;
+ * `groups` are the events that are known, so the best is the best of those.
  */
 export function choosePictures(alert: Pick<Alert, 'firstEvent' | 'lastEvent'>, groups: readonly Happening[]): Shot[] {
   const shots = groups.flatMap((g) =>
-    g.picture ? [{ event: g.id, which: [] as Which[], seen: g.seen, picture: g.picture, score: surest(g.picture) }] : [],
+    g.pictures.map((picture): Shot => ({ event: g.id, which: [], seen: Number.isFinite(picture.seen) ? picture.seen : g.seen, picture, score: surest(picture) })),
   );
   shots.sort((a, b) => a.seen - b.seen);
   const first = shots.find((s) => s.event === alert.firstEvent) ?? shots[0];
-  const latest = shots.find((s) => s.event === alert.lastEvent) ?? shots[shots.length - 1];
+  const latest = shots.findLast((s) => s.event === alert.lastEvent) ?? shots[shots.length - 1];
   // Of equals the earlier one: it is the one that raised the alert.
   const best = shots.reduce<Shot | null>((top, s) => (s.score !== null && (top?.score ?? -1) < s.score ? s : top), null);
   first?.which.push('first');

@@ -63,30 +63,35 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const alert = useLive((s) => s.alerts.get(id));
   const query = useDetail(id);
   const area = useAreaText(alert?.area ?? []);
-  const [event, setEvent] = useState<string | null>(null);
+  /** The event that is looked at, and with it one of its pictures. */
+  const [picked, setPicked] = useState<{ event: string; url: string | null } | null>(null);
   const [watching, setWatching] = useState(false);
   const stage = useRef<HTMLDivElement>(null);
   const both = useMedia(BOTH);
-  const choose = (next: string): void => {
-    setEvent(next);
+  const choose = (event: string, url: string | null = null): void => {
+    setPicked({ event, url });
     setWatching(false);
     stage.current?.scrollIntoView({ block: 'nearest' });
   };
   const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
   const shots = useShots(alert, groups);
-  const shown = event ?? alert?.lastEvent ?? '';
+  const shown = picked?.event ?? alert?.lastEvent ?? '';
+  const group = groups.find((g) => g.id === shown) ?? null;
+  // Without a choice it is the newest picture of the latest event; what the alert itself carries where none is known.
+  const pictures = group && (picked || group.pictures.length > 0) ? group.pictures : (alert?.media ?? []);
+  const media = pictures.find((m) => m.url === picked?.url) ?? pictures[picked ? 0 : pictures.length - 1] ?? null;
 
-  const current = useRef({ shots, shown, choose });
-  current.current = { shots, shown, choose };
+  const current = useRef({ shots, url: media?.url, choose });
+  current.current = { shots, url: media?.url, choose };
   useEffect(() => {
     const onKey = (e: KeyboardEvent): void => {
       if (!keyIsOurs(e)) return;
-      const { shots: all, shown: at, choose: take } = current.current;
+      const { shots: all, url, choose: take } = current.current;
       if (e.key === 'ArrowLeft' || e.key === 'ArrowRight') {
         if (all.length === 0) return;
-        const index = all.findIndex((s) => s.event === at);
+        const index = all.findIndex((s) => s.picture.url === url);
         const next = all[index < 0 ? all.length - 1 : Math.min(Math.max(index + (e.key === 'ArrowLeft' ? -1 : 1), 0), all.length - 1)];
-        if (next) take(next.event);
+        if (next) take(next.event, next.picture.url);
       } else if (e.key === 'l' || e.key === 'L') {
         setWatching((on) => !on);
       } else {
@@ -111,9 +116,8 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
     );
   }
   // Where the queue is not beside it, this is the page.
+  const seenAt = media && Number.isFinite(media.seen) ? media.seen : (group?.seen ?? alert.updated);
   const Title = onBack ? 'h1' : 'h2';
-  // Without a choice it is the latest that has a picture, and what the alert carries where none is known.
-  const group = groups.find((g) => (event === null ? g.id === alert.lastEvent && g.picture !== null : g.id === event)) ?? null;
   return (
     <article className="alert">
       <header className="alert-head">
@@ -139,7 +143,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         </div>
       </header>
       <AlertActions alert={alert} />
-      <div className={`alert-body ${besides(group ? group.picture : alert.media[0]) ? 'beside' : ''}`}>
+      <div className={`alert-body ${besides(media) ? 'beside' : ''}`}>
         <div className="alert-main" ref={stage}>
           <div className="stage-bar">
             {!both && (
@@ -155,12 +159,12 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
                 </button>
               </div>
             )}
-            <Strip shots={shots} chosen={both || !watching ? shown : ''} onChoose={choose} />
+            <Strip shots={shots} chosen={both || !watching ? (media?.url ?? '') : ''} onChoose={(s) => choose(s.event, s.picture.url)} />
           </div>
           <div className={both ? 'stages' : ''}>
             {(both || !watching) && (
               <div className="evidence">
-                <AlertPicture alert={alert} group={group} groups={groups} shots={shots.length} />
+                <AlertPicture alert={alert} zone={group?.latest.zone ?? alert.zone} media={media} seen={seenAt} shots={shots.length} />
               </div>
             )}
             {(both || watching) && <AlertLive channel={alert.channel} name={alert.channelName} />}

@@ -1,10 +1,10 @@
 /*
  * The pictures of an alert: the one that is looked at, with its boxes and its zone, and a strip of those that tell most.
- * The gateway keeps one picture an event, of its start, and the page says so.
+ * The gateway keeps a picture of an event's start and few further ones, and the page says so.
  */
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Alert } from '../api/types';
+import type { Alert, Media } from '../api/types';
 import { choosePictures, type Shot } from '../lib/alertpictures';
 import { useTimes } from '../lib/hooks';
 import { useZone } from '../state/channels';
@@ -21,29 +21,29 @@ export function useShots(alert: Alert | undefined, groups: readonly Happening[])
 
 export function AlertPicture({
   alert,
-  group,
-  groups,
+  zone,
+  media,
+  seen,
   shots,
 }: {
   alert: Alert;
-  group: Happening | null;
-  groups: readonly Happening[];
+  /** The zone of the event that is looked at. */
+  zone: string | null;
+  media: Media | null;
+  seen: number;
   /** How many pictures the strip has. */
   shots: number;
 }) {
   const { t } = useTranslation();
   const times = useTimes();
-  const media = group ? group.picture : (alert.media[0] ?? null);
   const objects = media?.objects ?? [];
-  const zones = useZone(alert.channel, (group ? group.latest.zone : null) ?? alert.zone);
+  const zones = useZone(alert.channel, zone);
   const [failed, setFailed] = useState('');
   const [ready, setReady] = useState('');
   const [boxes, setBoxes] = useState(true);
   const [outline, setOutline] = useState(true);
   const width = media && media.width > 0 ? media.width : 16;
   const height = media && media.height > 0 ? media.height : 9;
-  // The picture is of the event's start; the alert may have begun long before and have been updated since.
-  const seen = (group ?? groups.find((g) => g.picture?.url === media?.url))?.seen ?? alert.updated;
   return (
     <figure className="stage">
       <div className="picture-space" style={{ aspectRatio: `${width} / ${height}`, '--ratio': width / height } as React.CSSProperties}>
@@ -88,13 +88,13 @@ export function AlertPicture({
   );
 }
 
-export function Strip({ shots, chosen, onChoose }: { shots: readonly Shot[]; chosen: string; onChoose: (event: string) => void }) {
+export function Strip({ shots, chosen, onChoose }: { shots: readonly Shot[]; chosen: string; onChoose: (shot: Shot) => void }) {
   const { t } = useTranslation();
   if (shots.length === 0) return null;
   return (
     <div className="strip" role="group" aria-label={t('pictures.label')} data-testid="strip">
       {shots.map((s) => (
-        <StripShot key={s.event} shot={s} chosen={s.event === chosen} onChoose={() => onChoose(s.event)} />
+        <StripShot key={s.picture.url} shot={s} chosen={s.picture.url === chosen} onChoose={() => onChoose(s)} />
       ))}
       {shots.length > 1 && (
         <span className="strip-keys" aria-hidden="true">

@@ -72,7 +72,7 @@ export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: st
         }}
       />
       {listed && (
-        <ul id={`${id}-people`} role="listbox" aria-label={t('people.label')} className="people">
+        <ul id={`${id}-people`} role="listbox" aria-label={t('people.label')} className="people-list">
           {shown.map((c, i) => (
             <li
               key={c.text}

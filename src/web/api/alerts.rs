@@ -1,5 +1,7 @@
 //! Alerts, their evidence, and what changed since.
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     Json,
     body::Bytes,
@@ -19,7 +21,7 @@ use crate::{
     },
     web::{
         AppState,
-        auth::Deed,
+        auth::{Deed, Login},
         error::{ApiError, Ids, Params},
         ports::{Act, AlertDetail, AlertList, AlertQuery, Kin, StateFilter},
         session::{Me, Peer},
@@ -179,10 +181,35 @@ pub async fn snapshot(
     Ids(id): Ids<EventId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    picture(state, login, (id, 0), address, &headers).await
+}
+
+/// A further picture of the event, as its `media` names them: its best moment, and how it went on. Who looked is on record.
+#[utoipa::path(get, path = "/api/v1/events/{id}/pictures/{number}", operation_id = "get_event_picture", tag = "alerts",
+    params(("id" = String, Path, description = "Event id"), ("number" = u8, Path, description = "From 1")),
+    responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 404, description = "No such event, or no such picture", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn event_picture(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Peer(address): Peer,
+    Ids(asked): Ids<(EventId, u8)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    picture(state, login, asked, address, &headers).await
+}
+
+async fn picture(
+    state: AppState,
+    login: Arc<Login>,
+    (id, number): (EventId, u8),
+    address: IpAddr,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let proof = state.auth().snapshot(&login, id).await?;
-    // A snapshot never changes: its event's id is tag enough. The browser asks each time all the same, because rights and
-    // logins end, and the next person may sit at the same desk.
-    let tag = format!("\"{id}\"");
+    // A picture never changes: its event's id and its number are tag enough. The browser asks each time all the same,
+    // because rights and logins end, and the next person may sit at the same desk.
+    let tag = if number == 0 { format!("\"{id}\"") } else { format!("\"{id}-{number}\"") };
     let caching = [
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         (header::ETAG, HeaderValue::from_str(&tag).map_err(|e| ApiError::unavailable(&e))?),
@@ -190,7 +217,7 @@ pub async fn snapshot(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    let jpeg = state.ports().snapshots.read(&proof).await?.ok_or_else(|| ApiError::not_found("snapshot"))?;
+    let jpeg = state.ports().snapshots.read(&proof, number).await?.ok_or_else(|| ApiError::not_found("snapshot"))?;
     state.auth().record(login.user(), Deed::SnapshotViewed, &id.to_string(), address).await;
     Ok((caching, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], jpeg).into_response())
 }
