@@ -40,10 +40,10 @@ export function usePosition(known: readonly Position[]): [string, (next: string)
   const named = params.get('position');
   const [remembered, setRemembered] = useState(() => recall('position') ?? '');
   useEffect(() => {
-    if (named === null || named === remembered) return;
+    if (named === null) return;
     keep('position', named);
     setRemembered(named);
-  }, [named, remembered]);
+  }, [named]);
   const wanted = named ?? remembered;
   // A position that has another name now would show an empty desk for ever.
   const position = known.length === 0 || known.some((p) => p.id === wanted) ? wanted : '';

@@ -3,7 +3,7 @@
  * history says who did what and when.
  */
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { deskApi, type Procedure } from '../api/desk';
 import type { Alert, HistoryEntry } from '../api/types';
@@ -31,12 +31,17 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
   const { t } = useTranslation();
   const times = useTimes();
   const [busy, setBusy] = useState(false);
+  /** What was just clicked, until the history tells of it. */
+  const [clicked, setClicked] = useState<{ step: number; on: boolean } | null>(null);
+  useEffect(() => setClicked(null), [history]);
   const ticks = ticksOf(procedure.id, history);
   const done = procedure.steps.reduce((n, _, i) => n + (ticks.has(i + 1) ? 1 : 0), 0);
   const closed = alert.state === 'closed';
   const tick = async (step: number, on: boolean): Promise<void> => {
     setBusy(true);
-    await act(t, alert, 'note', { note: tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? '') });
+    setClicked({ step, on });
+    const done = await act(t, alert, 'note', { note: tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? '') });
+    if (!done) setClicked(null);
     setBusy(false);
   };
   return (
@@ -55,7 +60,7 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
               <label>
                 <input
                   type="checkbox"
-                  checked={at !== undefined}
+                  checked={clicked?.step === i + 1 ? clicked.on : at !== undefined}
                   disabled={busy || closed}
                   data-testid="procedure-step"
                   onChange={(e) => void tick(i + 1, e.target.checked)}
