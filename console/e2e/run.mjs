@@ -22,6 +22,7 @@ import { promisify } from 'node:util';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
+import { deskSteps } from './desk.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
 
 const env = process.env;
@@ -215,6 +216,8 @@ step('its picture opens with boxes where they belong', async () => {
   summary.alert = { id: chosen, picture: await picture.getAttribute('src'), boxes: seen };
   await unmoved(desk);
 });
+
+deskSteps({ step, desk: () => desk, url, shots, alert: () => chosen });
 
 step('acknowledged at one desk, seen at another without loading anew', async () => {
   assert.ok(chosen, 'there is no alert to acknowledge');

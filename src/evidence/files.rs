@@ -428,7 +428,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::open(dir.path(), Clock::start(), config(1 << 30, 30)).unwrap();
         let event = event(0, 0);
-        let (day, file) = files.inner.place(event).unwrap();
+        let (day, file) = files.inner.place(event, 0).unwrap();
         // A directory in the file's place: the rename must fail.
         fs::create_dir_all(&file).unwrap();
         assert!(matches!(files.store_snapshot(event, 0, &jpeg(0, 50)).await, Err(EvidenceError::Io { .. })));

@@ -22,6 +22,7 @@ pub fn views(config: &Config, states: Vec<PositionState>, rows: &[OpenRows], pro
                 digest.leads.retain(|lead| proof.covers(&lead.area));
             }
             let own = rows.iter().filter(|r| r.position == state.id && proof.covers(&r.area));
+            let rows = own.fold(RowsView::default(), add);
             PositionView {
                 name: name.map_or_else(|| state.id.to_string(), str::to_owned),
                 areas: configured.map(|p| p.areas.clone()).unwrap_or_default(),
@@ -29,7 +30,7 @@ pub fn views(config: &Config, states: Vec<PositionState>, rows: &[OpenRows], pro
                 id: state.id,
                 flood: state.flood,
                 digest,
-                rows: own.fold(RowsView::default(), add),
+                rows,
             }
         })
         .collect()
