@@ -64,7 +64,7 @@ export const AlertRow = memo(function AlertRow({
               onToggle?.(alert.id);
             }}
           >
-            +{behind} <Icon name={open ? 'up' : 'down'} />
+            +{behind} <Icon name="down" className={open ? 'turned' : ''} />
             <span className="visually-hidden">{t(`flood.behind.${by}`, { count: behind })}</span>
           </span>
         )}
