@@ -63,7 +63,8 @@ fn only() -> PositionId {
 
 impl Desks {
     pub fn new(positions: &[config::Position], flood_alerts: u32) -> Self {
-        let desk = |id: PositionId, escalate_to| Desk { id, escalate_to, shown: VecDeque::new(), flood: None, digest: None };
+        let desk =
+            |id: PositionId, escalate_to| Desk { id, escalate_to, shown: VecDeque::new(), flood: None, digest: None };
         let mut list: Vec<Desk> = positions.iter().map(|p| desk(p.id.clone(), p.escalate_to.clone())).collect();
         if list.is_empty() {
             list.push(desk(only(), None));

@@ -94,10 +94,7 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{
-        BBox, ChannelId, Phase, RuleId, RuleRef, Severity, Wall,
-        fact::Object,
-    };
+    use crate::types::{BBox, ChannelId, Phase, RuleId, RuleRef, Severity, Wall, fact::Object};
 
     fn object(score: f32) -> Object {
         Object { track: 1, label: "person".into(), score, bbox: BBox { x: 0.0, y: 0.0, w: 0.1, h: 0.1 } }
@@ -132,10 +129,9 @@ mod tests {
         let shots = Shots::default();
         assert!(!shots.wants(&event(1, 0.9)), "of an event that is not known");
         shots.begins(&event(0, 0.5));
-        let wanted: Vec<bool> =
-            [(10, 0.55), (20, 0.7), (30, 0.75), (40, 0.85), (330, 0.2), (341, 0.2), (700, 0.86)]
-                .map(|(s, score)| shots.wants(&event(s, score)))
-                .to_vec();
+        let wanted: Vec<bool> = [(10, 0.55), (20, 0.7), (30, 0.75), (40, 0.85), (330, 0.2), (341, 0.2), (700, 0.86)]
+            .map(|(s, score)| shots.wants(&event(s, score)))
+            .to_vec();
         assert_eq!(wanted, [false, true, false, true, false, true, true]);
         let more = (1..40).filter(|n| shots.wants(&event(700 + n * 300, 0.1))).count();
         assert_eq!(more, usize::from(MOST) - 4, "and no more");

@@ -235,7 +235,8 @@ impl Ledger {
             feed: broadcast::Sender::new(FEED),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = recover::open(options, boot, shared.clone(), queue).await?;
+        let mut writer = recover::open(options, boot, shared.clone(), queue).await?;
+        writer.tell_positions();
         let store = writer.store().clone();
         tokio::spawn(writer.run());
         Ok(Ledger { store, jobs, shared, site, node, boot })

@@ -12,7 +12,10 @@ use crate::{
     },
 };
 
-pub use crate::store::{alerts::Filter as AlertFilter, members::{Kin, OpenRows}};
+pub use crate::store::{
+    alerts::Filter as AlertFilter,
+    members::{Kin, OpenRows},
+};
 
 /// Rows that one answer holds at most.
 const MAX_ROWS: usize = 1000;

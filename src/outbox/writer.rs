@@ -159,7 +159,6 @@ impl Writer {
 
     pub async fn run(mut self) {
         self.count_kept();
-        self.tell_positions();
         loop {
             let tick = if self.held.is_empty() { IDLE_TICK } else { HELD_TICK };
             let first = match timeout_at(Instant::now() + self.until_tick().min(tick), self.queue.recv()).await {
@@ -265,7 +264,7 @@ impl Writer {
     }
 
     /// How positions stand is a state: told after the commit, and never stored.
-    fn tell_positions(&mut self) {
+    pub fn tell_positions(&mut self) {
         if let Some(positions) = self.led.fold.news() {
             *self.shared.positions.lock() = positions;
         }

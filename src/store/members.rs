@@ -33,8 +33,7 @@ pub async fn list(
             id.to_string(),
         ),
     };
-    let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as(text).bind(id).bind(before).bind(limit).fetch_all(conn).await?;
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(text).bind(id).bind(before).bind(limit).fetch_all(conn).await?;
     rows.into_iter().map(|(place, payload)| Ok((place, alerts::parse(&payload)?))).collect()
 }
 
@@ -62,13 +61,7 @@ pub async fn open_rows(conn: &mut SqliteConnection) -> Result<Vec<OpenRows>, Sto
         let area = area.split('/').filter(|a| !a.is_empty()).map(AreaId::new).collect::<Result<_, _>>().ok()?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         let position = PositionId::new(&position).ok()?;
-        Some(OpenRows {
-            position,
-            priority: severity_of(priority),
-            area,
-            rows: count(rows),
-            waiting: count(waiting),
-        })
+        Some(OpenRows { position, priority: severity_of(priority), area, rows: count(rows), waiting: count(waiting) })
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }

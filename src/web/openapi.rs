@@ -13,7 +13,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::{alerts, areas, channel_edit, channels, credentials, discover, history, login, node, positions, procedures, rules, timetables},
+    api::{
+        alerts, areas, channel_edit, channels, credentials, discover, history, login, node, positions, procedures,
+        rules, timetables,
+    },
     boxview,
     error::ErrorBody,
     ports,

@@ -15,7 +15,7 @@ use skyeye::{
     },
 };
 
-use super::support::{Gateway, PASSWORD, Session};
+use super::support::{Gateway, JPEG, PASSWORD, Session};
 
 async fn with_nina(g: &Gateway) -> Session {
     g.add_user("nina", Areas::Subtrees(vec![AreaId::new("north").unwrap()])).await;
@@ -131,4 +131,24 @@ async fn an_alert_has_the_procedures_of_its_place_and_type() {
     let all = g.get(&alice, "/api/v1/procedures").await.json();
     assert_eq!(all["procedures"][0]["steps"], json!(["Look", "Call"]));
     assert_eq!(of(all).len(), 4);
+}
+
+#[tokio::test]
+async fn further_pictures_of_an_event_are_shown_to_those_who_may_see_it() {
+    let g = Gateway::new().await;
+    let (alice, nina) = (g.alice().await, with_nina(&g).await);
+    let south = g.world.open_alert("yard");
+    let path = |number: &str| format!("/api/v1/events/{}/pictures/{number}", south.last_event);
+    let answer = g.get(&alice, &path("1")).await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, JPEG));
+    let tag = answer.header("etag").to_owned();
+    let first = g.get(&alice, &format!("/api/v1/events/{}/snapshot", south.last_event)).await;
+    assert_ne!(first.header("etag"), tag, "it is another picture");
+    for number in ["2", "300", "x"] {
+        assert_eq!(g.get(&alice, &path(number)).await.status, StatusCode::NOT_FOUND, "{number}");
+    }
+    assert_eq!(g.get(&nina, &path("1")).await.status, StatusCode::NOT_FOUND);
+    let seen: Vec<_> =
+        g.audited().await.into_iter().filter(|(_, _, what)| *what == south.last_event.to_string()).collect();
+    assert_eq!(seen.len(), 2, "who looked is on record: {seen:?}");
 }
