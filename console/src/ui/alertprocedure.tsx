@@ -7,7 +7,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { deskApi, type Procedure } from '../api/desk';
 import type { Alert, HistoryEntry } from '../api/types';
-import { act } from '../lib/actions';
+import { addNote } from '../lib/actions';
 import { useTimes } from '../lib/hooks';
 import { ticksOf, tickNote } from '../lib/procedure';
 import { errorText } from '../lib/words';
@@ -40,7 +40,7 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
   const tick = async (step: number, on: boolean): Promise<void> => {
     setBusy(true);
     setClicked({ step, on });
-    const done = await act(t, alert, 'note', { note: tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? '') });
+    const done = await addNote(t, alert.id, tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? ''));
     if (!done) setClicked(null);
     setBusy(false);
   };
