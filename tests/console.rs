@@ -47,6 +47,7 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
         channel("square", &farm.named_url("crowd"), ""),
         rule("people", "[\"coming-and-going\"]", "zones = [\"yard\"]\nseverity = \"high\""),
         rule("crowd", "[\"square\"]", ""),
+        "[[procedure]]\nid = \"gate\"\ntitle = \"门 Gate\"\nsteps = [\"看实时画面 Look\", \"电话 Call\"]\n".into(),
     ]
     .concat();
     let gateway = tokio::task::block_in_place(|| Gateway::start(&infer, &rest));

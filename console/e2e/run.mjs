@@ -23,6 +23,7 @@ import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
 import { MAP_PAGES, mapSteps } from './map.mjs';
+import { deskSteps } from './desk.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
 import { SHIFT_PAGES, shiftSteps } from './shifts.mjs';
 
@@ -217,6 +218,8 @@ step('its picture opens with boxes where they belong', async () => {
   summary.alert = { id: chosen, picture: await picture.getAttribute('src'), boxes: seen };
   await unmoved(desk);
 });
+
+deskSteps({ step, desk: () => desk, url, shots, alert: () => chosen });
 
 step('acknowledged at one desk, seen at another without loading anew', async () => {
   assert.ok(chosen, 'there is no alert to acknowledge');

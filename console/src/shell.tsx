@@ -13,7 +13,7 @@ import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { clearSession, loadSession, useSession } from './state/session';
 import { waits } from './lib/queue';
-import { keyIsOurs } from './pages/alerts';
+import { keyIsOurs } from './lib/keys';
 import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 

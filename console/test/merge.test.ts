@@ -77,13 +77,13 @@ describe('happenings', () => {
     expect(second).toMatchObject({ id: 'e2', ended: null });
     expect(first).toMatchObject({ id: 'e1', end: 'cleared' });
     expect((first?.ended ?? 0) - (first?.seen ?? 0)).toBe(30_000);
-    expect(first?.picture?.objects).toHaveLength(1);
+    expect(first?.pictures[0]?.objects).toHaveLength(1);
   });
   it('tell start, picture and its boxes also where only the end is listed', () => {
     const id = '01936b2e-7d4b-7cc0-a70e-035f2ebf7593';
     const end = fact({ id, cursor: 9, phase: 'end', end: 'cleared', objects: [], media: [mediaJson('pic', `/api/v1/events/${id}/snapshot`)] });
-    expect(happenings([end])[0]).toMatchObject({ seen: 0x01936b2e7d4b, ended: end.seen, picture: { sha256: 'pic', objects: [{ label: 'person' }] } });
-    expect(happenings([fact({ id, media: [] })])[0]?.picture).toBeNull();
+    expect(happenings([end])[0]).toMatchObject({ seen: 0x01936b2e7d4b, ended: end.seen, pictures: [{ sha256: 'pic', objects: [{ label: 'person' }] }] });
+    expect(happenings([fact({ id, media: [] })])[0]?.pictures).toEqual([]);
     expect(madeAt('e1')).toBeNaN();
     expect(madeAt('01936b2e-7d4b-4cc0-a70e-035f2ebf7593')).toBeNaN();
   });

@@ -149,7 +149,8 @@ impl AlertBook {
             h.due = Some(due);
             h.escalated = None;
             let desk = held.desk;
-            self.desks.shown(desk, now);
+            let kind = Some(held.alert.kind.as_str());
+            self.desks.shown(desk, kind, now);
         }
         if self.shelved.get(&key) == Some(&id) {
             self.shelved.remove(&key);

@@ -50,6 +50,7 @@ use crate::{
         alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         handling::How,
         payload::{AlertState, EventPayload},
+        position::PositionState,
     },
 };
 
@@ -329,6 +330,9 @@ impl outbox::Fold for AlertBook {
     }
     fn next_tick(&self) -> Option<Mono> {
         self.next_tick()
+    }
+    fn news(&mut self) -> Option<Vec<PositionState>> {
+        self.desks.news()
     }
 }
 

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::types::{
     AlertId, EventEnd, EventId, IncidentId, Now, Severity,
+    alert::Alert,
     handling::{Because, How, Showing},
     payload::{AlertState, EventPayload},
+    position::Lead,
 };
 
 /// What was lost for no longer than this is the same thing seen on and off; and for so long it must be there again.
@@ -156,7 +158,7 @@ impl AlertBook {
             at: now.mono,
             last: now.mono,
         });
-        self.desks.shown(desk, now);
+        self.desks.shown(desk, Some(&a.kind), now);
         self.flood_timer(now.mono);
         self.set_timers(id, now);
     }
@@ -194,7 +196,9 @@ impl AlertBook {
             None if !sure => self.counts_under(lead, now),
             None => return None,
         }
-        self.desks.collapsed(desk, lead);
+        if let Some(held) = self.held.get(&lead) {
+            self.desks.collapsed(desk, of_row(&held.alert), asked.kind);
+        }
         Some((lead, Because::Flood))
     }
 
@@ -234,7 +238,7 @@ impl AlertBook {
         h.showing.raised = Some(now.wall);
         h.due = Some(h.due.map_or(due, |d| d.min(due)));
         let desk = held.desk;
-        self.desks.shown(desk, now);
+        self.desks.shown(desk, None, now);
         self.flood_timer(now.mono);
         self.set_timers(id, now);
     }
@@ -274,6 +278,18 @@ impl AlertBook {
 
 fn takes_notice(state: AlertState) -> bool {
     !matches!(state, AlertState::Resolved | AlertState::Closed)
+}
+
+/// A row as a digest names it.
+fn of_row(alert: &Alert) -> Lead {
+    Lead {
+        alert: alert.id,
+        kind: alert.kind.clone(),
+        channel: alert.channel.clone(),
+        channel_name: alert.channel_name.clone(),
+        area: alert.area.clone(),
+        under: 0,
+    }
 }
 
 pub(super) fn unshown(how: How, because: Because) -> Showing {

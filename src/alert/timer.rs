@@ -221,8 +221,8 @@ impl AlertBook {
 
     /// The digest of a flood stands in the history of each row that took others.
     fn flood_ends(&mut self, now: Now, told: &mut Told) {
-        for flood in self.desks.ended(now.mono) {
-            let mut leads: Vec<_> = flood.leads.into_iter().collect();
+        for flood in self.desks.ended(now) {
+            let mut leads: Vec<_> = flood.leads.into_iter().map(|(id, lead)| (id, lead.under)).collect();
             leads.sort_unstable();
             for (id, under) in leads {
                 let note = format!(

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Area, Channel, Config, Credential, Feed, Rule, RuleIndex, Timetable, Webhook};
+use super::{Area, Channel, Config, Credential, Procedure, Rule, RuleIndex, Timetable};
 use crate::types::ChannelId;
 
 /// What a change is about.
@@ -23,6 +24,7 @@ pub enum Kind {
     Rule,
     Webhook,
     Feed,
+    Procedure,
     /// One of the tables in brackets, `[ingest]` for instance.
     Section,
 }
@@ -44,6 +46,8 @@ impl Kind {
             (Kind::Webhook, true) => "webhooks",
             (Kind::Feed, false) => "feed",
             (Kind::Feed, true) => "feeds",
+            (Kind::Procedure, false) => "procedure",
+            (Kind::Procedure, true) => "procedures",
             (Kind::Section, false) => "section",
             (Kind::Section, true) => "sections",
         }
@@ -98,6 +102,7 @@ impl Diff {
         pairs(Kind::Channel, &old.channel, &new.channel, &mut changes);
         pairs(Kind::Timetable, &old.timetable, &new.timetable, &mut changes);
         pairs(Kind::Rule, &old.rule, &new.rule, &mut changes);
+        pairs(Kind::Procedure, &old.procedure, &new.procedure, &mut changes);
         let change = |id: &str| Change { kind: Kind::Section, id: id.to_owned(), op: Op::Changed, fields: Vec::new() };
         pairs(Kind::Webhook, &old.webhook, &new.webhook, &mut changes);
         pairs(Kind::Feed, &old.feed, &new.feed, &mut changes);
@@ -204,7 +209,7 @@ macro_rules! serialised {
     )*};
 }
 
-serialised!(Area, Channel, Rule, Timetable, Webhook, Feed);
+serialised!(Area, Channel, Procedure, Rule, Timetable, Webhook, Feed);
 
 impl Item for Credential {
     fn id(&self) -> &str {
@@ -255,6 +260,7 @@ impl Sections {
                 let Config {
                     $($section,)*
                     area: _, credential: _, channel: _, timetable: _, rule: _, webhook: _, feed: _, homeassistant: _,
+                    procedure: _,
                 } = config;
                 vec![$((stringify!($section), format!("{:?}", $section))),*]
             }};
@@ -356,6 +362,14 @@ channels = ["a"]
         assert_eq!(d.under_changed_rules(&old, &new), Concerned::All);
         let (d, old, new) = diff(|t| t.replace("North", "The north"));
         assert_eq!(d.under_changed_rules(&old, &new), Concerned::These(HashSet::new()), "an area is no rule");
+    }
+
+    #[test]
+    fn a_procedure_needs_no_restart() {
+        let more = "[[procedure]]\nid = \"fire\"\ntitle = \"Fire\"\nsteps = [\"Call\"]\n";
+        let (d, old, new) = diff(|t| t + more);
+        assert_eq!(d.summary(3), "1 procedure added: fire");
+        assert!(Sections::of(&old).changed(&new).is_empty());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod load;
 mod lookup;
 pub mod map;
 mod picture;
+pub mod procedure;
 mod refs;
 mod rule;
 pub mod secret_file;
@@ -34,6 +35,7 @@ pub use load::{ConfigError, INVENTORY, Problem, load, parse};
 pub use lookup::{AreaPaths, RuleIndex};
 pub use map::{Degrees, Map, Plan};
 pub use picture::{Line, Mask, MaskKind, Zone};
+pub use procedure::Procedure;
 pub use refs::Refs;
 pub use rule::{Direction, Exception, FocusWhen, Rule, RuleKind};
 pub use timetable::Timetable;
@@ -64,6 +66,7 @@ pub struct Config {
     pub telemetry: Telemetry,
     pub area: Vec<Area>,
     pub position: Vec<Position>,
+    pub procedure: Vec<Procedure>,
     pub credential: Vec<Credential>,
     pub channel: Vec<Channel>,
     pub timetable: Vec<Timetable>,

@@ -39,6 +39,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     areas(config, &mut found);
     found.0.extend(super::alert::problems(config));
     found.0.extend(super::map::problems(config));
+    found.0.extend(super::procedure::problems(config));
     credentials(config, &mut found);
     let refs = config.refs();
     for (i, one) in config.channel.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Snapshots on disk: `{dir}/YYYY-MM-DD/{event}.jpg`, the day taken from the event's id, so that reading needs no index
-//! and the oldest are found by name.
+//! and the oldest are found by name. Further pictures of the same event are `{event}-1.jpg` and so on: by name they stand
+//! before the first, which therefore is the last of an event to go.
 //!
 //! A file appears under its final name only when it is whole and synced. All file work runs on blocking threads. Over
 //! the quota, and past retention, the oldest go first, counted. The directory is readable by the gateway's user only.
@@ -81,10 +82,11 @@ impl Files {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Stores an event's picture, in place of an earlier one of the same event, and describes it.
-    pub async fn store_snapshot(&self, event: EventId, jpeg: &Jpeg) -> Result<Media, EvidenceError> {
+    /// Stores an event's picture, in place of an earlier one of the same event and number, and describes it. 0 is the
+    /// picture of its start.
+    pub async fn store_snapshot(&self, event: EventId, number: u8, jpeg: &Jpeg) -> Result<Media, EvidenceError> {
         let (inner, jpeg) = (self.inner.clone(), jpeg.clone());
-        let stored = blocking(move || inner.store(event, &jpeg)).await;
+        let stored = blocking(move || inner.store(event, number, &jpeg)).await;
         match &stored {
             Ok(_) => metrics::counter!("skyeye_evidence_stored_total").increment(1),
             Err(e) => metrics::counter!("skyeye_evidence_errors_total", "kind" => e.kind()).increment(1),
@@ -92,10 +94,10 @@ impl Files {
         stored
     }
 
-    /// The picture of an event; `None` if there is none (any more).
-    pub async fn read_snapshot(&self, event: EventId) -> Result<Option<Bytes>, EvidenceError> {
+    /// A picture of an event; `None` if there is none (any more).
+    pub async fn read_snapshot(&self, event: EventId, number: u8) -> Result<Option<Bytes>, EvidenceError> {
         let inner = self.inner.clone();
-        blocking(move || inner.read(event)).await
+        blocking(move || inner.read(event, number)).await
     }
 
     /// Deletes what is past retention and, oldest first, what is over the quota. To be called now and then; storing
@@ -154,13 +156,16 @@ fn entries(dir: &Path) -> Result<Vec<(String, fs::Metadata)>, EvidenceError> {
 
 impl Inner {
     /// Directory and final name of an event's picture.
-    fn place(&self, event: EventId) -> Result<(PathBuf, PathBuf), EvidenceError> {
+    fn place(&self, event: EventId, number: u8) -> Result<(PathBuf, PathBuf), EvidenceError> {
         let stamp = event.0.get_timestamp().filter(|_| event.0.get_version_num() == 7);
         let (seconds, nanos) = stamp.ok_or(EvidenceError::NotAnEvent(event))?.to_unix();
         let ms =
             i64::try_from(seconds).ok().and_then(|s| s.checked_mul(1000)).unwrap_or(0) + i64::from(nanos / 1_000_000);
         let day = self.dir.join(day_name(Wall(ms)));
-        let file = day.join(format!("{event}.jpg"));
+        let file = day.join(match number {
+            0 => format!("{event}.jpg"),
+            n => format!("{event}-{n}.jpg"),
+        });
         Ok((day, file))
     }
 
@@ -187,8 +192,8 @@ impl Inner {
         Ok(())
     }
 
-    fn store(&self, event: EventId, jpeg: &Jpeg) -> Result<Media, EvidenceError> {
-        let (day, file) = self.place(event)?;
+    fn store(&self, event: EventId, number: u8, jpeg: &Jpeg) -> Result<Media, EvidenceError> {
+        let (day, file) = self.place(event, number)?;
         let bytes = jpeg.bytes.len() as u64;
         let disk = rustix::fs::statvfs(&self.dir).map_err(|e| io_at(&self.dir)(e.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -227,18 +232,22 @@ impl Inner {
         Ok(Media {
             kind: "snapshot".into(),
             content_type: "image/jpeg".into(),
-            url: format!("/api/v1/events/{event}/snapshot"),
+            url: match number {
+                0 => format!("/api/v1/events/{event}/snapshot"),
+                n => format!("/api/v1/events/{event}/pictures/{n}"),
+            },
             sha256: hex::encode(Sha256::digest(&jpeg.bytes)),
             bytes,
             width: jpeg.width,
             height: jpeg.height,
-            // Whoever stores the picture knows what was seen in it.
+            // Whoever stores the picture knows what was seen in it, and when.
+            seen: None,
             objects: Vec::new(),
         })
     }
 
-    fn read(&self, event: EventId) -> Result<Option<Bytes>, EvidenceError> {
-        let (_, file) = self.place(event)?;
+    fn read(&self, event: EventId, number: u8) -> Result<Option<Bytes>, EvidenceError> {
+        let (_, file) = self.place(event, number)?;
         match fs::metadata(&file) {
             Ok(meta) if meta.len() > MAX_READ_BYTES => {
                 let source = io::Error::other(format!("has {} bytes; no snapshot is so large", meta.len()));
@@ -336,21 +345,40 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::open(dir.path(), Clock::start(), config(1 << 30, 30)).unwrap();
         let event: EventId = "01936b2e-7d4b-7b6e-8000-000000000001".parse().unwrap();
-        assert_eq!(files.read_snapshot(event).await.unwrap(), None);
-        let media = files.store_snapshot(event, &jpeg(1, 100)).await.unwrap();
+        assert_eq!(files.read_snapshot(event, 0).await.unwrap(), None);
+        let media = files.store_snapshot(event, 0, &jpeg(1, 100)).await.unwrap();
         assert_eq!(media.url, "/api/v1/events/01936b2e-7d4b-7b6e-8000-000000000001/snapshot");
         assert_eq!((media.bytes, media.width, media.height), (100, 64, 48));
-        let back = files.read_snapshot(event).await.unwrap().unwrap();
+        let back = files.read_snapshot(event, 0).await.unwrap().unwrap();
         assert_eq!(hex::encode(Sha256::digest(&back)), media.sha256);
         let path = dir.path().join("2024-11-27/01936b2e-7d4b-7b6e-8000-000000000001.jpg");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
         // A later picture of the same event takes its place.
-        files.store_snapshot(event, &jpeg(2, 60)).await.unwrap();
-        assert_eq!(files.read_snapshot(event).await.unwrap().unwrap()[0], 2);
+        files.store_snapshot(event, 0, &jpeg(2, 60)).await.unwrap();
+        assert_eq!(files.read_snapshot(event, 0).await.unwrap().unwrap()[0], 2);
         assert_eq!(files.used_bytes(), 60);
         assert_eq!(all_files(dir.path()).len(), 1);
         let reopened = Files::open(dir.path(), Clock::start(), config(1 << 30, 30)).unwrap();
         assert_eq!(reopened.used_bytes(), 60);
+    }
+
+    #[tokio::test]
+    async fn further_pictures_of_an_event_stand_beside_its_first_and_go_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::open(dir.path(), Clock::start(), config(1000, 30)).unwrap();
+        let (old, new) = (event(3, 0), event(0, -1));
+        for number in 0..3 {
+            let media = files.store_snapshot(old, number, &jpeg(number, 300)).await.unwrap();
+            assert!(media.url.ends_with(["/snapshot", "/pictures/1", "/pictures/2"][usize::from(number)]));
+        }
+        assert_eq!(files.read_snapshot(old, 2).await.unwrap().unwrap()[0], 2);
+        assert_eq!(files.read_snapshot(old, 3).await.unwrap(), None);
+        files.store_snapshot(new, 0, &jpeg(9, 600)).await.unwrap();
+        let mut left = Vec::new();
+        for number in 0..3 {
+            left.push(files.read_snapshot(old, number).await.unwrap().is_some());
+        }
+        assert_eq!(left, [true, false, false]);
     }
 
     #[tokio::test]
@@ -359,12 +387,12 @@ mod tests {
         let files = Files::open(dir.path(), Clock::start(), config(1000, 30)).unwrap();
         let events: Vec<EventId> = [(3, 0), (3, 1), (1, 0), (0, -2), (0, -1)].map(|(d, ms)| event(d, ms)).to_vec();
         for (i, event) in events.iter().enumerate() {
-            files.store_snapshot(*event, &jpeg(i as u8, 300)).await.unwrap();
+            files.store_snapshot(*event, 0, &jpeg(i as u8, 300)).await.unwrap();
         }
         assert!(files.used_bytes() <= 1000);
         let mut left = Vec::new();
         for event in &events {
-            left.push(files.read_snapshot(*event).await.unwrap().is_some());
+            left.push(files.read_snapshot(*event, 0).await.unwrap().is_some());
         }
         assert_eq!(left, [false, false, true, true, true]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the empty day is gone");
@@ -376,12 +404,12 @@ mod tests {
         let files = Files::open(dir.path(), Clock::start(), config(1 << 30, 2)).unwrap();
         let (old, recent) = (event(4, 0), event(1, 0));
         for event in [old, recent] {
-            files.store_snapshot(event, &jpeg(0, 50)).await.unwrap();
+            files.store_snapshot(event, 0, &jpeg(0, 50)).await.unwrap();
         }
         assert_eq!(files.sweep().await.unwrap(), Swept { files: 1, bytes: 50 });
         assert_eq!(files.sweep().await.unwrap(), Swept::default());
-        assert!(files.read_snapshot(old).await.unwrap().is_none());
-        assert!(files.read_snapshot(recent).await.unwrap().is_some());
+        assert!(files.read_snapshot(old, 0).await.unwrap().is_none());
+        assert!(files.read_snapshot(recent, 0).await.unwrap().is_some());
         assert_eq!(files.used_bytes(), 50);
     }
 
@@ -389,7 +417,7 @@ mod tests {
     async fn a_full_disk_is_said_and_leaves_nothing_half() {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::open_with_reserve(dir.path(), Clock::start(), config(1 << 30, 30), u64::MAX).unwrap();
-        assert!(matches!(files.store_snapshot(event(0, 0), &jpeg(0, 50)).await, Err(EvidenceError::Full(_))));
+        assert!(matches!(files.store_snapshot(event(0, 0), 0, &jpeg(0, 50)).await, Err(EvidenceError::Full(_))));
         assert!(all_files(dir.path()).is_empty());
         let full = io_at(dir.path())(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!(full.kind(), "full");
@@ -400,10 +428,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::open(dir.path(), Clock::start(), config(1 << 30, 30)).unwrap();
         let event = event(0, 0);
-        let (day, file) = files.inner.place(event).unwrap();
+        let (day, file) = files.inner.place(event, 0).unwrap();
         // A directory in the file's place: the rename must fail.
         fs::create_dir_all(&file).unwrap();
-        assert!(matches!(files.store_snapshot(event, &jpeg(0, 50)).await, Err(EvidenceError::Io { .. })));
+        assert!(matches!(files.store_snapshot(event, 0, &jpeg(0, 50)).await, Err(EvidenceError::Io { .. })));
         assert!(all_files(dir.path()).is_empty());
         assert_eq!(files.used_bytes(), 0);
         fs::write(day.join(".x.0.tmp"), "half").unwrap();
@@ -417,7 +445,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::open(dir.path(), Clock::start(), config(1 << 30, 30)).unwrap();
         let foreign = EventId(uuid::Uuid::new_v4());
-        assert!(matches!(files.store_snapshot(foreign, &jpeg(0, 1)).await, Err(EvidenceError::NotAnEvent(_))));
-        assert!(matches!(files.read_snapshot(foreign).await, Err(EvidenceError::NotAnEvent(_))));
+        assert!(matches!(files.store_snapshot(foreign, 0, &jpeg(0, 1)).await, Err(EvidenceError::NotAnEvent(_))));
+        assert!(matches!(files.read_snapshot(foreign, 0).await, Err(EvidenceError::NotAnEvent(_))));
     }
 }

@@ -19,9 +19,9 @@ use crate::{
         ports::{
             PortError,
             numbers::{
-                AsideGroup, AsideView, Chatterer, ChatteringView, FalseView, Figure, Figures, JudgedView, Numbers,
-                NumbersAsk, NumbersError, PositionView, PriorityView, RuleShare, SourceView, StaleRow, StaleView,
-                TimesView, Took, TopView, WindowsView,
+                AsideGroup, AsideView, Chatterer, ChatteringView, FalseView, Figure, Figures, JudgedPosition,
+                JudgedView, Numbers, NumbersAsk, NumbersError, PriorityView, RuleShare, SourceView, StaleRow,
+                StaleView, TimesView, Took, TopView, WindowsView,
             },
         },
     },
@@ -284,8 +284,8 @@ impl Figures for Shifts {
         .boxed()
     }
 
-    fn positions(&self, proof: &ListProof) -> Vec<PositionView> {
+    fn positions(&self, proof: &ListProof) -> Vec<JudgedPosition> {
         let list = relevant(&self.config(), proof);
-        list.into_iter().map(|(id, name)| PositionView { id, name, whole: false }).collect()
+        list.into_iter().map(|(id, name)| JudgedPosition { id, name, whole: false }).collect()
     }
 }

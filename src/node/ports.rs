@@ -7,9 +7,10 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::{
     channel::StateChange,
-    node::{Inner, source::alert_command, tick},
+    node::{Inner, positions, source::alert_command, tick},
     outbox::{
-        ActionError, AlertCommand, AlertFilter, AlertQuery as LedgerQuery, Changes as LedgerChanges, LedgerError,
+        ActionError, AlertCommand, AlertFilter, AlertQuery as LedgerQuery, Changes as LedgerChanges, Kin as LedgerKin,
+        LedgerError,
     },
     types::{
         AlertId, AreaId, ChannelId, CredentialId, EventId, PositionId, UserId,
@@ -21,8 +22,8 @@ use crate::{
         boxview::BoxView,
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
-            PortError, Reach, Shown, Snapshots, StateFilter,
+            Channels, Commands, HandoverPlace, Kin, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place, Places,
+            PortError, PositionView, Reach, Shown, Snapshots, StateFilter,
         },
     },
 };
@@ -87,6 +88,43 @@ impl Alerts for WebPorts {
                     return Ok(AlertList { alerts, cursor, next: before });
                 }
             }
+        }
+        .boxed()
+    }
+
+    fn members<'a>(
+        &'a self,
+        proof: &'a ListProof,
+        of: Kin,
+        mut before: Option<i64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<AlertList, PortError>> {
+        async move {
+            let of = match of {
+                Kin::Incident(id) => LedgerKin::Incident(id),
+                Kin::Under(id) => LedgerKin::Under(id),
+            };
+            let mut alerts: Vec<AlertPayload> = Vec::new();
+            let mut first_cursor = None;
+            let mut pages = 0;
+            loop {
+                pages += 1;
+                let page = self.0.ledger.members(of, before, limit).await.map_err(failed)?;
+                let cursor = *first_cursor.get_or_insert(page.cursor);
+                alerts.extend(page.alerts.into_iter().filter(|a| proof.covers(&a.area)));
+                before = page.next;
+                if before.is_none() || alerts.len() >= limit || pages >= MAX_PAGES {
+                    return Ok(AlertList { alerts, cursor, next: before });
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn positions<'a>(&'a self, proof: &'a ListProof) -> BoxFuture<'a, Result<Vec<PositionView>, PortError>> {
+        async move {
+            let rows = self.0.ledger.open_rows().await.map_err(failed)?;
+            Ok(positions::views(&self.0.config.load(), self.0.ledger.positions(), &rows, proof))
         }
         .boxed()
     }
@@ -181,8 +219,9 @@ impl Pictures for WebPorts {
 }
 
 impl Snapshots for WebPorts {
-    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
-        async move { self.0.files.read_snapshot(proof.event()).await.map_err(|e| PortError(e.to_string())) }.boxed()
+    fn read<'a>(&'a self, proof: &'a SnapshotProof, number: u8) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
+        async move { self.0.files.read_snapshot(proof.event(), number).await.map_err(|e| PortError(e.to_string())) }
+            .boxed()
     }
 }
 

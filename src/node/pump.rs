@@ -15,7 +15,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     evidence::{Files, Jpeg},
-    node::ages::Ages,
+    node::{
+        ages::Ages,
+        shots::{Pictures, Shots},
+    },
     outbox::{FactIn, Ledger, LedgerError},
     types::{AreaId, ChannelId, Event, EventId, Phase, payload::Media},
 };
@@ -42,6 +45,8 @@ pub struct Item {
 #[derive(Clone)]
 pub struct Pump {
     lanes: Arc<RwLock<Vec<mpsc::Sender<Item>>>>,
+    /// Which further pictures of open events are worth their cost.
+    pub shots: Arc<Shots>,
 }
 
 /// A reserved place for one item, so that state may be changed knowing that its fact has room.
@@ -56,13 +61,14 @@ impl Place {
 impl Pump {
     /// Starts the lanes; they end when the pump is closed and their queues are empty.
     pub fn start(ledger: &Ledger, files: &Arc<Files>, ages: &Arc<Ages>) -> (Self, Vec<JoinHandle<()>>) {
+        let shots = Arc::<Shots>::default();
         let (lanes, tasks) = (0..LANES)
             .map(|_| {
                 let (tx, rx) = mpsc::channel(LANE_CAPACITY);
-                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone(), ages.clone())))
+                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone(), ages.clone(), shots.clone())))
             })
             .unzip();
-        (Self { lanes: Arc::new(RwLock::new(lanes)) }, tasks)
+        (Self { lanes: Arc::new(RwLock::new(lanes)), shots }, tasks)
     }
 
     /// Hands over from a worker thread; waits while the lane is full. False if the node is stopping.
@@ -97,19 +103,29 @@ impl Pump {
     }
 }
 
-async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, ages: Arc<Ages>) {
+async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, ages: Arc<Ages>, shots: Arc<Shots>) {
     // Pictures of the events that are open: their updates and ends name them too. A channel keeps its lane, so an
     // event's start and end meet here; there is one entry an open event.
-    let mut open: HashMap<EventId, Vec<Media>> = HashMap::new();
+    let mut open: HashMap<EventId, Pictures> = HashMap::new();
     while let Some(item) = rx.recv().await {
         let media = match item.event.phase {
-            Phase::Start => {
-                let media = keep(&files, &item).await;
-                open.insert(item.event.id, media.clone());
-                media
+            Phase::Start | Phase::Update => {
+                // Of an event from before the start nothing is known, and it has no further pictures.
+                if item.event.phase == Phase::Start {
+                    open.insert(item.event.id, Pictures::default());
+                }
+                match open.get_mut(&item.event.id) {
+                    Some(pictures) => {
+                        keep(&files, &item, pictures).await;
+                        pictures.media()
+                    }
+                    None => Vec::new(),
+                }
             }
-            Phase::Update => open.get(&item.event.id).cloned().unwrap_or_default(),
-            Phase::End => open.remove(&item.event.id).unwrap_or_default(),
+            Phase::End => {
+                shots.ends(item.event.id);
+                open.remove(&item.event.id).map(|p| p.media()).unwrap_or_default()
+            }
         };
         let fact = FactIn {
             event: item.event,
@@ -123,17 +139,17 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, a
     }
 }
 
-/// Stores the event's picture. An event whose picture cannot be stored goes without.
-async fn keep(files: &Files, item: &Item) -> Vec<Media> {
-    let Some(jpeg) = &item.snapshot else { return Vec::new() };
-    match files.store_snapshot(item.event.id, jpeg).await {
+/// Stores a picture of the event. An event whose picture cannot be stored goes without.
+async fn keep(files: &Files, item: &Item, pictures: &mut Pictures) {
+    let Some(jpeg) = &item.snapshot else { return };
+    match files.store_snapshot(item.event.id, pictures.next, jpeg).await {
         // The boxes of this very look: the event's own move on with every update.
-        Ok(media) => vec![Media { objects: item.event.objects.clone(), ..media }],
-        Err(e) => {
-            tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}");
-            Vec::new()
+        Ok(media) => {
+            pictures.add(Media { objects: item.event.objects.clone(), seen: Some(item.event.seen), ..media });
         }
+        Err(e) => tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}"),
     }
+    pictures.next = pictures.next.saturating_add(1);
 }
 
 async fn commit(ledger: &Ledger, fact: FactIn, ages: &Ages) {

@@ -265,7 +265,15 @@ impl Worker {
     }
 
     fn hand_over(&self, watch: &Arc<Watch>, event: Event, frame: &Frame) {
-        let snapshot = if event.phase == Phase::Start {
+        let wanted = match event.phase {
+            Phase::Start => {
+                self.shared.pump.shots.begins(&event);
+                true
+            }
+            Phase::Update => self.shared.pump.shots.wants(&event),
+            Phase::End => false,
+        };
+        let snapshot = if wanted {
             let mut stopwatch = Stopwatch::start();
             let jpeg = evidence::encode_jpeg(frame, &watch.masks, self.shared.jpeg_quality)
                 .inspect_err(|e| tracing::warn!(channel = %event.channel, "no snapshot: {e}"))

@@ -5,6 +5,7 @@ use crate::types::{
     AlertId, EventId, Mono, Now, PositionId,
     alert::{ActRefused, Alert, AlertChange, By, EventRefused, Learnt, Wish},
     payload::EventPayload,
+    position::PositionState,
 };
 
 /// What came of an event.
@@ -46,4 +47,6 @@ pub trait Fold: Send + Sync {
     fn tick(&mut self, now: Now) -> Vec<AlertChange>;
     /// When `tick` has something to do.
     fn next_tick(&self) -> Option<Mono>;
+    /// How every position stands, where that is other than it was told last.
+    fn news(&mut self) -> Option<Vec<PositionState>>;
 }

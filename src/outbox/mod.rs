@@ -36,7 +36,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use fold::{Fold, Folded};
-pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes};
+pub use reads::{AlertDetail, AlertFilter, AlertPage, AlertQuery, Changes, Kin, OpenRows};
 
 use crate::{
     config::{self, BrokerKind, Config},
@@ -47,6 +47,7 @@ use crate::{
         Wall,
         alert::{ActRefused, EventRefused, Wish},
         payload::{AlertPayload, ClockSource, EventPayload, Media, Model, Order, ResultPayload, Times},
+        position::PositionState,
     },
 };
 use writer::Job;
@@ -207,6 +208,8 @@ struct Shared {
     /// Bytes of kept messages.
     kept: AtomicI64,
     newest: watch::Sender<i64>,
+    /// The positions as they stand now; the newest replaces the older.
+    positions: Mutex<Vec<PositionState>>,
     feed: broadcast::Sender<Arc<Message>>,
     /// Feeds as they are committed: what a broker without memory is to be told holds their copies.
     feeds: Mutex<Vec<config::Feed>>,
@@ -238,12 +241,14 @@ impl Ledger {
             floor: AtomicI64::new(0),
             kept: AtomicI64::new(0),
             newest: watch::Sender::new(0),
+            positions: Mutex::default(),
             feed: broadcast::Sender::new(FEED),
             feeds: Mutex::default(),
         });
         let feeds = Topics::new(&site).feeds().into();
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = recover::open(options, boot, shared.clone(), queue).await?;
+        let mut writer = recover::open(options, boot, shared.clone(), queue).await?;
+        writer.tell_positions();
         let store = writer.store().clone();
         tokio::spawn(writer.run());
         Ok(Ledger { store, jobs, shared, site, node, boot, feeds })
@@ -263,6 +268,11 @@ impl Ledger {
     }
     pub fn stats(&self) -> LedgerStats {
         self.shared.stats.lock().clone()
+    }
+
+    /// The positions as they stand now.
+    pub fn positions(&self) -> Vec<PositionState> {
+        self.shared.positions.lock().clone()
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, LedgerError> {

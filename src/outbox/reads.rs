@@ -5,6 +5,7 @@ use sqlx::{Sqlite, pool::PoolConnection};
 use super::{ActionError, Ledger, LedgerError, OutboxRow};
 use crate::{
     publish::topic::Topics,
+    store::{StoreError, alerts, events, members, messages},
     store::{StoreError, alerts, events, messages},
     types::{
         AlertId, ChannelId, EventId, Message, PositionId, Scope, Severity,
@@ -13,7 +14,10 @@ use crate::{
     },
 };
 
-pub use crate::store::alerts::Filter as AlertFilter;
+pub use crate::store::{
+    alerts::Filter as AlertFilter,
+    members::{Kin, OpenRows},
+};
 
 /// Rows that one answer holds at most.
 const MAX_ROWS: usize = 1000;
@@ -66,7 +70,7 @@ pub struct AlertDetail {
     pub alert: AlertPayload,
     /// Oldest first.
     pub history: Vec<AlertHistory>,
-    /// The latest 50, newest first.
+    /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,
 }
 
@@ -161,11 +165,32 @@ impl Ledger {
         Ok(AlertPage { alerts: found.into_iter().map(|(_, a)| a).collect(), cursor, next })
     }
 
+    /// Alerts that belong together, by their opening, newest first.
+    pub async fn members(&self, of: Kin, before: Option<i64>, limit: usize) -> Result<AlertPage, LedgerError> {
+        let cursor = *self.shared.newest.borrow();
+        let mut conn = self.reader().await?;
+        let limit = rows(limit);
+        let found = self.read(members::list(&mut conn, of, before.unwrap_or(i64::MAX), limit).await)?;
+        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == limit;
+        let next = found.last().map(|(place, _)| *place).filter(|_| full);
+        Ok(AlertPage { alerts: found.into_iter().map(|(_, a)| a).collect(), cursor, next })
+    }
+
+    /// Open rows, by position, priority and area.
+    pub async fn open_rows(&self) -> Result<Vec<OpenRows>, LedgerError> {
+        let mut conn = self.reader().await?;
+        self.read(members::open_rows(&mut conn).await)
+    }
+
     pub async fn alert(&self, id: AlertId) -> Result<Option<AlertDetail>, LedgerError> {
         let mut conn = self.reader().await?;
         let Some(alert) = self.read(alerts::get(&mut conn, id).await)? else { return Ok(None) };
         let history = self.read(alerts::history(&mut conn, id, DETAIL_HISTORY).await)?;
-        let events = self.read(events::of_alert(&mut conn, id, DETAIL_EVENTS).await)?;
+        let mut events = self.read(events::of_alert(&mut conn, id, DETAIL_EVENTS).await)?;
+        // How it began is looked at first, however long ago that was.
+        if !events.iter().any(|e| e.id == alert.first_event) {
+            events.extend(self.read(events::get(&mut conn, alert.first_event).await)?);
+        }
         Ok(Some(AlertDetail { alert, history, events }))
     }
 

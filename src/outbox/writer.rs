@@ -292,14 +292,25 @@ impl Writer {
         };
         let (batch, answers) = self.plan(jobs, known);
         if batch.is_empty() {
+            self.tell_positions();
             return answers.into_iter().for_each(Answer::give);
         }
         match self.persist(&batch, retry).await {
-            Ok(()) => answers.into_iter().for_each(Answer::give),
+            Ok(()) => {
+                self.tell_positions();
+                answers.into_iter().for_each(Answer::give);
+            }
             Err(e) => {
                 let lost = LedgerError::Lost { why: e.to_string() };
                 answers.into_iter().for_each(|a| a.fail(lost.clone()));
             }
+        }
+    }
+
+    /// How positions stand is a state: told after the commit, and never stored.
+    pub fn tell_positions(&mut self) {
+        if let Some(positions) = self.led.fold.news() {
+            *self.shared.positions.lock() = positions;
         }
     }
 

@@ -16,6 +16,7 @@ pub mod events;
 pub mod handovers;
 pub mod history;
 pub mod hooks;
+pub mod members;
 pub mod messages;
 pub mod meta;
 pub mod numbers;

@@ -97,6 +97,8 @@ level_id!(/// One running gateway process.
     NodeId);
 level_id!(/// A desk with a set of areas.
     PositionId);
+level_id!(/// What is to be done about an alert, step by step.
+    ProcedureId);
 level_id!(/// The deployment; first level of every topic.
     SiteId);
 level_id!(/// A web login or broker user.

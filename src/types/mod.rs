@@ -18,6 +18,7 @@ mod id;
 pub mod message;
 pub mod pace;
 pub mod payload;
+pub mod position;
 pub mod secret;
 pub mod state;
 pub mod trace;
@@ -33,7 +34,7 @@ pub use geometry::{BBox, Point, Polygon};
 pub use hook::{HookState, HookView};
 pub use id::{
     AlertId, AreaId, ChannelId, CredentialId, EventId, FeedId, HookId, IdError, IncidentId, LineId, ModelName, NodeId,
-    PlanId, PositionId, RuleId, SiteId, TimetableId, UserId, ZoneId,
+    PlanId, PositionId, ProcedureId, RuleId, SiteId, TimetableId, UserId, ZoneId,
 };
 pub use message::{Message, Scope};
 pub use pace::Pace;

@@ -64,6 +64,9 @@ pub struct Media {
     pub bytes: u64,
     pub width: u32,
     pub height: u32,
+    /// When what it shows was seen; null in payloads from before it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Wall>,
     /// What was seen in this very picture: boxes to draw over it. The event's and the alert's own `objects` move on.
     #[serde(default)]
     pub objects: Vec<Object>,

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{
     api::{
         alerts, areas, channel_edit, channels, credentials, discover, handover, history, login, map, node, numbers,
-        rules, search, timetables,
+        positions, procedures, rules, search, timetables,
     },
     boxview,
     error::ErrorBody,
@@ -104,13 +104,15 @@ fn schemas() -> Map<String, Value> {
     add::<ports::AlertDetail>(&mut generator);
     add::<ports::search::FoundList>(&mut generator);
     add::<search::Summary>(&mut generator);
+    add::<positions::PositionList>(&mut generator);
+    add::<procedures::ProcedureList>(&mut generator);
     add::<ports::ChannelView>(&mut generator);
     add::<ports::NodeView>(&mut generator);
     add::<boxview::BoxView>(&mut generator);
     add::<alerts::ActRequest>(&mut generator);
     add::<alerts::ChangesView>(&mut generator);
     add::<ports::numbers::Numbers>(&mut generator);
-    add::<numbers::PositionList>(&mut generator);
+    add::<numbers::JudgedPositionList>(&mut generator);
     add::<handover::HandoverList>(&mut generator);
     add::<handover::WriteRequest>(&mut generator);
     add::<handover::AcceptRequest>(&mut generator);

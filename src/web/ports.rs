@@ -34,10 +34,11 @@ use crate::{
     channel::StateChange,
     config,
     types::{
-        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, LineId, Message, Point, PositionId, RuleId,
-        UserId, Wall, ZoneId,
+        AlertId, AreaId, ChannelId, CredentialId, EventId, HookView, IncidentId, LineId, Message, Point, PositionId,
+        RuleId, UserId, Wall, ZoneId,
         alert::Wish,
         payload::{AlertPayload, AlertState, CommandPayload, EventPayload, HealthPayload, NodePayload},
+        position::{Digest, FloodState},
     },
 };
 
@@ -99,6 +100,14 @@ pub struct AlertList {
     pub next: Option<i64>,
 }
 
+/// What the alerts of a list have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kin {
+    Incident(IncidentId),
+    /// Counted under this alert's row.
+    Under(AlertId),
+}
+
 /// One change of an alert.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AlertChange {
@@ -118,8 +127,35 @@ pub struct AlertChange {
 pub struct AlertDetail {
     pub alert: AlertPayload,
     pub history: Vec<AlertChange>,
-    /// The latest 50, newest first.
+    /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,
+}
+
+/// Open rows by priority, those on a shelf among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RowsView {
+    pub low: u64,
+    pub medium: u64,
+    pub high: u64,
+    pub critical: u64,
+    /// Of all of them, those that nobody has taken.
+    pub waiting: u64,
+}
+
+/// A position as it stands now.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PositionView {
+    pub id: PositionId,
+    /// The id where it has no name.
+    pub name: String,
+    /// Subtrees that it answers for; empty: what no other names.
+    pub areas: Vec<AreaId>,
+    pub escalate_to: Option<PositionId>,
+    /// Null: it is not flooded.
+    pub flood: Option<FloodState>,
+    /// What the last flood since the start of the process came to; null while another one is on.
+    pub digest: Option<Digest>,
+    pub rows: RowsView,
 }
 
 /// What an operator asks for.
@@ -168,6 +204,16 @@ pub enum ChangesError {
 pub trait Alerts: Send + Sync {
     /// Only alerts that the proof covers.
     fn list<'a>(&'a self, proof: &'a ListProof, query: AlertQuery) -> BoxFuture<'a, Result<AlertList, PortError>>;
+    /// Those that belong together, of every state, newest first; only those that the proof covers.
+    fn members<'a>(
+        &'a self,
+        proof: &'a ListProof,
+        of: Kin,
+        before: Option<i64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<AlertList, PortError>>;
+    /// Every position; rows are counted as far as the proof covers them.
+    fn positions<'a>(&'a self, proof: &'a ListProof) -> BoxFuture<'a, Result<Vec<PositionView>, PortError>>;
     fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>>;
     /// Waits for the commit.
     fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>>;
@@ -239,8 +285,8 @@ pub trait Pictures: Send + Sync {
 
 /// Stored evidence.
 pub trait Snapshots: Send + Sync {
-    /// JPEG of the event that the proof is for; `None` if it has none (any more).
-    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>>;
+    /// JPEG of the event that the proof is for, 0 that of its start; `None` if it has none (any more).
+    fn read<'a>(&'a self, proof: &'a SnapshotProof, number: u8) -> BoxFuture<'a, Result<Option<Bytes>, PortError>>;
 }
 
 /// A zone for drawing.

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod crash;
+mod desk;
 mod facts;
 mod people;
 mod search;

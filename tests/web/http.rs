@@ -25,7 +25,7 @@ fn routes() -> Vec<(Method, String)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
             let path = path.replace("channels/{id}", "channels/gate").replace("{id}", ID).replace("{action}", "close");
-            let path = path.replace("{rev}", "1").replace("{z}/{x}/{y}", "0/0/0");
+            let path = path.replace("{rev}", "1").replace("{z}/{x}/{y}", "0/0/0").replace("{number}", "1");
             assert!(!path.contains('{'), "{path}");
             routes.push((method.to_uppercase().parse().unwrap(), path));
         }

@@ -4,6 +4,7 @@
 
 mod discover;
 mod configuration;
+mod desk;
 mod feed;
 mod http;
 mod login;

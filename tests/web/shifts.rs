@@ -174,7 +174,7 @@ async fn numbers_are_those_of_the_logins_own_areas() {
     assert_eq!(n["times"]["due"], 0, "low ones have eight hours");
 
     let positions = async |who: &Session| {
-        let list = g.get(who, "/api/v1/positions").await.json();
+        let list = g.get(who, "/api/v1/numbers/positions").await.json();
         let list = list["positions"].as_array().unwrap().clone();
         list.into_iter()
             .map(|p| (p["id"].as_str().unwrap().to_owned(), p["whole"].as_bool().unwrap()))

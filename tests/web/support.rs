@@ -37,8 +37,8 @@ use skyeye::{
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
-            Channels, Commands, Configuration, HandoverPlace, NodeInfo, NodeView, OutboxView, Picture, Pictures, Place,
-            Places, PortError, Reach, Rules, Shown, Snapshots,
+            Channels, Commands, Configuration, HandoverPlace, Kin, NodeInfo, NodeView, OutboxView, Picture, Pictures,
+            Place, Places, PortError, PositionView, Reach, Rules, Shown, Snapshots,
             configuration::{Asked, Held},
             rules::{DryRun, DryRunAsk, DryRunError, Raised, TracesAsk},
         },
@@ -120,6 +120,7 @@ pub struct World {
     pub raised: Mutex<HashMap<(RuleId, ChannelId), u64>>,
     /// Seconds between key frames, as measured.
     pub key_intervals: Mutex<HashMap<ChannelId, f32>>,
+    pub positions: Mutex<Vec<PositionView>>,
 }
 
 impl World {
@@ -179,6 +180,7 @@ impl World {
                 bytes: JPEG.len() as u64,
                 width: 1,
                 height: 1,
+                seen: Some(seen),
                 objects: Vec::new(),
             }],
             health: None,
@@ -268,6 +270,27 @@ impl Alerts for World {
             Ok(AlertList { alerts: all, cursor: self.changes.lock().unwrap().len() as i64, next })
         })
     }
+    fn members<'a>(
+        &'a self,
+        _: &'a ListProof,
+        of: Kin,
+        _before: Option<i64>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<AlertList, PortError>> {
+        Box::pin(async move {
+            let alerts = self.alerts.lock().unwrap();
+            let mut all: Vec<_> = alerts.values().map(|d| d.alert.clone()).collect();
+            all.retain(|a| match of {
+                Kin::Incident(id) => a.incident == Some(id),
+                Kin::Under(id) => a.handling.showing.row == Some(id),
+            });
+            all.truncate(limit);
+            Ok(AlertList { alerts: all, cursor: 0, next: None })
+        })
+    }
+    fn positions<'a>(&'a self, _: &'a ListProof) -> BoxFuture<'a, Result<Vec<PositionView>, PortError>> {
+        Box::pin(async move { Ok(self.positions.lock().unwrap().clone()) })
+    }
     fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>> {
         Box::pin(async move { Ok(self.alerts.lock().unwrap().get(&proof.alert()).cloned()) })
     }
@@ -318,8 +341,12 @@ impl Pictures for World {
 }
 
 impl Snapshots for World {
-    fn read<'a>(&'a self, proof: &'a SnapshotProof) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
-        Box::pin(async move { Ok(self.snapshots.lock().unwrap().get(&proof.event()).map(|(_, jpeg)| jpeg.clone())) })
+    fn read<'a>(&'a self, proof: &'a SnapshotProof, number: u8) -> BoxFuture<'a, Result<Option<Bytes>, PortError>> {
+        // Each event has two.
+        Box::pin(async move {
+            let snapshots = self.snapshots.lock().unwrap();
+            Ok(snapshots.get(&proof.event()).filter(|_| number < 2).map(|(_, jpeg)| jpeg.clone()))
+        })
     }
 }
 
@@ -574,6 +601,7 @@ impl Gateway {
             asked: Mutex::default(),
             raised: Mutex::default(),
             key_intervals: Mutex::default(),
+            positions: Mutex::default(),
         });
         let ports = Ports {
             alerts: world.clone(),

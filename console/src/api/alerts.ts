@@ -48,6 +48,8 @@ export interface Handling {
   chattering: boolean;
   /** The alert of the same source that was over before. */
   recurs: string | null;
+  /** The device that the stream comes from; channels of one recorder share it. */
+  recorder: string | null;
 }
 
 /** What an action carries; the gateway refuses what is missing or does not fit. */
@@ -85,5 +87,6 @@ export function readHandling(o: Record<string, unknown>, levels: readonly Severi
     under: count(o.under),
     chattering: o.chattering === true,
     recurs: ident(o.recurs),
+    recorder: optText(o.recorder),
   };
 }

@@ -189,5 +189,5 @@ export const numbersApi = {
   /** `from` null: the present shift. */
   numbers: (position: string | null, from: number | null): Promise<Numbers> =>
     json(readNumbers, 'GET', `/api/v1/numbers${query({ position, from: from === null ? null : new Date(from).toISOString() })}`),
-  positions: (): Promise<Position[]> => json(readPositions, 'GET', '/api/v1/positions'),
+  positions: (): Promise<Position[]> => json(readPositions, 'GET', '/api/v1/numbers/positions'),
 };

@@ -34,6 +34,8 @@ export interface Media {
   sha256: string;
   width: number;
   height: number;
+  /** When what it shows was seen; NaN where the gateway does not say. */
+  seen: number;
   /** What was seen in this very picture; the alert's and the event's own objects move on. */
   objects: SeenObject[];
 }
@@ -134,6 +136,7 @@ function readMedia(v: unknown): Media | null {
     sha256: text(o.sha256, 64),
     width: num(o.width),
     height: num(o.height),
+    seen: time(o.seen),
     objects: all(o.objects, readObject),
   };
 }

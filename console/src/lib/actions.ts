@@ -3,7 +3,7 @@ import type { TFunction } from 'i18next';
 import { api, ApiError } from '../api/client';
 import type { ActBody, AlertAction } from '../api/alerts';
 import type { Alert, AlertState } from '../api/types';
-import { absorb } from '../state/live';
+import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { errorText } from './words';
 
@@ -59,5 +59,28 @@ export async function act(t: TFunction, alert: Alert, action: AlertAction, body:
       notify('bad', errorText(t, error));
     }
     return false;
+  }
+}
+
+const NOTE_TRIES = 3;
+/**
+ * Adds a note to the alert as it is now. A note overwrites nothing, so that the alert has gone on meanwhile is no reason to
+ * ask the operator again.
+ */
+export async function addNote(t: TFunction, id: string, note: string): Promise<boolean> {
+  for (let left = NOTE_TRIES - 1; ; left -= 1) {
+    const alert = useLive.getState().alerts.get(id);
+    if (!alert) return false;
+    try {
+      absorb([await api.act(id, 'note', alert.rev, { note })]);
+      return true;
+    } catch (error) {
+      const now = error instanceof ApiError && error.status === 409 ? error.alert : null;
+      if (!now || now.rev === alert.rev || left === 0) {
+        notify('bad', errorText(t, error));
+        return false;
+      }
+      absorb([now]);
+    }
   }
 }

@@ -44,6 +44,12 @@ export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects' | '
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
 }
 
+/** A type of alerts alone, without an alert that would say more. */
+export function typeText(t: TFunction, kind: string): string {
+  if (kind === 'health' || kind === 'presence') return t(`kind.${kind}`);
+  return isKind(kind) ? t(`kind.${kind}`) : kind;
+}
+
 const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated', 'conflict', 'too_large'] as const;
 
 /** A failure in the operator's language, with the gateway's own sentence behind it where there is one. */

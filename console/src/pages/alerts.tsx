@@ -6,31 +6,28 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate, useParams } from 'react-router';
+import { useLocation, useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
 import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
 import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
-import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
+import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
+import { keyIsOurs } from '../lib/keys';
+import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
+import { useDigests, usePosition, usePositions } from '../state/positions';
 import { AlertDetail } from '../ui/alertdetail';
 import { AlertQueue } from '../ui/alertqueue';
+import { DigestCard, FloodBanner } from '../ui/flood';
 import { Icon } from '../ui/icons';
 import { KeysDialog } from '../ui/keys';
 import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
-/** Keys belong to the field that is being typed in, and to the browser where a modifier is held. */
-export function keyIsOurs(e: KeyboardEvent): boolean {
-  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
-  const target = e.target instanceof HTMLElement ? e.target : null;
-  if (target?.closest('input, textarea, select, dialog, [contenteditable="true"]')) return false;
-  return !(target?.closest('button, a, summary') && (e.key === 'Enter' || e.key === ' '));
-}
 
 export function AlertsPage() {
   const { t } = useTranslation();
@@ -43,7 +40,11 @@ export function AlertsPage() {
   const [scope, setScope] = useState<Scope>('open');
   const [only, setOnly] = useState<AlertState | 'any'>('any');
   const [how, setHow] = useState<Shown>('rows');
-  const [position, setPosition] = useState('');
+  const positions = usePositions();
+  const [position, setPosition] = usePosition(positions);
+  const [digests, dismiss] = useDigests(positions);
+  const [few, setFew] = useState(true);
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
 
@@ -59,7 +60,6 @@ export function AlertsPage() {
     getNextPageParam: (last) => last.next,
   });
 
-  const positions = useMemo(() => [...new Set(order.flatMap((a) => a.handling.position ?? []))].sort(), [order]);
   // The chosen alert stays in the list although it has just been closed, until another one is chosen.
   const shown = useMemo(() => {
     const rows = order.filter(
@@ -71,13 +71,22 @@ export function AlertsPage() {
     );
     return scope === 'all' ? rows : rows.sort(byPriority);
   }, [order, scope, only, how, position, id]);
+  const flooded = useMemo(() => positions.filter((p) => p.flood && (position === '' || p.id === position)), [positions, position]);
+  const over = digests.filter((p) => position === '' || p.id === position);
+  const lines = useMemo(() => {
+    if (flooded.length === 0 || !few || scope === 'all') return plainLines(shown);
+    const ids = new Set(flooded.map((p) => p.id));
+    return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, id ?? null);
+  }, [shown, flooded, few, scope, opened, id]);
+  const hidden = useMemo(() => lines.reduce((n, l) => n + (l.open ? 0 : l.behind.length), 0), [lines]);
   const fresh = useMemo(() => order.reduce((n, a) => (waits(a) ? n + 1 : n), 0), [order]);
   const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
+  const { search } = useLocation();
   const choose = useCallback(
-    (next: string | null, push = false) => void navigate(next ? `/alerts/${next}` : '/', { replace: !push }),
-    [navigate],
+    (next: string | null, push = false) => void navigate(`${next ? `/alerts/${next}` : '/'}${search}`, { replace: !push }),
+    [navigate, search],
   );
 
   const clear = (): void => {
@@ -87,16 +96,32 @@ export function AlertsPage() {
   };
 
   // Handlers read what is current through this, so that the listener need not be set anew with every message.
-  const current = useRef({ shown, id, narrow });
-  current.current = { shown, id, narrow };
+  const current = useRef({ lines, id, narrow });
+  current.current = { lines, id, narrow };
+
+  const toggle = useCallback(
+    (lead: string): void => {
+      const { lines: rows, id: chosen } = current.current;
+      const open = rows.some((l) => l.alert.id === lead && l.open);
+      setOpened((old) => new Set(open ? [...old].filter((x) => x !== lead) : [...old, lead]));
+      // What is chosen is always to be seen: a group closes onto its first.
+      if (open && rows.some((l) => l.under === lead && l.alert.id === chosen)) choose(lead);
+    },
+    [choose],
+  );
 
   useEffect(() => {
     const move = (by: number): void => {
-      const { shown: rows, id: chosen } = current.current;
+      const { lines: rows, id: chosen } = current.current;
       if (rows.length === 0) return;
-      const at = rows.findIndex((a) => a.id === chosen);
-      const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)];
+      const at = rows.findIndex((l) => l.alert.id === chosen);
+      const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)]?.alert;
       if (next && next.id !== chosen) choose(next.id);
+    };
+    const group = (): void => {
+      const { lines: rows, id: chosen } = current.current;
+      const line = rows.find((l) => l.alert.id === chosen);
+      if (line && (line.behind.length > 0 || line.under !== null)) toggle(line.under ?? line.alert.id);
     };
     const quick = (action: KeyAction, result?: Result): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
@@ -160,6 +185,10 @@ export function AlertsPage() {
         case '4':
           prioritise(Number(e.key));
           break;
+        case 'g':
+        case 'G':
+          group();
+          break;
         case 'Enter':
           if (!current.current.id) move(1);
           detail.current?.focus();
@@ -178,7 +207,7 @@ export function AlertsPage() {
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
-  }, [choose, t]);
+  }, [choose, toggle, t]);
 
   const list = (
     <section className="queue" aria-label={t('alerts.queue')}>
@@ -227,12 +256,18 @@ export function AlertsPage() {
             <select value={position} data-testid="filter-position" onChange={(e) => setPosition(e.target.value)}>
               <option value="">{t('alerts.anyPosition')}</option>
               {positions.map((p) => (
-                <option key={p}>{p}</option>
+                <option key={p.id} value={p.id}>
+                  {p.rows > 0 ? t('alerts.positionRows', { position: p.name, count: p.rows }) : p.name}
+                </option>
               ))}
             </select>
           </label>
         )}
       </div>
+      <FloodBanner positions={flooded} named={positions.length > 1} collapsed={few} hidden={hidden} onCollapse={setFew} />
+      {over.map((p) => (
+        <DigestCard key={p.id} position={p} named={positions.length > 1} onDismiss={() => dismiss(p)} />
+      ))}
       {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
       {!loaded ? (
         <>
@@ -244,7 +279,7 @@ export function AlertsPage() {
       ) : shown.length === 0 && !older.isFetching ? (
         <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
-        <AlertQueue rows={shown} chosen={id ?? null} onChoose={(next) => choose(next, narrow)}>
+        <AlertQueue lines={lines} chosen={id ?? null} onChoose={(next) => choose(next, narrow)} onToggle={toggle}>
           {scope === 'all' && (
             <div className="queue-more">
               {older.isError ? (

@@ -1,7 +1,7 @@
 /* The list of channels: asked for once and again now and then; their health is kept up to date by the feed. */
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
-import type { Channel, Health } from '../api/channel';
+import type { Channel, Health, Zone } from '../api/channel';
 import { api } from '../api/client';
 import { setAreas, setHealth, useLive } from './live';
 
@@ -28,6 +28,15 @@ export function useChannels() {
 export function useAreaText(area: readonly string[]): string {
   const names = useLive((s) => s.areas);
   return area.map((id) => names.get(id) ?? id).join(' / ');
+}
+
+/** The zone of a channel as it is drawn now, as a list of one or none. */
+export function useZone(channel: string, zone: string | null): Zone[] {
+  const channels = useChannels();
+  return useMemo(() => {
+    if (zone === null) return [];
+    return channels.data?.find((c) => c.id === channel)?.zones.filter((z) => z.id === zone) ?? [];
+  }, [channels.data, channel, zone]);
 }
 
 /** The health that the feed tells, looked at no more often than this: ten thousand channels change all the time. */

@@ -70,8 +70,8 @@ export interface Happening {
   ended: number | null;
   end: EventFact['end'];
   latest: EventFact;
-  /** Its picture, which every fact of it carries. */
-  picture: Media | null;
+  /** Its pictures, which every later fact of it carries: of its start, and as it went on. */
+  pictures: readonly Media[];
 }
 
 export function happenings(facts: readonly EventFact[]): Happening[] {
@@ -93,7 +93,7 @@ export function happenings(facts: readonly EventFact[]): Happening[] {
       ended: end ? end.seen : null,
       end: end?.end ?? null,
       latest,
-      picture: group.findLast((f) => f.media.length > 0)?.media[0] ?? null,
+      pictures: group.findLast((f) => f.media.length > 0)?.media ?? [],
     });
   }
   return out.sort((a, b) => b.seen - a.seen);

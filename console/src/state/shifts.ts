@@ -4,7 +4,7 @@ import { handoverApi } from '../api/handover';
 import { numbersApi } from '../api/numbers';
 
 export function usePositions() {
-  return useQuery({ queryKey: ['positions'], queryFn: numbersApi.positions, staleTime: 60_000 });
+  return useQuery({ queryKey: ['numbers', 'positions'], queryFn: numbersApi.positions, staleTime: 60_000 });
 }
 
 /** `hours` null: the present shift. */

@@ -4,20 +4,28 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
-import type { Zone } from '../api/channel';
-import type { Alert, AlertDetail as Detail, EventFact, Media } from '../api/types';
-import { useTimes } from '../lib/hooks';
-import { errorText, kindText, rateText } from '../lib/words';
+import type { AlertDetail as Detail, Media } from '../api/types';
+import { useMedia } from '../lib/hooks';
+import { keyIsOurs } from '../lib/keys';
+import { errorText, kindText } from '../lib/words';
 import { absorb, onFacts, useLive } from '../state/live';
-import { happenings, mergeFacts, type Happening } from '../state/merge';
-import { useAreaText, useChannels } from '../state/channels';
+import { happenings, mergeFacts } from '../state/merge';
+import { useAreaText } from '../state/channels';
 import { AlertActions } from './alertactions';
+import { AlertFacts } from './alertfacts';
 import { AlertFlags } from './alertflags';
+import { AlertLive } from './alertlive';
+import { AlertMembers } from './alertmembers';
+import { AlertPicture, Strip, useShots } from './alertpicture';
+import { ProcedureCards } from './alertprocedure';
 import { EventList, History, Trace } from './alertstory';
 import { Icon } from './icons';
 import { AlertPlace } from './map/alertplace';
-import { Boxes } from './overlay';
-import { Blank, Fact, Loading, Moment, SeverityWord, StateChip } from './parts';
+import { Blank, Loading, SeverityWord, StateChip } from './parts';
+
+/** From here on the moving picture stands beside the evidence and not in its place. */
+const BOTH = '(min-width: 2500px)';
+const LIVE_KEY = 'L';
 
 function useDetail(id: string) {
   const queries = useQueryClient();
@@ -56,13 +64,45 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
   const alert = useLive((s) => s.alerts.get(id));
   const query = useDetail(id);
   const area = useAreaText(alert?.area ?? []);
-  const [event, setEvent] = useState<string | null>(null);
+  /** The event that is looked at, and with it one of its pictures. */
+  const [picked, setPicked] = useState<{ event: string; url: string | null } | null>(null);
+  const [watching, setWatching] = useState(false);
   const stage = useRef<HTMLDivElement>(null);
-  const choose = (next: string): void => {
-    setEvent(next);
+  const both = useMedia(BOTH);
+  const choose = (event: string, url: string | null = null): void => {
+    setPicked({ event, url });
+    setWatching(false);
     stage.current?.scrollIntoView({ block: 'nearest' });
   };
   const groups = useMemo(() => happenings(query.data?.events ?? []), [query.data]);
+  const shots = useShots(alert, groups);
+  const shown = picked?.event ?? alert?.lastEvent ?? '';
+  const group = groups.find((g) => g.id === shown) ?? null;
+  // Without a choice it is the newest picture of the latest event; what the alert itself carries where none is known.
+  const pictures = group && (picked || group.pictures.length > 0) ? group.pictures : (alert?.media ?? []);
+  const media = pictures.find((m) => m.url === picked?.url) ?? pictures[picked ? 0 : pictures.length - 1] ?? null;
+
+  const current = useRef({ shots, url: media?.url, choose });
+  current.current = { shots, url: media?.url, choose };
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent): void => {
+      if (!keyIsOurs(e)) return;
+      const { shots: all, url, choose: take } = current.current;
+      if (e.key === 'ArrowLeft' || e.key === 'ArrowRight') {
+        if (all.length === 0) return;
+        const index = all.findIndex((s) => s.picture.url === url);
+        const next = all[index < 0 ? all.length - 1 : Math.min(Math.max(index + (e.key === 'ArrowLeft' ? -1 : 1), 0), all.length - 1)];
+        if (next) take(next.event, next.picture.url);
+      } else if (e.key === 'l' || e.key === 'L') {
+        setWatching((on) => !on);
+      } else {
+        return;
+      }
+      e.preventDefault();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, []);
 
   if (!alert) {
     if (query.isPending || query.isFetching) return <Loading text={t('detail.loading')} />;
@@ -77,8 +117,8 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
     );
   }
   // Where the queue is not beside it, this is the page.
+  const seenAt = media && Number.isFinite(media.seen) ? media.seen : (group?.seen ?? alert.updated);
   const Title = onBack ? 'h1' : 'h2';
-  const group = groups.find((g) => g.id === event) ?? null;
   return (
     <article className="alert">
       <header className="alert-head">
@@ -104,10 +144,35 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
         </div>
       </header>
       <AlertActions alert={alert} />
-      <div className={`alert-body ${besides(group ? group.picture : alert.media[0]) ? 'beside' : ''}`}>
+      <div className={`alert-body ${besides(media) ? 'beside' : ''}`}>
         <div className="alert-main" ref={stage}>
-          <AlertPicture alert={alert} group={group} groups={groups} />
-          <Trace groups={groups} alert={alert} chosen={event ?? alert.lastEvent} onChoose={choose} />
+          <div className="stage-bar">
+            {!both && (
+              <div className="segments stage-switch" role="group" aria-label={t('live.label')}>
+                <button type="button" aria-pressed={!watching} data-testid="show-evidence" onClick={() => setWatching(false)}>
+                  {t('live.evidence')}
+                </button>
+                <button type="button" aria-pressed={watching} data-testid="show-live" onClick={() => setWatching(true)}>
+                  {t('live.now')}{' '}
+                  <kbd className="hint" aria-hidden="true">
+                    {LIVE_KEY}
+                  </kbd>
+                </button>
+              </div>
+            )}
+            <Strip shots={shots} chosen={both || !watching ? (media?.url ?? '') : ''} onChoose={(s) => choose(s.event, s.picture.url)} />
+          </div>
+          <div className={both ? 'stages' : ''}>
+            {(both || !watching) && (
+              <div className="evidence">
+                <AlertPicture alert={alert} zone={group?.latest.zone ?? alert.zone} media={media} seen={seenAt} shots={shots.length} />
+              </div>
+            )}
+            {(both || watching) && <AlertLive channel={alert.channel} name={alert.channelName} />}
+          </div>
+          <Trace groups={groups} alert={alert} chosen={shown} onChoose={choose} />
+          <ProcedureCards alert={alert} history={query.data?.history ?? null} />
+          <AlertMembers alert={alert} />
         </div>
         <div className="alert-side">
           <AlertFacts alert={alert} fact={(group ?? groups[0])?.latest ?? null} />
@@ -120,7 +185,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
             <h3>
               {t('detail.events')} <span className="num dim">{alert.events}</span>
             </h3>
-            <EventList groups={groups} chosen={event ?? alert.lastEvent} onChoose={choose} loading={query.isPending} />
+            <EventList groups={groups} chosen={shown} onChoose={choose} loading={query.isPending} />
           </section>
         </div>
       </div>
@@ -133,157 +198,3 @@ function besides(media: Media | null | undefined): boolean {
   return !!media && media.height > 0 && media.width / media.height < 1.6;
 }
 
-function useZone(channel: string, zone: string | null): Zone[] {
-  const channels = useChannels();
-  return useMemo(() => {
-    if (zone === null) return [];
-    return channels.data?.find((c) => c.id === channel)?.zones.filter((z) => z.id === zone) ?? [];
-  }, [channels.data, channel, zone]);
-}
-
-function AlertPicture({ alert, group, groups }: { alert: Alert; group: Happening | null; groups: readonly Happening[] }) {
-  const { t } = useTranslation();
-  const times = useTimes();
-  const media = group ? group.picture : (alert.media[0] ?? null);
-  const objects = media?.objects ?? [];
-  const zones = useZone(alert.channel, (group ? group.latest.zone : null) ?? alert.zone);
-  const [failed, setFailed] = useState('');
-  const [ready, setReady] = useState('');
-  const [boxes, setBoxes] = useState(true);
-  const [outline, setOutline] = useState(true);
-  const width = media && media.width > 0 ? media.width : 16;
-  const height = media && media.height > 0 ? media.height : 9;
-  // The picture is of the event's start; the alert may have begun long before and have been updated since.
-  const seen = (group ?? groups.find((g) => g.picture?.url === media?.url))?.seen ?? alert.updated;
-  return (
-    <figure className="stage">
-      <div className="picture-space" style={{ aspectRatio: `${width} / ${height}`, '--ratio': width / height } as React.CSSProperties}>
-        <div className={`picture ${media && ready === media.url ? 'ready' : ''}`} style={{ aspectRatio: `${width} / ${height}` }}>
-          {media && failed !== media.url ? (
-            <>
-              <img
-                key={media.url}
-                src={media.url}
-                data-testid="alert-picture"
-                data-ready={ready === media.url}
-                alt={t('detail.pictureOf', { channel: alert.channelName, time: times.moment(seen, 'full') })}
-                decoding="async"
-                onLoad={() => setReady(media.url)}
-                onError={() => setFailed(media.url)}
-              />
-              <Boxes objects={boxes ? objects : []} zones={outline ? zones : []} labels ratio={width / height} testid="alert-box" />
-            </>
-          ) : (
-            <span className="picture-none">
-              <Icon name="picture" />
-              {t(media ? 'detail.pictureGone' : 'detail.noPicture')}
-            </span>
-          )}
-        </div>
-      </div>
-      <figcaption>
-        <span className="num">{times.moment(seen, 'full')}</span>
-        {media && <span className="dim num">{t('detail.objects', { count: objects.length })}</span>}
-        <span className="grow" />
-        <button type="button" className="toggle" aria-pressed={boxes} onClick={() => setBoxes(!boxes)}>
-          {t('detail.boxes')}
-        </button>
-        {zones.length > 0 && (
-          <button type="button" className="toggle" aria-pressed={outline} onClick={() => setOutline(!outline)}>
-            {t('detail.zones')}
-          </button>
-        )}
-      </figcaption>
-    </figure>
-  );
-}
-
-function AlertFacts({ alert, fact }: { alert: Alert; fact: EventFact | null }) {
-  const { t } = useTranslation();
-  const zones = useZone(alert.channel, alert.zone);
-  return (
-    <section className="card">
-      <h3>{t('detail.facts')}</h3>
-      <dl className="facts">
-        <Fact name={t('detail.opened')}>
-          <Moment at={alert.opened} />
-        </Fact>
-        <Fact name={t('detail.updated')}>
-          <Moment at={alert.updated} />
-        </Fact>
-        {alert.health && <Fact name={t('detail.wrong')}>{alert.health.reason}</Fact>}
-        <Fact name={t('detail.owner')}>{alert.owner ?? <span className="dim">{t('detail.nobody')}</span>}</Fact>
-        {alert.handling.position && (
-          <Fact name={t('detail.position')}>
-            <span className="mono">{alert.handling.position}</span>
-          </Fact>
-        )}
-        {alert.handling.dispatchedTo && <Fact name={t('detail.dispatchedTo')}>{alert.handling.dispatchedTo}</Fact>}
-        {alert.handling.shelved && (
-          <Fact name={t('detail.shelf')}>
-            {alert.handling.shelved.reason} <span className="dim">{t('detail.by', { user: alert.handling.shelved.by })}</span>
-          </Fact>
-        )}
-        {alert.handling.heldBack > 0 && (
-          <Fact name={t('detail.heldBack')}>
-            <span className="num">{alert.handling.heldBack}</span>
-          </Fact>
-        )}
-        {alert.handling.row && (
-          <Fact name={t('detail.row')}>
-            <Link to={`/alerts/${encodeURIComponent(alert.handling.row)}`}>{t('detail.show')}</Link>
-          </Fact>
-        )}
-        {alert.handling.recurs && (
-          <Fact name={t('detail.recurs')}>
-            <Link to={`/alerts/${encodeURIComponent(alert.handling.recurs)}`}>{t('detail.show')}</Link>
-          </Fact>
-        )}
-        <Fact name={t('detail.zone')}>{zones[0]?.name ?? alert.zone ?? <span className="dim">{t('detail.wholePicture')}</span>}</Fact>
-        <Fact name={t('detail.rule')}>
-          <span className="mono">{alert.rule.id}</span> <span className="dim mono">{alert.rule.revision.slice(0, 12)}</span>
-        </Fact>
-        {fact && (
-          <>
-            <Fact name={t('detail.seen')}>
-              <TimeOf at={fact.seen} />{' '}
-              <span className="dim">
-                {t(fact.clock === 'camera' ? 'detail.clockCamera' : 'detail.clockGateway')}
-                {fact.skewMs !== null && Math.abs(fact.skewMs) >= 1000 && ` · ${t('detail.skew', { ms: fact.skewMs })}`}
-              </span>
-            </Fact>
-            <Fact name={t('detail.ingested')}>
-              <TimeOf at={fact.ingested} /> <Later from={fact.seen} to={fact.ingested} />
-            </Fact>
-            <Fact name={t('detail.committed')}>
-              <TimeOf at={fact.committed} /> <Later from={fact.seen} to={fact.committed} />
-            </Fact>
-            {fact.model && (
-              <Fact name={t('detail.model')}>
-                {fact.model.name} <span className="dim mono">{fact.model.sha256.slice(0, 8)}</span>
-              </Fact>
-            )}
-            <Fact name={t('detail.rate')}>
-              <span className="num">{rateText(t, fact.rateHz)}</span>
-            </Fact>
-          </>
-        )}
-        <Fact name={t('detail.id')}>
-          <span className="mono break">{alert.id}</span>
-        </Fact>
-      </dl>
-    </section>
-  );
-}
-
-function TimeOf({ at }: { at: number }) {
-  const times = useTimes();
-  return <span className="num">{times.moment(at, 'time')}</span>;
-}
-
-function Later({ from, to }: { from: number; to: number }) {
-  const { t } = useTranslation();
-  const ms = to - from;
-  if (!Number.isFinite(ms) || ms < 0) return null;
-  return <span className="dim num">+{t('unit.ms', { n: Math.round(ms) })}</span>;
-}

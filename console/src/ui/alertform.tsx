@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { RESULTS, type ActBody, type Result } from '../api/alerts';
 import type { Alert } from '../api/types';
 import { act } from '../lib/actions';
+import { DispatchTo } from './dispatchto';
 
 const MINUTES = [15, 30, 60, 240, 480, 1440, 10080] as const;
 
@@ -72,12 +73,7 @@ export function AlertForm({
           ))}
         </fieldset>
       )}
-      {what === 'dispatch' && (
-        <label className="note">
-          <span>{t('action.to')}</span>
-          <input value={to} maxLength={200} required autoFocus data-testid="action-to" onChange={(e) => setTo(e.target.value)} />
-        </label>
-      )}
+      {what === 'dispatch' && <DispatchTo alert={alert} value={to} onChange={setTo} />}
       {what === 'shelve' && (
         <label className="select">
           <span>{t('action.for')}</span>

@@ -5,7 +5,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Alert } from '../api/types';
+import type { Line } from '../lib/collapse';
 import { AlertRow } from './alertrow';
 import { Icon } from './icons';
 
@@ -17,14 +17,17 @@ function remPx(): number {
 }
 
 export function AlertQueue({
-  rows,
+  lines,
   chosen,
   onChoose,
+  onToggle,
   children,
 }: {
-  rows: readonly Alert[];
+  lines: readonly Line[];
   chosen: string | null;
   onChoose: (id: string) => void;
+  /** Shows or hides what stands behind a row. */
+  onToggle: (id: string) => void;
   children?: ReactNode;
 }) {
   const { t } = useTranslation();
@@ -32,10 +35,10 @@ export function AlertQueue({
   const [above, setAbove] = useState(0);
   const height = remPx() * ROW_REM;
   const virtual = useVirtualizer({
-    count: rows.length,
+    count: lines.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    getItemKey: (i) => rows[i]?.id ?? i,
+    getItemKey: (i) => lines[i]?.alert.id ?? i,
     overscan: 6,
   });
 
@@ -45,25 +48,25 @@ export function AlertQueue({
     const box = scroller.current;
     const held = anchor.current;
     if (box && held && box.scrollTop > 0) {
-      const now = rows.findIndex((a) => a.id === held.id);
+      const now = lines.findIndex((l) => l.alert.id === held.id);
       const by = now < 0 ? 0 : now - held.index;
       if (by !== 0) box.scrollTop += by * height;
       if (by > 0) setAbove((n) => n + by);
     }
     remember();
-  }, [rows, height]);
+  }, [lines, height]);
 
   function remember(): void {
     const box = scroller.current;
     if (!box) return;
     if (box.scrollTop < height / 2) setAbove(0);
-    const index = Math.min(rows.length - 1, Math.max(0, Math.floor(box.scrollTop / height)));
-    const row = rows[index];
-    anchor.current = row ? { id: row.id, index } : null;
+    const index = Math.min(lines.length - 1, Math.max(0, Math.floor(box.scrollTop / height)));
+    const line = lines[index];
+    anchor.current = line ? { id: line.alert.id, index } : null;
   }
 
   // A choice made by key is brought into view; new arrivals do not scroll anything.
-  const at = rows.findIndex((a) => a.id === chosen);
+  const at = lines.findIndex((l) => l.alert.id === chosen);
   const index = useRef(at);
   index.current = at;
   useEffect(() => {
@@ -90,24 +93,26 @@ export function AlertQueue({
           style={{ height: virtual.getTotalSize() }}
         >
           {items.map((item) => {
-            const alert = rows[item.index];
-            if (!alert) return null;
+            const line = lines[item.index];
+            if (!line) return null;
+            const { alert } = line;
             return (
               <div
                 key={alert.id}
                 id={`row-${alert.id}`}
                 role="option"
                 aria-selected={alert.id === chosen}
-                aria-setsize={rows.length}
+                aria-setsize={lines.length}
                 aria-posinset={item.index + 1}
-                className={`alert-row edge-${alert.handling.priority} ${alert.state === 'new' ? 'is-new' : ''} ${alert.state === 'closed' ? 'is-closed' : ''}`}
+                className={`alert-row edge-${alert.handling.priority} ${alert.state === 'new' ? 'is-new' : ''} ${alert.state === 'closed' ? 'is-closed' : ''} ${line.under === null ? '' : 'is-behind'}`}
                 data-testid="alert-row"
                 data-alert-id={alert.id}
                 data-state={alert.state}
+                data-behind={line.behind.length}
                 style={{ transform: `translateY(${item.start}px)` }}
                 onClick={() => onChoose(alert.id)}
               >
-                <AlertRow alert={alert} />
+                <AlertRow alert={alert} behind={line.behind.length} by={line.by} open={line.open} onToggle={onToggle} />
               </div>
             );
           })}

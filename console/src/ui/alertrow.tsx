@@ -2,6 +2,7 @@
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
+import type { By } from '../lib/collapse';
 import { kindText, labelText, objectCounts } from '../lib/words';
 import { useAreaText } from '../state/channels';
 import { useSession } from '../state/session';
@@ -28,7 +29,20 @@ export function Thumb({ alert }: { alert: Alert }) {
   );
 }
 
-export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
+export const AlertRow = memo(function AlertRow({
+  alert,
+  behind = 0,
+  by = null,
+  open = false,
+  onToggle,
+}: {
+  alert: Alert;
+  /** Rows that stand behind it in a flood, and what they have in common with it. */
+  behind?: number;
+  by?: By | null;
+  open?: boolean;
+  onToggle?: (id: string) => void;
+}) {
   const { t } = useTranslation();
   const me = useSession((s) => s.session?.user);
   // The last levels tell most; the detail shows the whole path.
@@ -38,7 +52,23 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
   const more = counts.length > 1 || (first?.count ?? 0) > 1;
   return (
     <>
-      <Thumb alert={alert} />
+      <span className={behind > 0 ? 'row-picture stacked' : 'row-picture'}>
+        <Thumb alert={alert} />
+        {behind > 0 && by && (
+          // The key for it is the page's: a row is one stop of the keyboard and holds no other.
+          <span
+            className="row-stack num"
+            data-testid="row-stack"
+            onClick={(e) => {
+              e.stopPropagation();
+              onToggle?.(alert.id);
+            }}
+          >
+            +{behind} <Icon name="down" className={open ? 'turned' : ''} />
+            <span className="visually-hidden">{t(`flood.behind.${by}`, { count: behind })}</span>
+          </span>
+        )}
+      </span>
       <span className="row-text">
         <span className="row-line">
           <span className="row-title">
@@ -62,6 +92,11 @@ export const AlertRow = memo(function AlertRow({ alert }: { alert: Alert }) {
         <span className="row-line row-foot">
           <span className="row-area">
             <span className="row-flags">
+              {behind > 0 && by && (
+                <span className="alert-flag" aria-hidden="true">
+                  {t(`flood.same.${by}`)}
+                </span>
+              )}
               <AlertFlags alert={alert} />
             </span>
             {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}

@@ -1,8 +1,8 @@
 /* How an alert went on: its events along a line of time, as a list, and what people did with it. */
 import { useTranslation } from 'react-i18next';
-import { ALERT_ACTIONS } from '../api/alerts';
 import type { Alert, HistoryEntry } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
+import { historyNote, historyTitle } from '../lib/historywords';
 import type { Happening } from '../state/merge';
 import { Skeleton } from './parts';
 
@@ -121,20 +121,17 @@ export function History({ entries }: { entries: readonly HistoryEntry[] }) {
   const told = entries.filter((h) => h.action !== 'event' || h.from !== h.to).sort((a, b) => b.rev - a.rev);
   return (
     <ol className="history" data-testid="alert-history">
-      {told.map((h) => {
-        const known = (['opened', 'event', ...ALERT_ACTIONS] as const).find((a) => a === h.action);
-        return (
-          <li key={h.rev} className={h.to ? `to-${h.to}` : ''}>
-            <span className="history-what">
-              <b>{known ? t(`history.${known}`) : h.action}</b>
-              {h.to && h.to !== h.from && h.action === 'event' && <span> {t('detail.toState', { state: t(`state.${h.to}`) })}</span>}
-              <span className="dim"> {h.author ? t('detail.by', { user: h.author }) : t('detail.bySystem')}</span>
-            </span>
-            <span className="num dim">{times.moment(h.at, 'full')}</span>
-            {h.note && <q>{h.note}</q>}
-          </li>
-        );
-      })}
+      {told.map((h) => (
+        <li key={h.rev} className={h.to ? `to-${h.to}` : ''}>
+          <span className="history-what">
+            <b>{historyTitle(t, h)}</b>
+            {h.to && h.to !== h.from && h.action === 'event' && <span> {t('detail.toState', { state: t(`state.${h.to}`) })}</span>}
+            <span className="dim"> {h.author ? t('detail.by', { user: h.author }) : t('detail.bySystem')}</span>
+          </span>
+          <span className="num dim">{times.moment(h.at, 'full')}</span>
+          {h.note && <q>{historyNote(t, times, h)}</q>}
+        </li>
+      ))}
     </ol>
   );
 }

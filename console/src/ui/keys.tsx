@@ -5,7 +5,10 @@ import { Icon } from './icons';
 
 const KEYS = [
   [['J', 'K', '↓', '↑'], 'move'],
+  [['G'], 'group'],
   [['Enter'], 'open'],
+  [['←', '→'], 'pictures'],
+  [['L'], 'live'],
   [['A'], 'acknowledge'],
   [['D'], 'dispatch'],
   [['R'], 'resolve'],

@@ -3,7 +3,8 @@
  * part of the API that the console uses, with a made-up district in memory. It is no part of the product and no measure
  * of the gateway: `e2e/run.mjs` and `e2e/channels.mjs` are to be run against the real one.
  *
- *   node test/double/server.mjs [--port 8190] [--channels 10000] [--rate 1000] [--role administrator] [--placed yes] [--tiles no]
+ *   node test/double/server.mjs [--port 8190] [--channels 10000] [--rate 1000] [--role administrator]
+ *       [--placed yes] [--tiles no] [--flood on|over]
  *
  * `placed`: yes gives every channel coordinates; `tiles`: no leaves the base map out.
  * `rate`: health messages a second on the live feed. Any user and password open it.
@@ -13,10 +14,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname, join, normalize } from 'node:path';
-import { makeAlerts } from './alerts.mjs';
-import { makeHistory, search, summary } from './history.mjs';
+import { act, detail, makeAlerts, positions, procedures } from './alerts.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
+import { makeHistory, search, summary } from './history.mjs';
 import { exported, plan } from './import.mjs';
 import { mapView, plan as floorPlan, tile } from './map.mjs';
 import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
@@ -33,6 +34,7 @@ const arg = (name, fallback) => {
 const port = Number(arg('port', 8190));
 const rate = Number(arg('rate', 1000));
 const role = arg('role', 'administrator');
+const flood = arg('flood', '');
 const dist = join(import.meta.dirname, '../../dist');
 const CSP =
   "default-src 'self'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
@@ -200,10 +202,9 @@ function picture(seed) {
 const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
 // The way to a channel's area is found when it is first shown.
-state.channels.slice(0, 20).forEach((c) => view(c));
-const alerts = makeAlerts(state.channels);
 state.channels.forEach((c) => view(c));
 const past = makeHistory(state.channels);
+const alerts = makeAlerts(state.channels, { flood: flood === 'on' });
 
 async function api(method, path, params, body, open) {
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
@@ -220,7 +221,7 @@ async function api(method, path, params, body, open) {
       return null;
     case 'GET box':
       return { load: {}, stages: [], channels: {} };
-    case 'GET positions':
+    case 'GET numbers/:':
       return { positions: POSITIONS };
     case 'GET numbers': {
       const from = params.get('from') ? Date.parse(params.get('from')) : Date.now() - 5 * 3_600_000;
@@ -239,12 +240,24 @@ async function api(method, path, params, body, open) {
     case 'GET openapi.json':
       return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':
-      return { alerts, cursor: 1, next: null };
+      return {
+        alerts: alerts.filter((x) => (params.has('incident') ? x.incident === params.get('incident') : params.has('under') ? x.showing.row === params.get('under') : params.get('state') === 'all' || x.state !== 'closed')),
+        cursor: 1,
+        next: null,
+      };
     case 'GET alerts/:':
       if (id === 'search') return search(past, params);
       if (id === 'summary') return summary(past, params);
       if (id === 'export') return { bytes: Buffer.from(JSON.stringify({ alerts: search(past, params).alerts, cut: false })), type: 'application/json' };
-      return { alert: find([...alerts, ...past], id, 'alert'), history: [], events: [] };
+      return past.some((x) => x.id === id) ? { alert: find(past, id, 'alert'), history: [], events: [] } : detail(find(alerts, id, 'alert'));
+    case `POST alerts/:/${c}`:
+      return act(find(alerts, id, 'alert'), c, json(), session.user);
+    case 'GET positions':
+      return positions(alerts, flood);
+    case 'GET procedures':
+      return procedures(alerts.find((x) => x.id === params.get('alert')));
+    case 'GET events/:/snapshot':
+      return { bytes: picture([...id].reduce((n, x) => n + x.charCodeAt(0), 0)), type: 'image/bmp' };
     case 'GET changes':
       return { changes: [], cursor: 1, more: false };
     case 'GET channels':

@@ -1,5 +1,7 @@
 //! Alerts, their evidence, and what changed since.
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     Json,
     body::Bytes,
@@ -12,16 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     types::{
-        AlertId, ChannelId, EventId, PositionId, Severity,
+        AlertId, ChannelId, EventId, IncidentId, PositionId, Severity,
         alert::Wish,
         handling::ResultCode,
         payload::{AlertAction, AlertPayload},
     },
     web::{
         AppState,
-        auth::Deed,
+        auth::{Deed, Login},
         error::{ApiError, Ids, Params},
-        ports::{Act, AlertDetail, AlertList, AlertQuery, StateFilter},
+        ports::{Act, AlertDetail, AlertList, AlertQuery, Kin, StateFilter},
         session::{Me, Peer},
     },
 };
@@ -39,6 +41,8 @@ pub struct ListParams {
     #[serde(default)]
     rows: bool,
     position: Option<String>,
+    incident: Option<IncidentId>,
+    under: Option<AlertId>,
     before: Option<i64>,
     limit: Option<usize>,
 }
@@ -49,6 +53,8 @@ pub struct ListParams {
         ("channel" = Option<String>, Query, description = "Only of this channel"),
         ("rows" = Option<bool>, Query, description = "Only rows: not what is held, brief or counted under another row"),
         ("position" = Option<String>, Query, description = "Only rows of this position; implies rows"),
+        ("incident" = Option<String>, Query, description = "Only what is of this incident, in whatever state; goes with before and limit only"),
+        ("under" = Option<String>, Query, description = "Only what is counted under this alert's row; goes with before and limit only"),
         ("before" = Option<i64>, Query, description = "`next` of the page before"),
         ("limit" = Option<usize>, Query, description = "1 to 500, 100 if not given")),
     responses((status = 200, description = "A page", body = ref("#/components/schemas/AlertList"))))]
@@ -61,11 +67,22 @@ pub async fn list(
     let channel = params.channel.filter(|c| !c.is_empty()).map(|c| ChannelId::new(&c)).transpose();
     let channel = channel.map_err(|e| ApiError::invalid(e.to_string()))?;
     let limit = params.limit.unwrap_or(100).clamp(1, MAX_LIST);
+    let proof = login.lists();
+    let kin = match (params.incident, params.under) {
+        (Some(_), Some(_)) => return Err(ApiError::invalid("incident and under: give one of them")),
+        (Some(incident), None) => Some(Kin::Incident(incident)),
+        (None, Some(alert)) => Some(Kin::Under(alert)),
+        (None, None) => None,
+    };
+    if let Some(kin) = kin {
+        let mut list = state.ports().alerts.members(&proof, kin, params.before, limit).await?;
+        list.alerts.retain(|a| proof.covers(&a.area));
+        return Ok(Json(list));
+    }
     let position = params.position.filter(|p| !p.is_empty()).map(|p| PositionId::new(&p)).transpose();
     let position = position.map_err(|e| ApiError::invalid(e.to_string()))?;
     let rows = params.rows || position.is_some();
     let query = AlertQuery { state: params.state, channel, rows, position, before: params.before, limit };
-    let proof = login.lists();
     let mut list = state.ports().alerts.list(&proof, query).await?;
     list.alerts.retain(|a| proof.covers(&a.area));
     Ok(Json(list))
@@ -164,10 +181,35 @@ pub async fn snapshot(
     Ids(id): Ids<EventId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    picture(state, login, (id, 0), address, &headers).await
+}
+
+/// A further picture of the event, as its `media` names them: its best moment, and how it went on. Who looked is on record.
+#[utoipa::path(get, path = "/api/v1/events/{id}/pictures/{number}", operation_id = "get_event_picture", tag = "alerts",
+    params(("id" = String, Path, description = "Event id"), ("number" = u8, Path, description = "From 1")),
+    responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 404, description = "No such event, or no such picture", body = ref("#/components/schemas/ErrorBody"))))]
+pub async fn event_picture(
+    State(state): State<AppState>,
+    Me(login): Me,
+    Peer(address): Peer,
+    Ids(asked): Ids<(EventId, u8)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    picture(state, login, asked, address, &headers).await
+}
+
+async fn picture(
+    state: AppState,
+    login: Arc<Login>,
+    (id, number): (EventId, u8),
+    address: IpAddr,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let proof = state.auth().snapshot(&login, id).await?;
-    // A snapshot never changes: its event's id is tag enough. The browser asks each time all the same, because rights and
-    // logins end, and the next person may sit at the same desk.
-    let tag = format!("\"{id}\"");
+    // A picture never changes: its event's id and its number are tag enough. The browser asks each time all the same,
+    // because rights and logins end, and the next person may sit at the same desk.
+    let tag = if number == 0 { format!("\"{id}\"") } else { format!("\"{id}-{number}\"") };
     let caching = [
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         (header::ETAG, HeaderValue::from_str(&tag).map_err(|e| ApiError::unavailable(&e))?),
@@ -175,7 +217,7 @@ pub async fn snapshot(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    let jpeg = state.ports().snapshots.read(&proof).await?.ok_or_else(|| ApiError::not_found("snapshot"))?;
+    let jpeg = state.ports().snapshots.read(&proof, number).await?.ok_or_else(|| ApiError::not_found("snapshot"))?;
     state.auth().record(login.user(), Deed::SnapshotViewed, &id.to_string(), address).await;
     Ok((caching, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], jpeg).into_response())
 }

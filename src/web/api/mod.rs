@@ -17,6 +17,8 @@ pub mod login;
 pub mod map;
 pub mod node;
 pub mod numbers;
+pub mod positions;
+pub mod procedures;
 pub mod rules;
 pub mod search;
 pub mod timetables;

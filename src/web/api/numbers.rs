@@ -9,7 +9,7 @@ use crate::{
     web::{
         AppState,
         error::{ApiError, Params},
-        ports::numbers::{Numbers, NumbersAsk, PositionView},
+        ports::numbers::{JudgedPosition, Numbers, NumbersAsk},
         session::Me,
     },
 };
@@ -54,17 +54,17 @@ pub async fn numbers(
 }
 
 #[derive(Serialize, JsonSchema)]
-pub struct PositionList {
-    positions: Vec<PositionView>,
+pub struct JudgedPositionList {
+    positions: Vec<JudgedPosition>,
 }
 
 /// Positions that answer for something that the login may see.
-#[utoipa::path(get, path = "/api/v1/positions", operation_id = "list_positions", tag = "numbers",
-    responses((status = 200, description = "All of them", body = ref("#/components/schemas/PositionList"))))]
-pub async fn positions(State(state): State<AppState>, Me(login): Me) -> Json<PositionList> {
+#[utoipa::path(get, path = "/api/v1/numbers/positions", operation_id = "list_judged_positions", tag = "numbers",
+    responses((status = 200, description = "All of them", body = ref("#/components/schemas/JudgedPositionList"))))]
+pub async fn positions(State(state): State<AppState>, Me(login): Me) -> Json<JudgedPositionList> {
     let mut positions = state.ports().figures.positions(&login.lists());
     for position in &mut positions {
         position.whole = state.auth().position(&login, &position.id).is_ok();
     }
-    Json(PositionList { positions })
+    Json(JudgedPositionList { positions })
 }

@@ -274,7 +274,7 @@ pub enum NumbersError {
 
 /// A position that one may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct PositionView {
+pub struct JudgedPosition {
     pub id: PositionId,
     pub name: String,
     /// The login sees all that it answers for, and so may hand it over.
@@ -286,7 +286,7 @@ pub trait Figures: Send + Sync {
     /// Restricted to the proof's areas.
     fn numbers<'a>(&'a self, proof: &'a ListProof, ask: NumbersAsk) -> BoxFuture<'a, Result<Numbers, NumbersError>>;
     /// Those that answer for something that the proof covers; `whole` is not filled.
-    fn positions(&self, proof: &ListProof) -> Vec<PositionView>;
+    fn positions(&self, proof: &ListProof) -> Vec<JudgedPosition>;
 }
 
 #[cfg(test)]
