@@ -311,7 +311,7 @@ impl Node {
             tokio::spawn(focus::deal(inner.clone(), stop_ticks.clone())),
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
-            tokio::spawn(source::commands(inner.clone(), audit.clone(), commands_rx)),
+            tokio::spawn(source::commands(inner.clone(), state.clone(), commands_rx)),
         ];
 
         let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-mod discover;
+mod audit;
 mod configuration;
+mod discover;
 mod feed;
 mod http;
 mod login;
+mod matrix;
+mod people;
 mod rights;
 mod rules;
 mod sockets;
 mod support;
+mod tokens;

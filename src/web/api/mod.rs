@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod areas;
+pub mod audit;
 pub mod channel_edit;
 pub mod channels;
 pub mod discover;
@@ -13,5 +14,8 @@ pub mod history;
 pub mod inventory;
 pub mod login;
 pub mod node;
+mod registrar;
 pub mod rules;
 pub mod timetables;
+pub mod tokens;
+pub mod users;

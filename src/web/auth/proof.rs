@@ -11,11 +11,16 @@
 //! use skyeye::{types::{AlertId, UserId}, web::auth::ActProof};
 //! let forged = ActProof { alert: AlertId::at(0), author: UserId::new("admin").unwrap() };
 //! ```
+//!
+//! ```compile_fail,E0451
+//! use skyeye::{types::UserId, web::auth::PeopleProof};
+//! let forged = PeopleProof { author: UserId::new("admin").unwrap() };
+//! ```
 
 use super::Areas;
 use crate::{
     inventory::Op,
-    types::{AlertId, AreaId, ChannelId, EventId, UserId},
+    types::{AlertId, AreaId, ChannelId, EventId, UserId, payload::AlertAction},
 };
 
 /// May see pictures and details of one channel.
@@ -37,11 +42,13 @@ pub struct AlertProof {
     alert: AlertId,
 }
 
-/// May change one alert, under this name.
+/// May do this to one alert, under this name.
 #[derive(Debug, Clone)]
 pub struct ActProof {
     alert: AlertId,
+    action: AlertAction,
     author: UserId,
+    over_others: bool,
 }
 
 /// May look for devices and probe them, under this name.
@@ -60,6 +67,18 @@ pub struct EditProof {
 /// May change everything that is configured, under this name, and see who changed what.
 #[derive(Debug, Clone)]
 pub struct ManageProof {
+    author: UserId,
+}
+
+/// May say who may log in and with which rights, under this name.
+#[derive(Debug, Clone)]
+pub struct PeopleProof {
+    author: UserId,
+}
+
+/// May read who did what.
+#[derive(Debug, Clone)]
+pub struct AuditProof {
     author: UserId,
 }
 
@@ -100,11 +119,19 @@ impl AlertProof {
 }
 
 impl ActProof {
-    pub(super) fn new(alert: AlertId, author: UserId) -> Self {
-        Self { alert, author }
+    pub(super) fn new(alert: AlertId, action: AlertAction, author: UserId, over_others: bool) -> Self {
+        Self { alert, action, author, over_others }
     }
     pub fn alert(&self) -> AlertId {
         self.alert
+    }
+    /// What it is for: a right to give feedback is none to resolve.
+    pub fn action(&self) -> AlertAction {
+        self.action
+    }
+    /// Also where another holds the alert or has put it aside.
+    pub fn over_others(&self) -> bool {
+        self.over_others
     }
     pub fn author(&self) -> &UserId {
         &self.author
@@ -133,6 +160,24 @@ impl EditProof {
 }
 
 impl ManageProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl PeopleProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl AuditProof {
     pub(super) fn new(author: UserId) -> Self {
         Self { author }
     }
