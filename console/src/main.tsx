@@ -29,6 +29,7 @@ import './styles/wizard.css';
 import './styles/draw.css';
 import './styles/rules.css';
 import './styles/timetables.css';
+import './styles/people.css';
 
 startTheme();
 startLanguage();

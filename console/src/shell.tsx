@@ -5,11 +5,13 @@ import { NavLink, useLocation } from 'react-router';
 import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
+import { roleText } from './lib/peoplewords';
 import { kindText } from './lib/words';
 import { useChannels } from './state/channels';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
+import { useMayEverywhere } from './state/rights';
 import { clearSession, loadSession, useSession } from './state/session';
 import { waits } from './lib/queue';
 import { AlertSound } from './ui/alertsound';
@@ -24,6 +26,7 @@ const INSIDE: Record<string, RegExp> = {
   '/': /^\/alerts\//,
   '/channels': /^\/(areas|credentials|import|changes|add-channel)(\/|$)/,
   '/rules': /^\/(timetables|add-rule)(\/|$)/,
+  '/people': /^\/audit(\/|$)/,
 };
 
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
@@ -210,6 +213,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const count = useNewCount();
+  const mayPeople = useMayEverywhere('people');
   useFocusOfPage();
   // Names of areas and zones are needed on every page.
   useChannels();
@@ -245,7 +249,7 @@ export function Shell({ children }: { children: ReactNode }) {
           type="button"
           className="bar-button"
           data-testid="logout"
-          title={t('top.user', { user: session?.user ?? '' })}
+          title={t('top.user', { user: session?.user ?? '', role: roleText(t, session?.role ?? '') })}
           aria-label={`${t('top.logout')}: ${session?.user ?? ''}`}
           onClick={() => void logout()}
         >
@@ -258,6 +262,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
         <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
+        {mayPeople && <NavItem to="/people" icon="people" text={t('nav.people')} testid="nav-people" />}
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
         <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />
       </nav>

@@ -1,6 +1,6 @@
 /* The gateway itself: its node, who is logged in, what was committed since a cursor, and how it says that something failed. */
 import { CHANNEL_STATES, type ChannelState } from './channel';
-import { ident, list, num, obj, oneOf, optNum, text } from './read';
+import { ident, list, num, obj, oneOf, optNum, text, texts } from './read';
 import { readAlert, type Alert } from './types';
 
 export interface NodeStatus {
@@ -20,6 +20,10 @@ export interface NodeInfo extends NodeStatus {
 export interface Session {
   user: string;
   role: string;
+  /** What the role may. */
+  rights: string[];
+  /** Roots of the subtrees that the login is limited to; null: it sees everything. */
+  areas: string[] | null;
   csrf: string;
   mustChangePassword: boolean;
   site: string;
@@ -74,6 +78,8 @@ export function readSession(v: unknown): Session | null {
   return {
     user,
     role: text(o.role, 40),
+    rights: texts(o.rights),
+    areas: o.areas === null ? null : texts(o.areas),
     csrf: text(o.csrf, 200),
     mustChangePassword: o.must_change_password === true,
     site,

@@ -16,6 +16,7 @@ import { makeAlerts } from './alerts.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { exported, plan } from './import.mjs';
+import { answer as peopleAnswer, makePeople, RIGHTS } from './people.mjs';
 import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
 
 const require = createRequire(import.meta.url);
@@ -193,11 +194,18 @@ function picture(seed) {
   return data;
 }
 
-const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
+const session = { user: 'admin', role, rights: RIGHTS[role] ?? [], areas: null, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
 const alerts = makeAlerts(state.channels);
 
+const persons = makePeople(state.areas);
+const refuse = (status, kind, message) => {
+  throw new Refusal(status, kind, message);
+};
+
 async function api(method, path, params, body, open) {
+  const ofPeople = peopleAnswer(persons, method, path, params, body, refuse);
+  if (ofPeople !== undefined) return ofPeople;
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
   const id = b && decodeURIComponent(b);
   const json = () => (body.length > 0 ? JSON.parse(body.toString('utf8')) : {});
