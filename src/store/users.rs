@@ -277,15 +277,17 @@ impl Users {
         at: Wall,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        sqlx::query("INSERT INTO sessions (token_sha256, user, csrf, address, created_ms, last_ms) VALUES (?, ?, ?, ?, ?, ?)")
-            .bind(token.as_slice())
-            .bind(user.as_str())
-            .bind(csrf)
-            .bind(address)
-            .bind(at.0)
-            .bind(at.0)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO sessions (token_sha256, user, csrf, address, created_ms, last_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(token.as_slice())
+        .bind(user.as_str())
+        .bind(csrf)
+        .bind(address)
+        .bind(at.0)
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await?;
         sqlx::query(
             "DELETE FROM sessions WHERE user = ?1 AND token_sha256 NOT IN
              (SELECT token_sha256 FROM sessions WHERE user = ?1 ORDER BY last_ms DESC, created_ms DESC LIMIT ?2)",
@@ -336,8 +338,7 @@ impl Users {
 
     /// Ends all sessions of a user; how many.
     pub async fn delete_sessions(&self, user: &UserId) -> Result<u64, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM sessions WHERE user = ?").bind(user.as_str()).execute(&self.writer).await?;
+        let done = sqlx::query("DELETE FROM sessions WHERE user = ?").bind(user.as_str()).execute(&self.writer).await?;
         Ok(done.rows_affected())
     }
 

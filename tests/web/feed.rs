@@ -377,7 +377,8 @@ async fn a_token_has_a_feed_of_its_areas_until_it_is_revoked() {
     let token = format!("Bearer {}", s.g.token("desk", "read", Some(&["north"])).await);
     let reporter = format!("Bearer {}", s.g.token("patrol", "feedback", None).await);
     let open = async |token: &str, origin: Option<&str>| {
-        s.open_with(&[("authorization", Some(token)), ("origin", origin), ("sec-websocket-protocol", Some("mqtt"))]).await
+        s.open_with(&[("authorization", Some(token)), ("origin", origin), ("sec-websocket-protocol", Some("mqtt"))])
+            .await
     };
     let status = |tried: Result<Client, tungstenite::Error>| match tried.err() {
         Some(tungstenite::Error::Http(response)) => response.status().as_u16(),

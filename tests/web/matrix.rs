@@ -155,7 +155,10 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
 fn every_route_of_the_description_has_its_right() {
     let mut said = BTreeMap::new();
     for (method, path, right) in routes() {
-        assert!(said.insert((path.to_owned(), method.to_string()), right).is_none(), "{method} {path} stands here twice");
+        assert!(
+            said.insert((path.to_owned(), method.to_string()), right).is_none(),
+            "{method} {path} stands here twice"
+        );
         let known = Right::ALL.iter().any(|r| serde_json::to_value(r).unwrap() == right);
         assert!(known || [OPEN, ANY].contains(&right), "{right}");
     }

@@ -73,8 +73,14 @@ async fn what_a_user_cannot_be_is_said() {
     let alice = g.alice().await;
     for (body, why) in [
         (json!({ "user": "token.x", "role": "viewer" }), "names that begin with 'token.' are those of tokens"),
-        (json!({ "user": "li", "role": "root" }), "role: must be one of viewer, operator, supervisor, engineer, administrator"),
-        (json!({ "user": "li", "role": "feedback" }), "role: must be one of viewer, operator, supervisor, engineer, administrator"),
+        (
+            json!({ "user": "li", "role": "root" }),
+            "role: must be one of viewer, operator, supervisor, engineer, administrator",
+        ),
+        (
+            json!({ "user": "li", "role": "feedback" }),
+            "role: must be one of viewer, operator, supervisor, engineer, administrator",
+        ),
         (json!({ "user": "li", "role": "viewer", "areas": ["east"] }), "areas: there is no area 'east'"),
         (json!({ "user": "li", "role": "viewer", "areas": [] }), "areas: name 1 to 100, or give null for everything"),
     ] {
@@ -129,7 +135,10 @@ async fn nobody_changes_himself_and_one_administrator_stays() {
     let g = Gateway::new().await;
     let alice = g.alice().await;
     for body in [json!({ "role": "viewer" }), json!({ "disabled": true }), json!({ "areas": ["north"] })] {
-        assert_eq!(message(&patch(&g, &alice, USER, body).await), "nobody changes his own rights; another administrator can");
+        assert_eq!(
+            message(&patch(&g, &alice, USER, body).await),
+            "nobody changes his own rights; another administrator can"
+        );
     }
     assert_eq!(delete(&g, &alice, "/api/v1/users/alice").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(g.post(&alice, "/api/v1/users/alice/reset", json!({})).await.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -150,7 +159,15 @@ async fn nobody_changes_himself_and_one_administrator_stays() {
         assert_eq!(left, 1, "{both:?}");
         let back = UserChange { disabled: Some(false), ..UserChange::default() };
         g.users.change(&UserId::new(USER).unwrap(), &back, "administrator", Wall(0)).await.unwrap();
-        g.users.change(&UserId::new(&name).unwrap(), &UserChange { disabled: Some(true), ..back }, "administrator", Wall(0)).await.unwrap();
+        g.users
+            .change(
+                &UserId::new(&name).unwrap(),
+                &UserChange { disabled: Some(true), ..back },
+                "administrator",
+                Wall(0),
+            )
+            .await
+            .unwrap();
     }
 
     // One who is limited to areas cannot make anybody who is not: he does not count.

@@ -38,7 +38,10 @@ async fn a_token_is_shown_once_and_stored_as_a_digest() {
     for (body, why) in [
         (json!({ "name": "a b", "scope": "read", "days": 1 }), "name: use"),
         (json!({ "name": "x".repeat(59), "scope": "read", "days": 1 }), "name: use"),
-        (json!({ "name": "x", "scope": "administrator", "days": 1 }), "scope: must be one of read, act, feedback, configure"),
+        (
+            json!({ "name": "x", "scope": "administrator", "days": 1 }),
+            "scope: must be one of read, act, feedback, configure",
+        ),
         (json!({ "name": "x", "scope": "read", "days": 367 }), "days: must be 1 to 366"),
         (json!({ "name": "x", "scope": "read", "days": 0 }), "days: must be 1 to 366"),
         (json!({ "name": "x", "scope": "read", "days": 1, "areas": ["east"] }), "areas: there is no area 'east'"),
@@ -78,7 +81,8 @@ async fn a_feedback_token_posts_feedback_and_sees_nothing() {
         assert_eq!((done.status, done.text().as_str()), (StatusCode::NO_CONTENT, ""), "the alert itself is not told");
     }
     let history = g.world.alerts.lock().unwrap()[&near.id].history.clone();
-    let written: Vec<_> = history.iter().skip(1).map(|h| (h.author.as_ref().unwrap().as_str(), h.action.as_str())).collect();
+    let written: Vec<_> =
+        history.iter().skip(1).map(|h| (h.author.as_ref().unwrap().as_str(), h.action.as_str())).collect();
     assert_eq!(written, [("token.patrol", "feedback"), ("token.patrol", "note")]);
 
     let outside = ask(Method::POST, &format!("/api/v1/alerts/{}/feedback", far.id), note.clone()).await;
@@ -88,7 +92,13 @@ async fn a_feedback_token_posts_feedback_and_sees_nothing() {
         resolve.json()["error"]["message"],
         json!("this takes a token with the scope act; this one has the scope feedback")
     );
-    for path in ["/api/v1/alerts", &format!("/api/v1/alerts/{}", near.id), "/api/v1/channels", "/api/v1/changes?after=0", "/metrics"] {
+    for path in [
+        "/api/v1/alerts",
+        &format!("/api/v1/alerts/{}", near.id),
+        "/api/v1/channels",
+        "/api/v1/changes?after=0",
+        "/metrics",
+    ] {
         assert_eq!(ask(Method::GET, path, Value::Null).await.kind(), "forbidden", "{path}");
     }
 }
@@ -106,9 +116,7 @@ async fn a_token_that_has_expired_or_was_revoked_opens_nothing() {
     assert_eq!(g.change(&alice, Method::DELETE, "/api/v1/tokens/report", Value::Null).await.kind(), "not_found");
 
     let now = skyeye::types::Clock::start().wall().0;
-    for (name, expires, want) in
-        [("old", now - 1, StatusCode::UNAUTHORIZED), ("young", now + 60_000, StatusCode::OK)]
-    {
+    for (name, expires, want) in [("old", now - 1, StatusCode::UNAUTHORIZED), ("young", now + 60_000, StatusCode::OK)] {
         let raw: [u8; 32] = Sha256::digest(name).into();
         let row = TokenRow {
             name: name.into(),
@@ -157,11 +165,14 @@ async fn wrong_tokens_get_slow_and_right_ones_do_not() {
 async fn a_token_is_no_session() {
     let g = Gateway::new().await;
     let token = g.token("report", "act", None).await;
-    for (path, body) in [("/api/v1/logout", json!({})), ("/api/v1/password", json!({ "old": "a", "new": "a good long one" }))] {
+    for (path, body) in
+        [("/api/v1/logout", json!({})), ("/api/v1/password", json!({ "old": "a", "new": "a good long one" }))]
+    {
         assert_eq!(g.with_token(&token, Method::POST, path, body).await.kind(), "forbidden", "{path}");
     }
     // As a cookie it is none, and a bearer of another make leaves the cookie alone.
-    let cookie = request(Method::GET, "/api/v1/session").header(header::COOKIE, format!("skyeye_session={}", &token[7..]));
+    let cookie =
+        request(Method::GET, "/api/v1/session").header(header::COOKIE, format!("skyeye_session={}", &token[7..]));
     assert_eq!(g.send(cookie.body(axum::body::Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
     let alice = g.alice().await;
     let both = request(Method::GET, "/api/v1/session")

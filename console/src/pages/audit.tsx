@@ -122,7 +122,7 @@ function Audit() {
       ) : list.length === 0 ? (
         <Blank icon="search" title={t('audit.none')} />
       ) : (
-        <div className="card table-scroll" aria-busy={query.isPlaceholderData}>
+        <div className="card table-scroll" role="group" tabIndex={0} aria-label={t('audit.title')} aria-busy={query.isPlaceholderData}>
           <table className="figures people-table audit-table">
             <Heads of={[{ text: t('audit.at') }, { text: t('audit.user') }, { text: t('audit.action') }, { text: t('audit.what') }, { text: t('audit.address') }]} />
             <tbody>

@@ -105,7 +105,9 @@ fn what_another_holds_is_given_back_by_a_supervisor_only() {
 
     let taken = rev(act(AlertAction::Acknowledge.into(), By::User(&li), None));
     // That he has looked is not enough.
-    for (wish, rev) in [(AlertAction::Release.into(), None), (AlertAction::Release.into(), Some(taken)), (shelve(), Some(taken))] {
+    for (wish, rev) in
+        [(AlertAction::Release.into(), None), (AlertAction::Release.into(), Some(taken)), (shelve(), Some(taken))]
+    {
         let action = wish.action;
         assert_eq!(act(wish, By::User(&wang), rev).unwrap_err(), others(action));
     }
@@ -115,7 +117,10 @@ fn what_another_holds_is_given_back_by_a_supervisor_only() {
     assert_eq!(act(AlertAction::Return.into(), By::User(&wang), Some(sent)).unwrap_err(), others(AlertAction::Return));
     let back = rev(act(AlertAction::Return.into(), By::Supervisor(&wang), Some(sent)));
     let freed = act(AlertAction::Release.into(), By::Supervisor(&wang), Some(back)).unwrap().unwrap();
-    assert_eq!((freed.alert.state, freed.alert.owner, freed.history.unwrap().author), (AlertState::New, None, Some(wang.clone())));
+    assert_eq!(
+        (freed.alert.state, freed.alert.owner, freed.history.unwrap().author),
+        (AlertState::New, None, Some(wang.clone()))
+    );
 
     let aside = rev(act(shelve(), By::User(&li), None));
     for wish in [AlertAction::Unshelve.into(), shelve()] {

@@ -12,10 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     types::{
-        AlertId, ChannelId, EventId, PositionId, Severity,
-        alert::Wish,
-        handling::ResultCode,
-        payload::{AlertAction, AlertPayload},
+        AlertId, ChannelId, EventId, PositionId, Severity, alert::Wish, handling::ResultCode, payload::AlertAction,
     },
     web::{
         AppState,

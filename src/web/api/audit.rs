@@ -77,7 +77,8 @@ fn moment(name: &str, text: &str) -> Result<Wall, ApiError> {
 }
 
 fn key_of(text: &str) -> Result<AuditKey, ApiError> {
-    let key = text.split_once('.').and_then(|(at, id)| Some(AuditKey { at: Wall(at.parse().ok()?), id: id.parse().ok()? }));
+    let key =
+        text.split_once('.').and_then(|(at, id)| Some(AuditKey { at: Wall(at.parse().ok()?), id: id.parse().ok()? }));
     key.ok_or_else(|| ApiError::invalid("before: must be `next` of the page before"))
 }
 

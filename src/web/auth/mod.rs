@@ -48,9 +48,7 @@ use crate::{
         StoreError,
         users::{UserRow, Users},
     },
-    types::{
-        AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall, payload::AlertAction,
-    },
+    types::{AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall, payload::AlertAction},
 };
 
 /// Sha256 of a session token.

@@ -6,9 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::{
-    Areas, Auth, AuthError, Deed, Login, PeopleProof, Right, Role, SessionKey, password, tokens::TOKEN_USER,
-};
+use super::{Areas, Auth, AuthError, Deed, Login, PeopleProof, Right, Role, SessionKey, password, tokens::TOKEN_USER};
 use crate::{
     store::users::{Changed, SessionEntry, UserChange, UserEntry, UserRow},
     types::{AreaId, Secret, UserId},
@@ -200,11 +198,7 @@ fn done(changed: Changed) -> Result<(), AuthError> {
 }
 
 /// For the record: `operator, areas north south, disabled`.
-pub(super) fn rights_in_words(
-    role: Option<Role>,
-    areas: Option<Option<&[AreaId]>>,
-    disabled: Option<bool>,
-) -> String {
+pub(super) fn rights_in_words(role: Option<Role>, areas: Option<Option<&[AreaId]>>, disabled: Option<bool>) -> String {
     let areas = areas.map(|areas| match areas {
         None => "all areas".to_owned(),
         Some(ids) => {

@@ -3,7 +3,7 @@
 //! A token's scope is a role that no person has: programs get less than people, and never people or audit.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// What can be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -63,8 +63,7 @@ pub enum Role {
 
 impl Role {
     /// Roles of people, from the least to the most.
-    pub const PEOPLE: [Role; 5] =
-        [Role::Viewer, Role::Operator, Role::Supervisor, Role::Engineer, Role::Administrator];
+    pub const PEOPLE: [Role; 5] = [Role::Viewer, Role::Operator, Role::Supervisor, Role::Engineer, Role::Administrator];
     /// Scopes of tokens.
     pub const TOKENS: [Role; 4] = [Role::Reader, Role::Actor, Role::Reporter, Role::Configurer];
 
@@ -184,7 +183,10 @@ mod tests {
             say(Role::Viewer, Right::Act),
             "this takes the role operator, supervisor or administrator; this login has the role viewer"
         );
-        assert_eq!(say(Role::Engineer, Right::People), "this takes the role administrator; this login has the role engineer");
+        assert_eq!(
+            say(Role::Engineer, Right::People),
+            "this takes the role administrator; this login has the role engineer"
+        );
         assert_eq!(
             say(Role::Reader, Right::Feedback),
             "this takes a token with the scope act or feedback; this one has the scope read"

@@ -6,10 +6,8 @@
 use std::net::IpAddr;
 
 use super::{
-    Areas, Auth, AuthError, Deed, Login, PeopleProof, Role, SessionKey, address_key,
-    password::random,
-    people::rights_in_words,
-    session_key,
+    Areas, Auth, AuthError, Deed, Login, PeopleProof, Role, SessionKey, address_key, password::random,
+    people::rights_in_words, session_key,
 };
 use crate::{
     store::tokens::TokenRow,

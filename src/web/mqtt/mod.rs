@@ -38,8 +38,7 @@ pub async fn upgrade(
     // has no page, and no page has its token.
     let authority = uri.authority().map(|a| a.as_str());
     let pageless = login.is_token() && !headers.contains_key(header::ORIGIN);
-    if !pageless
-        && !headers.get(header::ORIGIN).is_some_and(|o| origin_allowed(&state, o, &headers, authority)) {
+    if !pageless && !headers.get(header::ORIGIN).is_some_and(|o| origin_allowed(&state, o, &headers, authority)) {
         metrics::counter!("skyeye_web_refused_total", "why" => "origin").increment(1);
         return Err(ApiError::forbidden("the WebSocket comes from another site's page"));
     }

@@ -14,9 +14,9 @@ import { Field, Problem } from '../form';
 import { Heads } from '../heads';
 import { Icon } from '../icons';
 import { Age, Blank, Loading } from '../parts';
-import { RemoveButton } from '../remove';
 import { Once } from './once';
 import { RolePick } from './rolepick';
+import { SureButton } from './sure';
 import { useAreaTree, WherePick, WhereText } from './where';
 
 const DAYS = [7, 30, 90, 180, 366] as const;
@@ -64,7 +64,7 @@ export function Tokens() {
           <p>{t('tokens.noneHint')}</p>
         </Blank>
       ) : (
-        <div className="card table-scroll">
+        <div className="card table-scroll" role="group" tabIndex={0} aria-label={t('tokens.title')}>
           <table className="figures people-table">
             <Heads
               of={[
@@ -88,7 +88,7 @@ export function Tokens() {
                     <WhereText areas={k.areas} tree={tree} />
                   </td>
                   <td className="num" data-head={t('tokens.expires')}>
-                    {k.expired ? <span className="tag">{t('tokens.expired')}</span> : times.moment(k.expires, 'short')}
+                    {k.expired ? <span className="tag">{t('tokens.expired')}</span> : times.moment(k.expires, 'full')}
                   </td>
                   <td data-head={t('people.lastUse')}>
                     {Number.isFinite(k.last) ? (
@@ -100,7 +100,7 @@ export function Tokens() {
                     )}
                   </td>
                   <td className="right deeds">
-                    <RemoveButton small what={k.name} testid="token-revoke" onRemove={() => void revoke(k.name)} />
+                    <SureButton danger text={t('tokens.revoke')} sure={t('tokens.revokeSure')} label={t('tokens.revokeOf', { name: k.name })} testid="token-revoke" onSure={() => void revoke(k.name)} />
                   </td>
                 </tr>
               ))}

@@ -63,14 +63,14 @@ export function Users() {
         </button>
       </header>
       {error && <Problem>{error}</Problem>}
-      <div className="card table-scroll">
+      <div className="card table-scroll" role="group" tabIndex={0} aria-label={t('people.users')}>
         <table className="figures people-table">
           <Heads
             of={[
               { text: t('people.name') },
               { text: t('people.role') },
               { text: t('people.where') },
-              { text: t('people.sessions'), right: true },
+              { text: t('people.sessions') },
               { text: t('people.lastUse') },
               { text: <span className="visually-hidden">{t('action.label')}</span> },
             ]}
@@ -87,9 +87,9 @@ export function Users() {
                 <td data-head={t('people.where')}>
                   <WhereText areas={u.areas} tree={tree} />
                 </td>
-                <td className="right num" data-head={t('people.sessions')}>
+                <td className="num" data-head={t('people.sessions')}>
                   {u.sessions > 0 ? (
-                    <button type="button" className="button quiet small" aria-label={`${t('people.sessionsOf', { user: u.user })}: ${u.sessions}`} data-testid="user-sessions" onClick={() => setOpen({ what: 'sessions', user: u })}>
+                    <button type="button" className="session-count num" aria-label={`${t('people.sessionsOf', { user: u.user })}: ${u.sessions}`} data-testid="user-sessions" onClick={() => setOpen({ what: 'sessions', user: u })}>
                       {u.sessions}
                     </button>
                   ) : (
