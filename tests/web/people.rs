@@ -4,7 +4,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use skyeye::{
     store::users::{Changed, UserChange},
-    types::{AreaId, UserId, Wall},
+    types::{AlertId, AreaId, UserId, Wall},
     web::auth::{Areas, Role},
 };
 
@@ -46,7 +46,7 @@ async fn a_new_user_begins_with_a_one_time_password_and_sees_his_areas() {
         (&set.json()["role"], &set.json()["rights"], &set.json()["areas"]),
         (&json!("operator"), &json!(["see", "feedback", "act"]), &json!(["north"]))
     );
-    let take = |id| format!("/api/v1/alerts/{id}/acknowledge");
+    let take = |id: AlertId| format!("/api/v1/alerts/{id}/acknowledge");
     assert_eq!(g.post(&li, &take(near.id), json!({})).await.status, StatusCode::OK);
     assert_eq!(g.post(&li, &take(far.id), json!({})).await.kind(), "not_found", "outside is not there, not forbidden");
     assert_eq!(
@@ -146,6 +146,7 @@ async fn nobody_changes_himself_and_one_administrator_stays() {
     // Two who put each other out at the same moment: one is too late.
     for turn in 0..5 {
         let name = format!("bob{turn}");
+        let alice = g.alice().await;
         g.add_user(&name, Areas::All).await;
         let bob = g.login(&name, PASSWORD).await;
         let (of_bob, of_alice) = tokio::join!(

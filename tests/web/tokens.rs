@@ -3,7 +3,10 @@
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use skyeye::{store::tokens::TokenRow, types::Wall};
+use skyeye::{
+    store::tokens::TokenRow,
+    types::{AlertId, Wall},
+};
 
 use super::support::{Gateway, request};
 
@@ -57,7 +60,7 @@ async fn a_program_acts_under_its_tokens_name_and_within_its_areas() {
     let g = Gateway::new().await;
     let (near, far) = (g.world.open_alert("gate"), g.world.open_alert("yard"));
     let token = g.token("dispatch-desk", "act", Some(&["north"])).await;
-    let act = async |id, action: &str, body: Value| {
+    let act = async |id: AlertId, action: &str, body: Value| {
         g.with_token(&token, Method::POST, &format!("/api/v1/alerts/{id}/{action}"), body).await
     };
     let taken = act(near.id, "acknowledge", json!({})).await;
