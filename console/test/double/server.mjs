@@ -415,7 +415,7 @@ const server = createServer((request, response) => {
     try {
       if (url.pathname.startsWith('/api/v1/')) {
         if (request.method !== 'GET' && url.pathname !== '/api/v1/login' && request.headers['x-csrf-token'] !== 'double') throw new Refusal(403, 'forbidden', 'no request token');
-        if (request.method !== 'GET' && role === 'viewer') throw new Refusal(403, 'forbidden', 'this login may not change the configuration');
+        if (request.method !== 'GET' && role === 'viewer' && !/\/log(in|out)$/.test(url.pathname)) throw new Refusal(403, 'forbidden', 'this takes the role engineer or administrator; this login has the role viewer');
         const open = /double=in/.test(request.headers.cookie ?? '');
         const answer = await api(request.method, url.pathname.slice(7), url.searchParams, Buffer.concat(parts), open);
         if (url.pathname.endsWith('/login')) head['set-cookie'] = 'double=in; Path=/; HttpOnly; SameSite=Strict';
