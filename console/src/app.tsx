@@ -11,6 +11,7 @@ import { Shell } from './shell';
 import { AlertsPage } from './pages/alerts';
 import { LoginPage } from './pages/login';
 import { runFeed } from './state/run';
+import { rightsKey } from './state/rights';
 import { useSession } from './state/session';
 import { later } from './ui/later';
 import { Guard, Loading } from './ui/parts';
@@ -32,6 +33,8 @@ const NumbersPage = later(() => import('./pages/numbers'));
 const HandoverPage = later(() => import('./pages/handover'));
 const BoxPage = later(() => import('./pages/box'));
 const HistoryPage = later(() => import('./pages/history'));
+const PeoplePage = later(() => import('./pages/people'));
+const AuditPage = later(() => import('./pages/audit'));
 const SystemPage = later(() => import('./pages/system'));
 const DocsPage = later(() => import('./pages/docs'));
 const NotFoundPage = later(() => import('./pages/notfound'));
@@ -53,6 +56,8 @@ function Pages() {
   const status = useSession((s) => s.status);
   const user = session?.user;
   const site = session?.site;
+  // With other rights everything that is shown is loaded anew.
+  const rights = rightsKey(session);
   const ready = session !== null && !session.mustChangePassword;
 
   useEffect(() => {
@@ -63,7 +68,7 @@ function Pages() {
       stop();
       queries.clear();
     };
-  }, [ready, user, site]);
+  }, [ready, user, site, rights]);
 
   if (status === 'loading') return <Loading text={t('app.loading')} />;
   if (!ready) return <LoginPage />;
@@ -96,6 +101,9 @@ function Pages() {
           <Route path="/handover" element={<HandoverPage />} />
           <Route path="/handover/:id" element={<HandoverPage />} />
           <Route path="/box" element={<BoxPage />} />
+          <Route path="/people" element={<PeoplePage />} />
+          <Route path="/people/tokens" element={<PeoplePage />} />
+          <Route path="/audit" element={<AuditPage />} />
           <Route path="/system" element={<SystemPage />} />
           <Route path="/api-docs" element={<DocsPage />} />
           <Route path="*" element={<NotFoundPage />} />

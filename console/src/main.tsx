@@ -38,6 +38,7 @@ import './styles/timetables.css';
 import './styles/map.css';
 import './styles/shifts.css';
 import './styles/print.css';
+import './styles/people.css';
 
 startTheme();
 startLanguage();

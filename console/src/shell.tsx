@@ -5,12 +5,14 @@ import { NavLink, useLocation, useNavigate } from 'react-router';
 import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
+import { roleText } from './lib/peoplewords';
 import { kindText } from './lib/words';
 import { useChannels } from './state/channels';
 import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
+import { useMayEverywhere } from './state/rights';
 import { clearSession, loadSession, useSession } from './state/session';
 import { waits } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
@@ -26,6 +28,7 @@ const INSIDE: Record<string, RegExp> = {
   '/': /^\/alerts\//,
   '/channels': /^\/(areas|credentials|import|changes|add-channel)(\/|$)/,
   '/rules': /^\/(timetables|add-rule)(\/|$)/,
+  '/people': /^\/audit(\/|$)/,
 };
 
 function NavItem({ to, icon, text, count = 0, testid }: { to: string; icon: IconName; text: string; count?: number; testid: string }) {
@@ -228,6 +231,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const count = useNewCount();
+  const mayPeople = useMayEverywhere('people');
   useFocusOfPage();
   useSearchKey();
   useTellChoice();
@@ -265,7 +269,7 @@ export function Shell({ children }: { children: ReactNode }) {
           type="button"
           className="bar-button"
           data-testid="logout"
-          title={t('top.user', { user: session?.user ?? '' })}
+          title={t('top.user', { user: session?.user ?? '', role: roleText(t, session?.role ?? '') })}
           aria-label={`${t('top.logout')}: ${session?.user ?? ''}`}
           onClick={() => void logout()}
         >
@@ -282,6 +286,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <NavItem to="/numbers" icon="numbers" text={t('nav.numbers')} testid="nav-numbers" />
         <NavItem to="/handover" icon="handover" text={t('nav.handover')} testid="nav-handover" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
+        {mayPeople && <NavItem to="/people" icon="people" text={t('nav.people')} testid="nav-people" />}
         <NavItem to="/system" icon="system" text={t('nav.system')} testid="nav-system" />
         <NavItem to="/api-docs" icon="docs" text={t('nav.apiDocs')} testid="nav-docs" />
       </nav>

@@ -43,6 +43,8 @@ describe('sentences of the gateway', () => {
     ['keep_score: is 0.9; must be 0 to 0.5', '持续置信度：为 0.9；须在 0 到 0.5 之间'],
     ["revision 3 cannot be taken back: the channel 'a' was changed since, by revision 5 (and 2 more); take that back first", '变更 3 无法撤销：通道“a”其后又被变更 5（另有 2 项） 修改；请先撤销那次变更'],
     ['Key frames come rarely; set an interval of 2 s on the camera. Its clock is +12 s off; give it a time server.', '关键帧很少；请在摄像机上将间隔设为 2 秒。时钟偏差 +12 秒；请为其设置时间服务器。'],
+    ['this takes the role operator, supervisor or administrator; this login has the role viewer', '此操作需要角色 值班员、班长或管理员；当前账号的角色是 查看员'],
+    ['li.na holds this alert or put it aside; only a supervisor or administrator may do \'release\' to it', '此告警由 li.na 持有或搁置；只有班长或管理员可对其执行“release”'],
     ['the device refuses user name or password', '设备用户名或密码被拒绝'],
     ["channel 'gate' changed", '修改通道“gate”'],
     ['areas.csv: 12 channels added, 1 area removed', 'areas.csv：新增 12 个通道，删除 1 个辖区'],

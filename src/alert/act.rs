@@ -33,6 +33,7 @@ impl AlertBook {
         if is_so_already(alert, wish.action, by)? {
             return Ok(None);
         }
+        is_for_him(alert, wish.action, by)?;
         if rev.is_none() {
             is_nobody_elses(alert, wish.action, by)?;
         }
@@ -188,7 +189,7 @@ fn is_so_already(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<bool,
     let taken = matches!(alert.state, AlertState::Acknowledged | AlertState::Dispatched);
     if action == AlertAction::Acknowledge
         && taken
-        && let (Some(owner), By::User(author)) = (&alert.owner, by)
+        && let (Some(owner), Some(author)) = (&alert.owner, by.author())
     {
         if owner != author {
             return Err(ActRefused::Taken { owner: owner.clone() });
@@ -198,10 +199,27 @@ fn is_so_already(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<bool,
     Ok(false)
 }
 
+/// What another holds is released or returned, and what another put aside is taken or left there, by him or by those who
+/// stand over him; that somebody looked is not enough.
+fn is_for_him(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<(), ActRefused> {
+    let By::User(author) = by else { return Ok(()) };
+    let shelf = alert.handling.shelved.as_ref().map(|s| &s.by);
+    let holders = match action {
+        AlertAction::Release | AlertAction::Return => [alert.owner.as_ref(), None],
+        AlertAction::Shelve => [alert.owner.as_ref(), shelf],
+        AlertAction::Unshelve => [None, shelf],
+        _ => [None, None],
+    };
+    match holders.into_iter().flatten().find(|holder| *holder != author) {
+        Some(holder) => Err(ActRefused::Others { holder: holder.clone(), action }),
+        None => Ok(()),
+    }
+}
+
 /// Whoever does not say what he saw does not overwrite what another did: only with the `rev` is it known that he looked.
 /// Feedback is no edit: it comes from whoever was dispatched, who is not the owner.
 fn is_nobody_elses(alert: &Alert, action: AlertAction, by: By<'_>) -> Result<(), ActRefused> {
-    let By::User(author) = by else { return Ok(()) };
+    let Some(author) = by.author() else { return Ok(()) };
     let others = |who: &Option<UserId>| who.clone().filter(|w| w != author);
     if let Some(owner) = others(&alert.owner).filter(|_| action != AlertAction::Feedback) {
         return Err(ActRefused::Taken { owner });

@@ -303,6 +303,7 @@ impl Node {
         let web_addr = bound.address();
         let (state, first_password) = web_state(&inner, &config, demo).await?;
         let audit = state.auth().audit().clone();
+        let web_of_commands = state.clone();
 
         for entry in registry.channels().into_iter().filter(|e| e.config.enabled) {
             watch(&inner, &config, entry);
@@ -337,7 +338,7 @@ impl Node {
             tokio::spawn(tick::housekeeping(inner.clone(), stop_ticks.clone())),
             tokio::spawn(announce::keep(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
-            tokio::spawn(source::commands(inner.clone(), audit.clone(), commands_rx)),
+            tokio::spawn(source::commands(inner.clone(), web_of_commands, commands_rx)),
         ];
 
         let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));

@@ -14,7 +14,7 @@ use crate::{
     },
     types::{
         AlertId, AreaId, ChannelId, CredentialId, EventId, PositionId, UserId,
-        alert::AlertHistory,
+        alert::{AlertHistory, Wish},
         payload::{AlertPayload, AlertState, CommandPayload},
     },
     web::{
@@ -143,12 +143,19 @@ impl Alerts for WebPorts {
 
     fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>> {
         async move {
-            let command =
-                AlertCommand { alert: proof.alert(), wish: act.wish, author: proof.author().clone(), rev: act.rev };
+            let command = AlertCommand {
+                alert: proof.alert(),
+                // What was allowed is what is done.
+                wish: Wish { action: proof.action(), ..act.wish },
+                author: proof.author().clone(),
+                rev: act.rev,
+                over_others: proof.over_others(),
+            };
             self.0.ledger.act(command).await.map_err(|e| match e {
                 ActionError::NotFound(_) => ActError::NotFound,
                 ActionError::Conflict { why, alert } => ActError::Conflict { message: why.to_string(), alert },
                 ActionError::Invalid(why) => ActError::Invalid(why.to_string()),
+                ActionError::Forbidden(why) => ActError::Forbidden(why.to_string()),
                 ActionError::Ledger(e) => ActError::Port(failed(e)),
             })
         }
@@ -288,9 +295,7 @@ impl Commands for WebPorts {
         command: Result<(ActProof, CommandPayload), String>,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         async move {
-            let command = command.map(|(proof, command)| {
-                Some(AlertCommand { alert: proof.alert(), ..alert_command(proof.author(), command) })
-            });
+            let command = command.map(|(proof, command)| Some(alert_command(&proof, command)));
             self.0.ledger.command(user, request, command).await.map(|_| ()).map_err(failed)
         }
         .boxed()

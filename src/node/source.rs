@@ -10,13 +10,15 @@ use crate::{
     node::{Inner, ages::Ages},
     outbox::{AlertCommand, Ledger, LedgerError},
     publish::{Command, IncomingCommand, Row, Source, SourceError},
-    store::users::Users,
     types::{
         Message, RuleId, UserId,
         alert::Wish,
         payload::{CommandPayload, RuleAction, RuleCommandPayload},
     },
-    web::auth::{Audit, Deed, Role},
+    web::{
+        AppState,
+        auth::{ActProof, Auth, AuthError, Deed},
+    },
 };
 
 /// The durable queue behind the publisher.
@@ -52,14 +54,15 @@ impl Source for LedgerSource {
     }
 }
 
-/// What a command asks of the ledger.
-pub fn alert_command(author: &UserId, command: CommandPayload) -> AlertCommand {
+/// What a command asks of the ledger, as far as it was allowed.
+pub fn alert_command(proof: &ActProof, command: CommandPayload) -> AlertCommand {
     AlertCommand {
-        alert: command.alert,
-        author: author.clone(),
+        alert: proof.alert(),
+        author: proof.author().clone(),
+        over_others: proof.over_others(),
         rev: command.rev,
         wish: Wish {
-            action: command.action,
+            action: proof.action(),
             note: command.note,
             result: command.result,
             priority: command.priority,
@@ -74,12 +77,12 @@ const ARMING: usize = 16;
 
 /// Carries out what comes from the broker, in order; every command gets its result as a fact. A rule is armed when that is in
 /// force, which may take seconds, so commands to rules have a queue of their own and keep no acknowledgement waiting.
-pub async fn commands(inner: Arc<Inner>, audit: Audit, mut incoming: mpsc::Receiver<IncomingCommand>) {
+pub async fn commands(inner: Arc<Inner>, web: AppState, mut incoming: mpsc::Receiver<IncomingCommand>) {
     let (to_arm, mut arming) = mpsc::channel::<(UserId, _, RuleCommandPayload)>(ARMING);
     let read = async {
         while let Some(IncomingCommand { user, request, command }) = incoming.recv().await {
             let command = match command {
-                Ok(Command::Alert(command)) => Ok(Some(alert_command(&user, command))),
+                Ok(Command::Alert(command)) => allowed(web.auth(), &user, command).await.map(Some),
                 Ok(Command::Rule(command)) => match to_arm.try_send((user.clone(), request.clone(), command)) {
                     Ok(()) => continue,
                     Err(_) => Err(format!("{ARMING} commands to rules wait already; send it again when they are done")),
@@ -92,7 +95,7 @@ pub async fn commands(inner: Arc<Inner>, audit: Audit, mut incoming: mpsc::Recei
     };
     let arm_rules = async {
         while let Some((user, request, command)) = arming.recv().await {
-            let done = arm(&inner, &audit, &user, &command).await;
+            let done = arm(&inner, web.auth(), &user, &command).await;
             answer(&inner, &user, &request, done.map(|()| None)).await;
         }
     };
@@ -106,9 +109,23 @@ async fn answer(inner: &Inner, user: &UserId, request: &str, command: Result<Opt
     }
 }
 
+/// What the author's login may do to this alert. What could not be looked up is refused: its result says so, and it can be
+/// sent again.
+async fn allowed(auth: &Auth, user: &UserId, command: CommandPayload) -> Result<AlertCommand, String> {
+    let proof = async {
+        let login = auth.of_broker(user).await?;
+        auth.act(&login, command.alert, command.action).await
+    };
+    match proof.await {
+        Ok(proof) => Ok(alert_command(&proof, command)),
+        Err(AuthError::NotFound(_)) => Err(format!("there is no alert {}", command.alert)),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
 /// Arms or disarms a rule as an edit of the inventory, and waits until that is in force. Doing it twice is doing it once.
-async fn arm(inner: &Inner, audit: &Audit, user: &UserId, command: &RuleCommandPayload) -> Result<(), String> {
-    may_arm(inner, user).await?;
+async fn arm(inner: &Inner, auth: &Auth, user: &UserId, command: &RuleCommandPayload) -> Result<(), String> {
+    may_arm(auth, user).await?;
     let (rule, file) = (&command.rule, inner.stored.file());
     let existing = inner.stored.existing().await.map_err(|e| e.to_string())?;
     let Some(inventory) = existing else { return Err(absent(rule, &file)) };
@@ -128,7 +145,7 @@ async fn arm(inner: &Inner, audit: &Audit, user: &UserId, command: &RuleCommandP
     };
     let done = inventory.edit(&file, edit).await.map_err(|e| e.to_string())?;
     let what = format!("revision {}: the rule '{rule}' {}", done.rev, if on { "armed" } else { "disarmed" });
-    audit.record(inner.clock.wall(), user.as_str(), Deed::ConfigurationChanged, &what, "").await;
+    auth.audit().record(inner.clock.wall(), user.as_str(), Deed::ConfigurationChanged, &what, "").await;
     if !inner.stored.applied(done.rev).await {
         return Err("it is written, and not in force within ten seconds".into());
     }
@@ -137,14 +154,9 @@ async fn arm(inner: &Inner, audit: &Audit, user: &UserId, command: &RuleCommandP
 
 /// As the API asks of whoever changes rules: a login of the gateway of the same name that is limited to no areas. The
 /// broker's own list says who may speak, not who may change what.
-async fn may_arm(inner: &Inner, user: &UserId) -> Result<(), String> {
-    let login = Users::new(inner.ledger.store()).by_name(user).await.map_err(|e| e.to_string())?;
-    match login {
-        Some(row) if row.role == Role::Administrator.as_str() && row.areas.is_none() => Ok(()),
-        _ => Err(format!(
-            "'{user}' may not change rules: that takes an administrator's login of the gateway of this name, limited to no areas"
-        )),
-    }
+async fn may_arm(auth: &Auth, user: &UserId) -> Result<(), String> {
+    let login = auth.of_broker(user).await.map_err(|e| e.to_string())?;
+    auth.manage(&login).map(drop).map_err(|e| format!("'{user}' may not change rules: {e}"))
 }
 
 fn absent(rule: &RuleId, file: &Config) -> String {

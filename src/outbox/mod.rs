@@ -125,6 +125,8 @@ pub struct AlertCommand {
     pub author: UserId,
     /// The alert's `rev` that the author saw.
     pub rev: Option<u64>,
+    /// The author may act on what others hold or put aside.
+    pub over_others: bool,
 }
 
 /// A message that the broker has not confirmed.
@@ -192,6 +194,9 @@ pub enum ActionError {
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(ActRefused),
+    /// Not for this author.
+    #[error("{0}")]
+    Forbidden(ActRefused),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -299,6 +304,7 @@ impl Ledger {
             Err(writer::NotActed::Refused(why @ (ActRefused::Note(_) | ActRefused::Unfit(_)))) => {
                 Err(ActionError::Invalid(why))
             }
+            Err(writer::NotActed::Refused(why @ ActRefused::Others { .. })) => Err(ActionError::Forbidden(why)),
             Err(writer::NotActed::Refused(why)) => {
                 Err(ActionError::Conflict { why, alert: Box::new(self.alert_now(id).await?) })
             }

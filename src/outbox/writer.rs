@@ -427,7 +427,7 @@ impl Writer {
                     answers.push(Answer::Event(reply, answer));
                 }
                 Job::Act { command: c, reply } => {
-                    let by = By::User(&c.author);
+                    let by = By::person(&c.author, c.over_others);
                     let answer = batch.act(&mut self.led, c.alert, &c.wish, by, c.rev, now);
                     answers.push(Answer::Act(reply, answer.map_err(NotActed::Refused)));
                 }
@@ -467,7 +467,7 @@ impl Writer {
             Ok(None) => return Outcome { error: None, alert: None, rev: None },
             Err(sentence) => return Outcome { error: Some(sentence), alert: None, rev: None },
         };
-        let (id, by) = (c.alert, By::User(&c.author));
+        let (id, by) = (c.alert, By::person(&c.author, c.over_others));
         match batch.act(&mut self.led, id, &c.wish, by, c.rev, now) {
             Ok(done) => Outcome { error: None, alert: Some(id), rev: done.map(|a| a.rev) },
             Err(ActRefused::Absent) => {

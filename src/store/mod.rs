@@ -10,6 +10,7 @@
 //! Nothing here is written a frame, a sample or a health tick.
 
 pub mod alerts;
+pub mod audit;
 pub mod check;
 pub mod commands;
 pub mod events;
@@ -24,6 +25,7 @@ mod open;
 mod rows;
 pub mod search;
 pub mod sources;
+pub mod tokens;
 pub mod users;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -197,7 +197,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_hook_failing", "boolean", "1 while a webhook is tried again, paused or unusable.", &[("hook", ANY)]),
     counter("skyeye_web_responses_total", "responses", "HTTP answers, by class of their status.", &[("class", &["1xx", "2xx", "3xx", "4xx", "5xx"])]),
     counter("skyeye_web_failed_total", "responses", "Requests that failed inside the gateway.", &[]),
-    counter("skyeye_web_refused_total", "requests", "Requests refused, by reason.", &[("why", &["path", "origin", "csrf", "publish"])]),
+    counter("skyeye_web_refused_total", "requests", "Requests refused, by reason.", &[("why", &["path", "origin", "csrf", "publish", "token"])]),
     counter("skyeye_web_connections_refused_total", "connections", "Connections refused because too many were open.", &[]),
     counter("skyeye_web_logins_failed_total", "logins", "Logins with a wrong name or password.", &[]),
     counter("skyeye_web_logins_limited_total", "logins", "Logins refused because of too many tries.", &[]),

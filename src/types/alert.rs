@@ -262,6 +262,9 @@ pub enum ActRefused {
     Taken { owner: UserId },
     #[error("{by} has put this alert aside or set its priority; look at it again and send its rev, {rev}")]
     Theirs { by: UserId, rev: u64 },
+    /// What another holds or put aside is for those who stand over him.
+    #[error("{holder} holds this alert or put it aside; only a supervisor or administrator may do '{}' to it", action.as_str())]
+    Others { holder: UserId, action: AlertAction },
     #[error("the alert has changed since (it is at rev {now}, not {seen}); look at it again")]
     Rev { seen: u64, now: u64 },
     #[error("an alert that is {} cannot be the object of '{}'; possible: {possible}", state.as_str(), action.as_str())]
@@ -279,17 +282,26 @@ pub enum ActRefused {
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By<'a> {
+    /// A person, with what is nobody's or his own.
     User(&'a UserId),
+    /// A person who may also act on what others hold or put aside.
+    Supervisor(&'a UserId),
     /// The gateway: an alert that nobody took for long.
     Gateway,
 }
 
-impl By<'_> {
-    pub fn user(self) -> Option<UserId> {
+impl<'a> By<'a> {
+    pub fn person(author: &'a UserId, over_others: bool) -> Self {
+        if over_others { By::Supervisor(author) } else { By::User(author) }
+    }
+    pub fn author(self) -> Option<&'a UserId> {
         match self {
-            By::User(user) => Some(user.clone()),
+            By::User(user) | By::Supervisor(user) => Some(user),
             By::Gateway => None,
         }
+    }
+    pub fn user(self) -> Option<UserId> {
+        self.author().cloned()
     }
 }
 

@@ -60,6 +60,10 @@ impl ApiError {
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
     }
+    /// Without the thing that the refusal is about: for those who may not see it.
+    pub fn blind(self) -> Self {
+        Self { alert: None, ..self }
+    }
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
     }
@@ -92,6 +96,8 @@ impl From<AuthError> for ApiError {
     fn from(e: AuthError) -> Self {
         match e {
             AuthError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "wrong_password", "user or password is wrong"),
+            AuthError::Token => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", e.to_string()),
+            AuthError::Conflict(message) => Self::new(StatusCode::CONFLICT, "conflict", message),
             AuthError::TooMany { retry_s } => Self::too_many(retry_s, e.to_string()),
             AuthError::NotFound(what) => Self::not_found(what),
             AuthError::Forbidden(why) => Self::forbidden(why),
@@ -118,6 +124,7 @@ impl From<ActError> for ApiError {
                 Self { alert: Some(alert), ..Self::new(StatusCode::CONFLICT, "conflict", message) }
             }
             ActError::Invalid(message) => Self::invalid(message),
+            ActError::Forbidden(message) => Self::forbidden(message),
             ActError::Port(e) => e.into(),
         }
     }

@@ -205,7 +205,9 @@ struct Routes {
     machine: OpenApiRouter<AppState>,
     /// With any login, also one that must set a new password.
     entered: OpenApiRouter<AppState>,
-    /// With a login.
+    /// With a login that need not be one to see anything: each handler asks for its right.
+    acting: OpenApiRouter<AppState>,
+    /// With a login that may see.
     full: OpenApiRouter<AppState>,
 }
 
@@ -217,13 +219,13 @@ fn all_routes() -> Routes {
             .routes(routes!(api::login::session))
             .routes(routes!(api::login::password))
             .routes(routes!(api::login::logout)),
+        acting: OpenApiRouter::new().routes(routes!(api::alerts::act)),
         full: OpenApiRouter::new()
             .routes(routes!(api::alerts::list))
             .routes(routes!(api::search::search))
             .routes(routes!(api::search::summary))
             .routes(routes!(api::alertsfile::export))
             .routes(routes!(api::alerts::get))
-            .routes(routes!(api::alerts::act))
             .routes(routes!(api::alerts::snapshot))
             .routes(routes!(api::alerts::event_picture))
             .routes(routes!(api::alerts::changes))
@@ -266,6 +268,15 @@ fn all_routes() -> Routes {
             .routes(routes!(api::history::list))
             .routes(routes!(api::history::get))
             .routes(routes!(api::history::undo))
+            .routes(routes!(api::users::list, api::users::add))
+            .routes(routes!(api::users::change, api::users::remove))
+            .routes(routes!(api::users::reset))
+            .routes(routes!(api::users::sessions, api::users::end_sessions))
+            .routes(routes!(api::users::end_session))
+            .routes(routes!(api::tokens::list, api::tokens::make))
+            .routes(routes!(api::tokens::revoke))
+            .routes(routes!(api::audit::list))
+            .routes(routes!(api::audit::export))
             .routes(routes!(api::node::node))
             .routes(routes!(api::node::overview))
             .routes(routes!(openapi::document))
@@ -275,16 +286,17 @@ fn all_routes() -> Routes {
 
 /// The OpenAPI document of all routes.
 pub fn openapi_document() -> serde_json::Value {
-    let Routes { open, machine, entered, full } = all_routes();
-    openapi::complete(&open.merge(machine).merge(entered).merge(full).into_openapi())
+    let Routes { open, machine, entered, acting, full } = all_routes();
+    openapi::complete(&open.merge(machine).merge(entered).merge(acting).merge(full).into_openapi())
 }
 
 /// The whole web stage as one service; `serve` puts it on a socket.
 pub fn router(state: AppState) -> Router {
-    let Routes { open, machine, entered, full } = all_routes();
+    let Routes { open, machine, entered, acting, full } = all_routes();
     let routes = open
         .merge(machine.route_layer(from_fn_with_state(state.clone(), session::login_or_token)))
         .merge(entered.route_layer(from_fn_with_state(state.clone(), session::any_login)))
+        .merge(acting.route_layer(from_fn_with_state(state.clone(), session::acting_login)))
         .merge(full.route_layer(from_fn_with_state(state.clone(), session::full_login)));
     let (router, openapi) = routes.split_for_parts();
     router

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::{
-        alerts, areas, channel_edit, channels, credentials, discover, handover, history, login, map, node, numbers,
-        positions, procedures, rules, search, timetables,
+        alerts, areas, audit, channel_edit, channels, credentials, discover, handover, history, login, map, node,
+        numbers, positions, procedures, rules, search, timetables, tokens, users,
     },
     boxview,
     error::ErrorBody,
@@ -56,12 +56,13 @@ pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
             "title": "skyeye",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Alerts, channels and pictures of one skyeye node. Log in with POST /api/v1/login, which sets a cookie; \
-                send the csrf value of its answer as X-CSRF-Token with every request that changes something. Live: \
+                send the csrf value of its answer as X-CSRF-Token with every request that changes something. Programs send \
+                a token of POST /api/v1/tokens as Authorization: Bearer instead. Live: \
                 WebSocket /mqtt with subprotocol mqtt (MQTT 3.1.1).",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         }),
     );
-    root.insert("security".into(), json!([{ "session": [] }]));
+    root.insert("security".into(), json!([{ "session": [] }, { "token": [] }]));
     let components = root.entry("components").or_insert_with(|| json!({}));
     if let Some(components) = components.as_object_mut() {
         let into = components.entry("schemas").or_insert_with(|| json!({}));
@@ -149,6 +150,15 @@ fn schemas() -> Map<String, Value> {
     add::<timetables::TimetableList>(&mut generator);
     add::<timetables::TimetableView>(&mut generator);
     add::<timetables::TimetableRequest>(&mut generator);
+    add::<users::UserList>(&mut generator);
+    add::<users::UserRequest>(&mut generator);
+    add::<users::RightsRequest>(&mut generator);
+    add::<users::OneTime>(&mut generator);
+    add::<users::SessionList>(&mut generator);
+    add::<tokens::TokenList>(&mut generator);
+    add::<tokens::TokenRequest>(&mut generator);
+    add::<tokens::Made>(&mut generator);
+    add::<audit::AuditList>(&mut generator);
     add::<node::Health>(&mut generator);
     add::<node::Readiness>(&mut generator);
     add::<payload::AlertPayload>(&mut generator);

@@ -176,6 +176,9 @@ pub enum ActError {
     Conflict { message: String, alert: Box<AlertPayload> },
     #[error("{0}")]
     Invalid(String),
+    /// Another holds it or put it aside, and the author's role does not reach that far.
+    #[error("{0}")]
+    Forbidden(String),
     #[error(transparent)]
     Port(#[from] PortError),
 }

@@ -1,5 +1,6 @@
-//! Between HTTP and `auth`: the session cookie, the token against cross-site requests, and the doors in front of the
-//! routes. A door is a layer of a whole group of routes, so that a new route is behind one or does not exist.
+//! Between HTTP and `auth`: the session cookie, the token against cross-site requests, the tokens of programs, and the
+//! doors in front of the routes. A door is a layer of a whole group of routes, so that a new route is behind one or does
+//! not exist.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -8,14 +9,18 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
 use subtle::ConstantTimeEq;
 
-use super::{AppState, auth::Login, error::ApiError};
+use super::{
+    AppState,
+    auth::{Login, Right, TOKEN_PREFIX},
+    error::ApiError,
+};
 use crate::{inventory::Source, types::Secret};
 
 pub const COOKIE: &str = "skyeye_session";
@@ -41,10 +46,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        // All callers without an address share one limit.
-        Ok(Self(info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip())))
+        Ok(Self(address_of(&parts.extensions)))
     }
+}
+
+fn address_of(extensions: &Extensions) -> IpAddr {
+    let info = extensions.get::<ConnectInfo<SocketAddr>>();
+    // All callers without an address share one limit.
+    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip())
 }
 
 /// By which way a request came: browsers say where their page is from.
@@ -60,8 +69,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Via {
     }
 }
 
-/// The login that the request's cookie stands for.
-async fn login_of(state: &AppState, headers: &HeaderMap) -> Result<Option<Login>, ApiError> {
+/// What is sent as `Authorization: Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, sent) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| sent.trim_ascii())
+}
+
+/// The login that the request's token or cookie stands for. Bearers of another make are a proxy's own business.
+async fn login_of(state: &AppState, headers: &HeaderMap, address: IpAddr) -> Result<Option<Login>, ApiError> {
+    if let Some(sent) = bearer(headers).filter(|sent| sent.starts_with(TOKEN_PREFIX.as_bytes())) {
+        return Ok(Some(state.auth().authenticate_token(sent, address).await?));
+    }
     let jar = CookieJar::from_headers(headers);
     match jar.get(COOKIE) {
         Some(cookie) => Ok(state.auth().authenticate(cookie.value()).await?),
@@ -70,7 +89,8 @@ async fn login_of(state: &AppState, headers: &HeaderMap) -> Result<Option<Login>
 }
 
 async fn enter(state: &AppState, request: &mut Request) -> Result<Arc<Login>, ApiError> {
-    let login = login_of(state, request.headers()).await?.ok_or_else(ApiError::unauthenticated)?;
+    let address = address_of(request.extensions());
+    let login = login_of(state, request.headers(), address).await?.ok_or_else(ApiError::unauthenticated)?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let sent = request.headers().get(CSRF_HEADER).map_or(&b""[..], HeaderValue::as_bytes);
         if !login.csrf_fits(sent) {
@@ -91,8 +111,16 @@ pub async fn any_login(State(state): State<AppState>, mut request: Request, next
     }
 }
 
-/// Door of everything else.
+/// Door of everything else: for those who may see.
 pub async fn full_login(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    match seeing(&state, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
+/// Door of what those may do, too, who may see nothing: their rights are asked for behind it.
+pub async fn acting_login(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     match enter(&state, &mut request).await {
         Ok(login) if login.must_change() => password_due().into_response(),
         Ok(_) => next.run(request).await,
@@ -100,15 +128,21 @@ pub async fn full_login(State(state): State<AppState>, mut request: Request, nex
     }
 }
 
+async fn seeing(state: &AppState, request: &mut Request) -> Result<(), ApiError> {
+    let login = enter(state, request).await?;
+    if login.must_change() {
+        return Err(password_due());
+    }
+    Ok(login.needs(Right::See)?)
+}
+
 /// Door of what machines ask: a login, or the token from `web.metrics_token_file`.
 pub async fn login_or_token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
-    if bearer.is_some_and(|sent| state.metrics_token().expose().as_bytes().ct_eq(sent).into()) {
+    if bearer(request.headers()).is_some_and(|sent| state.metrics_token().expose().as_bytes().ct_eq(sent).into()) {
         return next.run(request).await;
     }
-    match enter(&state, &mut request).await {
-        Ok(login) if login.must_change() => password_due().into_response(),
-        Ok(_) => next.run(request).await,
+    match seeing(&state, &mut request).await {
+        Ok(()) => next.run(request).await,
         Err(e) => e.into_response(),
     }
 }

@@ -100,5 +100,5 @@ pub fn user(name: &str) -> UserId {
 }
 
 pub fn command(of: &Committed, action: AlertAction, author: &str, rev: Option<u64>) -> AlertCommand {
-    AlertCommand { alert: of.alert, wish: action.into(), author: user(author), rev }
+    AlertCommand { alert: of.alert, wish: action.into(), author: user(author), rev, over_others: false }
 }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::http::Method;
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use rumqttc::mqttbytes::{
@@ -13,7 +14,10 @@ use rumqttc::mqttbytes::{
 use serde_json::{Value, json};
 use skyeye::{
     types::{AreaId, Message, Scope, UserId},
-    web::{self, WebError, auth::Areas},
+    web::{
+        self, WebError,
+        auth::{Areas, Role},
+    },
 };
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -64,15 +68,19 @@ impl Served {
         origin: Option<&str>,
         protocol: Option<&str>,
     ) -> Result<Client, tungstenite::Error> {
+        let cookie = session.map(|s| s.cookie.as_str());
+        self.open_with(&[("cookie", cookie), ("origin", origin), ("sec-websocket-protocol", protocol)]).await
+    }
+
+    async fn open_with(&self, headers: &[(&'static str, Option<&str>)]) -> Result<Client, tungstenite::Error> {
         // A small window, so that a client that does not read is noticed soon.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(8 << 10).unwrap();
         let stream = socket.connect(self.address).await.unwrap();
         let mut request = format!("ws://{}/mqtt", self.address).into_client_request().unwrap();
-        let cookie = session.map(|s| s.cookie.as_str());
-        for (name, value) in [("cookie", cookie), ("origin", origin), ("sec-websocket-protocol", protocol)] {
+        for (name, value) in headers {
             if let Some(value) = value {
-                request.headers_mut().insert(name, value.parse().unwrap());
+                request.headers_mut().insert(*name, value.parse().unwrap());
             }
         }
         let (socket, _) = client_async(request, stream).await?;
@@ -97,17 +105,7 @@ impl Served {
     /// Connected and subscribed to these filters below the site.
     async fn subscribed(&self, session: &Session, filters: &[(&str, QoS)]) -> Client {
         let mut client = self.client(session).await;
-        client.connect().await;
-        let filters = filters.iter().map(|(f, qos)| SubscribeFilter::new(format!("skyeye/v1/nb/{f}"), *qos));
-        let mut subscribe = Subscribe::new_many(filters);
-        subscribe.pkid = 1;
-        client.send(Packet::Subscribe(subscribe)).await;
-        match client.packet().await {
-            Some(Packet::SubAck(ack)) => {
-                assert!(!ack.return_codes.contains(&SubscribeReasonCode::Failure), "{ack:?}");
-            }
-            other => panic!("{other:?}"),
-        }
+        client.subscribe(filters).await;
         client
     }
 }
@@ -118,6 +116,20 @@ struct Client {
 }
 
 impl Client {
+    async fn subscribe(&mut self, filters: &[(&str, QoS)]) {
+        self.connect().await;
+        let filters = filters.iter().map(|(f, qos)| SubscribeFilter::new(format!("skyeye/v1/nb/{f}"), *qos));
+        let mut subscribe = Subscribe::new_many(filters);
+        subscribe.pkid = 1;
+        self.send(Packet::Subscribe(subscribe)).await;
+        match self.packet().await {
+            Some(Packet::SubAck(ack)) => {
+                assert!(!ack.return_codes.contains(&SubscribeReasonCode::Failure), "{ack:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn send(&mut self, packet: Packet) {
         let mut bytes = BytesMut::new();
         packet.write(&mut bytes, usize::MAX).unwrap();
@@ -328,6 +340,76 @@ async fn a_session_that_ends_takes_its_feeds_with_it() {
     let third = s.g.alice().await;
     assert_eq!(s.g.post(&third, "/api/v1/password", body).await.status, 200);
     assert_eq!(kept.closed().await.unwrap().0, 1008);
+}
+
+#[tokio::test]
+async fn rights_that_change_end_the_feeds_at_once() {
+    let s = served().await;
+    let alice = s.g.alice().await;
+    s.g.add_user_as("li", Role::Operator, Areas::All).await;
+    let li = s.g.login("li", PASSWORD).await;
+    let change = async |body: Value| s.g.change(&alice, Method::PATCH, "/api/v1/users/li", body).await.status;
+    // Looked up anew every ten seconds; this must not wait for that.
+    for body in [json!({ "areas": ["north"] }), json!({ "role": "viewer" }), json!({ "disabled": true })] {
+        let gone = s.subscribed(&li, &[("#", QoS::AtMostOnce)]).await;
+        assert_eq!(change(body.clone()).await, 200);
+        let begun = tokio::time::Instant::now();
+        assert_eq!(gone.closed().await.unwrap().0, 1008, "{body}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{body}");
+    }
+    assert_eq!(s.refused(Some(&li), Some(&s.origin()), Some("mqtt")).await, 401);
+
+    // With the new areas the feed holds what they hold.
+    change(json!({ "disabled": false })).await;
+    let li = s.g.login("li", PASSWORD).await;
+    let mut narrow = s.subscribed(&li, &[("alert/+", QoS::AtMostOnce)]).await;
+    s.g.world.open_alert("yard");
+    let near = s.g.world.open_alert("gate");
+    assert_eq!(narrow.publish().await.topic, format!("skyeye/v1/nb/alert/{}", near.id));
+    s.g.change(&alice, Method::DELETE, "/api/v1/users/li/sessions", Value::Null).await;
+    assert_eq!(narrow.closed().await.unwrap().0, 1008);
+}
+
+#[tokio::test]
+async fn a_token_has_a_feed_of_its_areas_until_it_is_revoked() {
+    let s = served().await;
+    let alice = s.g.alice().await;
+    let token = format!("Bearer {}", s.g.token("desk", "read", Some(&["north"])).await);
+    let reporter = format!("Bearer {}", s.g.token("patrol", "feedback", None).await);
+    let open = async |token: &str, origin: Option<&str>| {
+        s.open_with(&[("authorization", Some(token)), ("origin", origin), ("sec-websocket-protocol", Some("mqtt"))])
+            .await
+    };
+    let status = |tried: Result<Client, tungstenite::Error>| match tried.err() {
+        Some(tungstenite::Error::Http(response)) => response.status().as_u16(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(open(&reporter, None).await), 403, "who may see nothing gets no feed");
+    assert_eq!(status(open(&token, Some("http://evil.example")).await), 403);
+    let mut client = open(&token, None).await.unwrap();
+    client.subscribe(&[("alert/+", QoS::AtMostOnce)]).await;
+    s.g.world.open_alert("yard");
+    let near = s.g.world.open_alert("gate");
+    assert_eq!(client.publish().await.topic, format!("skyeye/v1/nb/alert/{}", near.id));
+    s.g.change(&alice, Method::DELETE, "/api/v1/tokens/desk", Value::Null).await;
+    assert_eq!(client.closed().await.unwrap().0, 1008);
+    assert_eq!(status(open(&token, None).await), 401);
+}
+
+#[tokio::test]
+async fn a_command_beyond_the_role_is_answered_by_who_may() {
+    let s = served().await;
+    s.g.add_user_as("vera", Role::Viewer, Areas::All).await;
+    let vera = s.g.login("vera", PASSWORD).await;
+    let alert = s.g.world.open_alert("gate").id;
+    let mut client = s.subscribed(&vera, &[("result/vera/+", QoS::AtMostOnce)]).await;
+    let body = json!({ "schema": "skyeye.command", "version": 1, "action": "acknowledge", "alert": alert });
+    let publish = Publish::new("skyeye/v1/nb/command/vera/r1", QoS::AtMostOnce, body.to_string());
+    client.send(Packet::Publish(publish)).await;
+    let result: Value = serde_json::from_slice(&client.publish().await.payload).unwrap();
+    let why = "this takes the role operator, supervisor or administrator; this login has the role viewer";
+    assert_eq!((&result["ok"], &result["error"]), (&json!(false), &json!(why)));
+    assert_eq!(s.g.world.alerts.lock().unwrap()[&alert].alert.owner, None);
 }
 
 #[tokio::test]

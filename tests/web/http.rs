@@ -26,6 +26,7 @@ fn routes() -> Vec<(Method, String)> {
         for method in item.as_object().unwrap().keys() {
             let path = path.replace("channels/{id}", "channels/gate").replace("{id}", ID).replace("{action}", "close");
             let path = path.replace("{rev}", "1").replace("{z}/{x}/{y}", "0/0/0").replace("{number}", "1");
+            let path = path.replace("{user}", "alice").replace("{name}", "nothing");
             assert!(!path.contains('{'), "{path}");
             routes.push((method.to_uppercase().parse().unwrap(), path));
         }
@@ -49,7 +50,7 @@ async fn without_a_login_only_liveness_answers() {
         assert!(answer.headers.get(header::SET_COOKIE).is_none(), "{path}");
     }
     // What no description names.
-    for path in ["/api", "/api/v1", "/api/v1/users", "/api/v2/alerts", "/metrics/x", "/mqtt/x", "/healthz/x"] {
+    for path in ["/api", "/api/v1", "/api/v1/persons", "/api/v2/alerts", "/metrics/x", "/mqtt/x", "/healthz/x"] {
         assert_eq!(g.bare(Method::GET, path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     for (_, path) in &routes {

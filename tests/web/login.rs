@@ -76,7 +76,9 @@ async fn the_session_says_what_the_console_needs() {
     assert!(!cookie.contains("Secure"), "a browser would not send it back over plain HTTP");
     let (csrf, session) = (answer.json()["csrf"].clone(), Session::of(&answer));
     let want = json!({
-        "user": "alice", "role": "administrator", "csrf": csrf, "must_change_password": false, "site": "nb",
+        "user": "alice", "role": "administrator", "areas": null, "csrf": csrf,
+        "rights": ["see", "feedback", "act", "act_over_others", "hand_over_for_others", "numbers", "configure", "people", "audit"],
+         "must_change_password": false, "site": "nb",
         "site_name": "North <b>", "node": "n1", "version": env!("CARGO_PKG_VERSION"), "time_zone": "Asia/Shanghai",
     });
     assert_eq!(answer.json(), want);

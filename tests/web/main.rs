@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-mod discover;
+mod audit;
 mod configuration;
 mod desk;
+mod discover;
 mod feed;
 mod http;
 mod login;
 mod map;
+mod matrix;
+mod people;
 mod rights;
 mod rules;
 mod search;
 mod shifts;
 mod sockets;
 mod support;
+mod tokens;

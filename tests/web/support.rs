@@ -33,7 +33,7 @@ use skyeye::{
     },
     web::{
         AppState, Ports,
-        auth::{ActProof, AlertProof, Areas, EditProof, ListProof, ManageProof, MediaProof, SnapshotProof},
+        auth::{ActProof, AlertProof, Areas, EditProof, ListProof, ManageProof, MediaProof, Role, SnapshotProof},
         boxview::{BoxView, FloorsView, LateView},
         ports::{
             Act, ActError, AlertChange, AlertDetail, AlertList, AlertQuery, Alerts, Changes, ChangesError, ChannelView,
@@ -300,6 +300,26 @@ impl Alerts for World {
                 let mut alerts = self.alerts.lock().unwrap();
                 let detail = alerts.get_mut(&proof.alert()).ok_or(ActError::NotFound)?;
                 let alert = &mut detail.alert;
+                let others = alert.owner.as_ref().filter(|owner| *owner != proof.author());
+                match act.wish.action {
+                    AlertAction::Release if others.is_some() && !proof.over_others() => {
+                        return Err(ActError::Forbidden("it is another's".into()));
+                    }
+                    AlertAction::Release => {
+                        (alert.state, alert.owner) = (AlertState::New, None);
+                        return Ok(alert.clone());
+                    }
+                    AlertAction::Note | AlertAction::Feedback => {
+                        alert.rev += 1;
+                        let (rev, at, to) = (alert.rev, alert.opened, alert.state);
+                        let (author, note) = (Some(proof.author().clone()), act.wish.note);
+                        let action = act.wish.action.as_str().to_owned();
+                        let alert = alert.clone();
+                        detail.history.push(AlertChange { rev, at, author, action, from: Some(to), to, note });
+                        return Ok(alert);
+                    }
+                    _ => {}
+                }
                 if act.rev.is_some_and(|rev| rev != alert.rev) || act.wish.action != AlertAction::Acknowledge {
                     let owner = alert.owner.as_ref().map_or("nobody", UserId::as_str);
                     let message = format!("{owner} has it");
@@ -626,6 +646,27 @@ impl Gateway {
     pub async fn add_user(&self, name: &str, areas: Areas) {
         let user = UserId::new(name).unwrap();
         self.state.auth().add_user(&user, areas, Secret::new(PASSWORD)).await.unwrap();
+    }
+
+    pub async fn add_user_as(&self, name: &str, role: Role, areas: Areas) {
+        let user = UserId::new(name).unwrap();
+        self.state.auth().add_user_as(&user, role, areas, Secret::new(PASSWORD)).await.unwrap();
+    }
+
+    /// Makes a token as `alice` does.
+    pub async fn token(&self, name: &str, scope: &str, areas: Option<&[&str]>) -> String {
+        let body = json!({ "name": name, "scope": scope, "areas": areas, "days": 1 });
+        let answer = self.post(&self.alice().await, "/api/v1/tokens", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A request with a token instead of a session.
+    pub async fn with_token(&self, token: &str, method: Method, path: &str, body: Value) -> Answer {
+        let request = request(method, path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

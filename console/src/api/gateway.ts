@@ -1,6 +1,6 @@
 /* The gateway itself: its node, who is logged in, what was committed since a cursor, and how it says that something failed. */
 import { CHANNEL_STATES, type ChannelState } from './channel';
-import { all, ident, list, num, obj, oneOf, optNum, text, time } from './read';
+import { all, ident, list, num, obj, oneOf, optNum, text, texts, time } from './read';
 import { readAlert, type Alert } from './types';
 
 export interface NodeStatus {
@@ -35,6 +35,10 @@ export interface NodeInfo extends NodeStatus {
 export interface Session {
   user: string;
   role: string;
+  /** What the role may. */
+  rights: string[];
+  /** Roots of the subtrees that the login is limited to; null: it sees everything. */
+  areas: string[] | null;
   csrf: string;
   mustChangePassword: boolean;
   site: string;
@@ -109,6 +113,8 @@ export function readSession(v: unknown): Session | null {
   return {
     user,
     role: text(o.role, 40),
+    rights: texts(o.rights),
+    areas: o.areas === null ? null : texts(o.areas),
     csrf: text(o.csrf, 200),
     mustChangePassword: o.must_change_password === true,
     site,

@@ -4,6 +4,8 @@ import { api, ApiError } from '../api/client';
 import type { ActBody, AlertAction } from '../api/alerts';
 import type { Alert, AlertState } from '../api/types';
 import { absorb, useLive } from '../state/live';
+import { may, rightsText } from '../state/rights';
+import { useSession } from '../state/session';
 import { notify } from '../state/notices';
 import { errorText } from './words';
 
@@ -16,6 +18,19 @@ const POSSIBLE: Record<AlertState, readonly AlertAction[]> = {
   closed: [],
 };
 export type KeyAction = 'acknowledge' | 'dispatch' | 'resolve' | 'shelve';
+
+/** Why the login may not do this to the alert; null: it may. */
+export function withheld(t: TFunction, alert: Alert, action: AlertAction): string | null {
+  const session = useSession.getState().session;
+  const right = action === 'note' || action === 'feedback' ? 'feedback' : 'act';
+  if (!may(session, right)) return rightsText(t, right);
+  if (may(session, 'act_over_others')) return null;
+  const others = (who: string | null | undefined): boolean => !!who && who !== session?.user;
+  const held = (action === 'release' || action === 'return' || action === 'shelve') && others(alert.owner);
+  const aside = (action === 'shelve' || action === 'unshelve') && others(alert.handling.shelved?.by);
+  if (!held && !aside) return null;
+  return t('rights.others', { user: (held ? alert.owner : alert.handling.shelved?.by) ?? '' });
+}
 
 /** What one key may do. */
 export function keyMay(action: KeyAction, alert: Alert): boolean {

@@ -52,3 +52,26 @@ function format(language: string, zone: string, style: TimeStyle): Intl.DateTime
 export function momentText(language: string, zone: string, ms: number, style: TimeStyle): string {
   return Number.isFinite(ms) ? format(language, zone, style).format(ms) : '–';
 }
+
+/** `2026-11-22T08:00`, as a form has it and as the site's clock shows it, to Unix milliseconds; NaN where it is none. */
+export function siteMoment(zone: string, local: string): number {
+  const asUtc = Date.parse(`${local}Z`);
+  if (!Number.isFinite(asUtc)) return Number.NaN;
+  // Twice, for a change of clock lies between the first guess and the moment itself once a year.
+  const first = asUtc - shift(zone, asUtc);
+  return asUtc - shift(zone, first);
+}
+
+/** By how much the site's clock is ahead of UTC. */
+function shift(zone: string, ms: number): number {
+  const options: Intl.DateTimeFormatOptions = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric', hourCycle: 'h23' };
+  let parts: Intl.DateTimeFormatPart[];
+  try {
+    parts = new Intl.DateTimeFormat('en', { ...options, timeZone: zone }).formatToParts(ms);
+  } catch {
+    return 0;
+  }
+  const of = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.find((p) => p.type === type)?.value ?? 0);
+  const there = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+  return there - Math.floor(ms / 1000) * 1000;
+}

@@ -10,7 +10,7 @@ import { useLocation, useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
 import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
-import { act, keyMay, mayPrioritise, type KeyAction } from '../lib/actions';
+import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { keyIsOurs } from '../lib/keys';
@@ -126,7 +126,9 @@ export function AlertsPage() {
     const quick = (action: KeyAction, result?: Result): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
       if (!alert) return;
-      if (keyMay(action, alert)) {
+      const why = withheld(t, alert, action);
+      if (why !== null) notify('bad', why);
+      else if (keyMay(action, alert)) {
         if (action === 'acknowledge') void act(t, alert, action);
         else useDesk.getState().ask(alert.id, action, result);
       } else {
@@ -137,7 +139,9 @@ export function AlertsPage() {
     const prioritise = (n: number): void => {
       const alert = useLive.getState().alerts.get(current.current.id ?? '');
       const priority = SEVERITIES[SEVERITIES.length - n];
-      if (alert && priority && mayPrioritise(alert) && alert.handling.priority !== priority) void act(t, alert, 'priority', { priority });
+      const why = alert && withheld(t, alert, 'priority');
+      if (why) notify('bad', why);
+      else if (alert && priority && mayPrioritise(alert) && alert.handling.priority !== priority) void act(t, alert, 'priority', { priority });
     };
     const onKey = (e: KeyboardEvent): void => {
       if (!keyIsOurs(e)) return;

@@ -6,7 +6,7 @@ import type { Alert } from '../api/types';
 import { Feed } from '../feed/feed';
 import { Loader } from '../lib/chunk';
 import { absorb, deliver, flush, replaceOpen, reset, setFeed } from './live';
-import { useSession } from './session';
+import { renewSession, useSession } from './session';
 
 const link = new Loader(() => import('../feed/link'));
 const PAGE = 200;
@@ -45,7 +45,8 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
       },
       loggedIn: async () => {
         try {
-          await api.session();
+          // A feed ends, too, where rights have changed: they are what the gateway says now.
+          renewSession(await api.session());
           return true;
         } catch (error) {
           return !(error instanceof ApiError && error.status === 401);

@@ -26,6 +26,11 @@ export async function loadSession(): Promise<void> {
   }
 }
 
+/** Another administrator may have given the login other rights. */
+export function renewSession(session: Session): void {
+  useSession.setState((s) => (s.status === 'ready' && s.session?.user === session.user ? { session } : {}));
+}
+
 export function setSession(session: Session): void {
   useSession.setState({ status: 'ready', session, gone: false });
 }

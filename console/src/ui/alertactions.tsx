@@ -3,8 +3,10 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AlertAction, Result } from '../api/alerts';
 import { SEVERITIES, type Alert } from '../api/types';
-import { act, mayPrioritise, mayShelve, possibleActions } from '../lib/actions';
+import { act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
 import { useDesk, type Form } from '../state/desk';
+import { notify } from '../state/notices';
+import { rightsText, useMay } from '../state/rights';
 import { AlertForm } from './alertform';
 import { Icon, type IconName } from './icons';
 
@@ -25,6 +27,7 @@ const hasForm = (action: AlertAction): action is WithForm => FORMS.includes(acti
 
 export function AlertActions({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
+  const mayAct = useMay('act');
   const asked = useDesk((s) => s.asked);
   const [form, setForm] = useState<{ what: WithForm; result: Result | null } | null>(null);
   const [busy, setBusy] = useState(false);
@@ -49,6 +52,11 @@ export function AlertActions({ alert }: { alert: Alert }) {
   const open = form && all.includes(form.what) ? form : null;
 
   const run = async (action: AlertAction): Promise<void> => {
+    const why = withheld(t, alert, action);
+    if (why !== null) {
+      notify('bad', why);
+      return;
+    }
     if (hasForm(action)) {
       setForm(open?.what === action ? null : { what: action, result: null });
       return;
@@ -63,6 +71,14 @@ export function AlertActions({ alert }: { alert: Alert }) {
     setBusy(false);
   };
   if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
+  // Who may do nothing here is told so once, instead of by a row of buttons that refuse.
+  if (!mayAct) {
+    return (
+      <p className="actions-none dim" data-testid="actions-withheld">
+        {rightsText(t, 'act')}
+      </p>
+    );
+  }
   return (
     <>
       <div className="actions" role="group" aria-label={t('action.label')}>
@@ -73,6 +89,9 @@ export function AlertActions({ alert }: { alert: Alert }) {
             className={`button ${i === 0 ? 'primary' : ''} ${action === 'close' && sure ? 'sure' : ''}`}
             data-testid={`action-${action}`}
             disabled={busy}
+            // Not disabled: why it cannot be would be reached neither by keyboard nor by touch.
+            aria-disabled={withheld(t, alert, action) !== null}
+            title={withheld(t, alert, action) ?? undefined}
             {...(hasForm(action) ? { 'aria-expanded': open?.what === action } : {})}
             onClick={() => void run(action)}
           >

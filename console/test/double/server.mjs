@@ -20,6 +20,7 @@ import { health, makeDistrict, statesOf } from './district.mjs';
 import { makeHistory, search, summary } from './history.mjs';
 import { exported, plan } from './import.mjs';
 import { mapView, plan as floorPlan, tile } from './map.mjs';
+import { answer as peopleAnswer, makePeople, RIGHTS } from './people.mjs';
 import { dryRun, makeRules, ruleView, timetableView, traces } from './rules.mjs';
 import { handoverApi, numbers, POSITIONS } from './shifts.mjs';
 
@@ -199,14 +200,21 @@ function picture(seed) {
   return data;
 }
 
-const session = { user: 'admin', role, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
+const session = { user: 'admin', role, rights: RIGHTS[role] ?? [], areas: null, csrf: 'double', must_change_password: false, site: 'district', site_name: '望江区', node: 'node-1', version: 'double', time_zone: 'Asia/Shanghai' };
 
 // The way to a channel's area is found when it is first shown.
 state.channels.forEach((c) => view(c));
 const past = makeHistory(state.channels);
 const alerts = makeAlerts(state.channels, { flood: flood === 'on' });
 
+const persons = makePeople(state.areas);
+const refuse = (status, kind, message) => {
+  throw new Refusal(status, kind, message);
+};
+
 async function api(method, path, params, body, open) {
+  const ofPeople = peopleAnswer(persons, method, path, params, body, refuse);
+  if (ofPeople !== undefined) return ofPeople;
   const [, a, b, c] = /^\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
   const id = b && decodeURIComponent(b);
   const json = () => (body.length > 0 ? JSON.parse(body.toString('utf8')) : {});
@@ -452,7 +460,7 @@ const server = createServer((request, response) => {
     try {
       if (url.pathname.startsWith('/api/v1/')) {
         if (request.method !== 'GET' && url.pathname !== '/api/v1/login' && request.headers['x-csrf-token'] !== 'double') throw new Refusal(403, 'forbidden', 'no request token');
-        if (request.method !== 'GET' && role === 'viewer') throw new Refusal(403, 'forbidden', 'this login may not change the configuration');
+        if (request.method !== 'GET' && role === 'viewer' && !/\/log(in|out)$/.test(url.pathname)) throw new Refusal(403, 'forbidden', 'this takes the role engineer or administrator; this login has the role viewer');
         const open = /double=in/.test(request.headers.cookie ?? '');
         const answer = await api(request.method, url.pathname.slice(7), url.searchParams, Buffer.concat(parts), open);
         if (url.pathname.endsWith('/login')) head['set-cookie'] = 'double=in; Path=/; HttpOnly; SameSite=Strict';

@@ -82,7 +82,7 @@ fn nothing_of_anothers_is_done_unseen() {
     assert_eq!(by_wang(&mut book, priority(), None).unwrap_err(), ActRefused::Theirs { by: li.clone(), rev: 2 });
     acts(&mut book, id, AlertAction::Acknowledge, "li", 1);
     let note = || Wish { note: Some("x".into()), ..AlertAction::Note.into() };
-    for wish in [AlertAction::Dispatch.into(), AlertAction::Resolve.into(), AlertAction::Release.into(), note()] {
+    for wish in [AlertAction::Dispatch.into(), AlertAction::Resolve.into(), note()] {
         assert_eq!(by_wang(&mut book, wish, None).unwrap_err(), ActRefused::Taken { owner: li.clone() });
     }
     let feedback = Wish { note: Some("on the spot".into()), ..AlertAction::Feedback.into() };
@@ -91,6 +91,45 @@ fn nothing_of_anothers_is_done_unseen() {
     assert_eq!(stale.unwrap_err(), ActRefused::Rev { seen: 3, now: 4 });
     let done = by_wang(&mut book, AlertAction::Dispatch.into(), Some(4)).unwrap().unwrap();
     assert_eq!((done.alert.state, done.alert.owner), (AlertState::Dispatched, Some(li)), "he looked");
+}
+
+#[test]
+fn what_another_holds_is_given_back_by_a_supervisor_only() {
+    let mut book = AlertBook::new(cfg(60, 30));
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    let (li, wang) = (UserId::new("li").unwrap(), UserId::new("wang").unwrap());
+    let shelve = || Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    let others = |action| ActRefused::Others { holder: li.clone(), action };
+    let mut act = |wish: Wish, by: By<'_>, rev| book.act(id, &wish, by, rev, at(2));
+    let rev = |done: Result<Option<AlertChange>, ActRefused>| done.unwrap().unwrap().alert.rev;
+
+    let taken = rev(act(AlertAction::Acknowledge.into(), By::User(&li), None));
+    // That he has looked is not enough.
+    for (wish, rev) in
+        [(AlertAction::Release.into(), None), (AlertAction::Release.into(), Some(taken)), (shelve(), Some(taken))]
+    {
+        let action = wish.action;
+        assert_eq!(act(wish, By::User(&wang), rev).unwrap_err(), others(action));
+    }
+    let seen = act(AlertAction::Release.into(), By::Supervisor(&wang), None);
+    assert_eq!(seen.unwrap_err(), ActRefused::Taken { owner: li.clone() }, "a supervisor looks first, too");
+    let sent = rev(act(AlertAction::Dispatch.into(), By::User(&li), None));
+    assert_eq!(act(AlertAction::Return.into(), By::User(&wang), Some(sent)).unwrap_err(), others(AlertAction::Return));
+    let back = rev(act(AlertAction::Return.into(), By::Supervisor(&wang), Some(sent)));
+    let freed = act(AlertAction::Release.into(), By::Supervisor(&wang), Some(back)).unwrap().unwrap();
+    assert_eq!(
+        (freed.alert.state, freed.alert.owner, freed.history.unwrap().author),
+        (AlertState::New, None, Some(wang.clone()))
+    );
+
+    let aside = rev(act(shelve(), By::User(&li), None));
+    for wish in [AlertAction::Unshelve.into(), shelve()] {
+        let action = wish.action;
+        assert_eq!(act(wish, By::User(&wang), Some(aside)).unwrap_err(), others(action));
+    }
+    rev(act(AlertAction::Unshelve.into(), By::User(&li), None));
+    let again = rev(act(shelve(), By::User(&li), None));
+    rev(act(AlertAction::Unshelve.into(), By::Supervisor(&wang), Some(again)));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{
     },
     web::{
         AppState,
-        auth::{Deed, Login},
+        auth::{Deed, Login, Right},
         error::{ApiError, Ids, Params},
         ports::{Act, AlertDetail, AlertList, AlertQuery, Kin, StateFilter},
         session::{Me, Peer},
@@ -139,6 +139,8 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
         ("If-Match" = Option<String>, Header, description = "The `rev` that was seen, in quotes; as `rev` in the body")),
     request_body = ref("#/components/schemas/ActRequest"),
     responses((status = 200, description = "The alert as it is now", body = ref("#/components/schemas/AlertPayload")),
+        (status = 204, description = "Done, by a token that may see no alert"),
+        (status = 403, description = "Which role may", body = ref("#/components/schemas/ErrorBody")),
         (status = 409, description = "Somebody was quicker; with the alert as it is now", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn act(
     State(state): State<AppState>,
@@ -147,7 +149,7 @@ pub async fn act(
     Ids((id, action)): Ids<(AlertId, AlertAction)>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<AlertPayload>, ApiError> {
+) -> Result<Response, ApiError> {
     let request: ActRequest = if body.is_empty() {
         ActRequest::default()
     } else {
@@ -160,13 +162,15 @@ pub async fn act(
     if rev.is_some() && request.rev.is_some() && rev != request.rev {
         return Err(ApiError::invalid("If-Match and rev differ; send one of them"));
     }
-    let proof = state.auth().act(&login, id).await?;
+    let proof = state.auth().act(&login, id, action).await?;
     let ActRequest { note, result, priority, minutes, to, .. } = request;
     let note = note.filter(|n| !n.trim().is_empty());
     let act = Act { wish: Wish { action, note, result, priority, minutes, to }, rev: rev.or(request.rev) };
-    let alert = state.ports().alerts.act(&proof, act).await?;
+    let sees = login.may(Right::See);
+    let done = state.ports().alerts.act(&proof, act).await.map_err(ApiError::from);
+    let alert = done.map_err(|e| if sees { e } else { e.blind() })?;
     state.auth().record(login.user(), Deed::AlertAction, &format!("{} {id}", action.as_str()), address).await;
-    Ok(Json(alert))
+    Ok(if sees { Json(alert).into_response() } else { StatusCode::NO_CONTENT.into_response() })
 }
 
 /// The event's picture, without boxes burnt in. Who looked is on record.

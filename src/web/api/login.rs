@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    types::{NodeId, Secret, SiteId, UserId},
+    types::{AreaId, NodeId, Secret, SiteId, UserId},
     web::{
         AppState,
-        auth::{AuthError, Issued, Login},
+        auth::{Areas, AuthError, Issued, Login, Right},
         error::{ApiError, Body},
         session::{Me, Peer, cookie, cookie_end},
     },
@@ -41,9 +41,14 @@ pub struct PasswordRequest {
 #[derive(Serialize, JsonSchema)]
 pub struct Session {
     user: UserId,
-    /// `administrator`
+    /// `viewer`, `operator`, `supervisor`, `engineer` or `administrator`; of a token its scope: `read`, `act`, `feedback` or
+    /// `configure`.
     role: &'static str,
-    /// Goes into the header `X-CSRF-Token` of every request that changes something.
+    /// What the role may.
+    rights: Vec<Right>,
+    /// Roots of the subtrees that the login is limited to; null: it sees everything.
+    areas: Option<Vec<AreaId>>,
+    /// Goes into the header `X-CSRF-Token` of every request that changes something; empty with a token, which needs none.
     csrf: String,
     /// Every other route answers 403 `password_change_required` until a new password is set.
     must_change_password: bool,
@@ -59,7 +64,12 @@ fn view(state: &AppState, login: &Login) -> Session {
     Session {
         user: login.user().clone(),
         role: login.role().as_str(),
-        csrf: login.csrf().expose().to_owned(),
+        rights: login.role().rights(),
+        areas: match login.areas() {
+            Areas::All => None,
+            Areas::Subtrees(roots) => Some(roots.clone()),
+        },
+        csrf: login.csrf().map(|csrf| csrf.expose().to_owned()).unwrap_or_default(),
         must_change_password: login.must_change(),
         site: site.site.clone(),
         site_name: site.site_name.clone(),

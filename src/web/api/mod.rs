@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod alertsfile;
 pub mod areas;
+pub mod audit;
 pub mod channel_edit;
 pub mod channels;
 pub mod discover;
@@ -19,6 +20,9 @@ pub mod node;
 pub mod numbers;
 pub mod positions;
 pub mod procedures;
+mod registrar;
 pub mod rules;
 pub mod search;
 pub mod timetables;
+pub mod tokens;
+pub mod users;

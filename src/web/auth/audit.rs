@@ -40,9 +40,43 @@ pub enum Deed {
     Discovery,
     ConfigurationChanged,
     ConfigurationExported,
+    UserAdded,
+    UserChanged,
+    UserRemoved,
+    SessionsEnded,
+    TokenMade,
+    TokenRevoked,
+    TokenRefused,
+    AuditExported,
 }
 
 impl Deed {
+    pub const ALL: [Deed; 20] = {
+        use Deed as D;
+        [
+            D::Login,
+            D::LoginFailed,
+            D::LoginRefused,
+            D::Logout,
+            D::PasswordChanged,
+            D::PasswordReset,
+            D::SnapshotViewed,
+            D::AlertAction,
+            D::Probe,
+            D::Discovery,
+            D::ConfigurationChanged,
+            D::ConfigurationExported,
+            D::UserAdded,
+            D::UserChanged,
+            D::UserRemoved,
+            D::SessionsEnded,
+            D::TokenMade,
+            D::TokenRevoked,
+            D::TokenRefused,
+            D::AuditExported,
+        ]
+    };
+
     pub fn as_str(self) -> &'static str {
         match self {
             Deed::Login => "login",
@@ -59,6 +93,14 @@ impl Deed {
             Deed::Discovery => "discovery",
             Deed::ConfigurationChanged => "configuration_changed",
             Deed::ConfigurationExported => "configuration_exported",
+            Deed::UserAdded => "user_added",
+            Deed::UserChanged => "user_changed",
+            Deed::UserRemoved => "user_removed",
+            Deed::SessionsEnded => "sessions_ended",
+            Deed::TokenMade => "token_made",
+            Deed::TokenRevoked => "token_revoked",
+            Deed::TokenRefused => "token_refused",
+            Deed::AuditExported => "audit_exported",
         }
     }
 }

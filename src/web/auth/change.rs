@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::{Areas, Auth, AuthError, EditProof, Login, ManageProof, Role};
+use super::{Areas, Auth, AuthError, EditProof, Login, ManageProof, Right};
 use crate::{
     inventory::Op,
     types::{AreaId, CredentialId},
@@ -19,18 +19,9 @@ struct Known {
     credentials: HashSet<CredentialId>,
 }
 
-impl Role {
-    /// Whether the role may change what is configured.
-    fn configures(self) -> bool {
-        match self {
-            Role::Administrator => true,
-        }
-    }
-}
-
 impl Login {
     pub fn may_configure(&self) -> bool {
-        self.role.configures()
+        self.may(Right::Configure)
     }
 }
 
@@ -50,20 +41,13 @@ impl Auth {
     /// Changing everything at once, and seeing who changed what.
     pub fn manage(&self, login: &Login) -> Result<ManageProof, AuthError> {
         self.configures(login)?;
-        if login.areas != Areas::All {
-            return Err(AuthError::Forbidden(
-                "this is about all areas; it needs a login that is limited to none".into(),
-            ));
-        }
+        login.sees_all()?;
         Ok(ManageProof::new(login.user.clone()))
     }
 
     /// Refuses roles that may not change the configuration, whatever it is about.
     pub fn configures(&self, login: &Login) -> Result<(), AuthError> {
-        if login.may_configure() {
-            return Ok(());
-        }
-        Err(AuthError::Forbidden("the role of this login may not change the configuration".into()))
+        login.needs(Right::Configure)
     }
 
     /// Whether a login may see that a credential is there: one of its channels uses it.

@@ -1,7 +1,8 @@
 //! The one authorisation module: who somebody is, and what he may see and do.
 //!
 //! In: passwords, session tokens, ids. Out: a `Login`, and proofs (`proof`) that a port takes before it gives out media or
-//! alerts. What is outside a login's areas does not exist for it: the answer is "not found", never "forbidden".
+//! alerts. What is outside a login's areas does not exist for it: the answer is "not found", never "forbidden". What is
+//! inside and not for its role (`rights`) is "forbidden", with a sentence that names the roles that may.
 //!
 //! Passwords are argon2id strings, session tokens are 32 random bytes of which only the sha256 is stored. Tries are
 //! limited by account and by address. The first start makes the user `admin` with a one-time password; whoever logs in
@@ -13,8 +14,12 @@ mod feeds;
 mod handover;
 pub mod limit;
 pub mod password;
+mod people;
 pub mod proof;
+mod record;
+pub mod rights;
 mod token;
+mod tokens;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -24,11 +29,14 @@ use subtle::ConstantTimeEq;
 
 pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
+pub use people::{NewUser, Rights, session_name};
 pub use proof::{
-    ActProof, AlertProof, DiscoveryProof, EditProof, HandoverProof, ListProof, ManageProof, MediaProof, PositionProof,
-    SnapshotProof,
+    ActProof, AlertProof, AuditProof, DiscoveryProof, EditProof, HandoverProof, ListProof, ManageProof, MediaProof,
+    PeopleProof, PositionProof, SnapshotProof,
 };
+pub use rights::{Right, Role};
 pub use token::{TokenError, read_or_make_token};
+pub use tokens::{NewToken, PREFIX as TOKEN_PREFIX};
 
 use self::{
     limit::{Policy, Tally, address_key},
@@ -41,7 +49,7 @@ use crate::{
         StoreError,
         users::{UserRow, Users},
     },
-    types::{AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall},
+    types::{AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall, payload::AlertAction},
 };
 
 /// Sha256 of a session token.
@@ -70,23 +78,6 @@ const REFUSALS: u32 = 5;
 const REFUSALS_PER_S: f64 = 1.0 / 60.0;
 const REFUSED: usize = 4096;
 
-/// What a login may do. One role so far; unknown ones in the database are refused, not guessed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    Administrator,
-}
-
-impl Role {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Administrator => "administrator",
-        }
-    }
-    fn parse(text: &str) -> Option<Self> {
-        (text == "administrator").then_some(Role::Administrator)
-    }
-}
-
 /// Where a login may look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Areas {
@@ -105,7 +96,7 @@ impl Areas {
     }
 }
 
-/// One who has logged in. Only this module makes one.
+/// One who has logged in, or a program with a token. Only this module makes one.
 #[derive(Debug, Clone)]
 pub struct Login {
     user: UserId,
@@ -113,7 +104,8 @@ pub struct Login {
     areas: Areas,
     must_change: bool,
     session: SessionKey,
-    csrf: Secret,
+    /// `None`: a token, which no browser sends by itself.
+    csrf: Option<Secret>,
 }
 
 impl Login {
@@ -123,6 +115,20 @@ impl Login {
     pub fn role(&self) -> Role {
         self.role
     }
+    pub fn areas(&self) -> &Areas {
+        &self.areas
+    }
+    pub fn may(&self, right: Right) -> bool {
+        rights::may(self.role, right)
+    }
+    /// Refuses whom the role does not allow it, and says which would.
+    pub fn needs(&self, right: Right) -> Result<(), AuthError> {
+        if self.may(right) { Ok(()) } else { Err(AuthError::Forbidden(rights::refusal(self.role, right))) }
+    }
+    /// A program's, without a session.
+    pub fn is_token(&self) -> bool {
+        self.csrf.is_none()
+    }
     /// Logged in with a one-time password: may only set a new one.
     pub fn must_change(&self) -> bool {
         self.must_change
@@ -130,25 +136,36 @@ impl Login {
     pub fn session(&self) -> SessionKey {
         self.session
     }
-    /// What the console must send as `X-CSRF-Token`.
-    pub fn csrf(&self) -> &Secret {
-        &self.csrf
+    /// What the console must send as `X-CSRF-Token`; `None` for a token.
+    pub fn csrf(&self) -> Option<&Secret> {
+        self.csrf.as_ref()
     }
-    /// Compares in constant time.
+    /// Whether this is a request of the session's own page; of a token every one is. Compares in constant time.
     pub fn csrf_fits(&self, sent: &[u8]) -> bool {
-        self.csrf.expose().as_bytes().ct_eq(sent).into()
+        self.csrf.as_ref().is_none_or(|csrf| csrf.expose().as_bytes().ct_eq(sent).into())
     }
     /// Whether a message may be shown to this login.
     pub fn may_read(&self, scope: &Scope) -> bool {
+        self.may(Right::See) && self.in_scope(scope)
+    }
+    fn in_scope(&self, scope: &Scope) -> bool {
         match scope {
             Scope::Channel { area, .. } => self.areas.cover(area),
             Scope::Node => true,
             Scope::User(user) => *user == self.user,
         }
     }
-    /// For lists; what they hold is restricted to the login's areas.
+    /// For lists; what they hold is restricted to the login's areas. For whom it is not to see anything they are empty.
     pub fn lists(&self) -> ListProof {
-        ListProof::new(self.areas.clone())
+        let none = || Areas::Subtrees(Vec::new());
+        ListProof::new(if self.may(Right::See) { self.areas.clone() } else { none() })
+    }
+    /// Refuses logins that are limited to areas, for what is about all of them.
+    fn sees_all(&self) -> Result<(), AuthError> {
+        if self.areas == Areas::All {
+            return Ok(());
+        }
+        Err(AuthError::Forbidden("this is about all areas; it needs a login that is limited to none".into()))
     }
     fn same_rights(&self, other: &Login) -> bool {
         self.role == other.role && self.areas == other.areas && !other.must_change
@@ -170,6 +187,10 @@ pub enum AuthError {
     Wrong,
     #[error("too many tries; try again in {retry_s} s")]
     TooMany { retry_s: u32 },
+    #[error("the token is unknown, has expired or was revoked")]
+    Token,
+    #[error("{0}")]
+    Conflict(String),
     #[error("no such {0}")]
     NotFound(&'static str),
     #[error("{0}")]
@@ -189,6 +210,8 @@ pub enum AuthError {
 struct Limits {
     account: Tally<String>,
     address: Tally<IpAddr>,
+    /// Wrong tokens; a program gone astray must not lock the people behind the same address out.
+    tokens: Tally<IpAddr>,
     pictures: Buckets<SessionKey>,
     /// Records of tries that were refused unlooked at: a flood of them must not become a flood of writes.
     refusals: Buckets<IpAddr>,
@@ -226,6 +249,7 @@ impl Auth {
             limits: Mutex::new(Limits {
                 account: Tally::new(BY_ACCOUNT),
                 address: Tally::new(BY_ADDRESS),
+                tokens: Tally::new(BY_ADDRESS),
                 pictures: Buckets::new(PICTURES_AT_ONCE, PICTURES_PER_S, PICTURE_TAKERS),
                 refusals: Buckets::new(REFUSALS, REFUSALS_PER_S, REFUSED),
             }),
@@ -264,7 +288,7 @@ impl Auth {
         let secret = password::one_time()?;
         let hash = self.hasher.hash(secret.clone()).await?;
         let role = Role::Administrator.as_str().to_owned();
-        let row = UserRow { name: user, role, areas: None, hash, must_change: true };
+        let row = UserRow { name: user, role, areas: None, hash, must_change: true, disabled: false };
         // The file first: a login whose password nobody can know would lock everybody out.
         self.write_first_password(&secret)?;
         Ok(self.users.insert(&row, self.clock.wall()).await?.then_some(secret))
@@ -277,6 +301,12 @@ impl Auth {
 
     /// Gives the user a new one-time password and ends his sessions.
     pub async fn reset_one_time(&self, user: &UserId) -> Result<Secret, AuthError> {
+        let secret = self.new_one_time(user).await?;
+        self.audit.record(self.clock.wall(), user.as_str(), Deed::PasswordReset, "", "").await;
+        Ok(secret)
+    }
+
+    async fn new_one_time(&self, user: &UserId) -> Result<Secret, AuthError> {
         let secret = password::one_time()?;
         let hash = self.hasher.hash(secret.clone()).await?;
         if user.as_str() == FIRST_USER {
@@ -286,20 +316,24 @@ impl Auth {
             return Err(AuthError::NotFound("user"));
         }
         self.feeds.close_user(user);
-        self.audit.record(self.clock.wall(), user.as_str(), Deed::PasswordReset, "", "").await;
         Ok(secret)
     }
 
-    /// Adds a login; its password is taken as chosen by the user himself.
+    /// Adds an administrator; the password is taken as chosen by the user himself.
     pub async fn add_user(&self, user: &UserId, areas: Areas, secret: Secret) -> Result<(), AuthError> {
+        self.add_user_as(user, Role::Administrator, areas, secret).await
+    }
+
+    /// As `add_user`, of any role.
+    pub async fn add_user_as(&self, user: &UserId, role: Role, areas: Areas, secret: Secret) -> Result<(), AuthError> {
         check_new_password(user, &secret)?;
         let hash = self.hasher.hash(secret).await?;
         let areas = match areas {
             Areas::All => None,
             Areas::Subtrees(roots) => Some(roots),
         };
-        let role = Role::Administrator.as_str().to_owned();
-        let row = UserRow { name: user.clone(), role, areas, hash, must_change: false };
+        let role = role.as_str().to_owned();
+        let row = UserRow { name: user.clone(), role, areas, hash, must_change: false, disabled: false };
         if self.users.insert(&row, self.clock.wall()).await? {
             Ok(())
         } else {
@@ -312,7 +346,7 @@ impl Auth {
         let user = UserId::new(name).ok();
         let account: String = user.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
         let found = self.checked(&account, user.as_ref(), secret, address).await?;
-        let issued = self.issue(found).await?;
+        let issued = self.issue(found, address).await?;
         self.record(issued.login.user(), Deed::Login, "", address).await;
         Ok(issued)
     }
@@ -325,6 +359,7 @@ impl Auth {
         new: Secret,
         address: IpAddr,
     ) -> Result<Issued, AuthError> {
+        no_token(login, "a token has no password")?;
         check_new_password(&login.user, &new)?;
         if new.expose() == old.expose() {
             return Err(AuthError::Invalid("the new password is the old one; choose another".into()));
@@ -339,11 +374,12 @@ impl Auth {
             self.remove_first_password();
         }
         self.record(&login.user, Deed::PasswordChanged, "", address).await;
-        self.issue(UserRow { hash, must_change: false, ..row }).await
+        self.issue(UserRow { hash, must_change: false, ..row }, address).await
     }
 
     /// Ends the session and its feeds.
     pub async fn logout(&self, login: &Login, address: IpAddr) -> Result<(), AuthError> {
+        no_token(login, "a token has no session; it ends by being revoked")?;
         self.users.delete_session(&login.session).await?;
         self.feeds.close_session(login.session);
         self.record(&login.user, Deed::Logout, "", address).await;
@@ -367,7 +403,12 @@ impl Auth {
 
     /// Whether a login still holds with the same rights; for feeds, does not count as use.
     pub async fn still_holds(&self, login: &Login) -> Result<bool, AuthError> {
-        Ok(self.load(login.session).await?.is_some_and(|(now, _)| login.same_rights(&now)))
+        let now = if login.is_token() {
+            self.load_token(&login.session).await?.map(|(now, _)| now)
+        } else {
+            self.load(login.session).await?.map(|(now, _)| now)
+        };
+        Ok(now.is_some_and(|now| login.same_rights(&now)))
     }
 
     /// Deletes what is over: idle sessions, old records.
@@ -378,7 +419,7 @@ impl Auth {
 
     async fn load(&self, session: SessionKey) -> Result<Option<(Login, Wall)>, AuthError> {
         let Some(row) = self.users.session(&session).await? else { return Ok(None) };
-        if self.clock.wall().0 - row.last.0 > self.idle_ms {
+        if self.clock.wall().0 - row.last.0 > self.idle_ms || row.user.disabled {
             return Ok(None);
         }
         let Some(login) = login_of(&row.user, session, Secret::new(row.csrf)) else { return Ok(None) };
@@ -416,7 +457,8 @@ impl Auth {
         };
         let fits = secret.expose().len() <= MAX_PASSWORD_BYTES
             && self.hasher.verify(secret, row.as_ref().map(|r| r.hash.clone())).await?;
-        match row.filter(|_| fits) {
+        // Who is switched off hears no more than who guesses.
+        match row.filter(|row| fits && !row.disabled) {
             Some(row) => {
                 let mut limits = self.limits.lock();
                 limits.account.forget(&account.to_owned());
@@ -431,13 +473,14 @@ impl Auth {
         }
     }
 
-    async fn issue(&self, row: UserRow) -> Result<Issued, AuthError> {
+    async fn issue(&self, row: UserRow, address: IpAddr) -> Result<Issued, AuthError> {
         let token = Secret::new(hex::encode(password::random::<32>()?));
         let csrf = Secret::new(hex::encode(password::random::<32>()?));
         let session = session_key(token.expose()).ok_or(AuthError::Wrong)?;
         let login = login_of(&row, session, csrf.clone())
             .ok_or_else(|| AuthError::Invalid(format!("the role '{}' is unknown to this version", row.role)))?;
-        self.users.insert_session(&session, &row.name, csrf.expose(), self.clock.wall()).await?;
+        let (address, now) = (address.to_string(), self.clock.wall());
+        self.users.insert_session(&session, &row.name, csrf.expose(), &address, now).await?;
         Ok(Issued { login, token })
     }
 
@@ -460,43 +503,73 @@ impl Auth {
     /// Pictures and details of a channel.
     pub fn media(&self, login: &Login, channel: &ChannelId) -> Result<MediaProof, AuthError> {
         match self.places.channel(channel) {
-            Some(path) if login.areas.cover(&path) => Ok(MediaProof::new(channel.clone())),
-            _ => Err(AuthError::NotFound("channel")),
+            Some(path) if login.areas.cover(&path) => login.needs(Right::See)?,
+            _ => return Err(AuthError::NotFound("channel")),
         }
+        Ok(MediaProof::new(channel.clone()))
     }
 
     /// The evidence of an event.
     pub async fn snapshot(&self, login: &Login, event: EventId) -> Result<SnapshotProof, AuthError> {
         match self.places.event(event).await? {
-            Some(place) if login.areas.cover(&place.area) => Ok(SnapshotProof::new(event, place.channel)),
+            Some(place) if login.areas.cover(&place.area) => {
+                login.needs(Right::See)?;
+                Ok(SnapshotProof::new(event, place.channel))
+            }
             _ => Err(AuthError::NotFound("event")),
         }
     }
 
     pub async fn alert(&self, login: &Login, alert: AlertId) -> Result<AlertProof, AuthError> {
-        match self.places.alert(alert).await? {
-            Some(path) if login.areas.cover(&path) => Ok(AlertProof::new(alert)),
-            _ => Err(AuthError::NotFound("alert")),
-        }
+        self.is_of_its_areas(login, alert).await?;
+        login.needs(Right::See)?;
+        Ok(AlertProof::new(alert))
     }
 
-    /// Changing an alert. Every role so far may.
-    pub async fn act(&self, login: &Login, alert: AlertId) -> Result<ActProof, AuthError> {
-        let proof = self.alert(login, alert).await?;
-        match login.role {
-            Role::Administrator => Ok(ActProof::new(proof.alert(), login.user.clone())),
+    /// Doing this to an alert.
+    pub async fn act(&self, login: &Login, alert: AlertId, action: AlertAction) -> Result<ActProof, AuthError> {
+        self.is_of_its_areas(login, alert).await?;
+        login.needs(match action {
+            AlertAction::Note | AlertAction::Feedback => Right::Feedback,
+            _ => Right::Act,
+        })?;
+        Ok(ActProof::new(alert, action, login.user.clone(), login.may(Right::ActOverOthers)))
+    }
+
+    async fn is_of_its_areas(&self, login: &Login, alert: AlertId) -> Result<(), AuthError> {
+        match self.places.alert(alert).await? {
+            Some(path) if login.areas.cover(&path) => Ok(()),
+            _ => Err(AuthError::NotFound("alert")),
         }
     }
 
     /// Asking the network for devices, with logins of cameras: for those who may change the configuration everywhere,
     /// since no device says which area it is in.
     pub fn discovery(&self, login: &Login) -> Result<DiscoveryProof, AuthError> {
-        match (login.role, &login.areas) {
-            (Role::Administrator, Areas::All) => Ok(DiscoveryProof::new(login.user.clone())),
-            (Role::Administrator, Areas::Subtrees(_)) => {
-                Err(AuthError::Forbidden("looking for devices needs a login for all areas".into()))
-            }
+        login.needs(Right::Configure)?;
+        match login.areas {
+            Areas::All => Ok(DiscoveryProof::new(login.user.clone())),
+            Areas::Subtrees(_) => Err(AuthError::Forbidden("looking for devices needs a login for all areas".into())),
         }
+    }
+
+    /// Who a name at the broker is here: his login's rights where he has one, an operator's of all areas where the broker
+    /// alone knows him. Its list says who may speak, not who may stand over others or configure.
+    pub async fn of_broker(&self, user: &UserId) -> Result<Login, AuthError> {
+        let unknown = UserRow {
+            name: user.clone(),
+            role: Role::Operator.as_str().into(),
+            areas: None,
+            hash: String::new(),
+            must_change: false,
+            disabled: false,
+        };
+        let row = self.users.by_name(user).await?.unwrap_or(unknown);
+        if row.disabled {
+            return Err(AuthError::Forbidden(format!("the login '{user}' is switched off")));
+        }
+        let stranger = || AuthError::Forbidden(format!("the role '{}' is unknown to this version", row.role));
+        login_of(&row, [0; 32], Secret::new("")).ok_or_else(stranger)
     }
 
     /// Whether this session may have a further picture now.
@@ -508,12 +581,16 @@ impl Auth {
 fn login_of(row: &UserRow, session: SessionKey, csrf: Secret) -> Option<Login> {
     Some(Login {
         user: row.name.clone(),
-        role: Role::parse(&row.role)?,
+        role: Role::of_person(&row.role)?,
         areas: row.areas.clone().map_or(Areas::All, Areas::Subtrees),
         must_change: row.must_change,
         session,
-        csrf,
+        csrf: Some(csrf),
     })
+}
+
+fn no_token(login: &Login, why: &str) -> Result<(), AuthError> {
+    if login.is_token() { Err(AuthError::Forbidden(why.into())) } else { Ok(()) }
 }
 
 /// 64 hex digits to the sha256 of the 32 bytes; anything else is no token.

@@ -11,11 +11,16 @@
 //! use skyeye::{types::{AlertId, UserId}, web::auth::ActProof};
 //! let forged = ActProof { alert: AlertId::at(0), author: UserId::new("admin").unwrap() };
 //! ```
+//!
+//! ```compile_fail,E0451
+//! use skyeye::{types::UserId, web::auth::PeopleProof};
+//! let forged = PeopleProof { author: UserId::new("admin").unwrap() };
+//! ```
 
 use super::Areas;
 use crate::{
     inventory::Op,
-    types::{AlertId, AreaId, ChannelId, EventId, PositionId, UserId},
+    types::{AlertId, AreaId, ChannelId, EventId, PositionId, UserId, payload::AlertAction},
     web::ports::Reach,
 };
 
@@ -38,11 +43,13 @@ pub struct AlertProof {
     alert: AlertId,
 }
 
-/// May change one alert, under this name.
+/// May do this to one alert, under this name.
 #[derive(Debug, Clone)]
 pub struct ActProof {
     alert: AlertId,
+    action: AlertAction,
     author: UserId,
+    over_others: bool,
 }
 
 /// May look for devices and probe them, under this name.
@@ -76,6 +83,18 @@ pub struct PositionProof {
 #[derive(Debug, Clone)]
 pub struct HandoverProof {
     handover: i64,
+    author: UserId,
+}
+
+/// May say who may log in and with which rights, under this name.
+#[derive(Debug, Clone)]
+pub struct PeopleProof {
+    author: UserId,
+}
+
+/// May read who did what.
+#[derive(Debug, Clone)]
+pub struct AuditProof {
     author: UserId,
 }
 
@@ -116,11 +135,19 @@ impl AlertProof {
 }
 
 impl ActProof {
-    pub(super) fn new(alert: AlertId, author: UserId) -> Self {
-        Self { alert, author }
+    pub(super) fn new(alert: AlertId, action: AlertAction, author: UserId, over_others: bool) -> Self {
+        Self { alert, action, author, over_others }
     }
     pub fn alert(&self) -> AlertId {
         self.alert
+    }
+    /// What it is for: a right to give feedback is none to resolve.
+    pub fn action(&self) -> AlertAction {
+        self.action
+    }
+    /// Also where another holds the alert or has put it aside.
+    pub fn over_others(&self) -> bool {
+        self.over_others
     }
     pub fn author(&self) -> &UserId {
         &self.author
@@ -183,6 +210,24 @@ impl HandoverProof {
     }
     pub fn handover(&self) -> i64 {
         self.handover
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl PeopleProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
+    }
+    pub fn author(&self) -> &UserId {
+        &self.author
+    }
+}
+
+impl AuditProof {
+    pub(super) fn new(author: UserId) -> Self {
+        Self { author }
     }
     pub fn author(&self) -> &UserId {
         &self.author

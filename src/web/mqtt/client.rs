@@ -51,6 +51,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 /// How often the login is looked up anew, besides being told at once of a logout.
 const RECHECK: Duration = Duration::from_secs(10);
+/// What is said then.
+const OVER: &str = "the session has ended or its rights have changed";
 const COMMAND_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a connection ends; close codes of RFC 6455, 7.4.1.
@@ -121,10 +123,11 @@ impl Client {
         let begun = Instant::now();
         let mut inbox = BytesMut::new();
         let mut tick = tokio::time::interval(Duration::from_secs(1));
-        let (mut ping_at, mut recheck_at) = (begun + PING_EVERY, begun + RECHECK);
+        // Rights that changed between the upgrade and the place among the feeds are looked up at once.
+        let (mut ping_at, mut recheck_at) = (begun + PING_EVERY, begun);
         let end = loop {
             let step = tokio::select! {
-                () = self.place.ended() => Err(End::Policy("the session has ended")),
+                () = self.place.ended() => Err(End::Policy(OVER)),
                 () = self.state.closing().cancelled() => Err(End::GoingAway),
                 frame = stream.next() => match frame {
                     Some(Ok(frame)) => self.frame(frame, &mut inbox).await,
@@ -175,7 +178,7 @@ impl Client {
     async fn recheck(&self) -> Result<(), End> {
         match self.state.auth().still_holds(&self.login).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(End::Policy("the session has ended")),
+            Ok(false) => Err(End::Policy(OVER)),
             Err(e) => {
                 // A database that is busy for a moment ends no feed; the next look is soon.
                 tracing::warn!("a feed's login could not be looked up: {e}");
@@ -195,7 +198,7 @@ impl Client {
                     Err(End::Policy("nothing was read for 30 s"))
                 }
             },
-            () = self.place.ended() => Err(End::Policy("the session has ended")),
+            () = self.place.ended() => Err(End::Policy(OVER)),
             () = self.state.closing().cancelled() => Err(End::GoingAway),
         }
     }
@@ -333,7 +336,7 @@ impl Client {
         let command = match self.permitted(payload).await {
             Ok(command) => Ok(command),
             Err(AuthError::Invalid(sentence)) => Err(sentence),
-            Err(e @ AuthError::NotFound(_)) => Err(e.to_string()),
+            Err(e @ (AuthError::NotFound(_) | AuthError::Forbidden(_))) => Err(e.to_string()),
             Err(e) => {
                 tracing::warn!("a command could not be checked: {e}");
                 return Err(());
@@ -355,7 +358,7 @@ impl Client {
         if command.schema != "skyeye.command" || command.version != 1 {
             return Err(AuthError::Invalid("the command must say schema skyeye.command, version 1".into()));
         }
-        let proof = self.state.auth().act(&self.login, command.alert).await?;
+        let proof = self.state.auth().act(&self.login, command.alert, command.action).await?;
         Ok((proof, command))
     }
 

@@ -34,9 +34,11 @@ pub async fn upgrade(
     uri: Uri,
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    // A browser sends the cookie with a WebSocket that any page opens; only the Origin tells whose page it is.
+    // A browser sends the cookie with a WebSocket that any page opens; only the Origin tells whose page it is. A program
+    // has no page, and no page has its token.
     let authority = uri.authority().map(|a| a.as_str());
-    if !headers.get(header::ORIGIN).is_some_and(|o| origin_allowed(&state, o, &headers, authority)) {
+    let pageless = login.is_token() && !headers.contains_key(header::ORIGIN);
+    if !pageless && !headers.get(header::ORIGIN).is_some_and(|o| origin_allowed(&state, o, &headers, authority)) {
         metrics::counter!("skyeye_web_refused_total", "why" => "origin").increment(1);
         return Err(ApiError::forbidden("the WebSocket comes from another site's page"));
     }
