@@ -26,9 +26,10 @@ export function AlertMembers({ alert }: { alert: Alert }) {
   const { incident } = alert;
   const has = under > 0 || row !== null || incident !== null;
   const leading = useLive((s) => s.alerts.get(lead)?.handling.under ?? under);
+  const sharing = useLive((s) => (incident === null ? 0 : s.order.reduce((n, a) => (a.incident === incident ? n + 1 : n), 0)));
   const query = useQuery({
-    // What is counted under it grows: the number tells that there is more.
-    queryKey: ['members', lead, incident, leading],
+    // What is counted under it and what shares its incident grows: the numbers tell that there is more.
+    queryKey: ['members', lead, incident, leading, sharing],
     enabled: has,
     placeholderData: (old) => old,
     queryFn: async () => {
