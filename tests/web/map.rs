@@ -5,11 +5,7 @@ use std::path::Path;
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use skyeye::{
-    config::Plan,
-    types::AreaId,
-    web::auth::Areas,
-};
+use skyeye::{config::Plan, types::AreaId, web::auth::Areas};
 
 use super::support::{Gateway, PASSWORD, Session, request};
 
