@@ -5,11 +5,7 @@ use std::path::Path;
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use skyeye::{
-    config::{Config, Plan},
-    types::AreaId,
-    web::auth::Areas,
-};
+use skyeye::{config::Plan, types::AreaId, web::auth::Areas};
 
 use super::support::{Gateway, PASSWORD, Session, request};
 
@@ -33,7 +29,7 @@ fn plan(id: &str, area: &str, image: &Path) -> Plan {
 }
 
 /// With tiles of zoom 2 to 3 and a plan in either street.
-async fn mapped(change: impl FnOnce(&mut Config, &Path)) -> (Gateway, tempfile::TempDir) {
+async fn mapped() -> (Gateway, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     put(&at("tiles/2/1/3.png"), PNG);
@@ -50,7 +46,6 @@ async fn mapped(change: impl FnOnce(&mut Config, &Path)) -> (Gateway, tempfile::
         c.map.plan = vec![plan("hall", "north", &at("hall.jpg")), plan("yard", "south", &at("secret.png"))];
         c.area[1].polygon = vec![[22.5, 114.0], [22.6, 114.0], [22.6, 114.1]];
         c.area[0].polygon = vec![[22.0, 114.0], [23.0, 114.0], [23.0, 115.0]];
-        change(c, dir.path());
     })
     .await;
     (g, dir)
@@ -72,7 +67,7 @@ async fn without_a_map_there_is_a_plain_one() {
 
 #[tokio::test]
 async fn tiles_come_from_the_folder_by_numbers_only() {
-    let (g, _dir) = mapped(|_, _| {}).await;
+    let (g, _dir) = mapped().await;
     let alice = g.alice().await;
     let view = g.get(&alice, "/api/v1/map").await.json();
     assert_eq!(
@@ -106,7 +101,7 @@ async fn tiles_come_from_the_folder_by_numbers_only() {
 
 #[tokio::test]
 async fn a_plan_and_a_border_are_for_those_who_may_see_the_area() {
-    let (g, _dir) = mapped(|_, _| {}).await;
+    let (g, _dir) = mapped().await;
     let (alice, nina) = (g.alice().await, nina(&g).await);
     let ids = |view: &Value| -> Vec<String> {
         view["plans"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap().to_owned()).collect()
@@ -137,7 +132,7 @@ async fn a_plan_and_a_border_are_for_those_who_may_see_the_area() {
 
 #[tokio::test]
 async fn a_plan_that_went_missing_is_no_fault_of_others() {
-    let (g, dir) = mapped(|_, _| {}).await;
+    let (g, dir) = mapped().await;
     let alice = g.alice().await;
     std::fs::remove_file(dir.path().join("hall.jpg")).unwrap();
     assert_eq!(g.get(&alice, "/api/v1/map/plans/hall/image").await.status, StatusCode::NOT_FOUND);

@@ -328,8 +328,7 @@ async fn borders_of_areas_come_by_json_shifted_ones_are_turned_back_and_bad_ones
     let gcj = "[[39.908735, 116.397325], [39.918735, 116.397325], [39.918735, 116.407325]]";
     let shifted = || Import { coordinates: Coordinates::Gcj02, ..of(Kind::Area, "a.json", list(gcj)) };
     world.apply(shifted()).await;
-    let border = |snapshot: &Snapshot| snapshot.area("s").unwrap().value.polygon.clone();
-    let first = border(&*world.snapshot().await)[0];
+    let first = world.snapshot().await.area("s").unwrap().value.polygon[0];
     assert!((first[0] - 39.907_333).abs() < 1e-4 && (first[1] - 116.391_083).abs() < 1e-4, "{first:?}");
     assert_eq!(world.import(shifted()).await.unchanged, 1, "the same list changes nothing");
     for format in [Format::Json, Format::Toml, Format::Csv] {
