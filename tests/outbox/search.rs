@@ -38,6 +38,7 @@ async fn an_alert_is_found_from_its_commit_on_by_what_is_written_of_it_and_what_
     assert_eq!(found(&Find::default(), Some(&south)).await, []);
     assert_eq!(found(&Find::default(), Some(&north)).await, [opened[1].alert, opened[0].alert], "newest first");
 
+    ledger.act(command(&opened[0], AlertAction::Acknowledge, "li", None)).await.unwrap();
     let mut resolve = command(&opened[0], AlertAction::Resolve, "li", None);
     resolve.wish.result = Some(ResultCode::False);
     resolve.wish.note = Some("树影晃动".into());

@@ -143,7 +143,7 @@ fn payload() -> AlertPayload {
 }
 
 async fn open(dir: &std::path::Path) -> Store {
-    Store::open(dir, &config::Store { read_timeout_s: 60, ..Default::default() }, Clock::start()).await.unwrap()
+    Store::open(dir, &config::Store { read_timeout_s: 600, ..Default::default() }, Clock::start()).await.unwrap()
 }
 
 async fn write(store: &Store, all: &[Made]) {

@@ -122,7 +122,7 @@ pub async fn forget(conn: &mut SqliteConnection, alert: &[u8]) -> sqlx::Result<(
 
 /// Forgets the hours of which no alert is left.
 pub async fn forget_hours(conn: &mut SqliteConnection) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM alert_hour WHERE last < coalesce((SELECT min(opened_cursor) FROM alert), 0)")
+    sqlx::query("DELETE FROM alert_hour WHERE NOT EXISTS (SELECT 1 FROM alert WHERE opened_cursor <= last)")
         .execute(conn)
         .await?;
     Ok(())
