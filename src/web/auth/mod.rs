@@ -26,7 +26,7 @@ pub use audit::{Audit, Deed};
 pub use feeds::{Feed, Feeds};
 pub use proof::{
     ActProof, AlertProof, DiscoveryProof, EditProof, HandoverProof, ListProof, ManageProof, MediaProof, PositionProof,
-    SnapshotProof,
+    SignProof, SnapshotProof,
 };
 pub use token::{TokenError, read_or_make_token};
 
