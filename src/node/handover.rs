@@ -12,7 +12,7 @@ use crate::{
     },
     types::{PositionId, UserId, Wall, payload::AlertPayload},
     web::{
-        auth::{HandoverProof, ListProof, PositionProof},
+        auth::{HandoverProof, ListProof, PositionProof, SignProof},
         ports::{
             Handovers, PortError, Reach,
             handover::{
@@ -189,7 +189,7 @@ impl Handovers for Shifts {
 
     fn accept<'a>(
         &'a self,
-        proof: &'a HandoverProof,
+        proof: &'a SignProof,
         remark: String,
     ) -> BoxFuture<'a, Result<HandoverView, HandoverError>> {
         async move {
@@ -200,7 +200,7 @@ impl Handovers for Shifts {
         .boxed()
     }
 
-    fn withdraw<'a>(&'a self, proof: &'a HandoverProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>> {
+    fn withdraw<'a>(&'a self, proof: &'a SignProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>> {
         async move {
             let done = self.handovers.withdraw(proof.handover(), proof.author(), self.clock.wall());
             done.await.map_err(refused)?;

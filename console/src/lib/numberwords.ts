@@ -77,3 +77,8 @@ export function becauseText(t: TFunction, because: string | null): string | null
   const known = REASONS.find((r) => r === because);
   return known ? t(`because.${known}`) : because;
 }
+
+/** Where the alerts of a source are listed. */
+export function alertsPath(source: { channel: string; rule: string }): string {
+  return `/channels/${encodeURIComponent(source.channel)}`;
+}

@@ -8,7 +8,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Numbers, Took } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
-import { becauseText, FIGURES, figureOf, shareTarget, shareText } from '../lib/numberwords';
+import { alertsPath, becauseText, FIGURES, figureOf, shareTarget, shareText } from '../lib/numberwords';
 import { ruleKindText } from '../lib/rulewords';
 import { useRules } from '../state/rules';
 import { useNumbers, usePositions } from '../state/shifts';
@@ -177,7 +177,7 @@ function BadActors({ numbers }: { numbers: Numbers }) {
                     <FalseOf judged={s.judged} wrong={s.wrong} />
                   </td>
                   <td className="right">
-                    <Link to={`/channels/${encodeURIComponent(s.channel)}`} aria-label={t('numbers.alertsOf', { channel: s.channelName })}>
+                    <Link to={alertsPath(s)} aria-label={t('numbers.alertsOf', { channel: s.channelName })}>
                       {t('numbers.show')}
                     </Link>
                   </td>

@@ -56,8 +56,10 @@ CREATE INDEX handover_position ON handover (position, id);
 CREATE INDEX handover_written ON handover (written_ms);
 
 CREATE TRIGGER handover_is_signed BEFORE UPDATE ON handover WHEN OLD.state IN ('accepted', 'withdrawn')
-    OR (OLD.state = 'offered' AND (NEW.rows <> OLD.rows OR NEW.numbers <> OLD.numbers OR NEW.notes <> OLD.notes
-        OR NEW.outgoing <> OLD.outgoing OR NEW.state = 'draft'))
+    OR (OLD.state = 'offered' AND (NEW.state = 'draft' OR NEW.position <> OLD.position OR NEW.areas IS NOT OLD.areas
+        OR NEW.from_ms <> OLD.from_ms OR NEW.to_ms <> OLD.to_ms OR NEW.outgoing <> OLD.outgoing OR NEW.notes <> OLD.notes
+        OR NEW.offered_ms IS NOT OLD.offered_ms OR NEW.open_rows <> OLD.open_rows OR NEW.shelved_rows <> OLD.shelved_rows
+        OR NEW.rows <> OLD.rows OR NEW.numbers <> OLD.numbers))
 BEGIN
     SELECT RAISE(ABORT, 'a handover that is signed does not change');
 END;

@@ -387,6 +387,7 @@ async fn a_signed_handover_does_not_change() {
         let error = sqlx::query(text).execute(store.writer()).await.expect_err(text);
         error.to_string()
     };
+    assert!(refused("UPDATE handover SET from_ms = 0").await.contains("is signed"));
     assert!(refused("UPDATE handover SET rows = '[1]'").await.contains("is signed does not change"));
     assert!(refused("UPDATE handover SET state = 'draft', offered_ms = NULL").await.contains("is signed"));
     let own = "UPDATE handover SET state = 'accepted', incoming = 'ann', ended_ms = 3";

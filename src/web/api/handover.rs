@@ -144,7 +144,7 @@ pub async fn accept(
     Body(request): Body<AcceptRequest>,
 ) -> Result<Json<HandoverView>, ApiError> {
     bounded("remark", &request.remark, MAX_REMARK_CHARS)?;
-    let proof = state.auth().handover(&login, id).await?;
+    let proof = state.auth().sign(&login, id).await?;
     let view = state.ports().handovers.accept(&proof, request.remark.trim().to_owned()).await?;
     state.auth().record(login.user(), Deed::Handover, &format!("accept {id}"), address).await;
     Ok(Json(view))
@@ -161,7 +161,7 @@ pub async fn withdraw(
     Peer(address): Peer,
     Ids(id): Ids<i64>,
 ) -> Result<Json<HandoverView>, ApiError> {
-    let proof = state.auth().handover(&login, id).await?;
+    let proof = state.auth().sign(&login, id).await?;
     let view = state.ports().handovers.withdraw(&proof).await?;
     state.auth().record(login.user(), Deed::Handover, &format!("withdraw {id}"), address).await;
     Ok(Json(view))

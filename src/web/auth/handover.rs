@@ -1,7 +1,7 @@
 //! Who may hand a position over, and take it: who sees all that it answers for. A handover holds rows and numbers of
 //! all of it, so a part of it is not enough.
 
-use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Role};
+use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Role, SignProof};
 use crate::{types::PositionId, web::ports::Reach};
 
 impl Areas {
@@ -16,26 +16,40 @@ impl Areas {
 }
 
 impl Auth {
-    /// Handing a position over. Every role so far may.
+    /// Handing a position over.
     pub fn position(&self, login: &Login, id: &PositionId) -> Result<PositionProof, AuthError> {
-        match (login.role, self.places.position(id)) {
-            (Role::Administrator, Some(reach)) if login.areas.cover_all(&reach) => {
-                Ok(PositionProof::new(id.clone(), reach, login.user.clone()))
-            }
-            _ => Err(AuthError::NotFound("position")),
-        }
+        let reach = self.places.position(id).filter(|reach| login.areas.cover_all(reach));
+        let reach = reach.ok_or(AuthError::NotFound("position"))?;
+        login.signs()?;
+        Ok(PositionProof::new(id.clone(), reach, login.user.clone()))
     }
 
-    /// Reading a handover, taking it over or taking it back.
+    /// Reading a handover.
     pub async fn handover(&self, login: &Login, id: i64) -> Result<HandoverProof, AuthError> {
         match self.places.handover(id).await? {
             Some(place)
                 if login.areas.cover_all(&place.reach)
                     && place.draft_of.as_ref().is_none_or(|author| *author == login.user) =>
             {
-                Ok(HandoverProof::new(id, login.user.clone()))
+                Ok(HandoverProof::new(id))
             }
             _ => Err(AuthError::NotFound("handover")),
+        }
+    }
+
+    /// Taking a handover over, or back.
+    pub async fn sign(&self, login: &Login, id: i64) -> Result<SignProof, AuthError> {
+        let proof = self.handover(login, id).await?;
+        login.signs()?;
+        Ok(SignProof::new(proof.handover(), login.user.clone()))
+    }
+}
+
+impl Login {
+    /// Every role so far may sign.
+    fn signs(&self) -> Result<(), AuthError> {
+        match self.role {
+            Role::Administrator => Ok(()),
         }
     }
 }

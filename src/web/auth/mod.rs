@@ -32,7 +32,7 @@ pub use feeds::{Feed, Feeds};
 pub use people::{NewUser, Rights, session_name};
 pub use proof::{
     ActProof, AlertProof, AuditProof, DiscoveryProof, EditProof, HandoverProof, ListProof, ManageProof, MediaProof,
-    PeopleProof, PositionProof, SnapshotProof,
+    PeopleProof, PositionProof, SignProof, SnapshotProof,
 };
 pub use rights::{Right, Role};
 pub use token::{TokenError, read_or_make_token};

@@ -79,9 +79,15 @@ pub struct PositionProof {
     author: UserId,
 }
 
-/// May read and sign one handover, under this name.
+/// May read one handover.
 #[derive(Debug, Clone)]
 pub struct HandoverProof {
+    handover: i64,
+}
+
+/// May take one handover over or back, under this name.
+#[derive(Debug, Clone)]
+pub struct SignProof {
     handover: i64,
     author: UserId,
 }
@@ -198,13 +204,18 @@ impl PositionProof {
     pub fn author(&self) -> &UserId {
         &self.author
     }
-    /// Everything of the position may be read.
-    pub fn lists(&self) -> ListProof {
-        ListProof { areas: Areas::All }
-    }
 }
 
 impl HandoverProof {
+    pub(super) fn new(handover: i64) -> Self {
+        Self { handover }
+    }
+    pub fn handover(&self) -> i64 {
+        self.handover
+    }
+}
+
+impl SignProof {
     pub(super) fn new(handover: i64, author: UserId) -> Self {
         Self { handover, author }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{PortError, numbers::Numbers};
 use crate::{
     types::{AlertId, AreaId, ChannelId, PositionId, RuleId, Severity, UserId, Wall, payload::AlertState},
-    web::auth::{HandoverProof, ListProof, PositionProof},
+    web::auth::{HandoverProof, ListProof, PositionProof, SignProof},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -150,12 +150,9 @@ pub trait Handovers: Send + Sync {
         write: Write,
     ) -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
     fn get<'a>(&'a self, proof: &'a HandoverProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
-    fn accept<'a>(
-        &'a self,
-        proof: &'a HandoverProof,
-        remark: String,
-    ) -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
-    fn withdraw<'a>(&'a self, proof: &'a HandoverProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
+    fn accept<'a>(&'a self, proof: &'a SignProof, remark: String)
+    -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
+    fn withdraw<'a>(&'a self, proof: &'a SignProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>>;
     /// Newest first, what the proof covers wholly; of drafts only the reader's own.
     fn list<'a>(
         &'a self,
