@@ -10,7 +10,7 @@ use crate::{
     config::{Webhook, hook::address},
     hook::{self, Outcome},
     node,
-    types::Clock,
+    types::{Clock, Severity},
 };
 
 const TEST_AFTER: &str =
@@ -100,7 +100,9 @@ pub fn sentence(hook: &Webhook) -> String {
     only("areas", hook.areas.iter().map(|a| a.as_str()).collect());
     only("types", hook.types.iter().map(String::as_str).collect());
     only("states", hook.states.iter().map(|s| s.as_str()).collect());
-    only("priority", vec![hook.min_priority.as_str()].into_iter().filter(|p| *p != "low").collect());
+    if hook.min_priority > Severity::Low {
+        line.push_str(&format!("; from priority {} on", hook.min_priority.as_str()));
+    }
     if !hook.enabled {
         line.push_str("; switched off");
     }
