@@ -12,7 +12,7 @@ import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
-import { useMayEverywhere } from './state/rights';
+import { useMay, useMayEverywhere } from './state/rights';
 import { clearSession, loadSession, useSession } from './state/session';
 import { waits } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
@@ -232,6 +232,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const session = useSession((s) => s.session);
   const count = useNewCount();
   const mayPeople = useMayEverywhere('people');
+  const mayNumbers = useMay('numbers');
   useFocusOfPage();
   useSearchKey();
   useTellChoice();
@@ -283,7 +284,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <NavItem to="/channels" icon="channels" text={t('nav.channels')} testid="nav-channels" />
         <NavItem to="/map" icon="map" text={t('nav.map')} testid="nav-map" />
         <NavItem to="/rules" icon="rules" text={t('nav.rules')} testid="nav-rules" />
-        <NavItem to="/numbers" icon="numbers" text={t('nav.numbers')} testid="nav-numbers" />
+        {mayNumbers && <NavItem to="/numbers" icon="numbers" text={t('nav.numbers')} testid="nav-numbers" />}
         <NavItem to="/handover" icon="handover" text={t('nav.handover')} testid="nav-handover" />
         <NavItem to="/box" icon="pulse" text={t('nav.box')} testid="nav-box" />
         {mayPeople && <NavItem to="/people" icon="people" text={t('nav.people')} testid="nav-people" />}

@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Area, Channel, Config, Credential, Feed, Rule, RuleIndex, Timetable, Webhook};
-use super::{Area, Channel, Config, Credential, Procedure, Rule, RuleIndex, Timetable};
+use super::{Area, Channel, Config, Credential, Feed, Procedure, Rule, RuleIndex, Timetable, Webhook};
 use crate::types::ChannelId;
 
 /// What a change is about.

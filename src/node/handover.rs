@@ -202,7 +202,7 @@ impl Handovers for Shifts {
 
     fn withdraw<'a>(&'a self, proof: &'a SignProof) -> BoxFuture<'a, Result<HandoverView, HandoverError>> {
         async move {
-            let done = self.handovers.withdraw(proof.handover(), proof.author(), self.clock.wall());
+            let done = self.handovers.withdraw(proof.handover(), proof.author(), proof.for_others(), self.clock.wall());
             done.await.map_err(refused)?;
             self.view(proof.handover()).await
         }

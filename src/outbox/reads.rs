@@ -6,7 +6,6 @@ use super::{ActionError, Ledger, LedgerError, OutboxRow};
 use crate::{
     publish::topic::Topics,
     store::{StoreError, alerts, events, members, messages},
-    store::{StoreError, alerts, events, messages},
     types::{
         AlertId, ChannelId, EventId, Message, PositionId, Scope, Severity,
         alert::AlertHistory,

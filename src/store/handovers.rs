@@ -103,7 +103,7 @@ pub enum Refused {
     Accepted { id: i64, incoming: UserId },
     #[error("handover {id} was withdrawn already")]
     Withdrawn { id: i64 },
-    #[error("{outgoing} has written handover {id}; nobody else can withdraw it")]
+    #[error("{outgoing} has written handover {id}; only {outgoing} or a supervisor can withdraw it")]
     NotYours { id: i64, outgoing: UserId },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -262,15 +262,15 @@ impl Handovers {
         Ok(())
     }
 
-    /// Takes a draft or an offer back; only who wrote it may.
-    pub async fn withdraw(&self, id: i64, author: &UserId, now: Wall) -> Result<(), Refused> {
+    /// Takes a draft or an offer back; only who wrote it may, or who signs `for_others`, too.
+    pub async fn withdraw(&self, id: i64, author: &UserId, for_others: bool, now: Wall) -> Result<(), Refused> {
         let mut conn = self.write().await?;
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         let line = line_of(&mut tx, id).await?.ok_or(Refused::NotFound(id))?;
         match (line.state, line.incoming) {
             (State::Accepted, Some(incoming)) => return Err(Refused::Accepted { id, incoming }),
             (State::Accepted | State::Withdrawn, _) => return Err(Refused::Withdrawn { id }),
-            (State::Draft | State::Offered, _) if line.outgoing != *author => {
+            (State::Draft | State::Offered, _) if line.outgoing != *author && !for_others => {
                 return Err(Refused::NotYours { id, outgoing: line.outgoing });
             }
             (State::Draft | State::Offered, _) => {}

@@ -29,7 +29,24 @@ const ROUTES: &str = "
     GET    /api/v1/alerts                               see
     GET    /api/v1/alerts/{id}                          see
     POST   /api/v1/alerts/{id}/{action}                 act
+    GET    /api/v1/alerts/search                        see
+    GET    /api/v1/alerts/summary                       see
+    GET    /api/v1/alerts/export                        see
     GET    /api/v1/events/{id}/snapshot                 see
+    GET    /api/v1/events/{id}/pictures/{number}        see
+    GET    /api/v1/positions                            see
+    GET    /api/v1/procedures                           see
+    GET    /api/v1/map                                  see
+    GET    /api/v1/map/tiles/{z}/{x}/{y}                see
+    GET    /api/v1/map/plans/{id}/image                 see
+    GET    /api/v1/numbers                              numbers
+    GET    /api/v1/numbers/positions                    see
+    GET    /api/v1/handovers                            see
+    GET    /api/v1/handovers/now                        see
+    GET    /api/v1/handovers/{id}                       see
+    POST   /api/v1/handovers                            act
+    POST   /api/v1/handovers/{id}/accept                act
+    POST   /api/v1/handovers/{id}/withdraw              act
     GET    /api/v1/changes                              see
     GET    /api/v1/channels                             see
     GET    /api/v1/channels/{id}                        see
@@ -134,6 +151,7 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
         p if p.starts_with("/api/v1/probe") || p.starts_with("/api/v1/discover") => uuid,
         p if p.starts_with("/api/v1/rules") => "people",
         p if p.starts_with("/api/v1/areas") => "north",
+        p if p.starts_with("/api/v1/handovers") => "1",
         _ => "gate",
     };
     let filled = path
@@ -141,9 +159,12 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
         .replace("{action}", "acknowledge")
         .replace("{rev}", "1")
         .replace("{user}", "nobody")
-        .replace("{name}", "nothing");
+        .replace("{name}", "nothing")
+        .replace("{z}/{x}/{y}", "0/0/0")
+        .replace("{number}", "1");
     let body = match path {
         "/api/v1/probe" => json!({ "host": "192.168.1.20" }),
+        "/api/v1/handovers" => json!({ "position": "desk" }),
         "/api/v1/discover" => json!({ "kind": "list", "addresses": "192.168.1.20" }),
         _ => json!({}),
     };

@@ -10,17 +10,30 @@ import type { Numbers, Took } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
 import { alertsPath, becauseText, FIGURES, figureOf, shareTarget, shareText } from '../lib/numberwords';
 import { ruleKindText } from '../lib/rulewords';
+import { rightsText, useMay } from '../state/rights';
 import { useRules } from '../state/rules';
 import { useNumbers, usePositions } from '../state/shifts';
 import { Failed } from '../ui/failed';
 import { FigureTile, OverallVerdict, VerdictWord, WindowBars } from '../ui/figures';
 import { Heads } from '../ui/heads';
-import { Age, Loading, SeverityWord, StateChip } from '../ui/parts';
+import { Age, Blank, Loading, SeverityWord, StateChip } from '../ui/parts';
 
 const SPANS = [null, 24, 168, 720] as const;
 type Span = (typeof SPANS)[number];
 
 export default function NumbersPage() {
+  const { t } = useTranslation();
+  if (!useMay('numbers')) {
+    return (
+      <Blank icon="auth_failed" title={t('error.forbidden')}>
+        <p>{rightsText(t, 'numbers')}</p>
+      </Blank>
+    );
+  }
+  return <AllNumbers />;
+}
+
+function AllNumbers() {
   const { t } = useTranslation();
   const [picked, setPosition] = useState('');
   const [span, setSpan] = useState<Span>(null);

@@ -14,10 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     types::{
-        AlertId, ChannelId, EventId, IncidentId, PositionId, Severity,
-        alert::Wish,
-        handling::ResultCode,
-        payload::{AlertAction, AlertPayload},
+        AlertId, ChannelId, EventId, IncidentId, PositionId, Severity, alert::Wish, handling::ResultCode,
+        payload::AlertAction,
     },
     web::{
         AppState,

@@ -8,6 +8,7 @@ use crate::{
     types::{PositionId, Wall},
     web::{
         AppState,
+        auth::Right,
         error::{ApiError, Params},
         ports::numbers::{JudgedPosition, Numbers, NumbersAsk},
         session::Me,
@@ -45,6 +46,7 @@ pub async fn numbers(
     Me(login): Me,
     Params(params): Params<NumbersParams>,
 ) -> Result<Json<Numbers>, ApiError> {
+    login.needs(Right::Numbers)?;
     let ask = NumbersAsk {
         position: position_of(params.position)?,
         from: time_of("from", params.from)?,

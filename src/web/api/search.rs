@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     types::{
-        Severity, Wall,
+        IdError, Severity, Wall,
         find::{CountBy, Find, InState},
         handling::ResultCode,
-        id::IdError,
         payload::AlertState,
     },
     web::{

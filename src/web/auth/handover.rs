@@ -1,7 +1,7 @@
 //! Who may hand a position over, and take it: who sees all that it answers for. A handover holds rows and numbers of
 //! all of it, so a part of it is not enough.
 
-use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Role, SignProof};
+use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Right, SignProof};
 use crate::{types::PositionId, web::ports::Reach};
 
 impl Areas {
@@ -18,9 +18,9 @@ impl Areas {
 impl Auth {
     /// Handing a position over.
     pub fn position(&self, login: &Login, id: &PositionId) -> Result<PositionProof, AuthError> {
+        login.needs(Right::Act)?;
         let reach = self.places.position(id).filter(|reach| login.areas.cover_all(reach));
         let reach = reach.ok_or(AuthError::NotFound("position"))?;
-        login.signs()?;
         Ok(PositionProof::new(id.clone(), reach, login.user.clone()))
     }
 
@@ -39,18 +39,9 @@ impl Auth {
 
     /// Taking a handover over, or back.
     pub async fn sign(&self, login: &Login, id: i64) -> Result<SignProof, AuthError> {
+        login.needs(Right::Act)?;
         let proof = self.handover(login, id).await?;
-        login.signs()?;
-        Ok(SignProof::new(proof.handover(), login.user.clone()))
-    }
-}
-
-impl Login {
-    /// Every role so far may sign.
-    fn signs(&self) -> Result<(), AuthError> {
-        match self.role {
-            Role::Administrator => Ok(()),
-        }
+        Ok(SignProof::new(proof.handover(), login.user.clone(), login.may(Right::HandOverForOthers)))
     }
 }
 

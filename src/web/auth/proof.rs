@@ -90,6 +90,7 @@ pub struct HandoverProof {
 pub struct SignProof {
     handover: i64,
     author: UserId,
+    for_others: bool,
 }
 
 /// May say who may log in and with which rights, under this name.
@@ -216,8 +217,12 @@ impl HandoverProof {
 }
 
 impl SignProof {
-    pub(super) fn new(handover: i64, author: UserId) -> Self {
-        Self { handover, author }
+    pub(super) fn new(handover: i64, author: UserId, for_others: bool) -> Self {
+        Self { handover, author, for_others }
+    }
+    /// May take back what another has offered.
+    pub fn for_others(&self) -> bool {
+        self.for_others
     }
     pub fn handover(&self) -> i64 {
         self.handover
