@@ -242,14 +242,23 @@ async fn what_is_found_is_what_fits_page_after_page() {
     let mut conn = store.reader().acquire().await.unwrap();
     let mut dice = Dice(1);
     let (mut taken, mut full) = (BTreeMap::new(), 0);
-    for _ in 0..120 {
-        let (find, within) = drawn(&mut dice);
+    // What the dice seldom draw comes first.
+    let outcome = Find {
+        state: Some(InState::Is(AlertState::Closed)),
+        result: Some(ResultCode::Test),
+        position: Some("desk-1".parse().unwrap()),
+        ..Find::default()
+    };
+    let channel = Find { channel: Some("ch-7".parse().unwrap()), text: "消防".into(), ..Find::default() };
+    let mut asks = vec![(outcome, None), (channel, Some(vec![area("d")]))];
+    asks.extend((0..70).map(|_| drawn(&mut dice)));
+    for (find, within) in asks {
         let ask = Ask { find: &find, within: within.as_deref() };
         let fitting = fitting(&all, &find, ask.within);
         let want: Vec<i64> = fitting.iter().map(|m| m.place).collect();
         let mut got: Vec<i64> = Vec::new();
         let mut before = i64::MAX;
-        while got.len() < 2500 {
+        while got.len() < 1000 {
             if let Some(bound) = bind(&mut conn, ask, before).await.unwrap() {
                 *taken.entry(format!("{:?}", bound.way)).or_insert(0) += 1;
             }
@@ -261,7 +270,7 @@ async fn what_is_found_is_what_fits_page_after_page() {
                 _ => break,
             };
         }
-        assert_eq!(got, want[..got.len().max(want.len().min(2500))], "{find:?} within {within:?}");
+        assert_eq!(got, want[..got.len().max(want.len().min(1000))], "{find:?} within {within:?}");
         full += usize::from(got.len() >= 500);
         // A page from the middle, as an address holds it.
         if let Some(middle) = want.get(want.len() / 2) {
@@ -279,7 +288,7 @@ async fn what_is_found_is_what_fits_page_after_page() {
         let counts: BTreeMap<&str, i64> = counted.groups.iter().map(|(what, n)| (what.as_str(), *n)).collect();
         assert_eq!(counts, kinds, "{find:?}");
     }
-    assert!(full > 30, "{full} searches had a full page");
+    assert!(full > 15, "{full} searches had a full page");
     for way in ["All", "Words", "Outcome", "Result", "State", "Open", "Owner", "Channel", "Critical"] {
         assert!(taken.contains_key(way), "no search took the way {way}: {taken:?}");
     }
@@ -330,6 +339,8 @@ async fn every_way_follows_its_index_and_nothing_is_sorted() {
                 Way::All if is_page => "SEARCH a USING INDEX alert_found (opened_cursor>? AND opened_cursor<?",
                 Way::All => "SEARCH a USING COVERING INDEX alert_found (opened_cursor>? AND opened_cursor<?",
                 Way::Words => "SCAN d VIRTUAL TABLE INDEX",
+                // Of these the condition that makes the index is looked up in the row once more.
+                Way::Open | Way::Critical => "SEARCH d USING INDEX ",
                 _ => "SEARCH d USING COVERING INDEX ",
             };
             let first = format!("{first}{}", way.index().map_or("", |(name, _)| name));

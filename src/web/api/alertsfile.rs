@@ -39,13 +39,18 @@ enum Format {
 pub struct ExportParams {
     #[serde(flatten)]
     find: FindParams,
+    #[serde(default = "csv")]
     format: Format,
+}
+
+fn csv() -> Format {
+    Format::Csv
 }
 
 /// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut says so at its end. Who
 /// exported what is on record.
 #[utoipa::path(get, path = "/api/v1/alerts/export", operation_id = "export_alerts", tag = "alerts",
-    params(("format" = String, Query, description = "csv (UTF-8, for a spreadsheet) or json (the alerts with their notes)"),
+    params(("format" = Option<String>, Query, description = "csv (default; UTF-8, for a spreadsheet) or json (the alerts with their notes)"),
         ("from" = Option<String>, Query, description = "This and the other filters as in a search"),
         ("to" = Option<String>, Query, description = "Opened before"),
         ("area" = Option<String>, Query), ("channel" = Option<String>, Query), ("type" = Option<String>, Query),

@@ -176,7 +176,12 @@ pub async fn search(
 pub struct SummaryParams {
     #[serde(flatten)]
     find: FindParams,
+    #[serde(default = "by_type")]
     by: CountBy,
+}
+
+fn by_type() -> CountBy {
+    CountBy::Type
 }
 
 /// How many alerts there are of each kind.
@@ -202,7 +207,7 @@ pub struct SummaryGroup {
 
 /// How many alerts a search finds, by hour, day, type, area, channel, rule, result or priority.
 #[utoipa::path(get, path = "/api/v1/alerts/summary", operation_id = "summarise_alerts", tag = "alerts",
-    params(("by" = CountBy, Query, description = "What to count by"),
+    params(("by" = Option<CountBy>, Query, description = "What to count by; type if not given"),
         ("from" = Option<String>, Query, description = "This and the other filters as in a search"),
         ("to" = Option<String>, Query, description = "Opened before"),
         ("area" = Option<String>, Query), ("channel" = Option<String>, Query), ("type" = Option<String>, Query),
