@@ -80,5 +80,5 @@ export function becauseText(t: TFunction, because: string | null): string | null
 
 /** Where the alerts of a source are listed. */
 export function alertsPath(source: { channel: string; rule: string }): string {
-  return `/channels/${encodeURIComponent(source.channel)}`;
+  return `/history?${new URLSearchParams({ channel: source.channel, rule: source.rule })}`;
 }
