@@ -143,7 +143,6 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
         .replace("{user}", "nobody")
         .replace("{name}", "nothing");
     let body = match path {
-        "/api/v1/probe" => json!({ "host": "192.168.1.20" }),
         "/api/v1/discover" => json!({ "kind": "list", "addresses": "192.168.1.20" }),
         _ => json!({}),
     };
