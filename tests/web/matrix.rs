@@ -163,7 +163,6 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
         .replace("{z}/{x}/{y}", "0/0/0")
         .replace("{number}", "1");
     let body = match path {
-        "/api/v1/probe" => json!({ "host": "192.168.1.20" }),
         "/api/v1/handovers" => json!({ "position": "desk" }),
         "/api/v1/discover" => json!({ "kind": "list", "addresses": "192.168.1.20" }),
         _ => json!({}),
