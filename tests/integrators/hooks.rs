@@ -128,7 +128,8 @@ fn killed(dir: &Path, receiver: &Receiver, committed: &Arc<Mutex<Vec<i64>>>, cou
         hooks.apply(&[receiver.hook(dir, "desk", "events = [\"event\"]\ntimeout_s = 1")]).await;
         // A new receiver begins with what happens from now on.
         begun(&ledger, &["desk"]).await;
-        committed.lock().extend(starts(&ledger, count).await);
+        let more = starts(&ledger, count).await;
+        committed.lock().extend(more);
         until("some are taken", LONG, || receiver.taken().len() >= until_taken).await;
     });
     runtime.shutdown_background();
@@ -152,7 +153,8 @@ async fn a_kill_loses_nothing_and_keeps_the_order() {
     let ledger = open(|| options(dir.path())).await;
     let hooks = hooks(&ledger);
     hooks.apply(&[receiver.hook(dir.path(), "desk", "events = [\"event\"]\ntimeout_s = 1")]).await;
-    committed.lock().extend(starts(&ledger, 5).await);
+    let more = starts(&ledger, 5).await;
+    committed.lock().extend(more);
     let wanted = committed.lock().clone();
     until("all have arrived", LONG, || {
         let taken: Vec<i64> = receiver.taken().iter().map(|g| g.cursor()).collect();
