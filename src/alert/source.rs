@@ -89,7 +89,7 @@ impl Hours {
         let of = self.on(day);
         let around = (1u64 << half).rotate_left(1) | (1 << half) | (1u64 << half).rotate_right(1);
         // Of 64 bits 48 are half hours: what turns out at either end comes in at the other.
-        let around = around | (around >> HALVES) | ((around >> 63) << (HALVES - 1));
+        let around = around | ((around >> HALVES) & 1) | ((around >> 63) << (HALVES - 1));
         (of.today | of.before) & around != 0
     }
 }
@@ -404,6 +404,14 @@ mod tests {
         let mut early = Hours::default();
         early.add(wall(60));
         assert!(early.hold(wall(DAY_S - 60)) && !early.hold(wall(DAY_S / 2)));
+        for half in 0..48u64 {
+            let mut one = Hours::default();
+            one.add(wall(half * 1800));
+            let near: Vec<u64> = (0..48).filter(|h| one.hold(wall(h * 1800))).collect();
+            let mut want = vec![(half + 47) % 48, half, (half + 1) % 48];
+            want.sort_unstable();
+            assert_eq!(near, want, "half hour {half}");
+        }
     }
 
     #[test]

@@ -21,7 +21,10 @@ pub fn run(path: &Path) -> anyhow::Result<Exit> {
     super::block_on(async {
         let signals = Signals::new()?;
         let web = config.web.listen.clone();
-        let node = Node::start(config, path.to_owned(), false).await?;
+        let opening = tokio::spawn(takes_long());
+        let node = Node::start(config, path.to_owned(), false).await;
+        opening.abort();
+        let node = node?;
         if let Some(password) = node.first_password() {
             println!("Console: http://{web}/  user admin, one-time password {}", password.expose());
         }
@@ -96,6 +99,15 @@ pub async fn until_stopped(node: Node, mut signals: Signals) {
             }
         }
         () = async { while !signals.stop_or_reload().await {} } => tracing::warn!("stopped at once by a second signal"),
+    }
+}
+
+/// Asks systemd for patience while the node starts: after an upgrade the tables of a large database are rewritten, and a
+/// start that is killed begins that anew.
+async fn takes_long() {
+    loop {
+        notify(&[NotifyState::ExtendTimeoutUsec(60_000_000)]);
+        tokio::time::sleep(Duration::from_secs(20)).await;
     }
 }
 

@@ -21,6 +21,11 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// The shortest pause.
+    pub fn least(self) -> Duration {
+        Duration::from_millis(self.min_ms)
+    }
+
     /// After so many failures in a row; `jitter` is 0.5 to 1.
     pub fn pause(self, failures: u32, jitter: f64) -> Duration {
         let doubled = self.min_ms.saturating_mul(1 << failures.clamp(1, 20)).min(self.max_ms);

@@ -29,6 +29,8 @@ const BATCH: usize = 64;
 /// A larger body is given up: no receiver would take it.
 const MAX_BODY: usize = 1 << 20;
 const SAVE_MS: u64 = 2_000;
+/// From so many tries on it is looked whether the message is kept still: some hours.
+const PATIENT: u32 = 20;
 /// After the database failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -191,6 +193,11 @@ impl<S: Source> Worker<S> {
         Ok(more)
     }
 
+    /// Whether a message is not kept any more: what was refused for so long holds up what came after it no longer.
+    async fn is_past(&self, cursor: i64) -> bool {
+        matches!(self.source.behind(cursor.saturating_sub(1), 1).await, Ok(Behind::Gone { .. }))
+    }
+
     fn missed(&self, at: &mut At, floor: i64) {
         let after = at.gap.map_or(at.place.cursor, |gap| gap.after);
         let count = floor.saturating_sub(at.place.cursor).max(0);
@@ -280,12 +287,19 @@ impl<S: Source> Worker<S> {
                 }
                 Outcome::Later { why, after } => (why, after),
             };
-            let pause = after.unwrap_or_else(|| spec.backoff.pause(attempt, rand::rng().random_range(0.5..1.0)));
+            // No receiver makes a busy loop of it: one that asks for no patience, or names a time that is over, is asked again
+            // as any other.
+            let own = spec.backoff.pause(attempt, rand::rng().random_range(0.5..1.0));
+            let pause = after.filter(|asked| !asked.is_zero()).map_or(own, |asked| asked.max(spec.backoff.least()));
             tracing::debug!(hook = %spec.hook.id, attempt, ?pause, "a delivery is tried again: the receiver {why}");
             self.shared.failed(attempt, why);
             self.shared.at(at.place.cursor, *self.source.wake().borrow());
             if self.due(at) {
                 self.save(at).await;
+            }
+            if attempt > PATIENT && self.is_past(cursor).await {
+                self.shared.given_up("refuses it for as long as it is kept".to_owned());
+                return Ok(Done::Told);
             }
             tokio::select! {
                 () = sleep(pause) => {}

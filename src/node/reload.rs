@@ -84,10 +84,13 @@ impl Live {
             inner.book.forget(id);
             inner.sampler.forget(id);
         }
+        let mut new = new;
         if old.feed != new.feed
             && let Err(e) = inner.ledger.set_feeds(new.feed.clone()).await
         {
-            tracing::error!("the feeds stay as they were: {e}");
+            // What is in force is what is told, and the next reload tries again.
+            tracing::error!("the feeds stay as they were until the next reload: {e}");
+            Arc::make_mut(&mut new).feed.clone_from(&old.feed);
         }
         inner.hooks.apply(&new.webhook).await;
         inner.config.store(new.clone());

@@ -32,7 +32,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use fold::{Fold, Folded};
@@ -218,6 +218,7 @@ struct Shared {
     feed: broadcast::Sender<Arc<Message>>,
     /// Feeds as they are committed: what a broker without memory is to be told holds their copies.
     feeds: Mutex<Vec<config::Feed>>,
+    searches: Semaphore,
 }
 
 /// Handle to the writer task and to the readers. Cheap to clone.
@@ -249,6 +250,7 @@ impl Ledger {
             positions: Mutex::default(),
             feed: broadcast::Sender::new(FEED),
             feeds: Mutex::default(),
+            searches: Semaphore::new(finds::SEARCHES),
         });
         let feeds = Topics::new(&site).feeds().into();
         let (jobs, queue) = mpsc::channel(QUEUE);

@@ -297,12 +297,12 @@ impl Handovers {
 
     /// Whose it is.
     pub async fn hangs(&self, id: i64) -> Result<Option<Hangs>, StoreError> {
-        let row: Option<(String, Option<String>, String, String)> =
-            sqlx::query_as("SELECT position, areas, state, outgoing FROM handover WHERE id = ?")
+        let row: Option<(String, Option<String>, Option<i64>, String)> =
+            sqlx::query_as("SELECT position, areas, offered_ms, outgoing FROM handover WHERE id = ?")
                 .bind(id)
                 .fetch_optional(&self.reader)
                 .await?;
-        let Some((position, areas, state, outgoing)) = row else { return Ok(None) };
+        let Some((position, areas, offered, outgoing)) = row else { return Ok(None) };
         let areas: Option<Vec<String>> =
             areas.map(|a| serde_json::from_str(&a)).transpose().map_err(|e| bad(e.to_string()))?;
         let path = |p: &String| p.split('/').map(AreaId::new).collect::<Result<Vec<_>, _>>();
@@ -310,7 +310,8 @@ impl Handovers {
         Ok(Some(Hangs {
             position: PositionId::new(&position).map_err(|e| bad(e.to_string()))?,
             areas: areas.map_err(|e| bad(e.to_string()))?,
-            draft_of: (state == State::Draft.as_str()).then(|| user(&outgoing)).transpose()?,
+            // What was taken back before it was signed stays its author's.
+            draft_of: offered.is_none().then(|| user(&outgoing)).transpose()?,
         }))
     }
 
@@ -324,7 +325,7 @@ impl Handovers {
         limit: u32,
     ) -> Result<Vec<Line>, StoreError> {
         let text = line!(
-            "FROM handover WHERE id < ?1 AND (?2 IS NULL OR position = ?2) AND (state <> 'draft' OR outgoing = ?3)
+            "FROM handover WHERE id < ?1 AND (?2 IS NULL OR position = ?2) AND (offered_ms IS NOT NULL OR outgoing = ?3)
              AND (?4 IS NULL OR (areas IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM json_each(areas) AS path WHERE NOT EXISTS (
                      SELECT 1 FROM json_each(?4) AS root WHERE instr('/' || path.value || '/', '/' || root.value || '/') > 0))))

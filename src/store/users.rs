@@ -147,6 +147,7 @@ impl Users {
     /// Adds a login; `false` if the name is taken.
     pub async fn insert(&self, user: &UserRow, at: Wall) -> Result<bool, StoreError> {
         let areas = areas_text(user.name.as_str(), user.areas.as_deref())?;
+        let mut tx = self.writer.begin().await?;
         let done = sqlx::query(
             "INSERT INTO users (name, role, areas, hash, must_change, disabled, created_ms, changed_ms)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
@@ -159,9 +160,20 @@ impl Users {
         .bind(i64::from(user.disabled))
         .bind(at.0)
         .bind(at.0)
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
+        sqlx::query("DELETE FROM removed_users WHERE name = ?").bind(user.name.as_str()).execute(&mut *tx).await?;
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Whether there was such a user who was removed.
+    pub async fn was_removed(&self, name: &UserId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM removed_users WHERE name = ?")
+            .bind(name.as_str())
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// All users by name; at most `limit`.
@@ -224,7 +236,7 @@ impl Users {
     }
 
     /// Removes a user with his sessions, on the same terms as `change`.
-    pub async fn remove(&self, name: &UserId, must_stay: &str) -> Result<Changed, StoreError> {
+    pub async fn remove(&self, name: &UserId, must_stay: &str, at: Wall) -> Result<Changed, StoreError> {
         let mut tx = self.writer.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE user = ?").bind(name.as_str()).execute(&mut *tx).await?;
         let done = sqlx::query("DELETE FROM users WHERE name = ?").bind(name.as_str()).execute(&mut *tx).await?;
@@ -234,6 +246,11 @@ impl Users {
         if !one_stays(&mut tx, must_stay).await? {
             return Ok(Changed::Last);
         }
+        sqlx::query("INSERT INTO removed_users (name, at_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
+            .bind(name.as_str())
+            .bind(at.0)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(Changed::Done)
     }

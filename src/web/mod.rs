@@ -10,6 +10,7 @@ mod api;
 mod assets;
 pub mod auth;
 pub mod boxview;
+mod csv;
 mod error;
 mod guard;
 mod mqtt;

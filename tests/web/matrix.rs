@@ -42,7 +42,7 @@ const ROUTES: &str = "
     GET    /api/v1/numbers                              numbers
     GET    /api/v1/numbers/positions                    see
     GET    /api/v1/handovers                            see
-    GET    /api/v1/handovers/now                        see
+    GET    /api/v1/handovers/now                        act
     GET    /api/v1/handovers/{id}                       see
     POST   /api/v1/handovers                            act
     POST   /api/v1/handovers/{id}/accept                act
@@ -167,7 +167,11 @@ fn example(path: &str, alert: &str, event: &str) -> (String, Value) {
         "/api/v1/discover" => json!({ "kind": "list", "addresses": "192.168.1.20" }),
         _ => json!({}),
     };
-    let query = if path == "/api/v1/changes" { "?after=0" } else { "" };
+    let query = match path {
+        "/api/v1/changes" => "?after=0",
+        "/api/v1/handovers/now" => "?position=desk",
+        _ => "",
+    };
     (filled + query, body)
 }
 

@@ -3,6 +3,12 @@
 ALTER TABLE users ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN address TEXT NOT NULL DEFAULT '';
 
+-- Who was removed: the broker may know the name still, and must not take it for somebody that only it knows.
+CREATE TABLE removed_users (
+    name  TEXT PRIMARY KEY NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tokens (
     name         TEXT PRIMARY KEY NOT NULL,
     -- The token itself is nowhere.

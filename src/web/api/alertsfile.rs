@@ -19,6 +19,7 @@ use crate::{
     web::{
         AppState,
         auth::{Deed, ListProof},
+        csv::cell,
         error::{ApiError, Params},
         ports::search::{SearchError, Written, WrittenAlert},
         session::{Me, Peer},
@@ -238,26 +239,12 @@ impl File {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula: notes and names are foreign text.
-fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) { "'" } else { "" };
-    let quoted = text.contains([',', '"', '\n', '\r']);
-    if quoted { format!("\"{guard}{}\"", text.replace('"', "\"\"")) } else { format!("{guard}{text}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn no_cell_is_a_formula_and_none_breaks_its_row() {
-        assert_eq!(cell("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
-        for text in ["+1", "-1", "@x", "\tx", "＝1"] {
-            assert_eq!(cell(text), format!("'{text}"));
-        }
-        assert_eq!(cell("a,b"), "\"a,b\"");
-        assert_eq!(cell("two\nlines"), "\"two\nlines\"");
-        assert_eq!(cell("plain - text"), "plain - text");
+    fn a_file_begins_with_its_mark_and_headings() {
         let file = File { format: Format::Csv, zone: TimeZone::UTC };
         assert_eq!(file.head(), format!("\u{feff}{}\r\n", COLUMNS.join(",")));
     }

@@ -21,6 +21,7 @@ use crate::{
     web::{
         AppState,
         auth::{AuditProof, AuthError, Deed},
+        csv::cell,
         error::{ApiError, Params},
         session::{Me, Peer},
     },
@@ -197,14 +198,6 @@ async fn page(
         lines.push_str("\r\n");
     }
     Ok((lines.into(), last.map(|key| AuditQuery { before: Some(key), ..query })))
-}
-
-/// A cell that no spreadsheet takes for a formula: names and hosts that were tried are foreign text.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    let plain = !text.contains([',', ';', '\t', '"', '\r', '\n']) && text.trim() == text;
-    if plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 /// For the record: what was asked for.

@@ -2,6 +2,7 @@
 //! numbers and from the configuration, never from a text of a request.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, Read},
     path::PathBuf,
@@ -15,6 +16,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
+use bytes::Bytes;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -35,21 +38,37 @@ use crate::{
 
 /// A tile of 512 pixels, uncompressed, is one.
 const MAX_TILE_BYTES: u64 = 1 << 20;
-/// Files being read at one time: all browsers together hold no more of them in memory.
+/// Files being read at one time.
 const READS: usize = 16;
 const ENDINGS: [&str; 4] = ["png", "jpg", "webp", "jpeg"];
-/// Tiles and plans change rarely, and an old one for an hour harms nobody.
+/// Tiles change rarely, and an old one for an hour harms nobody.
 const CACHING: HeaderValue = HeaderValue::from_static("private, max-age=3600");
+/// A plan is for those who may see its area, and the next person at the same desk may not: the browser asks each time.
+const ASKING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The map as it was configured at the start.
 pub struct Maps {
     config: config::Map,
     reads: Semaphore,
+    /// Plans as they were read last: clients that take one slowly share it. As many as are configured.
+    plans: Mutex<HashMap<PlanId, (String, Bytes)>>,
 }
 
 impl Maps {
     pub fn new(config: &config::Map) -> Self {
-        Self { config: config.clone(), reads: Semaphore::new(READS) }
+        Self { config: config.clone(), reads: Semaphore::new(READS), plans: Mutex::default() }
+    }
+
+    /// The same plan as before, if its file is the same.
+    fn shared(&self, id: &PlanId, found: Found) -> Found {
+        let mut plans = self.plans.lock();
+        match plans.get(id).filter(|(tag, _)| *tag == found.tag) {
+            Some((_, bytes)) => Found { bytes: bytes.clone(), ..found },
+            None => {
+                plans.insert(id.clone(), (found.tag.clone(), found.bytes.clone()));
+                found
+            }
+        }
     }
 
     /// The first of these files that is there.
@@ -127,7 +146,7 @@ pub async fn tile(
     let column = dir.join(z.to_string()).join(x.to_string());
     let paths = ENDINGS.map(|ending| column.join(format!("{y}.{ending}"))).into();
     let found = state.maps().read(paths, MAX_TILE_BYTES).await?;
-    found.ok_or_else(|| ApiError::not_found("tile"))?.answer(&headers)
+    found.ok_or_else(|| ApiError::not_found("tile"))?.answer(&headers, CACHING)
 }
 
 /// The picture of a plan.
@@ -147,7 +166,8 @@ pub async fn plan(
     let plan = plans.iter().find(|p| p.id == id && may_see(&state, &proof, p));
     let plan = plan.ok_or_else(|| ApiError::not_found("plan"))?;
     let found = state.maps().read(vec![plan.image.clone()], MAX_PLAN_BYTES).await?;
-    found.ok_or_else(|| ApiError::not_found("plan"))?.answer(&headers)
+    let found = found.ok_or_else(|| ApiError::not_found("plan"))?;
+    state.maps().shared(&plan.id, found).answer(&headers, ASKING)
 }
 
 fn may_see(state: &AppState, proof: &ListProof, plan: &config::Plan) -> bool {
@@ -158,11 +178,11 @@ struct Found {
     kind: Raster,
     /// Of size and time of change: another file has another one.
     tag: String,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Found {
-    fn answer(self, headers: &HeaderMap) -> Result<Response, ApiError> {
+    fn answer(self, headers: &HeaderMap, caching: HeaderValue) -> Result<Response, ApiError> {
         let asked = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
         let known = asked.is_some_and(|v| v.split(',').any(|t| t.trim().trim_start_matches("W/") == self.tag));
         let mut response = Response::new(if known { Body::empty() } else { Body::from(self.bytes) });
@@ -171,7 +191,7 @@ impl Found {
         }
         let out = response.headers_mut();
         out.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind.content_type()));
-        out.insert(header::CACHE_CONTROL, CACHING);
+        out.insert(header::CACHE_CONTROL, caching);
         out.insert(header::ETAG, HeaderValue::from_str(&self.tag).map_err(|e| ApiError::unavailable(&e))?);
         Ok(response)
     }
@@ -198,7 +218,7 @@ fn first_of(paths: &[PathBuf], most: u64) -> io::Result<Option<Found>> {
             return Ok(None);
         };
         let changed = meta.modified()?.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        return Ok(Some(Found { kind, tag: format!("\"{:x}-{changed:x}\"", meta.len()), bytes }));
+        return Ok(Some(Found { kind, tag: format!("\"{:x}-{changed:x}\"", meta.len()), bytes: bytes.into() }));
     }
     Ok(None)
 }

@@ -25,7 +25,7 @@ pub struct ProcedureList {
     procedures: Vec<Procedure>,
 }
 
-/// All procedures, or those for one alert.
+/// All procedures of what the login may see, or those for one alert.
 #[utoipa::path(get, path = "/api/v1/procedures", operation_id = "list_procedures", tag = "alerts",
     params(("alert" = Option<String>, Query, description = "Only those for this alert, that of the nearest area first")),
     responses((status = 200, description = "Procedures", body = ref("#/components/schemas/ProcedureList")),
@@ -37,7 +37,13 @@ pub async fn list(
 ) -> Result<Json<ProcedureList>, ApiError> {
     let running = state.ports().configuration.in_force().running;
     let Some(id) = params.alert else {
-        return Ok(Json(ProcedureList { procedures: running.procedure.clone() }));
+        let proof = login.lists();
+        let places = &state.ports().places;
+        let covered = |p: &&Procedure| {
+            let seen = |area| places.area(area).is_some_and(|path| proof.covers(&path));
+            proof.areas().is_none() || p.areas.is_empty() || p.areas.iter().any(seen)
+        };
+        return Ok(Json(ProcedureList { procedures: running.procedure.iter().filter(covered).cloned().collect() }));
     };
     let proof = state.auth().alert(&login, id).await?;
     if running.procedure.is_empty() {

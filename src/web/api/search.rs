@@ -232,7 +232,12 @@ pub async fn summary(
     };
     let more = counted.more || groups.len() > MAX_GROUPS;
     let total = groups.iter().map(|g| g.count).sum();
-    groups.truncate(MAX_GROUPS);
+    // Of times the newest stay.
+    let over = groups.len().saturating_sub(MAX_GROUPS);
+    match params.by {
+        CountBy::Hour | CountBy::Day => drop(groups.drain(..over)),
+        _ => groups.truncate(MAX_GROUPS),
+    }
     Ok(Json(Summary { by: params.by, total, groups, more, filling: counted.filling }))
 }
 
@@ -266,10 +271,13 @@ fn by_time(quarters: &[Group], by: CountBy, zone: &TimeZone) -> Vec<SummaryGroup
     }
     let step = if by == CountBy::Day { 1.day() } else { 1.hour() };
     let ends = counts.keys().next().cloned().zip(counts.keys().next_back().cloned());
-    if let Some((mut at, last)) = ends {
-        let mut told = 0;
-        while at < last && told < MAX_GROUPS {
-            told += 1;
+    // An alert from a clock that was never set would stand alone before years of nothing.
+    let fits = |(first, last): &(jiff::Zoned, jiff::Zoned)| {
+        let hours = if by == CountBy::Day { 24 } else { 1 };
+        last.timestamp().duration_since(first.timestamp()).as_hours() / hours < MAX_GROUPS as i64
+    };
+    if let Some((mut at, last)) = ends.filter(fits) {
+        while at < last {
             counts.entry(at.clone()).or_default();
             let Ok(next) = at.checked_add(step) else { break };
             at = next;

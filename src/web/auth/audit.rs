@@ -51,7 +51,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    pub const ALL: [Deed; 20] = {
+    pub const ALL: [Deed; 22] = {
         use Deed as D;
         [
             D::Login,
@@ -62,6 +62,8 @@ impl Deed {
             D::PasswordReset,
             D::SnapshotViewed,
             D::AlertAction,
+            D::AlertsExported,
+            D::Handover,
             D::Probe,
             D::Discovery,
             D::ConfigurationChanged,

@@ -564,9 +564,18 @@ impl Auth {
             must_change: false,
             disabled: false,
         };
-        let row = self.users.by_name(user).await?.unwrap_or(unknown);
+        let row = match self.users.by_name(user).await? {
+            Some(row) => row,
+            None if self.users.was_removed(user).await? => {
+                return Err(AuthError::Forbidden(format!("the login '{user}' was removed")));
+            }
+            None => unknown,
+        };
         if row.disabled {
             return Err(AuthError::Forbidden(format!("the login '{user}' is switched off")));
+        }
+        if row.must_change {
+            return Err(AuthError::Forbidden("set a new password first".into()));
         }
         let stranger = || AuthError::Forbidden(format!("the role '{}' is unknown to this version", row.role));
         login_of(&row, [0; 32], Secret::new("")).ok_or_else(stranger)

@@ -117,7 +117,7 @@ impl Auth {
     /// Removes a user with his sessions; what he did stays on record under his name.
     pub async fn remove(&self, proof: &PeopleProof, name: &UserId, address: IpAddr) -> Result<(), AuthError> {
         not_oneself(proof, name, "nobody removes himself; another administrator can")?;
-        done(self.users.remove(name, Role::Administrator.as_str()).await?)?;
+        done(self.users.remove(name, Role::Administrator.as_str(), self.clock.wall()).await?)?;
         self.feeds.close_user(name);
         self.record(proof.author(), Deed::UserRemoved, name.as_str(), address).await;
         Ok(())

@@ -19,7 +19,7 @@ pub enum Right {
     ActOverOthers,
     /// Signing a handover for others.
     HandOverForOthers,
-    /// Figures on how the work goes.
+    /// Figures on how the work goes, of any span. Those of a shift stand in its handover for whoever may read that.
     Numbers,
     /// Channels, areas, rules, timetables, credentials, discovery, dry runs.
     Configure,
