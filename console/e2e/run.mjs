@@ -111,8 +111,9 @@ async function enter(page, word) {
 
 const live = (page, timeout = 20_000) => page.locator('[data-testid=feed-state][data-state=live]').waitFor({ timeout });
 const ids = (page) => page.getByTestId('alert-row').evaluateAll((rows) => rows.map((r) => r.dataset.alertId));
-const mark = (page) => page.evaluate((m) => void (window.name = m), MARK);
-const unmoved = async (page) => assert.equal(await page.evaluate(() => window.name), MARK, 'the page was loaded anew');
+// Not its name: that outlives loading anew.
+const mark = (page) => page.evaluate((m) => void (window.e2eMark = m), MARK);
+const unmoved = async (page) => assert.equal(await page.evaluate(() => window.e2eMark), MARK, 'the page was loaded anew');
 
 /** Brings an open alert to its end, so that the next happening is a new alert and not folded into this one. */
 async function finish(page, id) {
@@ -243,7 +244,7 @@ step('acknowledged at one desk, seen at another without loading anew', async () 
   await other.getByTestId('nav-alerts').waitFor();
   await other.goto(`${url}/alerts/${chosen}`);
   await live(other);
-  await mark(other);
+  for (const page of [desk, other]) await mark(page);
   await other.locator('[data-testid=alert-state][data-state=new]').waitFor();
   await desk.getByTestId('action-acknowledge').click();
   for (const page of [desk, other]) {
@@ -466,14 +467,15 @@ async function fits(page, name) {
   }
 }
 
-/** All pages in one language and one theme. */
+/** All pages in one language and one theme. Each language and each theme is judged once: neither touches the other. */
 async function look(pages, locale, colorScheme) {
+  const judged = (locale === 'en') === (colorScheme === 'light');
   const name = (page) => `${page}-${locale}-${colorScheme}`;
   const door = await open({ locale, colorScheme });
   await door.goto(`${url}/`);
   await door.getByTestId('login-user').waitFor();
   if (shots) await door.screenshot({ path: join(shots, `${name('login')}.png`) });
-  await fits(door, name('login'));
+  if (judged) await fits(door, name('login'));
   await door.context().close();
   const page = await open({ locale, colorScheme, storageState: await desk.context().storageState() });
   // The first desk may have chosen otherwise; a new one follows its browser.
@@ -491,7 +493,7 @@ async function look(pages, locale, colorScheme) {
     assert.deepEqual([found.lang, found.theme], [locale, colorScheme], which);
     assert.ok(found.wide <= 0, `${which} is wider than the window`);
     if (shots) await page.screenshot({ path: join(shots, `${name(which)}.png`) });
-    await fits(page, name(which));
+    if (judged) await fits(page, name(which));
   }
   await page.context().close();
 }
