@@ -37,7 +37,8 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     let maps = tempfile::tempdir().unwrap();
     let zone = "[[channel.zone]]\nid = \"yard\"\nname = \"场地 Yard\"\npolygon = [[0.0, 0.2], [1.0, 0.2], [1.0, 1.0], [0.0, 1.0]]\n";
     let rest = [
-        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\n".to_owned(),
+        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\ndue_critical_s = 10\n".to_owned(),
+        positions(),
         ground(maps.path()),
         channel(
             "coming-and-going",
@@ -63,6 +64,9 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
                 .env("SKYEYE_URL", url)
                 .env("SKYEYE_PASSWORD", password)
                 .env("SKYEYE_WAIT_S", "60")
+                .env("SKYEYE_DUE_S", "10")
+                .env("SKYEYE_CALM_AREA", "gate")
+                .env("SKYEYE_FLOOD_AREA", "yard")
                 .env("SKYEYE_SHOTS", shots)
                 .env("SKYEYE_RESTART_CMD", command)
                 .output()
@@ -84,6 +88,22 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     boxes_stand_where_people_are(&summary["alert"]["boxes"]);
     drop(restart);
     farm.shutdown().await;
+}
+
+/// Desks of their own for the operator's shift and for the flood, beside the one that takes the rest, and one above them.
+fn positions() -> String {
+    let area = |id: &str, name: &str| format!("[[area]]\nid = {id:?}\nname = {name:?}\nkind = \"district\"\n");
+    let position = |id: &str, name: &str, more: &str| format!("[[position]]\nid = {id:?}\nname = {name:?}\n{more}\n");
+    [
+        area("gate", "大门 Gate"),
+        area("yard", "场地 Yard"),
+        area("station", "站 Station"),
+        position("desk", "值班台 Desk", ""),
+        position("gates", "门卫 Gates", "areas = [\"gate\"]\nescalate_to = \"duty\""),
+        position("yards", "场地 Yards", "areas = [\"yard\"]\nescalate_to = \"duty\""),
+        position("duty", "带班 Duty", "areas = [\"station\"]"),
+    ]
+    .concat()
 }
 
 /// A `[map]` whose tiles lie under `dir`: one colour round the place where `e2e/map.mjs` puts its area.

@@ -260,6 +260,7 @@ export const RULE_PAGES = [
   ['rules', '/rules', '[data-testid=rule-row]'],
   ['rule', `/rules/${RULE}`, '[data-testid=rule-channels]'],
   ['add-rule', `/add-rule?channel=${CHANNEL}&zone=zone-1`, '[data-testid=rule-form]'],
+  ['edit-rule', `/rules/${RULE}/edit`, '[data-testid=rule-form]'],
   ['timetables', '/timetables', '[data-testid=timetable]'],
   ['draw', `/channels/${CHANNEL}/draw`, '[data-testid=shape-list]'],
 ];

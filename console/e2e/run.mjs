@@ -7,6 +7,10 @@
  *   SKYEYE_NEW_PASSWORD  what a one-time password is changed to
  *   SKYEYE_WAIT_S        how long an alert may let wait for itself, default 90
  *   SKYEYE_RESTART_CMD   a command that stops and starts the gateway; without it that test is skipped
+ *   SKYEYE_DUE_S         `alert.due_critical_s` of the gateway, whose position of SKYEYE_CALM_AREA escalates to another;
+ *                        without it what nobody takes in time is skipped
+ *   SKYEYE_CALM_AREA     an area with a position of its own, where the operator's shift happens; default none
+ *   SKYEYE_FLOOD_AREA    another one, which is flooded; default none
  *   SKYEYE_SHOTS         a folder for pictures of every page in both languages and both themes
  *   SKYEYE_CHROMIUM      default /usr/bin/chromium
  *
@@ -15,7 +19,7 @@
  */
 import assert from 'node:assert/strict';
 import { exec } from 'node:child_process';
-import { existsSync, mkdirSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -25,6 +29,7 @@ import { CHANNEL_PAGES, channelSteps } from './channels.mjs';
 import { MAP_PAGES, mapSteps } from './map.mjs';
 import { deskSteps } from './desk.mjs';
 import { RULE_PAGES, ruleEnd, ruleSteps } from './rules.mjs';
+import { operatorSteps, PEOPLE_PAGES } from './shift.mjs';
 import { SHIFT_PAGES, shiftSteps } from './shifts.mjs';
 
 const env = process.env;
@@ -36,8 +41,13 @@ const waitMs = Number(env.SKYEYE_WAIT_S ?? 90) * 1000;
 const shots = env.SKYEYE_SHOTS;
 const executablePath = env.SKYEYE_CHROMIUM ?? '/usr/bin/chromium';
 
-const summary = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], alert: null };
-process.on('exit', () => writeSync(1, `${JSON.stringify(summary)}\n`));
+const summary = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], alert: null, seconds: 0, slowest: [] };
+const began = Date.now();
+process.on('exit', () => {
+  summary.seconds = Math.round((Date.now() - began) / 1000);
+  summary.slowest = summary.slowest.sort((a, b) => b[0] - a[0]).slice(0, 12);
+  writeSync(1, `${JSON.stringify(summary)}\n`);
+});
 
 if (!url || !password) {
   console.error('SKYEYE_URL and SKYEYE_PASSWORD are needed; see the head of e2e/run.mjs');
@@ -60,14 +70,19 @@ const faults = [];
 
 function step(name, run, skip = false) {
   test(name, { skip, timeout: waitMs + 240_000 }, async () => {
+    const from = Date.now();
     try {
       await run();
       summary.passed += 1;
     } catch (error) {
       summary.failed += 1;
       summary.failures.push(`${name}: ${error instanceof Error ? error.message.split('\n').slice(0, 20).join(' / ') : error}`);
-      if (shots && desk) await desk.screenshot({ path: join(shots, `failed-${summary.failed}.png`) }).catch(() => {});
+      for (const [i, page] of (shots && browser ? browser.contexts().flatMap((c) => c.pages()) : []).entries()) {
+        await page.screenshot({ path: join(shots, `failed-${summary.failed}-${i + 1}.png`) }).catch(() => {});
+      }
       throw error;
+    } finally {
+      summary.slowest.push([Math.round((Date.now() - from) / 1000), name]);
     }
   });
   if (skip) {
@@ -96,8 +111,9 @@ async function enter(page, word) {
 
 const live = (page, timeout = 20_000) => page.locator('[data-testid=feed-state][data-state=live]').waitFor({ timeout });
 const ids = (page) => page.getByTestId('alert-row').evaluateAll((rows) => rows.map((r) => r.dataset.alertId));
-const mark = (page) => page.evaluate((m) => void (window.name = m), MARK);
-const unmoved = async (page) => assert.equal(await page.evaluate(() => window.name), MARK, 'the page was loaded anew');
+// Not its name: that outlives loading anew.
+const mark = (page) => page.evaluate((m) => void (window.e2eMark = m), MARK);
+const unmoved = async (page) => assert.equal(await page.evaluate(() => window.e2eMark), MARK, 'the page was loaded anew');
 
 /** Brings an open alert to its end, so that the next happening is a new alert and not folded into this one. */
 async function finish(page, id) {
@@ -228,7 +244,7 @@ step('acknowledged at one desk, seen at another without loading anew', async () 
   await other.getByTestId('nav-alerts').waitFor();
   await other.goto(`${url}/alerts/${chosen}`);
   await live(other);
-  await mark(other);
+  for (const page of [desk, other]) await mark(page);
   await other.locator('[data-testid=alert-state][data-state=new]').waitFor();
   await desk.getByTestId('action-acknowledge').click();
   for (const page of [desk, other]) {
@@ -368,84 +384,130 @@ channelSteps(changes);
 ruleSteps(changes);
 mapSteps({ ...changes, executablePath });
 shiftSteps({ ...changes, skip: false });
+const shift = operatorSteps({
+  ...changes,
+  like: () => chosen,
+  open,
+  live,
+  mark,
+  unmoved,
+  user,
+  calm: env.SKYEYE_CALM_AREA,
+  flooded: env.SKYEYE_FLOOD_AREA,
+  dueS: Number(env.SKYEYE_DUE_S ?? 0),
+});
 
 /** Every page with its address, and what is there once it is drawn. */
 async function allPages() {
-  const channel = await desk.evaluate(async () => (await (await fetch('/api/v1/channels')).json()).channels[0]?.id);
+  const first = await desk.evaluate(async () => {
+    const ask = async (path) => (await fetch(`/api/v1${path}`)).json().catch(() => ({}));
+    return {
+      channel: (await ask('/channels')).channels?.[0]?.id,
+      area: (await ask('/areas')).areas?.[0]?.id,
+      revision: (await ask('/inventory/revisions?limit=1')).revisions?.[0]?.rev,
+      handover: (await ask('/handovers?limit=1')).handovers?.[0]?.id,
+      flood: (await ask('/positions')).positions?.find((p) => p.flood)?.id,
+    };
+  });
   return [
     ['alerts', '/', '[data-testid=nav-alerts]'],
     ['alert', chosen ? `/alerts/${chosen}` : null, '[data-testid=alert-state]'],
     ['channels', '/channels', '[data-testid=channel-card]'],
-    ['channel', channel ? `/channels/${channel}` : null, '[data-testid=channel-page]'],
+    ['channel', first.channel ? `/channels/${first.channel}` : null, '[data-testid=channel-page]'],
     ...(unchangeable ? [] : [...CHANNEL_PAGES, ...RULE_PAGES]),
+    ['area', first.area ? `/areas/${first.area}` : null, '[data-testid=area-card]'],
+    ['change', first.revision ? `/changes/${first.revision}` : null, '[data-testid=revision-detail]'],
     ...MAP_PAGES,
     ...SHIFT_PAGES,
+    ['handover-paper', first.handover ? `/handover/${first.handover}` : null, '[data-testid=handover-paper]'],
+    ...PEOPLE_PAGES,
     ['box', '/box', '[data-testid=box-verdict]'],
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],
+    // Last: which position is looked at is remembered.
+    ['flood', first.flood ? `/?position=${first.flood}` : null, '[data-testid=flood]'],
   ].filter(([, path]) => path !== null);
+}
+
+step(
+  'every address of the console is among the pages that are looked at',
+  async () => {
+    const routes = [...readFileSync(new URL('../src/app.tsx', import.meta.url), 'utf8').matchAll(/<Route path="([^"]+)" element={<(\w+)/g)];
+    assert.ok(routes.length > 20, 'the addresses are not found in app.tsx');
+    const paths = (await allPages()).map(([, path]) => path.split('?')[0]);
+    const stands = (route) => new RegExp(`^${route.replace(/:\w+/g, '[^/]+')}$`);
+    const known = routes.filter(([, route]) => route !== '*').map(([, route]) => stands(route));
+    for (const [, route, element] of routes) {
+      if (element === 'Navigate') continue;
+      const found = route === '*' ? paths.find((p) => !known.some((k) => k.test(p))) : paths.find((p) => stands(route).test(p));
+      assert.ok(found, `no page is looked at for ${route}`);
+    }
+  },
+  unchangeable,
+);
+
+/** Pictures and lists are there, or are late: nothing is waited for beyond a moment. */
+async function settled(page) {
+  const there = () =>
+    document.fonts.status === 'loaded' &&
+    !document.querySelector('.skeletons, .loading, [data-testid=channel-picture][data-loaded=false]') &&
+    [...document.images].every((image) => image.complete || image.loading === 'lazy');
+  await page.waitForFunction(there, null, { timeout: 1500 }).catch(() => {});
+  await page.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))));
+}
+
+const unfit = [];
+async function fits(page, name) {
+  // Not by a script element: the content policy would rightly refuse that.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  for (const v of violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')) {
+    const where = v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} (${n.failureSummary?.split('\n').slice(1).join(';').trim()})`);
+    unfit.push(`${name}: ${v.id}: ${where.join(' | ')}`);
+  }
+}
+
+/** All pages in one language and one theme. Each language and each theme is judged once: neither touches the other. */
+async function look(pages, locale, colorScheme) {
+  const judged = (locale === 'en') === (colorScheme === 'light');
+  const name = (page) => `${page}-${locale}-${colorScheme}`;
+  const door = await open({ locale, colorScheme });
+  await door.goto(`${url}/`);
+  await door.getByTestId('login-user').waitFor();
+  if (shots) await door.screenshot({ path: join(shots, `${name('login')}.png`) });
+  if (judged) await fits(door, name('login'));
+  await door.context().close();
+  const page = await open({ locale, colorScheme, storageState: await desk.context().storageState() });
+  // The first desk may have chosen otherwise; a new one follows its browser.
+  await page.addInitScript(() => localStorage.clear());
+  for (const [which, path, there] of pages) {
+    await page.goto(`${url}${path}`);
+    await page.locator(there).first().waitFor();
+    await live(page);
+    await settled(page);
+    const found = await page.evaluate(() => ({
+      lang: document.documentElement.lang,
+      theme: document.documentElement.dataset.theme,
+      wide: document.documentElement.scrollWidth - window.innerWidth,
+    }));
+    assert.deepEqual([found.lang, found.theme], [locale, colorScheme], which);
+    assert.ok(found.wide <= 0, `${which} is wider than the window`);
+    if (shots) await page.screenshot({ path: join(shots, `${name(which)}.png`) });
+    if (judged) await fits(page, name(which));
+  }
+  await page.context().close();
 }
 
 step('every page stands in both languages and both themes', async () => {
   const pages = await allPages();
-  for (const locale of ['zh-CN', 'en']) {
-    for (const colorScheme of ['dark', 'light']) {
-      const page = await open({ locale, colorScheme, storageState: await desk.context().storageState() });
-      // The first desk may have chosen otherwise; a new one follows its browser.
-      await page.addInitScript(() => localStorage.clear());
-      for (const [name, path, there] of pages) {
-        await page.goto(`${url}${path}`);
-        await page.locator(there).first().waitFor();
-        await live(page);
-        const found = await page.evaluate(() => ({
-          lang: document.documentElement.lang,
-          theme: document.documentElement.dataset.theme,
-          wide: document.documentElement.scrollWidth - window.innerWidth,
-        }));
-        assert.deepEqual([found.lang, found.theme], [locale, colorScheme], name);
-        assert.ok(found.wide <= 0, `${name} is wider than the window`);
-        if (shots) {
-          await page.waitForTimeout(1500);
-          await page.screenshot({ path: join(shots, `${name}-${locale}-${colorScheme}.png`) });
-        }
-      }
-      await page.context().close();
-    }
-  }
+  for (const locale of ['zh-CN', 'en']) await Promise.all(['dark', 'light'].map((theme) => look(pages, locale, theme)));
 });
 
-step('no page has a serious fault of accessibility', async () => {
-  const pages = await allPages();
-  const found = [];
-  const check = async (page, name) => {
-    // Not by a script element: the content policy would rightly refuse that.
-    await page.evaluate(axe.source);
-    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    for (const v of violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')) {
-      const where = v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} (${n.failureSummary?.split('\n').slice(1).join(';').trim()})`);
-      found.push(`${name}: ${v.id}: ${where.join(' | ')}`);
-    }
-  };
-  for (const colorScheme of ['dark', 'light']) {
-    const door = await open({ colorScheme });
-    await door.goto(`${url}/`);
-    await door.getByTestId('login-user').waitFor();
-    await check(door, `login, ${colorScheme}`);
-    await door.context().close();
-    const page = await open({ colorScheme, storageState: await desk.context().storageState() });
-    await page.addInitScript(() => localStorage.clear());
-    for (const [name, path, there] of pages) {
-      await page.goto(`${url}${path}`);
-      await page.locator(there).first().waitFor();
-      await live(page);
-      await page.waitForTimeout(500);
-      await check(page, `${name}, ${colorScheme}`);
-    }
-    await page.context().close();
-  }
-  assert.equal(found.length, 0, found.join('\n'));
+step('no page has a serious fault of accessibility', () => {
+  assert.equal(unfit.length, 0, unfit.join('\n'));
 });
 
+shift.end();
 ruleEnd(changes);
 
 step('language and theme are switched and remembered', async () => {

@@ -7,7 +7,7 @@ import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { roleText } from './lib/peoplewords';
 import { kindText } from './lib/words';
-import { useChannels } from './state/channels';
+import { useChannels, useNewAreas } from './state/channels';
 import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
@@ -238,6 +238,7 @@ export function Shell({ children }: { children: ReactNode }) {
   useTellChoice();
   // Names of areas and zones are needed on every page.
   useChannels();
+  useNewAreas();
   const logout = async (): Promise<void> => {
     try {
       await api.logout();

@@ -12,6 +12,7 @@ import type { Position } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { notify } from '../state/notices';
+import { recall } from '../state/prefs';
 import { useSession } from '../state/session';
 import { refreshHandovers, useHandover, useHandoverNow, useHandovers, usePositions } from '../state/shifts';
 import { Failed, NotThere } from '../ui/failed';
@@ -46,7 +47,8 @@ const nameOf = (positions: readonly Position[], id: string): string => positions
 function Desk({ positions }: { positions: Position[] }) {
   const { t } = useTranslation();
   const own = positions.filter((p) => p.whole);
-  const [picked, setPicked] = useState('');
+  // The position that the desk is for hands over, unless another is chosen.
+  const [picked, setPicked] = useState(() => recall('position') ?? '');
   const position = own.find((p) => p.id === picked) ?? own[0];
   return (
     <>

@@ -1,5 +1,5 @@
 /* The list of channels: asked for once and again now and then; their health is kept up to date by the feed. */
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import type { Channel, Health, Zone } from '../api/channel';
 import { api } from '../api/client';
@@ -22,6 +22,24 @@ export function useChannels() {
     staleTime: 60_000,
     refetchInterval: 600_000,
   });
+}
+
+/**
+ * An alert of an area that has no name here comes from a channel that was added since: the list is asked for again, once
+ * for each such area, so that an operator need not read ids until it is asked for anyway.
+ */
+export function useNewAreas(): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const asked = new Set<string>();
+    return useLive.subscribe((now, before) => {
+      if (now.arrival === before.arrival) return;
+      const unknown = now.arrival.latest?.area.filter((id) => !now.areas.has(id) && !asked.has(id)) ?? [];
+      if (unknown.length === 0) return;
+      for (const id of unknown) asked.add(id);
+      void queries.invalidateQueries({ queryKey: ['channels'] });
+    });
+  }, [queries]);
 }
 
 /** The names of an area's path, ids where no name is known. */

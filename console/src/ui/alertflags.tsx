@@ -12,8 +12,8 @@ export function AlertFlags({ alert }: { alert: Alert }) {
   const late = waits && h.due !== null && now > h.due;
   return (
     <>
-      {h.shelved && <span className="alert-flag">{t('flag.shelved', { until: times.moment(h.shelved.until, 'time') })}</span>}
-      {h.escalated && <span className="alert-flag bad">{t('flag.escalated', { level: h.escalated.level })}</span>}
+      {h.shelved && <span className="alert-flag" data-flag="shelved">{t('flag.shelved', { until: times.moment(h.shelved.until, 'time') })}</span>}
+      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{t('flag.escalated', { level: h.escalated.level })}</span>}
       {waits && h.due !== null && (
         <span className={late ? 'alert-flag bad' : 'alert-flag'}>{t(late ? 'flag.overdue' : 'flag.due', { at: times.moment(h.due, 'time') })}</span>
       )}
