@@ -100,11 +100,14 @@ export function absorb(alerts: readonly Alert[], live = false): void {
   });
 }
 
-/** After a reload of the open alerts: what was open here and is not in the list any more has been closed meanwhile. */
-export function replaceOpen(open: readonly Alert[], truncated: boolean): void {
+/**
+ * After a reload of the open alerts: what was open here and is not in the list any more has been closed meanwhile. The
+ * list is as it was at `cursor`; what the feed has told since is newer than it and stays.
+ */
+export function replaceOpen(open: readonly Alert[], truncated: boolean, cursor = Infinity): void {
   useLive.setState((s) => {
     const ids = new Set(open.map((a) => a.id));
-    const kept = new Map([...s.alerts].filter(([id, a]) => truncated || a.state === 'closed' || ids.has(id)));
+    const kept = new Map([...s.alerts].filter(([id, a]) => truncated || a.state === 'closed' || ids.has(id) || a.cursor > cursor));
     const merged = mergeAlerts(kept, open);
     return {
       alerts: merged.alerts,

@@ -5,7 +5,8 @@
 import type { Health } from '../api/channel';
 import type { Alert, EventFact, Media } from '../api/types';
 
-/** Open alerts are all kept; closed ones only up to this many, the oldest go first. */
+/** So many alerts are kept; of more the oldest go first. */
+export const MAX_OPEN = 20_000;
 export const MAX_CLOSED = 2000;
 
 export interface Merged {
