@@ -116,7 +116,8 @@ function Pages() {
 export function App() {
   return (
     <QueryClientProvider client={queries}>
-      <BrowserRouter>
+      {/* A page that is chosen comes at once: as a transition it would begin anew with each message of the feed. */}
+      <BrowserRouter useTransitions={false}>
         <Guard>
           <Pages />
         </Guard>

@@ -2,7 +2,7 @@
  * What a browser with nothing cached has to fetch and read before the first page shows: the entry of dist/index.html and
  * all that it imports. Runs on the build that is there; `make test` makes one first.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -41,13 +41,5 @@ describe.skipIf(!there && process.env.CI !== 'true')('the first script', () => {
     expect(named.length).toBeGreaterThan(0);
     console.log(`first script: ${first.size} files, ${bytes(first)} bytes compressed`);
     expect(bytes(first)).toBeLessThan(MUST_BYTES);
-  });
-
-  it('is so together with the live link, without which no alert is listed', () => {
-    const link = readdirSync(join(dist, 'assets')).filter((f) => /^link-.*\.js$/.test(f));
-    expect(link).toHaveLength(1);
-    const all = new Set([...first, ...closure(join(dist, 'assets', link[0] as string))]);
-    console.log(`with the live link: ${all.size} files, ${bytes(all)} bytes compressed`);
-    expect(bytes(all)).toBeLessThan(MUST_BYTES);
   });
 });

@@ -48,6 +48,7 @@ async fn seed(data_dir: &Path, alerts: usize) {
         node: NodeId::new(NODE).unwrap(),
         outbox: config::Outbox::default(),
         store: config::Store::default(),
+        feeds: Vec::new(),
         hold_acked_ms: 5000,
         retry_for: Duration::from_secs(30),
         clock,

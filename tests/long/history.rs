@@ -232,6 +232,7 @@ pub async fn run(rows: usize, asked: usize) {
         node: NodeId::new("node-1").unwrap(),
         outbox: config::Outbox::default(),
         store: config::Store::default(),
+        feeds: Vec::new(),
         hold_acked_ms: 5000,
         retry_for: Duration::from_secs(30),
         clock: Clock::start(),

@@ -14,7 +14,7 @@ import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/act
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { keyIsOurs } from '../lib/keys';
-import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
+import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
@@ -69,7 +69,7 @@ export function AlertsPage() {
           (position === '' || a.handling.position === position) &&
           (scope === 'all' || (a.state !== 'closed' && isShown(a, how)))),
     );
-    return scope === 'all' ? rows : rows.sort(byPriority);
+    return scope === 'all' ? rows : byPriority(rows);
   }, [order, scope, only, how, position, id]);
   const flooded = useMemo(() => positions.filter((p) => p.flood && (position === '' || p.id === position)), [positions, position]);
   const over = digests.filter((p) => position === '' || p.id === position);
@@ -79,8 +79,7 @@ export function AlertsPage() {
     return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, id ?? null);
   }, [shown, flooded, few, scope, opened, id]);
   const hidden = useMemo(() => lines.reduce((n, l) => n + (l.open ? 0 : l.behind.length), 0), [lines]);
-  const fresh = useMemo(() => order.reduce((n, a) => (waits(a) ? n + 1 : n), 0), [order]);
-  const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
+  const { waiting: fresh, open } = tally(order);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
   const { search } = useLocation();
@@ -88,6 +87,9 @@ export function AlertsPage() {
     (next: string | null, push = false) => void navigate(`${next ? `/alerts/${next}` : '/'}${search}`, { replace: !push }),
     [navigate, search],
   );
+
+  const back = useCallback(() => choose(null), [choose]);
+  const pick = useCallback((next: string) => choose(next, narrow), [choose, narrow]);
 
   const clear = (): void => {
     setOnly('any');
@@ -283,7 +285,7 @@ export function AlertsPage() {
       ) : shown.length === 0 && !older.isFetching ? (
         <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
-        <AlertQueue lines={lines} chosen={id ?? null} onChoose={(next) => choose(next, narrow)} onToggle={toggle}>
+        <AlertQueue lines={lines} chosen={id ?? null} onChoose={pick} onToggle={toggle}>
           {scope === 'all' && (
             <div className="queue-more">
               {older.isError ? (
@@ -309,7 +311,7 @@ export function AlertsPage() {
         <section className="detail" ref={detail} tabIndex={-1} aria-label={t('detail.label')} data-testid="alert-detail" data-alert-id={id ?? ''}>
           <Guard of={id ?? ''}>
             {id ? (
-              <AlertDetail key={id} id={id} onBack={narrow ? () => choose(null) : null} />
+              <AlertDetail key={id} id={id} onBack={narrow ? back : null} />
             ) : (
               <Blank icon="picture" title={t('alerts.pick')}>
                 <p>{t('alerts.pickHint')}</p>

@@ -9,7 +9,7 @@ import type { Alert, EventFact } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
 import { waits } from '../lib/queue';
-import { mergeAlerts, mergeHealth, newestFirst } from './merge';
+import { mergeAlerts, mergeHealth, newestFirst, reorder } from './merge';
 
 export interface Live {
   alerts: ReadonlyMap<string, Alert>;
@@ -90,7 +90,8 @@ export function absorb(alerts: readonly Alert[], live = false): void {
     const part: Partial<Live> = {};
     if (merged.alerts !== s.alerts) {
       part.alerts = merged.alerts;
-      part.order = [...merged.alerts.values()].sort(newestFirst);
+      part.order = reorder(s.order, merged.alerts, merged.arrived);
+      if (merged.cut) part.truncated = true;
     }
     const fresh = live ? merged.arrived.filter(waits) : [];
     if (fresh.length > 0) {
@@ -113,7 +114,7 @@ export function replaceOpen(open: readonly Alert[], truncated: boolean, cursor =
       alerts: merged.alerts,
       order: [...merged.alerts.values()].sort(newestFirst),
       loaded: true,
-      truncated,
+      truncated: truncated || merged.cut,
     };
   });
 }

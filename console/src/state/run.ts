@@ -12,6 +12,13 @@ import { renewSession, useSession } from './session';
 const link = new Loader(() => import('../feed/link'));
 /** The first page is what an empty screen waits for; the rest comes in as few as the gateway allows. */
 const FIRST = 100;
+
+/** What an empty screen shows while the live link is still being fetched and opened. */
+async function showFirst(): Promise<void> {
+  const page = await api.alerts({ state: 'open', before: null, limit: FIRST });
+  if (!useLive.getState().loaded) replaceOpen(page.alerts, page.next !== null, page.cursor ?? 0);
+}
+
 const PAGE = 500;
 
 /** All open alerts, newest first, and the cursor at which the first page was read. */
@@ -37,6 +44,8 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
   reset();
   let over = false;
   let feed: Feed | null = null;
+  // The lists that come with the link tell the same and all the rest.
+  showFirst().catch(() => {});
   const hurry = (): void => {
     if (document.visibilityState === 'visible') feed?.hurry();
   };

@@ -34,11 +34,11 @@ export function AlertQueue({
   const scroller = useRef<HTMLDivElement>(null);
   const [above, setAbove] = useState(0);
   const height = remPx() * ROW_REM;
+  // All rows are equally high, so that nothing has to be known of one by its id.
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    getItemKey: (i) => lines[i]?.alert.id ?? i,
     overscan: 6,
   });
 
