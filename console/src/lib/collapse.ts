@@ -37,6 +37,16 @@ export function plainLines(rows: readonly Alert[]): Line[] {
   return rows.map(plainLine);
 }
 
+/** Where an alert is, looked for from where it was: it seldom moves far, and the list is long. */
+export function indexNear(lines: readonly Line[], id: string, was: number): number {
+  const from = Math.min(Math.max(was, 0), lines.length - 1);
+  for (let by = 0; by <= lines.length; by += 1) {
+    if (lines[from + by]?.alert.id === id) return from + by;
+    if (lines[from - by]?.alert.id === id) return from - by;
+  }
+  return -1;
+}
+
 /**
  * `flooded` says whether a row's position is; `opened` are the leading alerts whose lines a person opened. A group that
  * holds the chosen alert behind its first is open, so that what is chosen can be seen.

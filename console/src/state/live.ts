@@ -1,6 +1,7 @@
 /*
  * What the console knows at this moment: alerts, health, nodes, and how the feed stands. Updates are collected for a
- * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more.
+ * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more; where one
+ * takes long they are fewer, so that most of the time is left to what the operator does.
  */
 import { create } from 'zustand';
 import type { Health } from '../api/channel';
@@ -43,6 +44,10 @@ const empty: Live = {
 export const useLive = create<Live>()(() => empty);
 
 const FLUSH_MS = 100;
+const FLUSH_MAX_MS = 400;
+/** A flush, with the drawing that follows it, may take one part in so many of the time. */
+const SHARE = 6;
+let wait = FLUSH_MS;
 /** A flood beyond this between two flushes keeps the newest. */
 const MAX_PENDING = 10_000;
 let pending: Update[] = [];
@@ -58,7 +63,7 @@ export function onFacts(listener: (facts: EventFact[]) => void): () => void {
 export function deliver(updates: Update[]): void {
   pending.push(...updates);
   if (pending.length > MAX_PENDING) pending = pending.slice(-MAX_PENDING);
-  timer ??= setTimeout(flush, FLUSH_MS);
+  timer ??= setTimeout(flush, wait);
 }
 
 export function flush(): void {
@@ -67,6 +72,7 @@ export function flush(): void {
   const batch = pending;
   pending = [];
   if (batch.length === 0) return;
+  const began = performance.now();
   const alerts = batch.flatMap((u) => (u.what === 'alert' ? [u.alert] : []));
   const events = batch.flatMap((u) => (u.what === 'event' ? [u.event] : []));
   const health = batch.flatMap((u) => (u.what === 'health' ? [u.health] : []));
@@ -81,6 +87,10 @@ export function flush(): void {
     });
   }
   if (events.length > 0) for (const listener of eventListeners) listener(events);
+  // What was set above is drawn before the next task.
+  setTimeout(() => {
+    wait = Math.min(FLUSH_MAX_MS, Math.max(FLUSH_MS, (performance.now() - began) * SHARE));
+  });
 }
 
 /** Takes alerts in; `live` ones that are new are announced. */

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Channel } from '../../api/channel';
-import type { Area } from '../../api/configure';
+import type { Area } from '../../api/inventory';
 import type { Alert } from '../../api/types';
 import { alertMarks, channelMarks, placed, Whereabouts } from '../../lib/mapmarks';
 import { spotOf, type View } from '../../lib/mercator';
