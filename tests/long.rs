@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)] // tests read clocks and panic
 #![allow(clippy::print_stdout)] // and say what they measured
 
+#[path = "long/consoles.rs"]
+mod consoles;
 #[path = "long/demo_hour.rs"]
 mod demo_hour;
 #[path = "long/farm.rs"]
@@ -90,6 +92,17 @@ async fn ten_million_alerts() {
     }
     let rows = std::env::var("SKYEYE_ALERTS").map_or(10_000_000, |n| n.parse().expect("SKYEYE_ALERTS is a number"));
     history::run(rows, 40).await;
+}
+
+/// Two hundred consoles for half a minute: every alert reaches each of them, in order, within half a second in 99 of 100
+/// (short: twenty consoles for five seconds; all arrive, in order).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_consoles() {
+    if is_long() {
+        consoles::run(200, Duration::from_secs(30), true).await;
+    } else {
+        consoles::run(20, Duration::from_secs(5), false).await;
+    }
 }
 
 /// SKYEYE_DISTRICT takes another number, to try a test with.

@@ -3,7 +3,7 @@
  * password only the page that changes it. While somebody is logged in, the feed runs.
  */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useLayoutEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router';
 import { ApiError } from './api/client';
@@ -60,7 +60,8 @@ function Pages() {
   const rights = rightsKey(session);
   const ready = session !== null && !session.mustChangePassword;
 
-  useEffect(() => {
+  // Before the effects of the pages: what the queue asks for first must not wait behind the long list of channels.
+  useLayoutEffect(() => {
     const current = useSession.getState().session;
     if (!ready || !current) return;
     const stop = runFeed(current, queries);
@@ -116,7 +117,8 @@ function Pages() {
 export function App() {
   return (
     <QueryClientProvider client={queries}>
-      <BrowserRouter>
+      {/* A page that is chosen comes at once: as a transition it would begin anew with each message of the feed. */}
+      <BrowserRouter useTransitions={false}>
         <Guard>
           <Pages />
         </Guard>

@@ -14,13 +14,13 @@ import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { useMay, useMayEverywhere } from './state/rights';
 import { clearSession, loadSession, useSession } from './state/session';
-import { waits } from './lib/queue';
+import { tally } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
 import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
 function useNewCount(): number {
-  return useLive((s) => s.order.reduce((n, a) => (waits(a) ? n + 1 : n), 0));
+  return useLive((s) => tally(s.order).waiting);
 }
 
 /** Pages that belong to an item of the rail without its address. */

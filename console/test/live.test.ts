@@ -54,6 +54,13 @@ describe('live', () => {
     expect(ids().sort()).toEqual(['b', 'c', 'd']);
   });
 
+  it('keeps on a reload what came after the list was read', () => {
+    deliver([{ what: 'alert', alert: alert({ id: 'gone', cursor: 5 }) }, { what: 'alert', alert: alert({ id: 'later', cursor: 11 }) }]);
+    flush();
+    replaceOpen([alert({ id: 'listed', cursor: 9 })], false, 10);
+    expect(ids().sort()).toEqual(['later', 'listed']);
+  });
+
   it('never goes back to an older revision on a reload', () => {
     replaceOpen([alert({ rev: 5, state: 'acknowledged' })], false);
     replaceOpen([alert({ rev: 3 })], false);

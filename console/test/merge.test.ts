@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { readHealth, type Health } from '../src/api/channel';
 import { readAlert, readEvent, type Alert, type EventFact } from '../src/api/types';
-import { happenings, madeAt, MAX_CLOSED, mergeAlerts, mergeFacts, mergeHealth, newestFirst } from '../src/state/merge';
+import { happenings, madeAt, MAX_CLOSED, MAX_OPEN, mergeAlerts, mergeFacts, mergeHealth, newestFirst, reorder } from '../src/state/merge';
 import { alertJson, eventJson, healthJson, mediaJson } from './fixtures';
 
 const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
@@ -43,15 +43,40 @@ describe('alerts', () => {
     expect([broken, early, late].sort(newestFirst).map((a) => a.id)).toEqual(['b', 'a', 'c']);
   });
 
-  it('that are closed are bounded, open ones are not', () => {
+  it('are bounded, the closed ones and the open ones apart; the oldest go', () => {
     const many = Array.from({ length: MAX_CLOSED + 50 }, (_, i) =>
       alert({ id: `c${i}`, state: 'closed', opened: new Date(1_700_000_000_000 + i * 1000).toISOString() }),
     );
     const open = Array.from({ length: 100 }, (_, i) => alert({ id: `o${i}`, opened: '2020-01-01T00:00:00Z' }));
     const merged = mergeAlerts(new Map(), [...many, ...open]).alerts;
-    expect(merged.size).toBe(MAX_CLOSED + 100);
+    expect([...merged.values()].filter((a) => a.state !== 'closed')).toHaveLength(100);
+    expect(merged.size).toBeLessThanOrEqual(MAX_CLOSED + 100);
     expect(merged.has('c0')).toBe(false);
-    expect(merged.has('c60')).toBe(true);
+    expect(merged.has(`c${MAX_CLOSED + 49}`)).toBe(true);
+
+    const flood = Array.from({ length: MAX_OPEN + 1 }, (_, i) => alert({ id: `f${i}`, opened: new Date(1_700_000_000_000 + i * 1000).toISOString() }));
+    const full = mergeAlerts(merged, flood);
+    expect(full.cut).toBe(true);
+    expect([...full.alerts.values()].filter((a) => a.state !== 'closed').length).toBeLessThanOrEqual(MAX_OPEN);
+    expect([full.alerts.has('o1'), full.alerts.has(`f${MAX_OPEN}`), full.alerts.has(`c${MAX_CLOSED + 49}`)]).toEqual([false, true, true]);
+  });
+
+  it('stand in the order that a sort of all would give, whatever came', () => {
+    let have: ReadonlyMap<string, Alert> = new Map();
+    let order: Alert[] = [];
+    let dice = 7;
+    const roll = (n: number): number => (dice = (dice * 48_271) % 2_147_483_647) % n;
+    for (let round = 0; round < 60; round += 1) {
+      const some = Array.from({ length: roll(5) }, () => {
+        const n = roll(40);
+        const opened = n === 3 ? 'yesterday' : new Date(1_700_000_000_000 + (n % 17) * 1000).toISOString();
+        return alert({ id: `r${n}`, rev: round + 1, opened, state: roll(3) === 0 ? 'closed' : 'new' });
+      });
+      const merged = mergeAlerts(have, some);
+      have = merged.alerts;
+      order = reorder(order, have, merged.arrived);
+      expect(order).toEqual([...have.values()].sort(newestFirst));
+    }
   });
 });
 

@@ -112,7 +112,7 @@ describe('the queue', () => {
     expect(isShown(one({ shelved }), 'rows')).toBe(false);
     expect(isShown(one({ shelved }), 'shelved')).toBe(true);
     const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
-    expect(rows.sort(byPriority).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
+    expect(byPriority(rows).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
   });
   it('sounds by the most urgent row that waits, and is silent once it is taken', () => {
     expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })])).toBe('high');

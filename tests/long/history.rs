@@ -30,7 +30,7 @@ const EVENTS_S: u64 = 200;
 const MUST: Duration = Duration::from_millis(200);
 
 /// The same numbers in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn below(&mut self, n: usize) -> usize {
@@ -39,13 +39,13 @@ impl Dice {
     }
 }
 
-struct Place {
+pub struct Place {
     id: String,
     name: String,
     area: [String; 5],
 }
 
-fn places(dice: &mut Dice) -> Vec<Place> {
+pub fn places(dice: &mut Dice) -> Vec<Place> {
     let signs: Vec<char> = SIGNS.chars().collect();
     let place = |n: usize, dice: &mut Dice| Place {
         id: format!("ch-{n}"),
@@ -152,7 +152,7 @@ async fn fill(dir: &Path, rows: usize, places: &[Place]) {
     store.close().await;
 }
 
-fn event(place: &Place, number: u64, clock: Clock) -> FactIn {
+pub fn event(place: &Place, number: u64, clock: Clock) -> FactIn {
     let channel = ChannelId::new(&place.id).unwrap();
     let event = Event {
         id: EventId::at(clock.wall().0),
@@ -232,6 +232,7 @@ pub async fn run(rows: usize, asked: usize) {
         node: NodeId::new("node-1").unwrap(),
         outbox: config::Outbox::default(),
         store: config::Store::default(),
+        feeds: Vec::new(),
         hold_acked_ms: 5000,
         retry_for: Duration::from_secs(30),
         clock: Clock::start(),

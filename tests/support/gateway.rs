@@ -332,6 +332,15 @@ impl Gateway {
         cookie
     }
 
+    /// A further login of the administrator, beside the one that asks here: its cookie.
+    pub fn another_login(&mut self) -> String {
+        self.get("/api/v1/session");
+        let kept = self.cookie.clone();
+        let cookie = self.login();
+        self.cookie = kept;
+        cookie
+    }
+
     /// A route of the API, as the administrator.
     pub fn get(&mut self, path: &str) -> Value {
         let cookie = match &self.cookie {

@@ -25,8 +25,26 @@ const KEYS: readonly (readonly [By, (a: Alert) => string])[] = [
   ['recorder', (a) => a.handling.recorder ?? ''],
 ];
 
+/** An alert that did not change has the very same line, so that ten thousand are not made anew with each message. */
+const plain = new WeakMap<Alert, Line>();
+function plainLine(alert: Alert): Line {
+  let line = plain.get(alert);
+  if (!line) plain.set(alert, (line = { alert, behind: [], by: null, open: false, under: null }));
+  return line;
+}
+
 export function plainLines(rows: readonly Alert[]): Line[] {
-  return rows.map((alert) => ({ alert, behind: [], by: null, open: false, under: null }));
+  return rows.map(plainLine);
+}
+
+/** Where an alert is, looked for from where it was: it seldom moves far, and the list is long. */
+export function indexNear(lines: readonly Line[], id: string, was: number): number {
+  const from = Math.min(Math.max(was, 0), lines.length - 1);
+  for (let by = 0; by <= lines.length; by += 1) {
+    if (lines[from + by]?.alert.id === id) return from + by;
+    if (lines[from - by]?.alert.id === id) return from - by;
+  }
+  return -1;
 }
 
 /**
@@ -60,7 +78,7 @@ export function collapse(rows: readonly Alert[], flooded: (a: Alert) => boolean,
   for (const alert of rows) {
     const group = groups.get(alert);
     if (!group) {
-      lines.push({ alert, behind: [], by: null, open: false, under: null });
+      lines.push(plainLine(alert));
       continue;
     }
     // The rows come most urgent first: the first of a group leads it.

@@ -4,17 +4,17 @@
  * in view stay where they are and a button says how many are above.
  */
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
-import { ALERT_STATES, SEVERITIES, type AlertState } from '../api/types';
+import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/types';
 import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { keyIsOurs } from '../lib/keys';
-import { byPriority, isShown, SHOWN, waits, type Shown } from '../lib/queue';
+import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
@@ -60,27 +60,34 @@ export function AlertsPage() {
     getNextPageParam: (last) => last.next,
   });
 
-  // The chosen alert stays in the list although it has just been closed, until another one is chosen.
+  const fits = useCallback(
+    (a: Alert): boolean =>
+      (only === 'any' || a.state === only) && (position === '' || a.handling.position === position) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how))),
+    [scope, only, how, position],
+  );
+  // The chosen alert stays in the list although it has just been closed, until another one is chosen. Only then does a
+  // choice make another list: going through ten thousand must not cost ten thousand a key.
+  const kept = useLive((s) => {
+    const a = id === undefined ? undefined : s.alerts.get(id);
+    return a && !fits(a) ? a.id : null;
+  });
   const shown = useMemo(() => {
-    const rows = order.filter(
-      (a) =>
-        a.id === id ||
-        ((only === 'any' || a.state === only) &&
-          (position === '' || a.handling.position === position) &&
-          (scope === 'all' || (a.state !== 'closed' && isShown(a, how)))),
-    );
-    return scope === 'all' ? rows : rows.sort(byPriority);
-  }, [order, scope, only, how, position, id]);
+    const rows = order.filter((a) => fits(a) || a.id === kept);
+    return scope === 'all' ? rows : byPriority(rows);
+  }, [order, scope, fits, kept]);
   const flooded = useMemo(() => positions.filter((p) => p.flood && (position === '' || p.id === position)), [positions, position]);
   const over = digests.filter((p) => position === '' || p.id === position);
+  const collapsed = flooded.length > 0 && few && scope !== 'all';
+  const within = collapsed ? (id ?? null) : null;
   const lines = useMemo(() => {
-    if (flooded.length === 0 || !few || scope === 'all') return plainLines(shown);
+    if (!collapsed) return plainLines(shown);
     const ids = new Set(flooded.map((p) => p.id));
-    return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, id ?? null);
-  }, [shown, flooded, few, scope, opened, id]);
+    return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, within);
+  }, [shown, flooded, collapsed, opened, within]);
   const hidden = useMemo(() => lines.reduce((n, l) => n + (l.open ? 0 : l.behind.length), 0), [lines]);
-  const fresh = useMemo(() => order.reduce((n, a) => (waits(a) ? n + 1 : n), 0), [order]);
-  const open = useMemo(() => order.reduce((n, a) => (a.state !== 'closed' && isShown(a, 'rows') ? n + 1 : n), 0), [order]);
+  const { waiting: fresh, open } = tally(order);
+  // The row is marked at once; what is told of it may come a moment later, and is left out where the next key is faster.
+  const told = useDeferredValue(id);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
   const { search } = useLocation();
@@ -88,6 +95,9 @@ export function AlertsPage() {
     (next: string | null, push = false) => void navigate(`${next ? `/alerts/${next}` : '/'}${search}`, { replace: !push }),
     [navigate, search],
   );
+
+  const back = useCallback(() => choose(null), [choose]);
+  const pick = useCallback((next: string) => choose(next, narrow), [choose, narrow]);
 
   const clear = (): void => {
     setOnly('any');
@@ -283,7 +293,7 @@ export function AlertsPage() {
       ) : shown.length === 0 && !older.isFetching ? (
         <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
-        <AlertQueue lines={lines} chosen={id ?? null} onChoose={(next) => choose(next, narrow)} onToggle={toggle}>
+        <AlertQueue lines={lines} chosen={id ?? null} onChoose={pick} onToggle={toggle}>
           {scope === 'all' && (
             <div className="queue-more">
               {older.isError ? (
@@ -306,10 +316,10 @@ export function AlertsPage() {
     <div className={`desk ${id ? 'has-choice' : ''}`}>
       {(!narrow || !id) && list}
       {(!narrow || id) && (
-        <section className="detail" ref={detail} tabIndex={-1} aria-label={t('detail.label')} data-testid="alert-detail" data-alert-id={id ?? ''}>
-          <Guard of={id ?? ''}>
-            {id ? (
-              <AlertDetail key={id} id={id} onBack={narrow ? () => choose(null) : null} />
+        <section className="detail" ref={detail} tabIndex={-1} aria-label={t('detail.label')} data-testid="alert-detail" data-alert-id={told ?? ''}>
+          <Guard of={told ?? ''}>
+            {told ? (
+              <AlertDetail key={told} id={told} onBack={narrow ? back : null} />
             ) : (
               <Blank icon="picture" title={t('alerts.pick')}>
                 <p>{t('alerts.pickHint')}</p>

@@ -64,7 +64,7 @@ export default function MapPage() {
   const where = useMemo(() => new Whereabouts(query.data ?? EMPTY, areas), [query.data, areas]);
   const shapes = useMemo(() => areaShapes(areas), [areas]);
   const points = useMemo(() => placed(channels), [channels]);
-  const rows = useMemo(() => order.filter((a) => a.state !== 'closed' && isShown(a, 'rows')).sort(byPriority), [order]);
+  const rows = useMemo(() => byPriority(order.filter((a) => a.state !== 'closed' && isShown(a, 'rows'))), [order]);
   const zoom = steady(view?.zoom ?? 10);
   const marksOfChannels = useMemo(() => (hidden.includes('channels') ? EMPTY : channelMarks(points, zoom)), [points, zoom, hidden]);
   const marksOfAlerts = useMemo(() => (hidden.includes('alerts') ? EMPTY : alertMarks(rows, where, zoom)), [rows, where, zoom, hidden]);

@@ -1,6 +1,7 @@
 /*
  * What the console knows at this moment: alerts, health, nodes, and how the feed stands. Updates are collected for a
- * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more.
+ * tenth of a second and merged at once, so that a storm of messages costs ten renderings a second and no more; where one
+ * takes long they are fewer, so that most of the time is left to what the operator does.
  */
 import { create } from 'zustand';
 import type { Health } from '../api/channel';
@@ -9,7 +10,7 @@ import type { Alert, EventFact } from '../api/types';
 import type { FeedState } from '../feed/feed';
 import type { Update } from '../feed/message';
 import { waits } from '../lib/queue';
-import { mergeAlerts, mergeHealth, newestFirst } from './merge';
+import { mergeAlerts, mergeHealth, newestFirst, reorder } from './merge';
 
 export interface Live {
   alerts: ReadonlyMap<string, Alert>;
@@ -43,6 +44,10 @@ const empty: Live = {
 export const useLive = create<Live>()(() => empty);
 
 const FLUSH_MS = 100;
+const FLUSH_MAX_MS = 400;
+/** A flush, with the drawing that follows it, may take one part in so many of the time. */
+const SHARE = 6;
+let wait = FLUSH_MS;
 /** A flood beyond this between two flushes keeps the newest. */
 const MAX_PENDING = 10_000;
 let pending: Update[] = [];
@@ -58,7 +63,7 @@ export function onFacts(listener: (facts: EventFact[]) => void): () => void {
 export function deliver(updates: Update[]): void {
   pending.push(...updates);
   if (pending.length > MAX_PENDING) pending = pending.slice(-MAX_PENDING);
-  timer ??= setTimeout(flush, FLUSH_MS);
+  timer ??= setTimeout(flush, wait);
 }
 
 export function flush(): void {
@@ -67,6 +72,7 @@ export function flush(): void {
   const batch = pending;
   pending = [];
   if (batch.length === 0) return;
+  const began = performance.now();
   const alerts = batch.flatMap((u) => (u.what === 'alert' ? [u.alert] : []));
   const events = batch.flatMap((u) => (u.what === 'event' ? [u.event] : []));
   const health = batch.flatMap((u) => (u.what === 'health' ? [u.health] : []));
@@ -81,6 +87,10 @@ export function flush(): void {
     });
   }
   if (events.length > 0) for (const listener of eventListeners) listener(events);
+  // What was set above is drawn before the next task.
+  setTimeout(() => {
+    wait = Math.min(FLUSH_MAX_MS, Math.max(FLUSH_MS, (performance.now() - began) * SHARE));
+  });
 }
 
 /** Takes alerts in; `live` ones that are new are announced. */
@@ -90,7 +100,8 @@ export function absorb(alerts: readonly Alert[], live = false): void {
     const part: Partial<Live> = {};
     if (merged.alerts !== s.alerts) {
       part.alerts = merged.alerts;
-      part.order = [...merged.alerts.values()].sort(newestFirst);
+      part.order = reorder(s.order, merged.alerts, merged.arrived);
+      if (merged.cut) part.truncated = true;
     }
     const fresh = live ? merged.arrived.filter(waits) : [];
     if (fresh.length > 0) {
@@ -100,17 +111,20 @@ export function absorb(alerts: readonly Alert[], live = false): void {
   });
 }
 
-/** After a reload of the open alerts: what was open here and is not in the list any more has been closed meanwhile. */
-export function replaceOpen(open: readonly Alert[], truncated: boolean): void {
+/**
+ * After a reload of the open alerts: what was open here and is not in the list any more has been closed meanwhile. The
+ * list is as it was at `cursor`; what the feed has told since is newer than it and stays.
+ */
+export function replaceOpen(open: readonly Alert[], truncated: boolean, cursor = Infinity): void {
   useLive.setState((s) => {
     const ids = new Set(open.map((a) => a.id));
-    const kept = new Map([...s.alerts].filter(([id, a]) => truncated || a.state === 'closed' || ids.has(id)));
+    const kept = new Map([...s.alerts].filter(([id, a]) => truncated || a.state === 'closed' || ids.has(id) || a.cursor > cursor));
     const merged = mergeAlerts(kept, open);
     return {
       alerts: merged.alerts,
       order: [...merged.alerts.values()].sort(newestFirst),
       loaded: true,
-      truncated,
+      truncated: truncated || merged.cut,
     };
   });
 }

@@ -5,11 +5,14 @@
 import type { Health } from '../api/channel';
 import type { Alert, EventFact, Media } from '../api/types';
 
-/** Open alerts are all kept; closed ones only up to this many, the oldest go first. */
+/** So many alerts are kept; of more the oldest go first. */
+export const MAX_OPEN = 20_000;
 export const MAX_CLOSED = 2000;
 
 export interface Merged {
   alerts: ReadonlyMap<string, Alert>;
+  /** Whether open ones went because there were too many. */
+  cut: boolean;
   /** Alerts that were not there before. */
   arrived: Alert[];
   changed: Alert[];
@@ -28,16 +31,48 @@ export function mergeAlerts(have: ReadonlyMap<string, Alert>, incoming: readonly
     if (before.has(alert.id)) changed.set(alert.id, alert);
     else arrived.set(alert.id, alert);
   }
-  if (!next) return { alerts: before, arrived: [], changed: [] };
-  dropOldClosed(next);
-  return { alerts: next, arrived: [...arrived.values()], changed: [...changed.values()] };
+  if (!next) return { alerts: before, cut: false, arrived: [], changed: [] };
+  const cut = bound(next);
+  return { alerts: next, cut, arrived: [...arrived.values()], changed: [...changed.values()] };
 }
 
-function dropOldClosed(alerts: Map<string, Alert>): void {
-  const closed = [...alerts.values()].filter((a) => a.state === 'closed');
-  if (closed.length <= MAX_CLOSED) return;
-  closed.sort(newestFirst);
-  for (const a of closed.slice(MAX_CLOSED)) alerts.delete(a.id);
+/** Leaves room below the bound, so that the oldest are not looked for again with the next message. */
+const ROOM = 200;
+
+/** Gives whether open ones had to go. */
+function bound(alerts: Map<string, Alert>): boolean {
+  let closed = 0;
+  for (const a of alerts.values()) if (a.state === 'closed') closed += 1;
+  const cut = alerts.size - closed > MAX_OPEN;
+  if (closed > MAX_CLOSED) drop(alerts, (a) => a.state === 'closed', MAX_CLOSED - ROOM);
+  if (cut) drop(alerts, (a) => a.state !== 'closed', MAX_OPEN - ROOM);
+  return cut;
+}
+
+function drop(alerts: Map<string, Alert>, which: (a: Alert) => boolean, keep: number): void {
+  const of = [...alerts.values()].filter(which).sort(newestFirst);
+  for (const a of of.slice(keep)) alerts.delete(a.id);
+}
+
+/**
+ * The alerts newest first, out of the order in which they were before: when an alert was opened never changes, so only
+ * those that came are to be sorted.
+ */
+export function reorder(order: readonly Alert[], alerts: ReadonlyMap<string, Alert>, arrived: readonly Alert[]): Alert[] {
+  const came = arrived.filter((a) => alerts.has(a.id)).sort(newestFirst);
+  const out: Alert[] = [];
+  let i = 0;
+  for (const old of order) {
+    const now = alerts.get(old.id);
+    if (!now) continue;
+    for (let next = came[i]; next && newestFirst(next, now) < 0; next = came[i]) {
+      out.push(next);
+      i += 1;
+    }
+    out.push(now);
+  }
+  while (i < came.length) out.push(came[i++] as Alert);
+  return out;
 }
 
 /** By the time at which the alert was opened; ids are made in time order, so they break ties. */

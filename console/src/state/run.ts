@@ -2,15 +2,24 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { api, ApiError } from '../api/client';
 import type { Session } from '../api/gateway';
-import type { Alert } from '../api/types';
+import type { Alert, AlertPage } from '../api/types';
 import { Feed } from '../feed/feed';
 import { Loader } from '../lib/chunk';
-import { absorb, deliver, flush, replaceOpen, reset, setFeed } from './live';
+import { absorb, deliver, flush, replaceOpen, reset, setFeed, useLive } from './live';
+import { MAX_OPEN } from './merge';
 import { renewSession, useSession } from './session';
 
 const link = new Loader(() => import('../feed/link'));
-const PAGE = 200;
-const MAX_OPEN = 2000;
+/** The first page is what an empty screen waits for; the rest comes in as few as the gateway allows. */
+const FIRST = 100;
+
+/** What an empty screen shows while the live link is still being fetched and opened. */
+async function showFirst(): Promise<void> {
+  const page = await api.alerts({ state: 'open', before: null, limit: FIRST });
+  if (!useLive.getState().loaded) replaceOpen(page.alerts, page.next !== null, page.cursor ?? 0);
+}
+
+const PAGE = 500;
 
 /** All open alerts, newest first, and the cursor at which the first page was read. */
 async function loadOpen(): Promise<number> {
@@ -18,13 +27,16 @@ async function loadOpen(): Promise<number> {
   let before: number | string | null = null;
   let cursor: number | null = null;
   do {
-    const page = await api.alerts({ state: 'open', before, limit: PAGE });
+    const page: AlertPage = await api.alerts({ state: 'open', before, limit: cursor === null ? FIRST : PAGE });
     cursor ??= page.cursor ?? 0;
     found.push(...page.alerts);
     before = page.alerts.length > 0 ? page.next : null;
+    // An empty screen shows what there is; one that shows alerts keeps them until the whole list is known.
+    if (!useLive.getState().loaded) replaceOpen(page.alerts, true, cursor);
+    else if (before !== null) absorb(page.alerts);
   } while (before !== null && found.length < MAX_OPEN);
   flush();
-  replaceOpen(found, before !== null);
+  replaceOpen(found, before !== null, cursor);
   return cursor;
 }
 
@@ -32,6 +44,8 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
   reset();
   let over = false;
   let feed: Feed | null = null;
+  // The lists that come with the link tell the same and all the rest.
+  showFirst().catch(() => {});
   const hurry = (): void => {
     if (document.visibilityState === 'visible') feed?.hurry();
   };

@@ -1,6 +1,6 @@
 /* The chosen alert: its picture with boxes and zone, what can be done, what is known, its events and its history. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ApiError } from '../api/client';
@@ -59,7 +59,8 @@ function useDetail(id: string) {
   return query;
 }
 
-export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) | null }) {
+/** Drawn anew when its own alert changes, not with every message of the queue beside it. */
+export const AlertDetail = memo(function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) | null }) {
   const { t } = useTranslation();
   const alert = useLive((s) => s.alerts.get(id));
   const query = useDetail(id);
@@ -191,7 +192,7 @@ export function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) |
       </div>
     </article>
   );
-}
+});
 
 /** Whether a picture is so narrow that it would leave half of the width empty. */
 function besides(media: Media | null | undefined): boolean {

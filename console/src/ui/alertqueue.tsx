@@ -5,7 +5,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Line } from '../lib/collapse';
+import { indexNear, type Line } from '../lib/collapse';
 import { AlertRow } from './alertrow';
 import { Icon } from './icons';
 
@@ -34,11 +34,11 @@ export function AlertQueue({
   const scroller = useRef<HTMLDivElement>(null);
   const [above, setAbove] = useState(0);
   const height = remPx() * ROW_REM;
+  // All rows are equally high, so that nothing has to be known of one by its id.
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    getItemKey: (i) => lines[i]?.alert.id ?? i,
     overscan: 6,
   });
 
@@ -48,7 +48,7 @@ export function AlertQueue({
     const box = scroller.current;
     const held = anchor.current;
     if (box && held && box.scrollTop > 0) {
-      const now = lines.findIndex((l) => l.alert.id === held.id);
+      const now = indexNear(lines, held.id, held.index);
       const by = now < 0 ? 0 : now - held.index;
       if (by !== 0) box.scrollTop += by * height;
       if (by > 0) setAbove((n) => n + by);
@@ -66,8 +66,8 @@ export function AlertQueue({
   }
 
   // A choice made by key is brought into view; new arrivals do not scroll anything.
-  const at = lines.findIndex((l) => l.alert.id === chosen);
-  const index = useRef(at);
+  const index = useRef(-1);
+  const at = chosen === null ? -1 : indexNear(lines, chosen, index.current);
   index.current = at;
   useEffect(() => {
     if (chosen !== null && index.current >= 0) virtual.scrollToIndex(index.current, { align: 'auto' });

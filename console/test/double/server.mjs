@@ -4,10 +4,11 @@
  * of the gateway: `e2e/run.mjs` and `e2e/channels.mjs` are to be run against the real one.
  *
  *   node test/double/server.mjs [--port 8190] [--channels 10000] [--rate 1000] [--role administrator]
- *       [--placed yes] [--tiles no] [--flood on|over]
+ *       [--placed yes] [--tiles no] [--flood on|over] [--open 10000 --alerts-per-s 50]
  *
  * `placed`: yes gives every channel coordinates; `tiles`: no leaves the base map out.
- * `rate`: health messages a second on the live feed. Any user and password open it.
+ * `rate`: health messages a second on the live feed. `open`: a desk under load instead of the few made-up alerts, see
+ * `crowd.mjs`. Any user and password open it.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname, join, normalize } from 'node:path';
 import { act, detail, makeAlerts, positions, procedures } from './alerts.mjs';
+import { Crowd } from './crowd.mjs';
 import { brands, discovery, probe } from './devices.mjs';
 import { health, makeDistrict, statesOf } from './district.mjs';
 import { makeHistory, search, summary } from './history.mjs';
@@ -174,7 +176,12 @@ function find(table, id, what) {
 }
 
 /** A flat picture with some life in it, as a bitmap file. */
+const pictures = new Map();
 function picture(seed) {
+  if (!pictures.has(seed) && pictures.size < 100) pictures.set(seed, painted(seed));
+  return pictures.get(seed) ?? painted(seed);
+}
+function painted(seed) {
   const [w, h] = [320, 180];
   const data = Buffer.alloc(54 + w * h * 3);
   data.write('BM');
@@ -205,7 +212,8 @@ const session = { user: 'admin', role, rights: RIGHTS[role] ?? [], areas: null, 
 // The way to a channel's area is found when it is first shown.
 state.channels.forEach((c) => view(c));
 const past = makeHistory(state.channels);
-const alerts = makeAlerts(state.channels, { flood: flood === 'on' });
+const crowd = Number(arg('open', 0)) > 0 ? new Crowd(state.channels, Number(arg('open', 0))) : null;
+const alerts = crowd?.list ?? makeAlerts(state.channels, { flood: flood === 'on' });
 
 const persons = makePeople(state.areas);
 const refuse = (status, kind, message) => {
@@ -248,6 +256,7 @@ async function api(method, path, params, body, open) {
     case 'GET openapi.json':
       return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':
+      if (crowd && !params.has('incident') && !params.has('under')) return crowd.page(params);
       return {
         alerts: alerts.filter((x) => (params.has('incident') ? x.incident === params.get('incident') : params.has('under') ? x.showing.row === params.get('under') : params.get('state') === 'all' || x.state !== 'closed')),
         cursor: 1,
@@ -488,6 +497,10 @@ const server = createServer((request, response) => {
 
 /** The live feed: as much MQTT as the console speaks. */
 const sockets = new WebSocketServer({ server, path: '/mqtt', handleProtocols: () => 'mqtt' });
+crowd?.start(Number(arg('alerts-per-s', 50)), (alert) => {
+  const bytes = packet.generate({ cmd: 'publish', topic: `skyeye/v1/district/alert/${alert.id}`, payload: JSON.stringify(alert), qos: 0 });
+  for (const socket of sockets.clients) if (socket.readyState === 1) socket.send(bytes);
+});
 sockets.on('connection', (socket) => {
   const parser = packet.parser({ protocolVersion: 4 });
   const send = (p) => socket.readyState === 1 && socket.send(packet.generate(p));
