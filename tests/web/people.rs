@@ -181,7 +181,7 @@ async fn nobody_changes_himself_and_one_administrator_stays() {
     ] {
         assert_eq!(g.users.change(&name, &change, "administrator", Wall(0)).await.unwrap(), Changed::Last);
     }
-    assert_eq!(g.users.remove(&name, "administrator").await.unwrap(), Changed::Last);
+    assert_eq!(g.users.remove(&name, "administrator", Wall(0)).await.unwrap(), Changed::Last);
     assert!(g.users.by_name(&name).await.unwrap().is_some_and(|u| u.role == "administrator" && u.areas.is_none()));
 }
 
