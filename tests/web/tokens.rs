@@ -36,7 +36,7 @@ async fn a_token_is_shown_once_and_stored_as_a_digest() {
     for path in std::fs::read_dir(g.dir.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()) {
         let bytes = std::fs::read(&path).unwrap();
         let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
-        assert!(!holds(token[7..].as_bytes()) && !holds(&raw), "{} holds a token", path.display());
+        assert!(!holds(&token.as_bytes()[7..]) && !holds(&raw), "{} holds a token", path.display());
     }
     for (body, why) in [
         (json!({ "name": "a b", "scope": "read", "days": 1 }), "name: use"),
