@@ -4,8 +4,9 @@
  *
  *   node e2e/load.mjs [--minutes 3] [--open 10000] [--alerts-per-s 50] [--keys 200] [--profile FILE]
  *
- * It starts the double (test/double/server.mjs) on the build in dist/. `profile` keeps a CPU profile of the keys. The
- * last line is one JSON object; the exit code is 1 where a bound below does not hold.
+ * It starts the double (test/double/server.mjs) on the build in dist/. `profile` keeps a CPU profile of the keys. Beside
+ * other work its figures say little: the machine's load is told with them. The last line is one JSON object; the exit
+ * code is 1 where a bound below does not hold.
  */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -178,7 +179,8 @@ double.kill();
 
 const failed = [];
 if (paint.shown_ms.n < keys * 0.98) failed.push(`only ${paint.shown_ms.n} of ${keys} keys were seen`);
-if (!(paint.shown_ms.p95 <= MUST.paint_ms)) failed.push(`key to paint takes ${paint.shown_ms.p95} ms in 95 of 100`);
+// The browser's own measure of an input until what it did is on the screen.
+if (!(paint.event_ms.p95 <= MUST.paint_ms)) failed.push(`key to paint takes ${paint.event_ms.p95} ms in 95 of 100`);
 if (!(load.first_row_ms.max <= MUST.load_ms)) failed.push(`the first row takes ${load.first_row_ms.max} ms`);
 if (warm.length >= 6 && !(last - first <= MUST.grows_bytes)) failed.push(`memory grows from ${first} to ${last} bytes`);
 if (Math.abs(left - open) > perSecond * 2) failed.push(`${left} rows are listed, not ${open}`);

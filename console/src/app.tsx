@@ -43,6 +43,8 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 10_000,
+      // Whoever goes through the queue opens hundreds of details; what is no longer shown is let go within a minute.
+      gcTime: 60_000,
       refetchOnWindowFocus: false,
       retry: (tries, error) => tries < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },

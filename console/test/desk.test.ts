@@ -5,7 +5,7 @@ import type { Channel } from '../src/api/channel';
 import type { Area } from '../src/api/inventory';
 import { readAlert, readEvent, type Alert, type HistoryEntry } from '../src/api/types';
 import { choosePictures } from '../src/lib/alertpictures';
-import { collapse, plainLines } from '../src/lib/collapse';
+import { collapse, indexNear, plainLines } from '../src/lib/collapse';
 import { metresBetween, neighbours } from '../src/lib/neighbours';
 import { matching, peopleOf } from '../src/lib/people';
 import { readTick, ticksOf, tickNote } from '../src/lib/procedure';
@@ -54,6 +54,23 @@ describe('a flooded queue', () => {
     expect(plainLines(rows).map((l) => l.alert.id)).toEqual(rows.map((a) => a.id));
     const two = [row('x', { incident: 'i' }), row('y', { incident: 'i', position: 'west' })];
     expect(shape(two, (a) => a.handling.position === 'west')).toEqual(['x', 'y']);
+  });
+});
+
+describe('a long queue', () => {
+  const rows = Array.from({ length: 50 }, (_, n) => row(`n${n}`));
+  const lines = plainLines(rows);
+
+  it('finds an alert from wherever it was before', () => {
+    for (const was of [-1, 0, 25, 49, 500]) {
+      for (const n of [0, 24, 25, 26, 49]) expect(indexNear(lines, `n${n}`, was)).toBe(n);
+      expect(indexNear(lines, 'none', was)).toBe(-1);
+    }
+    expect(indexNear([], 'n1', 0)).toBe(-1);
+  });
+
+  it('keeps the line of an alert that did not change', () => {
+    expect(plainLines(rows)[7]).toBe(lines[7]);
   });
 });
 

@@ -14,9 +14,9 @@ const link = new Loader(() => import('../feed/link'));
 const FIRST = 100;
 
 /** What an empty screen shows while the live link is still being fetched and opened. */
-async function showFirst(): Promise<void> {
+async function showFirst(over: () => boolean): Promise<void> {
   const page = await api.alerts({ state: 'open', before: null, limit: FIRST });
-  if (!useLive.getState().loaded) replaceOpen(page.alerts, page.next !== null, page.cursor ?? 0);
+  if (!over() && !useLive.getState().loaded) replaceOpen(page.alerts, page.next !== null, page.cursor ?? 0);
 }
 
 const PAGE = 500;
@@ -45,7 +45,7 @@ export function runFeed(session: Session, queries: QueryClient): () => void {
   let over = false;
   let feed: Feed | null = null;
   // The lists that come with the link tell the same and all the rest.
-  showFirst().catch(() => {});
+  showFirst(() => over).catch(() => {});
   const hurry = (): void => {
     if (document.visibilityState === 'visible') feed?.hurry();
   };
