@@ -13,7 +13,7 @@ export function AlertFlags({ alert }: { alert: Alert }) {
   return (
     <>
       {h.shelved && <span className="alert-flag" data-flag="shelved">{t('flag.shelved', { until: times.moment(h.shelved.until, 'time') })}</span>}
-      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{t('flag.escalated', { level: h.escalated.level })}</span>}
+      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{h.escalated.to ? t('flag.escalatedTo', { to: h.escalated.to }) : t('flag.escalated', { level: h.escalated.level })}</span>}
       {waits && h.due !== null && (
         <span className={late ? 'alert-flag bad' : 'alert-flag'}>{t(late ? 'flag.overdue' : 'flag.due', { at: times.moment(h.due, 'time') })}</span>
       )}
