@@ -11,7 +11,7 @@ use skyeye::{
         handling::{Handling, How, ResultCode, Shelf, Showing},
         payload::{AlertState, Order},
     },
-    web::auth::Areas,
+    web::auth::{Areas, Role},
 };
 use uuid::Uuid;
 
@@ -33,8 +33,14 @@ async fn gateway() -> Gateway {
     })
     .await;
     g.add_user("bob", Areas::All).await;
-    for (name, area) in [("nina", "north"), ("noah", "north"), ("sam", "south")] {
-        g.add_user(name, Areas::Subtrees(vec![AreaId::new(area).unwrap()])).await;
+    let north_and_south = [
+        ("nina", "north", Role::Administrator),
+        ("noah", "north", Role::Operator),
+        ("olga", "north", Role::Supervisor),
+        ("sam", "south", Role::Administrator),
+    ];
+    for (name, area, role) in north_and_south {
+        g.add_user_as(name, role, Areas::Subtrees(vec![AreaId::new(area).unwrap()])).await;
     }
     g
 }
@@ -291,7 +297,7 @@ async fn a_shift_is_handed_from_one_login_to_another() {
 }
 
 #[tokio::test]
-async fn an_offer_is_taken_back_only_by_who_made_it() {
+async fn an_offer_is_taken_back_by_who_made_it_or_a_supervisor() {
     let g = gateway().await;
     let (nina, noah) = (g.as_user("nina").await, g.as_user("noah").await);
     let id = g.write(&nina, "north-desk", "", true).await.json()["id"].as_i64().unwrap();
@@ -307,6 +313,14 @@ async fn an_offer_is_taken_back_only_by_who_made_it() {
     let next = g.write(&noah, "north-desk", "", true).await;
     assert_eq!(next.status, StatusCode::OK, "{}", next.text());
     assert_eq!(g.listed(&nina).await, [(id + 1, "offered".to_owned()), (id, "withdrawn".to_owned())]);
+    let olga = g.as_user("olga").await;
+    let for_him = g.post(&olga, &format!("/api/v1/handovers/{}/withdraw", id + 1), json!({})).await.json();
+    assert_eq!(for_him["state"], "withdrawn");
+    // A draft that was never signed is its author's alone, taken back or not.
+    let draft = g.write(&nina, "north-desk", "not for others", false).await.json()["id"].as_i64().unwrap();
+    g.post(&nina, &format!("/api/v1/handovers/{draft}/withdraw"), json!({})).await;
+    assert_eq!(g.get(&olga, &format!("/api/v1/handovers/{draft}")).await.status, StatusCode::NOT_FOUND);
+    assert!(g.listed(&olga).await.iter().all(|(id, _)| *id != draft));
 }
 
 #[tokio::test]
