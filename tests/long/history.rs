@@ -13,7 +13,7 @@ use skyeye::types::find::{Find, InState};
 use skyeye::types::handling::ResultCode;
 use skyeye::types::payload::AlertState;
 use skyeye::types::{
-    AreaId, ChannelId, Clock, Event, EventEnd, EventId, NodeId, Phase, RuleId, RuleRef, Severity, SiteId, Wall,
+    AlertId, AreaId, ChannelId, Clock, Event, EventEnd, EventId, NodeId, Phase, RuleId, RuleRef, Severity, SiteId, Wall,
 };
 use sqlx::Connection as _;
 
@@ -91,6 +91,7 @@ async fn fill(dir: &Path, rows: usize, places: &[Place]) {
                 let priority = if dice.below(500) == 0 { 3 } else { dice.below(3) };
                 let areas = p.area.iter().map(|a| words::facet('a', a));
                 let own = [words::facet('c', &p.id), words::facet('r', &rule), words::facet('t', kind)];
+                let id = AlertId::at(opened).0;
                 let body = words::body(own.into_iter().chain(areas), [p.name.as_str(), &rule, kind]);
                 piece.push(serde_json::json!([
                     n * 3,
@@ -106,15 +107,17 @@ async fn fill(dir: &Path, rows: usize, places: &[Place]) {
                     format!("desk-{}", dice.below(9)),
                     body,
                     p.name,
+                    id.to_string(),
+                    id.simple().to_string(),
                 ]));
             }
             let piece = serde_json::to_string(&piece).unwrap();
             sqlx::query(
                 "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, position,
                                     priority, opened_ms, kind, rule, area, owner, result, payload)
-                 SELECT randomblob(16), value ->> 0, value ->> 0, 3, value ->> 6, 0, value ->> 8, value ->> 2, value ->> 1,
+                 SELECT unhex(value ->> 14), value ->> 0, value ->> 0, 3, value ->> 6, 0, value ->> 8, value ->> 2, value ->> 1,
                         value ->> 10, value ->> 8, value ->> 1, value ->> 3, value ->> 4, value ->> 5, value ->> 9, value ->> 7,
-                        CAST(json_object('schema', 'skyeye.alert', 'version', 1, 'id', '01990000-0000-7000-8000-000000000001',
+                        CAST(json_object('schema', 'skyeye.alert', 'version', 1, 'id', value ->> 13,
                             'boot', '01990000-0000-7000-8000-000000000001', 'seq', 1, 'cursor', value ->> 0, 'rev', 3,
                             'node', 'n', 'site', 's', 'channel', value ->> 2, 'channel_name', value ->> 12,
                             'area', json('[]'), 'type', value ->> 3, 'state', value ->> 6, 'active', json('false'),
