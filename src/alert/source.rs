@@ -87,9 +87,8 @@ impl Hours {
     fn hold(self, wall: Wall) -> bool {
         let (day, half) = Self::at(wall);
         let of = self.on(day);
-        let around = (1u64 << half).rotate_left(1) | (1 << half) | (1u64 << half).rotate_right(1);
-        // Of 64 bits 48 are half hours: what turns out at either end comes in at the other.
-        let around = around | ((around >> HALVES) & 1) | ((around >> 63) << (HALVES - 1));
+        let near = |by: i64| 1u64 << ((i64::from(half) + HALVES + by) % HALVES);
+        let around = near(-1) | near(0) | near(1);
         (of.today | of.before) & around != 0
     }
 }
