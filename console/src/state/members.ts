@@ -27,16 +27,27 @@ export interface Members extends Numbers {
   more: boolean;
 }
 
-function numbers(live: Live, lead: string, incident: string | null): Numbers {
+/** How many are known of each incident. Counted once a list. */
+function sharings(order: Live['order']): ReadonlyMap<string, number> {
+  const known = counted.get(order);
+  if (known) return known;
+  const found = new Map<string, number>();
+  for (const { incident } of order) if (incident !== null) found.set(incident, (found.get(incident) ?? 0) + 1);
+  counted.set(order, found);
+  return found;
+}
+const counted = new WeakMap<Live['order'], ReadonlyMap<string, number>>();
+
+function numbers(live: Live, lead: string | null, incident: string | null): Numbers {
   return {
-    under: live.alerts.get(lead)?.handling.under ?? 0,
-    sharing: incident === null ? 0 : live.order.reduce((n, a) => (a.incident === incident ? n + 1 : n), 0),
+    under: lead === null ? 0 : (live.alerts.get(lead)?.handling.under ?? 0),
+    sharing: incident === null ? 0 : (sharings(live.order).get(incident) ?? 0),
   };
 }
 
 /** With the numbers as they were when it was asked: others tell that there is more by now. */
 async function load(lead: string | null, incident: string | null): Promise<Members> {
-  const then = numbers(useLive.getState(), lead ?? '', incident);
+  const then = numbers(useLive.getState(), lead, incident);
   const pages = await Promise.all([
     lead === null ? null : deskApi.members({ under: lead }),
     incident === null ? null : deskApi.members({ incident }),
@@ -57,7 +68,7 @@ export function useMembers(lead: string | null, incident: string | null) {
   useEffect(() => {
     if (data) absorb(data.alerts);
   }, [data]);
-  const now = useLive(useShallow((s) => numbers(s, lead ?? '', incident)));
+  const now = useLive(useShallow((s) => numbers(s, lead, incident)));
   const grown = data !== undefined && (data.under !== now.under || data.sharing !== now.sharing);
   useEffect(() => {
     if (!grown) return;
