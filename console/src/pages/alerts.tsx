@@ -4,24 +4,20 @@
  * in view stay where they are and a button says how many are above.
  */
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLocation, useNavigate, useParams } from 'react-router';
+import { useParams } from 'react-router';
 import { api } from '../api/client';
-import type { Result } from '../api/alerts';
-import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/types';
-import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
+import { ALERT_STATES, type Alert, type AlertState } from '../api/types';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
-import { keyIsOurs } from '../lib/keys';
 import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
-import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
-import { notify } from '../state/notices';
 import { useDigests, usePosition, usePositions } from '../state/positions';
 import { AlertDetail } from '../ui/alertdetail';
 import { AlertQueue } from '../ui/alertqueue';
+import { useChoosing, useDeskKeys, type Current } from '../ui/deskkeys';
 import { DigestCard, FloodBanner } from '../ui/flood';
 import { Icon } from '../ui/icons';
 import { KeysDialog } from '../ui/keys';
@@ -29,10 +25,30 @@ import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
 
+/** Whether an alert is in the list. Made here, so that what is kept of it is these four and not the page. */
+function fitting(scope: Scope, only: AlertState | 'any', how: Shown, position: string): (a: Alert) => boolean {
+  return (a) =>
+    (only === 'any' || a.state === only) && (position === '' || a.handling.position === position) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how)));
+}
+
+/** The pages of all alerts, each taken into what is known. */
+function useOlder(enabled: boolean) {
+  return useInfiniteQuery({
+    queryKey: ['alerts', 'all'],
+    enabled,
+    initialPageParam: null as number | string | null,
+    queryFn: async ({ pageParam }) => {
+      const page = await api.alerts({ state: 'all', before: pageParam, limit: 100 });
+      absorb(page.alerts);
+      return { next: page.alerts.length > 0 ? page.next : null };
+    },
+    getNextPageParam: (last) => last.next,
+  });
+}
+
 export function AlertsPage() {
   const { t } = useTranslation();
   const { id } = useParams();
-  const navigate = useNavigate();
   const narrow = useNarrow();
   const order = useLive((s) => s.order);
   const loaded = useLive((s) => s.loaded);
@@ -48,23 +64,8 @@ export function AlertsPage() {
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
 
-  const older = useInfiniteQuery({
-    queryKey: ['alerts', 'all'],
-    enabled: scope === 'all',
-    initialPageParam: null as number | string | null,
-    queryFn: async ({ pageParam }) => {
-      const page = await api.alerts({ state: 'all', before: pageParam, limit: 100 });
-      absorb(page.alerts);
-      return { next: page.alerts.length > 0 ? page.next : null };
-    },
-    getNextPageParam: (last) => last.next,
-  });
-
-  const fits = useCallback(
-    (a: Alert): boolean =>
-      (only === 'any' || a.state === only) && (position === '' || a.handling.position === position) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how))),
-    [scope, only, how, position],
-  );
+  const older = useOlder(scope === 'all');
+  const fits = useMemo(() => fitting(scope, only, how, position), [scope, only, how, position]);
   // The chosen alert stays in the list although it has just been closed, until another one is chosen. Only then does a
   // choice make another list: going through ten thousand must not cost ten thousand a key.
   const kept = useLive((s) => {
@@ -90,138 +91,16 @@ export function AlertsPage() {
   const told = useDeferredValue(id);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
 
-  const { search } = useLocation();
-  const choose = useCallback(
-    (next: string | null, push = false) => void navigate(`${next ? `/alerts/${next}` : '/'}${search}`, { replace: !push }),
-    [navigate, search],
-  );
-
-  const back = useCallback(() => choose(null), [choose]);
-  const pick = useCallback((next: string) => choose(next, narrow), [choose, narrow]);
-
   const clear = (): void => {
     setOnly('any');
     setHow('rows');
     setPosition('');
   };
 
-  // Handlers read what is current through this, so that the listener need not be set anew with every message.
-  const current = useRef({ lines, id, narrow });
+  const current = useRef<Current>({ lines, id, narrow });
   current.current = { lines, id, narrow };
-
-  const toggle = useCallback(
-    (lead: string): void => {
-      const { lines: rows, id: chosen } = current.current;
-      const open = rows.some((l) => l.alert.id === lead && l.open);
-      setOpened((old) => new Set(open ? [...old].filter((x) => x !== lead) : [...old, lead]));
-      // What is chosen is always to be seen: a group closes onto its first.
-      if (open && rows.some((l) => l.under === lead && l.alert.id === chosen)) choose(lead);
-    },
-    [choose],
-  );
-
-  useEffect(() => {
-    const move = (by: number): void => {
-      const { lines: rows, id: chosen } = current.current;
-      if (rows.length === 0) return;
-      const at = rows.findIndex((l) => l.alert.id === chosen);
-      const next = rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)]?.alert;
-      if (next && next.id !== chosen) choose(next.id);
-    };
-    const group = (): void => {
-      const { lines: rows, id: chosen } = current.current;
-      const line = rows.find((l) => l.alert.id === chosen);
-      if (line && (line.behind.length > 0 || line.under !== null)) toggle(line.under ?? line.alert.id);
-    };
-    const quick = (action: KeyAction, result?: Result): void => {
-      const alert = useLive.getState().alerts.get(current.current.id ?? '');
-      if (!alert) return;
-      const why = withheld(t, alert, action);
-      if (why !== null) notify('bad', why);
-      else if (keyMay(action, alert)) {
-        if (action === 'acknowledge') void act(t, alert, action);
-        else useDesk.getState().ask(alert.id, action, result);
-      } else {
-        notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
-      }
-    };
-    // 1 is the most urgent.
-    const prioritise = (n: number): void => {
-      const alert = useLive.getState().alerts.get(current.current.id ?? '');
-      const priority = SEVERITIES[SEVERITIES.length - n];
-      const why = alert && withheld(t, alert, 'priority');
-      if (why) notify('bad', why);
-      else if (alert && priority && mayPrioritise(alert) && alert.handling.priority !== priority) void act(t, alert, 'priority', { priority });
-    };
-    const onKey = (e: KeyboardEvent): void => {
-      if (!keyIsOurs(e)) return;
-      const inDetail = e.target instanceof HTMLElement && e.target.closest('.detail') !== null;
-      switch (e.key) {
-        case 'j':
-        case 'J':
-          move(1);
-          break;
-        case 'k':
-        case 'K':
-          move(-1);
-          break;
-        case 'ArrowDown':
-          if (inDetail) return;
-          move(1);
-          break;
-        case 'ArrowUp':
-          if (inDetail) return;
-          move(-1);
-          break;
-        case 'a':
-        case 'A':
-          quick('acknowledge');
-          break;
-        case 'r':
-        case 'R':
-          quick('resolve');
-          break;
-        case 'd':
-        case 'D':
-          quick('dispatch');
-          break;
-        case 's':
-        case 'S':
-          quick('shelve');
-          break;
-        case 'f':
-        case 'F':
-          quick('resolve', 'false');
-          break;
-        case '1':
-        case '2':
-        case '3':
-        case '4':
-          prioritise(Number(e.key));
-          break;
-        case 'g':
-        case 'G':
-          group();
-          break;
-        case 'Enter':
-          if (!current.current.id) move(1);
-          detail.current?.focus();
-          break;
-        case 'Escape':
-          if (current.current.narrow) choose(null);
-          else document.getElementById('alert-queue')?.focus();
-          break;
-        case '?':
-          setHelp(true);
-          break;
-        default:
-          return;
-      }
-      e.preventDefault();
-    };
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [choose, toggle, t]);
+  const choosing = useChoosing(current, setOpened);
+  useDeskKeys(current, choosing, detail, setHelp);
 
   const list = (
     <section className="queue" aria-label={t('alerts.queue')}>
@@ -293,7 +172,7 @@ export function AlertsPage() {
       ) : shown.length === 0 && !older.isFetching ? (
         <EmptyQueue scope={scope} onClear={only === 'any' && how === 'rows' && position === '' ? null : clear} />
       ) : (
-        <AlertQueue lines={lines} chosen={id ?? null} onChoose={pick} onToggle={toggle}>
+        <AlertQueue lines={lines} chosen={id ?? null} onChoose={choosing.pick} onToggle={choosing.toggle}>
           {scope === 'all' && (
             <div className="queue-more">
               {older.isError ? (
@@ -319,7 +198,7 @@ export function AlertsPage() {
         <section className="detail" ref={detail} tabIndex={-1} aria-label={t('detail.label')} data-testid="alert-detail" data-alert-id={told ?? ''}>
           <Guard of={told ?? ''}>
             {told ? (
-              <AlertDetail key={told} id={told} onBack={narrow ? back : null} />
+              <AlertDetail key={told} id={told} onBack={narrow ? choosing.back : null} />
             ) : (
               <Blank icon="picture" title={t('alerts.pick')}>
                 <p>{t('alerts.pickHint')}</p>

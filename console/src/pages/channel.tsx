@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
+import { useShallow } from 'zustand/react/shallow';
 import { api } from '../api/client';
 import { transportText } from '../lib/configwords';
 import { useTimes, useTitle } from '../lib/hooks';
@@ -235,8 +236,7 @@ function ChannelAlerts({ id }: { id: string }) {
   useEffect(() => {
     if (query.data) absorb(query.data.alerts);
   }, [query.data]);
-  const order = useLive((s) => s.order);
-  const rows = useMemo(() => order.filter((a) => a.channel === id).slice(0, ALERTS), [order, id]);
+  const rows = useLive(useShallow((s) => s.order.filter((a) => a.channel === id).slice(0, ALERTS)));
   if (rows.length === 0) return <p className="dim">{query.isPending ? t('alerts.loading') : t('channels.noAlerts')}</p>;
   return (
     <ul className="alert-links">

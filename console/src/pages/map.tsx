@@ -40,6 +40,43 @@ interface Shown {
   id: string;
 }
 
+/** The first time it shows everything. */
+const firstOf = (all: Extent) => (size: Size): View => left ?? fit(all, size, PAD_PX);
+
+/**
+ * Where the map stands, and what is pointed at, shown and listed. These functions are kept as long as the page, so they
+ * are not made in it: each would keep the lists of the page as they were when it was made.
+ */
+function useStand() {
+  const [view, setView] = useState<View | null>(left);
+  const [shown, setShown] = useState<Shown | null>(null);
+  const [only, setOnly] = useState<{ part: Part; ids: ReadonlySet<string> } | null>(null);
+  const [part, setPart] = useState<Part>('alerts');
+  const [hover, setHover] = useState<{ mark: Mark; x: number; y: number } | null>(null);
+  const camera = useRef<Camera | null>(null);
+  const onCamera = useCallback((c: Camera | null) => void (camera.current = c), []);
+  const onMove = useCallback((next: View) => {
+    left = next;
+    setHover(null);
+    setView(next);
+  }, []);
+  const onHover = useCallback((mark: Mark | null, x: number, y: number) => setHover(mark && { mark, x, y }), []);
+  const show = useCallback((place: Place, id: string) => {
+    setShown({ place: spotOf(place), id });
+    camera.current?.go({ ...place, zoom: Math.max(CLOSE, camera.current.view().zoom) });
+  }, []);
+  const choosePart = useCallback((p: Part) => {
+    setPart(p);
+    setOnly(null);
+  }, []);
+  const list = useCallback((kind: Part, ids: ReadonlySet<string>) => {
+    setPart(kind);
+    setOnly({ part: kind, ids });
+  }, []);
+  const showAll = useCallback(() => setOnly(null), []);
+  return { view, shown, only, part, hover, camera, onCamera, onMove, onHover, show, choosePart, list, showAll };
+}
+
 export default function MapPage() {
   const { t } = useTranslation();
   const go = useNavigate();
@@ -52,12 +89,7 @@ export default function MapPage() {
   const follow = usePrefs((s) => s.follow);
   const theme = useThemeShown();
   const chosen = useChosenAlert();
-  const [view, setView] = useState<View | null>(left);
-  const [shown, setShown] = useState<Shown | null>(null);
-  const [only, setOnly] = useState<{ part: Part; ids: ReadonlySet<string> } | null>(null);
-  const [part, setPart] = useState<Part>('alerts');
-  const [hover, setHover] = useState<{ mark: Mark; x: number; y: number } | null>(null);
-  const camera = useRef<Camera | null>(null);
+  const { view, shown, only, part, hover, camera, onCamera, onMove, onHover, show, choosePart, list, showAll } = useStand();
   const [gl, setGl] = useState(hasWebGl);
   useTitle(t('map.title'));
 
@@ -92,18 +124,7 @@ export default function MapPage() {
   );
 
   const all = useMemo((): Extent => info.data?.bounds ?? extentOf([...placesOf(shapes), ...channels.flatMap((c) => c.place ?? [])]) ?? NOWHERE, [info.data, shapes, channels]);
-  const first = useCallback((size: Size): View => left ?? fit(all, size, PAD_PX), [all]);
-  const onCamera = useCallback((c: Camera | null) => void (camera.current = c), []);
-  const onMove = useCallback((next: View) => {
-    left = next;
-    setHover(null);
-    setView(next);
-  }, []);
-  const onHover = useCallback((mark: Mark | null, x: number, y: number) => setHover(mark && { mark, x, y }), []);
-  const show = useCallback((place: Place, id: string) => {
-    setShown({ place: spotOf(place), id });
-    camera.current?.go({ ...place, zoom: Math.max(CLOSE, camera.current.view().zoom) });
-  }, []);
+  const first = useMemo(() => firstOf(all), [all]);
   const onPick = (mark: Mark): void => {
     if (mark.kind === 'channel') void go(`/channels/${encodeURIComponent(mark.channel.id)}`);
     else if (mark.kind === 'alert' && mark.alerts.length === 1) void go(`/alerts/${encodeURIComponent(mark.alerts[0]?.id ?? '')}`);
@@ -119,9 +140,7 @@ export default function MapPage() {
       own.go({ ...near, zoom: clampZoom(Math.max(near.zoom, own.view().zoom + 1)) });
       return;
     }
-    const kind = mark.kind === 'group' ? 'channels' : 'alerts';
-    setPart(kind);
-    setOnly({ part: kind, ids });
+    list(mark.kind === 'group' ? 'channels' : 'alerts', ids);
   };
 
   // The chosen alert is gone to once each time that it is chosen, and not whenever it changes.
@@ -133,11 +152,6 @@ export default function MapPage() {
     followed = chosen.count;
     if (found) show(found.place, wanted.id);
   }, [follow, ready, wanted, found, chosen.count, show]);
-  const choosePart = useCallback((p: Part) => {
-    setPart(p);
-    setOnly(null);
-  }, []);
-  const showAll = useCallback(() => setOnly(null), []);
   const lost = follow && ready && wanted !== null && found === null;
 
   if (query.isPending || info.isPending) return <Loading text={t('map.loading')} />;

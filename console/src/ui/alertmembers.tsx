@@ -1,13 +1,13 @@
 /* What belongs to the alert: the row that it is counted under, the rows of its incident, and what is counted under them. */
-import { useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'react-router';
-import { deskApi, MEMBERS } from '../api/desk';
+import { useShallow } from 'zustand/react/shallow';
+import { MEMBERS } from '../api/desk';
 import type { Alert } from '../api/types';
 import { useTimes } from '../lib/hooks';
 import { errorText, kindText } from '../lib/words';
-import { absorb, useLive } from '../state/live';
+import { useLive } from '../state/live';
+import { useMembers } from '../state/members';
 import { newestFirst } from '../state/merge';
 import { Thumb } from './alertrow';
 import { SeveritySign } from './icons';
@@ -19,40 +19,29 @@ function inOrder(a: Alert, b: Alert): number {
   return row(a) - row(b) || newestFirst(a, b);
 }
 
+/** Most alerts are by themselves, and then nothing is asked. */
 export function AlertMembers({ alert }: { alert: Alert }) {
+  const { row, under } = alert.handling;
+  const leads = under > 0 || row !== null;
+  if (!leads && alert.incident === null) return null;
+  return <Members alert={alert} lead={leads ? (row ?? alert.id) : null} />;
+}
+
+function Members({ alert, lead }: { alert: Alert; lead: string | null }) {
   const { t } = useTranslation();
   const { row, under } = alert.handling;
-  const lead = row ?? alert.id;
-  const { incident } = alert;
-  const has = under > 0 || row !== null || incident !== null;
-  const leading = useLive((s) => s.alerts.get(lead)?.handling.under ?? under);
-  const sharing = useLive((s) => (incident === null ? 0 : s.order.reduce((n, a) => (a.incident === incident ? n + 1 : n), 0)));
-  const query = useQuery({
-    // What is counted under it and what shares its incident grows: the numbers tell that there is more.
-    queryKey: ['members', lead, incident, leading, sharing],
-    enabled: has,
-    placeholderData: (old) => old,
-    queryFn: async () => {
-      const pages = await Promise.all([
-        under > 0 || row !== null ? deskApi.members({ under: lead }) : null,
-        incident !== null ? deskApi.members({ incident }) : null,
-      ]);
-      const found = new Map(pages.flatMap((p) => p?.alerts ?? []).map((a) => [a.id, a]));
-      return { alerts: [...found.values()], more: pages.some((p) => p !== null && p.next !== null) };
-    },
-  });
-  useEffect(() => {
-    if (query.data) absorb(query.data.alerts);
-  }, [query.data]);
-  const known = useLive((s) => s.alerts);
-  const members = useMemo(() => {
-    const found = (query.data?.alerts ?? []).map((a) => known.get(a.id) ?? a);
-    const above = row === null ? undefined : known.get(row);
-    const all = above && !found.some((a) => a.id === above.id) ? [above, ...found] : found;
-    return all.filter((a) => a.id !== alert.id).sort(inOrder);
-  }, [query.data, known, row, alert.id]);
+  const query = useMembers(lead, alert.incident);
+  // Each as it is now, and not drawn again with what is told of others.
+  const members = useLive(
+    useShallow((s) => {
+      const found = (query.data?.alerts ?? []).map((a) => s.alerts.get(a.id) ?? a);
+      const above = row === null ? undefined : s.alerts.get(row);
+      const all = above && !found.some((a) => a.id === above.id) ? [above, ...found] : found;
+      return all.filter((a) => a.id !== alert.id).sort(inOrder);
+    }),
+  );
 
-  if (!has || (query.data && members.length === 0 && under === 0)) return null;
+  if (query.data && members.length === 0 && under === 0) return null;
   return (
     <section className="card members" data-testid="members">
       <h3>
@@ -66,7 +55,7 @@ export function AlertMembers({ alert }: { alert: Alert }) {
       ) : (
         <ul>
           {members.map((m) => (
-            <Member key={m.id} alert={m} lead={lead} />
+            <Member key={m.id} alert={m} lead={lead ?? alert.id} />
           ))}
         </ul>
       )}

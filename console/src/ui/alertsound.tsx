@@ -1,5 +1,5 @@
 /* The switch of the sound, on every page: it says so where the browser does not let it play. */
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { loudest, Speaker } from '../lib/sound';
 import { useLive } from '../state/live';
@@ -19,8 +19,7 @@ export function AlertSound() {
   const [speaker] = useState(() => new Speaker());
   const [on, setOn] = useState(wanted);
   const [allowed, setAllowed] = useState(speaker.allowed);
-  const order = useLive((s) => s.order);
-  const priority = useMemo(() => loudest(order), [order]);
+  const priority = useLive((s) => loudest(s.order));
 
   useEffect(() => {
     speaker.watch(() => setAllowed(speaker.allowed));

@@ -256,7 +256,7 @@ async function api(method, path, params, body, open) {
     case 'GET openapi.json':
       return { openapi: '3.1.0', info: { title: 'double', version: '1' }, paths: {} };
     case 'GET alerts':
-      if (crowd && !params.has('incident') && !params.has('under')) return crowd.page(params);
+      if (crowd) return crowd.page(params);
       return {
         alerts: alerts.filter((x) => (params.has('incident') ? x.incident === params.get('incident') : params.has('under') ? x.showing.row === params.get('under') : params.get('state') === 'all' || x.state !== 'closed')),
         cursor: 1,
