@@ -13,7 +13,7 @@ import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { useMay, useMayEverywhere } from './state/rights';
-import { clearSession, loadSession, useSession } from './state/session';
+import { clearSession, loadSession, logInAgain, useSession } from './state/session';
 import { tally } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
 import { AlertSound } from './ui/alertsound';
@@ -124,7 +124,7 @@ function Banner() {
       <div className="banner bad" role="alert">
         <Icon name="auth_failed" />
         <span>{t('feed.endedHint')}</span>
-        <button type="button" className="button small" onClick={() => clearSession()}>
+        <button type="button" className="button small" onClick={logInAgain}>
           {t('feed.again')}
         </button>
       </div>

@@ -5,7 +5,7 @@ import { api, ApiError } from '../api/client';
 import { useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { LanguageSwitch, ThemeSwitch } from '../shell';
-import { loadSession, setSession, useSession } from '../state/session';
+import { joinSession, loadSession, setSession, useSession } from '../state/session';
 import { Logo } from '../ui/icons';
 
 const MIN_LENGTH = 10;
@@ -169,6 +169,12 @@ export function LoginPage() {
     if (status !== 'unreachable') return;
     const id = setInterval(() => void loadSession(), 5000);
     return () => clearInterval(id);
+  }, [status]);
+  useEffect(() => {
+    if (status !== 'none') return;
+    const look = (): void => void joinSession();
+    window.addEventListener('focus', look);
+    return () => window.removeEventListener('focus', look);
   }, [status]);
   return (
     <div className="door">

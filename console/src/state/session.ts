@@ -1,7 +1,9 @@
 /* Who is logged in. `gone`: there was a login and it has ended, so the pages stay but say so. */
+import i18next from 'i18next';
 import { create } from 'zustand';
 import { api, ApiError, listen } from '../api/client';
 import type { Session } from '../api/gateway';
+import { notify } from './notices';
 
 export interface SessionState {
   status: 'loading' | 'none' | 'ready' | 'unreachable';
@@ -15,6 +17,7 @@ listen({
   unauthenticated: () => useSession.setState((s) => (s.status === 'ready' ? { gone: true } : {})),
   passwordChange: () =>
     useSession.setState((s) => (s.session ? { session: { ...s.session, mustChangePassword: true } } : {})),
+  session: renewSession,
 });
 
 export async function loadSession(): Promise<void> {
@@ -26,9 +29,34 @@ export async function loadSession(): Promise<void> {
   }
 }
 
-/** Another administrator may have given the login other rights. */
+/**
+ * What the login is now. An administrator may have given it other rights; and where somebody else has logged in in another
+ * window, this one is theirs, too: it must not act for them under the name of whom was here before.
+ */
 export function renewSession(session: Session): void {
-  useSession.setState((s) => (s.status === 'ready' && s.session?.user === session.user ? { session } : {}));
+  const { status, session: before } = useSession.getState();
+  if (status !== 'ready') return;
+  if (before === null || before.user === session.user) {
+    useSession.setState({ session });
+  } else {
+    notify('bad', i18next.t('login.other', { user: session.user }));
+    setSession(session);
+  }
+}
+
+/** Another window may have logged in meanwhile, and all windows have one login. */
+export async function joinSession(): Promise<void> {
+  if (useSession.getState().status !== 'none') return;
+  const session = await api.session().catch(() => null);
+  if (session === null) return;
+  if (useSession.getState().status === 'none') setSession(session);
+  else renewSession(session);
+}
+
+/** Where a login has ended: the one of another window, or a new one. */
+export function logInAgain(): void {
+  clearSession();
+  void loadSession();
 }
 
 export function setSession(session: Session): void {
