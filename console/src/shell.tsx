@@ -2,18 +2,17 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, useLocation, useNavigate } from 'react-router';
-import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { roleText } from './lib/peoplewords';
-import { kindText } from './lib/words';
+import { errorText, kindText } from './lib/words';
 import { useChannels, useNewAreas } from './state/channels';
 import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
-import { dismiss, useNotices } from './state/notices';
+import { dismiss, notify, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { useMay, useMayEverywhere } from './state/rights';
-import { clearSession, loadSession, logInAgain, useSession } from './state/session';
+import { logInAgain, logOut, useSession } from './state/session';
 import { tally } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
 import { AlertSound } from './ui/alertsound';
@@ -240,12 +239,8 @@ export function Shell({ children }: { children: ReactNode }) {
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {
-    try {
-      await api.logout();
-      clearSession();
-    } catch {
-      await loadSession();
-    }
+    const error = await logOut();
+    if (error !== null) notify('bad', `${t('top.stillIn')} ${errorText(t, error)}`);
   };
   return (
     <div className="shell">

@@ -5,7 +5,7 @@ import { api, ApiError } from '../src/api/client';
 import { readSession, type Session } from '../src/api/gateway';
 import en from '../src/i18n/en.json';
 import { useNotices } from '../src/state/notices';
-import { clearSession, joinSession, loadSession, useSession } from '../src/state/session';
+import { clearSession, joinSession, loadSession, logOut, tryAgain, useSession } from '../src/state/session';
 import { alertJson } from './fixtures';
 
 /** The gateway as far as logins go: who the browser's cookie stands for, and what was done by whom. */
@@ -87,5 +87,49 @@ describe('a login in another window', () => {
     gateway.user = 'bob';
     await joinSession();
     expect(user()).toBe('ann');
+  });
+});
+
+describe('logging out', () => {
+  it('without a network is done as soon as there is one, and logs nobody in', async () => {
+    gateway.reached = false;
+    expect(await logOut()).toBeNull();
+    expect(useSession.getState()).toMatchObject({ status: 'unreachable', session: null, leaving: true });
+    await tryAgain();
+    expect(useSession.getState().leaving).toBe(true);
+    gateway.reached = true;
+    await tryAgain();
+    expect(useSession.getState()).toMatchObject({ status: 'none', session: null, leaving: false });
+    expect(gateway.done).toEqual(['ann logout']);
+  });
+
+  it('after a login of the same user in another window ends that login', async () => {
+    gateway.csrf = 'second';
+    expect(await logOut()).toBeNull();
+    expect(gateway.done).toEqual(['ann logout']);
+    expect(useSession.getState().status).toBe('none');
+  });
+
+  it('does not log out who came in another window, nor is it refused in silence', async () => {
+    Object.assign(gateway, { user: 'bob', csrf: 'second' });
+    expect(await logOut()).toBeNull();
+    expect([gateway.done, user(), useNotices.getState().list.length]).toEqual([[], 'bob', 1]);
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response(JSON.stringify({ error: { kind: 'too_many', message: 'wait' } }), { status: 429 })));
+    expect(await logOut()).toMatchObject({ status: 429 });
+    expect(useSession.getState().status).toBe('ready');
+  });
+
+  it('that is over already is no failure', async () => {
+    gateway.user = '';
+    expect(await logOut()).toBeNull();
+    expect(useSession.getState().status).toBe('none');
+  });
+
+  it('does not stand in the way of a gateway that was away before the login', async () => {
+    gateway.reached = false;
+    await loadSession();
+    gateway.reached = true;
+    await tryAgain();
+    expect([useSession.getState().status, user()]).toEqual(['ready', 'ann']);
   });
 });

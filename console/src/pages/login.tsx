@@ -5,7 +5,7 @@ import { api, ApiError } from '../api/client';
 import { useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { LanguageSwitch, ThemeSwitch } from '../shell';
-import { joinSession, loadSession, setSession, useSession } from '../state/session';
+import { joinSession, setSession, tryAgain, useSession } from '../state/session';
 import { Logo } from '../ui/icons';
 
 const MIN_LENGTH = 10;
@@ -163,11 +163,12 @@ export function LoginPage() {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const status = useSession((s) => s.status);
+  const leaving = useSession((s) => s.leaving);
   // Kept only until the change, so that the one-time password need not be typed twice.
   const [used, setUsed] = useState('');
   useEffect(() => {
     if (status !== 'unreachable') return;
-    const id = setInterval(() => void loadSession(), 5000);
+    const id = setInterval(() => void tryAgain(), 5000);
     return () => clearInterval(id);
   }, [status]);
   useEffect(() => {
@@ -193,9 +194,9 @@ export function LoginPage() {
         {status === 'unreachable' ? (
           <div className="entry">
             <p className="form-error" role="alert">
-              {t('login.unreachable')}
+              {t(leaving ? 'login.leaving' : 'login.unreachable')}
             </p>
-            <button type="button" className="button primary" onClick={() => void loadSession()}>
+            <button type="button" className="button primary" onClick={() => void tryAgain()}>
               {t('login.retry')}
             </button>
           </div>

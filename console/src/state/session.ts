@@ -1,4 +1,7 @@
-/* Who is logged in. `gone`: there was a login and it has ended, so the pages stay but say so. */
+/*
+ * Who is logged in. `gone`: there was a login and it has ended, so the pages stay but say so. `leaving`: somebody has logged
+ * out and the gateway has not heard of it, so that the login must not come back when it answers again.
+ */
 import i18next from 'i18next';
 import { create } from 'zustand';
 import { api, ApiError, listen } from '../api/client';
@@ -9,9 +12,10 @@ export interface SessionState {
   status: 'loading' | 'none' | 'ready' | 'unreachable';
   session: Session | null;
   gone: boolean;
+  leaving: boolean;
 }
 
-export const useSession = create<SessionState>()(() => ({ status: 'loading', session: null, gone: false }));
+export const useSession = create<SessionState>()(() => ({ status: 'loading', session: null, gone: false, leaving: false }));
 
 listen({
   unauthenticated: () => useSession.setState((s) => (s.status === 'ready' ? { gone: true } : {})),
@@ -22,10 +26,10 @@ listen({
 
 export async function loadSession(): Promise<void> {
   try {
-    useSession.setState({ status: 'ready', session: await api.session(), gone: false });
+    useSession.setState({ status: 'ready', session: await api.session(), gone: false, leaving: false });
   } catch (error) {
     const none = error instanceof ApiError && (error.status === 401 || error.status === 403);
-    useSession.setState({ status: none ? 'none' : 'unreachable', session: null, gone: false });
+    useSession.setState({ status: none ? 'none' : 'unreachable', session: null, gone: false, leaving: false });
   }
 }
 
@@ -60,9 +64,34 @@ export function logInAgain(): void {
 }
 
 export function setSession(session: Session): void {
-  useSession.setState({ status: 'ready', session, gone: false });
+  useSession.setState({ status: 'ready', session, gone: false, leaving: false });
 }
 
 export function clearSession(): void {
-  useSession.setState({ status: 'none', session: null, gone: false });
+  useSession.setState({ status: 'none', session: null, gone: false, leaving: false });
+}
+
+/** Gives why somebody is still logged in who wanted to leave. */
+export async function logOut(): Promise<ApiError | null> {
+  const user = useSession.getState().session?.user;
+  try {
+    await api.logout();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 0 || error.status >= 500) {
+      useSession.setState({ status: 'unreachable', session: null, gone: false, leaving: true });
+      return null;
+    }
+    const { status, session } = useSession.getState();
+    // Somebody else's login is not ours to end, and they have been told that this window is theirs.
+    if (error.status !== 401 && status === 'ready') return session?.user === user ? error : null;
+  }
+  clearSession();
+  return null;
+}
+
+/** Asks again a gateway that did not answer. */
+export async function tryAgain(): Promise<void> {
+  if (useSession.getState().leaving) await logOut();
+  else await loadSession();
 }
