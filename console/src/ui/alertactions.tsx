@@ -48,9 +48,6 @@ export function AlertActions({ alert }: { alert: Alert }) {
   if (mayShelve(alert)) all.push('shelve');
   if (alert.handling.shelved && mayPrioritise(alert)) all.push('unshelve');
   if (alert.state !== 'closed') all.push('note');
-  // Somebody else may have moved the alert on while the form was open.
-  const open = form && all.includes(form.what) ? form : null;
-
   const run = async (action: AlertAction): Promise<void> => {
     const why = withheld(t, alert, action);
     if (why !== null) {
@@ -58,7 +55,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
       return;
     }
     if (hasForm(action)) {
-      setForm(open?.what === action ? null : { what: action, result: null });
+      setForm(form?.what === action ? null : { what: action, result: null });
       return;
     }
     if (action === 'close' && !sure) {
@@ -70,17 +67,17 @@ export function AlertActions({ alert }: { alert: Alert }) {
     await act(t, alert, action);
     setBusy(false);
   };
-  if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
-  // Who may do nothing here is told so once, instead of by a row of buttons that refuse.
-  if (!mayAct) {
+  const buttons = (): React.ReactNode => {
+    if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
+    // Who may do nothing here is told so once, instead of by a row of buttons that refuse.
+    if (!mayAct) {
+      return (
+        <p className="actions-none dim" data-testid="actions-withheld">
+          {rightsText(t, 'act')}
+        </p>
+      );
+    }
     return (
-      <p className="actions-none dim" data-testid="actions-withheld">
-        {rightsText(t, 'act')}
-      </p>
-    );
-  }
-  return (
-    <>
       <div className="actions" role="group" aria-label={t('action.label')}>
         {all.map((action, i) => (
           <button
@@ -92,7 +89,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
             // Not disabled: why it cannot be would be reached neither by keyboard nor by touch.
             aria-disabled={withheld(t, alert, action) !== null}
             title={withheld(t, alert, action) ?? undefined}
-            {...(hasForm(action) ? { 'aria-expanded': open?.what === action } : {})}
+            {...(hasForm(action) ? { 'aria-expanded': form?.what === action } : {})}
             onClick={() => void run(action)}
           >
             <Icon name={ICONS[action] ?? (action === 'note' ? 'note' : 'clock')} />
@@ -125,7 +122,22 @@ export function AlertActions({ alert }: { alert: Alert }) {
           </label>
         )}
       </div>
-      {open && <AlertForm key={`${open.what} ${open.result ?? ''}`} alert={alert} what={open.what} result={open.result} onClose={() => setForm(null)} />}
+    );
+  };
+  return (
+    <>
+      {buttons()}
+      {form && (
+        <AlertForm
+          key={`${form.what} ${form.result ?? ''}`}
+          alert={alert}
+          what={form.what}
+          result={form.result}
+          // Somebody else may have moved the alert on meanwhile: what is being written stays, and so do the keys that write it.
+          possible={mayAct && all.includes(form.what)}
+          onClose={() => setForm(null)}
+        />
+      )}
     </>
   );
 }

@@ -12,11 +12,14 @@ export function AlertForm({
   alert,
   what,
   result: first,
+  possible,
   onClose,
 }: {
   alert: Alert;
   what: 'dispatch' | 'resolve' | 'shelve' | 'note' | 'feedback';
   result: Result | null;
+  /** Whether the alert is in a state that lets it be done. */
+  possible: boolean;
   onClose: () => void;
 }) {
   const { t } = useTranslation();
@@ -29,7 +32,7 @@ export function AlertForm({
   const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
 
   const submit = async (): Promise<void> => {
-    if (missing) return;
+    if (missing || busy || !possible) return;
     const body: ActBody = {};
     if (note.trim() !== '') body.note = note.trim();
     if (what === 'dispatch') body.to = to.trim();
@@ -97,7 +100,12 @@ export function AlertForm({
           onChange={(e) => setNote(e.target.value)}
         />
       </label>
-      <button type="submit" className="button primary" data-testid="form-send" disabled={busy || missing}>
+      {!possible && !busy && (
+        <p className="form-late" role="status" data-testid="form-late">
+          {t('action.late', { action: t(`action.${what}`), state: t(`state.${alert.state}`) })}
+        </p>
+      )}
+      <button type="submit" className="button primary" data-testid="form-send" disabled={missing} aria-disabled={busy || !possible}>
         {busy ? t('action.busy') : t(what === 'note' ? 'action.save' : `action.${what}`)}
       </button>
       <button type="button" className="button quiet" onClick={onClose}>
