@@ -11,6 +11,7 @@ import { tools } from './tools.mjs';
 const OPERATOR = 'e2e-operator';
 const PASSWORD = 'a-password-for-the-operator';
 const NOTES = '夜班无事 nothing but <i>the gate</i>';
+const HALF = '保安说门 the guard said';
 /** More rows than a flood begins beyond: a gateway's default is ten. */
 const MANY = 12;
 const row = (id) => `[data-testid=alert-row][data-alert-id="${id}"]`;
@@ -240,10 +241,12 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
   );
 
   step(
-    'a login that is ended by another says so, and after logging in again one is where one was',
+    'a login that is ended by another says so, and after logging in again one is where one was, with what was half written',
     async () => {
       const at = new URL(page.url()).pathname;
       assert.match(at, /^\/alerts\/./);
+      await op.id('action-note').click();
+      await op.id('action-note-text').fill(HALF);
       done(await admin.api('DELETE', `/users/${OPERATOR}/sessions`), 204);
       await page.locator('[data-testid=feed-state][data-state=ended]').waitFor({ timeout: 40_000 });
       const told = page.locator('.banner.bad[role=alert]');
@@ -254,6 +257,10 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       await live(page);
       assert.equal(new URL(page.url()).pathname, at);
       await op.id('alert-state').waitFor();
+      assert.equal(await op.id('action-note-text').inputValue(), HALF, 'what was half written is lost');
+      await op.id('form-send').click();
+      await op.id('form-note').waitFor({ state: 'detached' });
+      await op.id('alert-history').getByText(HALF).first().waitFor();
       await unmoved(page);
     },
     skip,

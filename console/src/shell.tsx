@@ -8,6 +8,7 @@ import { roleText } from './lib/peoplewords';
 import { errorText, kindText } from './lib/words';
 import { useChannels, useNewAreas } from './state/channels';
 import { useTellChoice } from './state/chosen';
+import { forgetDrafts } from './state/drafts';
 import { useLive } from './state/live';
 import { dismiss, notify, useNotices } from './state/notices';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
@@ -239,6 +240,7 @@ export function Shell({ children }: { children: ReactNode }) {
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {
+    forgetDrafts();
     const error = await logOut();
     if (error !== null) notify('bad', `${t('top.stillIn')} ${errorText(t, error)}`);
   };

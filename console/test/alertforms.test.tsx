@@ -3,9 +3,13 @@ import i18next from 'i18next';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { initReactI18next } from 'react-i18next';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
+import { written } from '../src/state/desk';
+import { drafts, forgetDrafts } from '../src/state/drafts';
+import { clearSession, setSession } from '../src/state/session';
+import { AlertActions } from '../src/ui/alertactions';
 import { AlertForm } from '../src/ui/alertform';
 import { alertJson } from './fixtures';
 
@@ -29,5 +33,48 @@ describe('an open form', () => {
 
   it('says nothing of the kind while it can be sent', () => {
     expect(form(true)).not.toContain('form-late');
+  });
+});
+
+describe('what is written and not sent', () => {
+  const login = (user: string): void => setSession({ user, role: 'operator', rights: ['see', 'feedback', 'act'], areas: null, csrf: '', mustChangePassword: false, site: 's', siteName: 'S', node: 'n', version: '1', timeZone: 'UTC' });
+  afterEach(() => {
+    forgetDrafts();
+    clearSession();
+  });
+
+  it('outlives a login that is lost, and is only the writer\'s', () => {
+    const notes = drafts<string>('test');
+    login('ann');
+    notes.keep('1', 'half a sen');
+    clearSession();
+    expect(notes.of('1')).toBeNull();
+    login('bob');
+    expect(notes.of('1')).toBeNull();
+    login('ann');
+    expect(notes.of('1')).toBe('half a sen');
+    expect(drafts<string>('other').of('1')).toBeNull();
+    notes.drop('1');
+    expect(notes.of('1')).toBeNull();
+  });
+
+  it('is bounded, the oldest goes first', () => {
+    const notes = drafts<string>('test');
+    for (let n = 0; n < 60; n += 1) notes.keep(String(n), 'x');
+    notes.keep('59', 'newest');
+    expect([notes.of('9'), notes.of('10'), notes.of('59')]).toEqual([null, 'x', 'newest']);
+  });
+
+  it('stands in its form again, which takes no keys', () => {
+    login('ann');
+    written.keep('a1', { what: 'shelve', note: 'the gate is <open>', to: '', result: null, minutes: 60 });
+    const html = show(<AlertActions alert={alert()} />);
+    expect(html).toContain('data-testid="form-shelve"');
+    expect(html).toContain('value="the gate is &lt;open&gt;"');
+    expect(html).toMatch(/<option value="60" selected="">/);
+    expect(html).not.toContain('autofocus');
+    expect(show(<AlertActions alert={alert({ id: 'a2' })} />)).not.toContain('<form');
+    // Also where nothing can be done any more.
+    expect(show(<AlertActions alert={alert({ state: 'closed' })} />)).toContain('the gate is &lt;open&gt;');
   });
 });

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { AlertAction, Result } from '../api/alerts';
 import { SEVERITIES, type Alert } from '../api/types';
 import { act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
-import { useDesk, type Form } from '../state/desk';
+import { useDesk, written, type AnyForm } from '../state/desk';
 import { notify } from '../state/notices';
 import { rightsText, useMay } from '../state/rights';
 import { AlertForm } from './alertform';
@@ -21,15 +21,20 @@ const ICONS: Partial<Record<AlertAction, IconName>> = {
   feedback: 'note',
 };
 const HINTS: Partial<Record<AlertAction, string>> = { acknowledge: 'A', dispatch: 'D', resolve: 'R', shelve: 'S' };
-type WithForm = Form | 'feedback';
 const FORMS: readonly string[] = ['dispatch', 'resolve', 'shelve', 'note', 'feedback'];
-const hasForm = (action: AlertAction): action is WithForm => FORMS.includes(action);
+const hasForm = (action: AlertAction): action is AnyForm => FORMS.includes(action);
 
 export function AlertActions({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const mayAct = useMay('act');
   const asked = useDesk((s) => s.asked);
-  const [form, setForm] = useState<{ what: WithForm; result: Result | null } | null>(null);
+  // What was written before and not sent is there again, but the keys stay with the queue until they are asked for: each
+  // time that is done `asks` grows.
+  const [form, setForm] = useState<{ what: AnyForm; result: Result | null; asks: number } | null>(() => {
+    const before = written.of(alert.id);
+    return before && { what: before.what, result: before.result, asks: 0 };
+  });
+  const open = (what: AnyForm, result: Result | null): void => setForm((f) => ({ what, result, asks: (f?.asks ?? 0) + 1 }));
   const [busy, setBusy] = useState(false);
   const [sure, setSure] = useState(false);
 
@@ -40,7 +45,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
   }, [sure]);
   useEffect(() => {
     if (asked?.alert !== alert.id) return;
-    setForm({ what: asked.form, result: asked.result });
+    open(asked.form, asked.result);
     useDesk.getState().taken();
   }, [asked, alert.id]);
 
@@ -48,6 +53,11 @@ export function AlertActions({ alert }: { alert: Alert }) {
   if (mayShelve(alert)) all.push('shelve');
   if (alert.handling.shelved && mayPrioritise(alert)) all.push('unshelve');
   if (alert.state !== 'closed') all.push('note');
+  const close = (): void => {
+    // A draft of another form is none of this one's.
+    if (written.of(alert.id)?.what === form?.what) written.drop(alert.id);
+    setForm(null);
+  };
   const run = async (action: AlertAction): Promise<void> => {
     const why = withheld(t, alert, action);
     if (why !== null) {
@@ -55,7 +65,8 @@ export function AlertActions({ alert }: { alert: Alert }) {
       return;
     }
     if (hasForm(action)) {
-      setForm(form?.what === action ? null : { what: action, result: null });
+      if (form?.what === action) close();
+      else open(action, null);
       return;
     }
     if (action === 'close' && !sure) {
@@ -129,13 +140,14 @@ export function AlertActions({ alert }: { alert: Alert }) {
       {buttons()}
       {form && (
         <AlertForm
-          key={`${form.what} ${form.result ?? ''}`}
+          key={`${form.what} ${form.asks}`}
           alert={alert}
           what={form.what}
           result={form.result}
           // Somebody else may have moved the alert on meanwhile: what is being written stays, and so do the keys that write it.
           possible={mayAct && all.includes(form.what)}
-          onClose={() => setForm(null)}
+          focus={form.asks > 0}
+          onClose={close}
         />
       )}
     </>

@@ -1,9 +1,10 @@
 /* The form of one action: whom it goes to, what it turned out to be, why and for how long it is put aside, or a note. */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { RESULTS, type ActBody, type Result } from '../api/alerts';
 import type { Alert } from '../api/types';
 import { act } from '../lib/actions';
+import { written, type AnyForm } from '../state/desk';
 import { DispatchTo } from './dispatchto';
 
 const MINUTES = [15, 30, 60, 240, 480, 1440, 10080] as const;
@@ -13,21 +14,33 @@ export function AlertForm({
   what,
   result: first,
   possible,
+  focus = true,
   onClose,
 }: {
   alert: Alert;
-  what: 'dispatch' | 'resolve' | 'shelve' | 'note' | 'feedback';
+  what: AnyForm;
   result: Result | null;
   /** Whether the alert is in a state that lets it be done. */
   possible: boolean;
+  /** Whether it takes the keys when it opens. */
+  focus?: boolean;
   onClose: () => void;
 }) {
   const { t } = useTranslation();
-  const [note, setNote] = useState('');
-  const [to, setTo] = useState('');
-  const [result, setResult] = useState<Result | null>(first);
-  const [minutes, setMinutes] = useState(30);
+  const [before] = useState(() => {
+    const kept = written.of(alert.id);
+    return kept?.what === what ? kept : null;
+  });
+  const [note, setNote] = useState(before?.note ?? '');
+  const [to, setTo] = useState(before?.to ?? '');
+  const [result, setResult] = useState<Result | null>(first ?? before?.result ?? null);
+  const [minutes, setMinutes] = useState(before?.minutes ?? 30);
   const [busy, setBusy] = useState(false);
+  const empty = note.trim() === '' && to.trim() === '';
+  useEffect(() => {
+    if (!empty) written.keep(alert.id, { what, note, to, result, minutes });
+    else if (written.of(alert.id)?.what === what) written.drop(alert.id);
+  }, [alert.id, what, note, to, result, minutes, empty]);
   const needsNote = what === 'shelve' || what === 'note' || what === 'feedback';
   const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
 
@@ -67,7 +80,7 @@ export function AlertForm({
                 type="radio"
                 name="result"
                 value={r}
-                autoFocus={first ? r === first : i === 0}
+                autoFocus={focus && (first ? r === first : i === 0)}
                 checked={result === r}
                 onChange={() => setResult(r)}
               />
@@ -76,7 +89,7 @@ export function AlertForm({
           ))}
         </fieldset>
       )}
-      {what === 'dispatch' && <DispatchTo alert={alert} value={to} onChange={setTo} />}
+      {what === 'dispatch' && <DispatchTo alert={alert} value={to} focus={focus} onChange={setTo} />}
       {what === 'shelve' && (
         <label className="select">
           <span>{t('action.for')}</span>
@@ -95,7 +108,7 @@ export function AlertForm({
           value={note}
           maxLength={1000}
           required={needsNote}
-          autoFocus={needsNote}
+          autoFocus={focus && needsNote}
           data-testid="action-note-text"
           onChange={(e) => setNote(e.target.value)}
         />

@@ -12,11 +12,11 @@ import { useAreas } from '../state/inventory';
 /** More is a list nobody reads; typing makes it shorter. */
 const MOST = 8;
 
-export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: string; onChange: (to: string) => void }) {
+export function DispatchTo({ alert, value, focus, onChange }: { alert: Alert; value: string; focus: boolean; onChange: (to: string) => void }) {
   const { t } = useTranslation();
   const id = useId();
   const areas = useAreas();
-  const [open, setOpen] = useState(true);
+  const [open, setOpen] = useState(focus);
   const [at, setAt] = useState(-1);
   const people = useMemo(() => peopleOf(alert.area, areas.data ?? []), [alert.area, areas.data]);
   // Somebody who is chosen fits nobody else: the whole list is there again for another choice.
@@ -56,7 +56,7 @@ export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: st
         value={value}
         maxLength={200}
         required
-        autoFocus
+        autoFocus={focus}
         autoComplete="off"
         role="combobox"
         aria-expanded={listed}
