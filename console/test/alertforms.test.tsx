@@ -65,6 +65,17 @@ describe('what is written and not sent', () => {
     expect([notes.of('9'), notes.of('10'), notes.of('59')]).toEqual([null, 'x', 'newest']);
   });
 
+  it('goes when it has arrived, but not what was written on the way', () => {
+    const notes = drafts<string>('test');
+    login('ann');
+    notes.keep('1', 'the gate');
+    notes.arrived('1', 'the gate');
+    expect(notes.of('1')).toBeNull();
+    notes.keep('1', 'the gate is broken');
+    notes.arrived('1', 'the gate');
+    expect(notes.of('1')).toBe('the gate is broken');
+  });
+
   it('stands in its form again, which takes no keys', () => {
     login('ann');
     written.keep('a1', { what: 'shelve', note: 'the gate is <open>', to: '', result: null, minutes: 60 });

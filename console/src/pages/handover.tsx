@@ -136,8 +136,8 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
     try {
       const made = await handoverApi.write(position.id, notes, offer);
       await refreshHandovers(queries);
-      typedNotes.drop(position.id);
-      setTyped(null);
+      typedNotes.arrived(position.id, notes);
+      setTyped(typedNotes.of(position.id));
       notify('good', offer ? t('handover.signed') : t('handover.saved'));
       if (offer) void navigate(`/handover/${made.id}`);
     } catch (error) {
@@ -164,7 +164,7 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
           <span className="dim num">{t('handover.fromTo', { from: times.moment(now.numbers.from, 'short'), to: times.moment(now.numbers.to, 'short') })}</span>
         </div>
         <Field label={t('handover.notes')} hint={t('handover.notesHint', { n: notes.length, of: MAX_NOTES })} wide>
-          {(ids) => <textarea {...ids} rows={5} maxLength={MAX_NOTES} value={notes} data-testid="handover-notes" onChange={(e) => type(e.target.value)} />}
+          {(ids) => <textarea {...ids} rows={5} maxLength={MAX_NOTES} value={notes} readOnly={busy && sure} data-testid="handover-notes" onChange={(e) => type(e.target.value)} />}
         </Field>
         {problem !== null && <Problem>{problem}</Problem>}
         <div className="form-foot">

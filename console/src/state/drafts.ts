@@ -12,6 +12,8 @@ export interface Drafts<T> {
   of: (id: string) => T | null;
   keep: (id: string, written: T) => void;
   drop: (id: string) => void;
+  /** It has arrived as it was: what was written since then is a draft still. */
+  arrived: (id: string, sent: T) => void;
 }
 
 /** Drafts of one kind of text. */
@@ -28,6 +30,9 @@ export function drafts<T extends string | object>(kind: string): Drafts<T> {
       }
     },
     drop: (id) => void kept.delete(key(id)),
+    arrived: (id, sent) => {
+      if (kept.get(key(id)) === sent) kept.delete(key(id));
+    },
   };
 }
 
