@@ -6,6 +6,7 @@ import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { roleText } from './lib/peoplewords';
 import { errorText, kindText } from './lib/words';
+import { useAway } from './state/away';
 import { useChannels, useNewAreas } from './state/channels';
 import { useTellChoice } from './state/chosen';
 import { forgetDrafts } from './state/drafts';
@@ -98,7 +99,9 @@ function FeedSign() {
       ? t('feed.liveHint')
       : state === 'ended'
         ? t('feed.endedHint')
-        : t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') });
+        : feed.everLive
+          ? t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') })
+          : t('feed.neverHint');
   return (
     <span className={`feed feed-${state}`} data-testid="feed-state" data-state={state} title={hint} data-now={now}>
       <i aria-hidden="true" />
@@ -112,13 +115,8 @@ function Banner() {
   const times = useTimes();
   const feed = useLive((s) => s.feed);
   const gone = useSession((s) => s.gone);
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    setLate(false);
-    if (feed.state !== 'reconnecting' || !feed.everLive) return;
-    const id = setTimeout(() => setLate(true), 3000);
-    return () => clearTimeout(id);
-  }, [feed]);
+  // The first lists of a large desk take their time.
+  const away = useAway(feed.everLive ? 3000 : 8000);
   if (gone) {
     return (
       <div className="banner bad" role="alert">
@@ -130,11 +128,11 @@ function Banner() {
       </div>
     );
   }
-  if (!late) return null;
+  if (!away) return null;
   return (
     <div className="banner warn" role="status">
       <Icon name="offline" />
-      <span>{t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') })}</span>
+      <span>{feed.everLive ? t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') }) : t('feed.neverHint')}</span>
     </div>
   );
 }

@@ -2,10 +2,13 @@
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { loudest, Speaker } from '../lib/sound';
+import { useAway } from '../state/away';
 import { useLive } from '../state/live';
 import { Icon } from './icons';
 
 const KEY = 'skyeye.sound';
+/** A gateway that is started anew is back before. */
+const LOST_MS = 15_000;
 function wanted(): boolean {
   try {
     return localStorage.getItem(KEY) !== 'off';
@@ -21,6 +24,7 @@ export function AlertSound() {
   const [allowed, setAllowed] = useState(speaker.allowed);
   const order = useLive((s) => s.order);
   const priority = useMemo(() => loudest(order), [order]);
+  const lost = useAway(LOST_MS);
 
   useEffect(() => {
     speaker.watch(() => setAllowed(speaker.allowed));
@@ -33,6 +37,7 @@ export function AlertSound() {
     };
   }, [speaker]);
   useEffect(() => (on && allowed && priority ? speaker.repeat(priority) : undefined), [speaker, on, allowed, priority]);
+  useEffect(() => (on && allowed && lost ? speaker.repeat('lost') : undefined), [speaker, on, allowed, lost]);
 
   const word = !on ? 'off' : allowed ? 'on' : 'blocked';
   const toggle = (): void => {
