@@ -12,6 +12,7 @@ import { useTellChoice } from './state/chosen';
 import { forgetDrafts } from './state/drafts';
 import { useLive } from './state/live';
 import { dismiss, notify, useNotices } from './state/notices';
+import { useDeskPosition } from './state/positions';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { useMay, useMayEverywhere } from './state/rights';
 import { logInAgain, logOut, useSession } from './state/session';
@@ -21,7 +22,8 @@ import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
 function useNewCount(): number {
-  return useLive((s) => tally(s.order).waiting);
+  const position = useDeskPosition();
+  return useLive((s) => tally(s.order, position, '').waiting);
 }
 
 /** Pages that belong to an item of the rail without its address. */

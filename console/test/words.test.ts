@@ -113,11 +113,11 @@ describe('the queue', () => {
     expect(isShown(one({ shelved }), 'shelved')).toBe(true);
     const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
     expect(byPriority(rows).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
-    expect(tally([...rows, one({ state: 'acknowledged' }), one({ state: 'closed' }), one({ shelved })])).toEqual({ waiting: 4, open: 5 });
+    expect(tally([...rows, one({ state: 'acknowledged' }), one({ state: 'closed' }), one({ shelved })], '', '')).toEqual({ waiting: 4, open: 5 });
   });
   it('sounds by the most urgent row that waits, and is silent once it is taken', () => {
-    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })])).toBe('high');
-    expect(loudest([one({}), one({ priority: 'critical' })])).toBe('critical');
-    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })])).toBeNull();
+    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })], '')).toBe('high');
+    expect(loudest([one({}), one({ priority: 'critical' })], '')).toBe('critical');
+    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })], '')).toBeNull();
   });
 });

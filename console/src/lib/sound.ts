@@ -3,7 +3,7 @@
  * its own says that no alert would be heard, for as long as there is no live feed.
  */
 import type { Alert, Severity } from '../api/types';
-import { waits } from './queue';
+import { isBefore, waits } from './queue';
 
 export type Signal = Exclude<Severity, 'low'> | 'lost';
 /** Tones of one signal in Hz, and how long until it comes again; `low` is silent. */
@@ -15,12 +15,12 @@ const SIGNALS: Record<Signal, { tones: readonly number[]; everyMs: number }> = {
 };
 const TONE_S = 0.16;
 
-/** The most urgent row that waits for a person; null where silence is right. */
-export function loudest(alerts: readonly Alert[]): Exclude<Severity, 'low'> | null {
+/** The most urgent row before a position that nobody has taken; null where silence is right. */
+export function loudest(alerts: readonly Alert[], position: string): Exclude<Severity, 'low'> | null {
   let found: 'high' | 'medium' | null = null;
   for (const a of alerts) {
     const { priority } = a.handling;
-    if (!waits(a)) continue;
+    if (!waits(a) || !isBefore(a, position, '')) continue;
     if (priority === 'critical') return 'critical';
     if (priority === 'high') found = 'high';
     else if (priority === 'medium') found ??= 'medium';

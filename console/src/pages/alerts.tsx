@@ -20,6 +20,7 @@ import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useDigests, usePosition, usePositions } from '../state/positions';
+import { useSession } from '../state/session';
 import { AlertDetail } from '../ui/alertdetail';
 import { AlertQueue } from '../ui/alertqueue';
 import { DigestCard, FloodBanner } from '../ui/flood';
@@ -42,6 +43,7 @@ export function AlertsPage() {
   const [how, setHow] = useState<Shown>('rows');
   const positions = usePositions();
   const [position, setPosition] = usePosition(positions);
+  const me = useSession((s) => s.session?.user ?? '');
   const [digests, dismiss] = useDigests(positions);
   const [few, setFew] = useState(true);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
@@ -85,7 +87,7 @@ export function AlertsPage() {
     return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, within);
   }, [shown, flooded, collapsed, opened, within]);
   const hidden = useMemo(() => lines.reduce((n, l) => n + (l.open ? 0 : l.behind.length), 0), [lines]);
-  const { waiting: fresh, open } = tally(order);
+  const { waiting: fresh, open } = tally(order, position, me);
   // The row is marked at once; what is told of it may come a moment later, and is left out where the next key is faster.
   const told = useDeferredValue(id);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
@@ -282,7 +284,7 @@ export function AlertsPage() {
       {over.map((p) => (
         <DigestCard key={p.id} position={p} named={positions.length > 1} onDismiss={() => dismiss(p)} />
       ))}
-      {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
+      {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: tally(order, '', '').open })}</p>}
       {!loaded ? (
         <>
           <p className="visually-hidden" role="status">

@@ -6,6 +6,7 @@ import { useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { LanguageSwitch, ThemeSwitch } from '../shell';
 import { joinSession, setSession, tryAgain, useSession } from '../state/session';
+import { setSound } from '../state/sound';
 import { Logo } from '../ui/icons';
 
 const MIN_LENGTH = 10;
@@ -35,6 +36,7 @@ function LoginForm({ onUsed }: { onUsed: (password: string) => void }) {
   const { busy, error, submit } = useSubmit(async () => {
     const session = await api.login(user.trim(), password);
     onUsed(password);
+    setSound(true);
     setSession(session);
   });
   useTitle(t('login.title'));
