@@ -1,7 +1,41 @@
 /* Whose a key is: the console's, the field's that is being typed in, or the browser's where a modifier is held. */
+import { useRef, type FormEvent, type KeyboardEvent as Press } from 'react';
+
 export function keyIsOurs(e: KeyboardEvent): boolean {
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
   const target = e.target instanceof HTMLElement ? e.target : null;
-  if (target?.closest('input, textarea, select, dialog, [contenteditable="true"]')) return false;
-  return !(target?.closest('button, a, summary') && (e.key === 'Enter' || e.key === ' '));
+  if (target?.closest('input:not([type="checkbox"]), textarea, select, dialog, [contenteditable="true"]')) return false;
+  // These take two keys and no others.
+  return !(target?.closest('button, a, summary, input') && (e.key === 'Enter' || e.key === ' '));
+}
+
+interface KeysBack {
+  onPointerDown: () => void;
+  onKeyDown: (e: Press) => void;
+  onChange: (e: FormEvent) => void;
+}
+
+/**
+ * For the filters of a list that is worked by keys. What was chosen by pointer leaves the keys to the list; who chooses by key
+ * stays, for an arrow key chooses with every press, and leaves by Escape.
+ */
+export function useKeysBack(list: string): KeysBack {
+  const byPointer = useRef(false);
+  const back = (from: EventTarget): void => {
+    const rows = document.getElementById(list);
+    if (rows) rows.focus({ preventScroll: true });
+    else if (from instanceof HTMLElement) from.blur();
+  };
+  return {
+    onPointerDown: () => {
+      byPointer.current = true;
+    },
+    onKeyDown: (e) => {
+      byPointer.current = false;
+      if (e.key === 'Escape' && e.target instanceof HTMLSelectElement) back(e.target);
+    },
+    onChange: (e) => {
+      if (byPointer.current) back(e.target);
+    },
+  };
 }

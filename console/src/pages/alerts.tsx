@@ -13,7 +13,7 @@ import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/ty
 import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
-import { keyIsOurs } from '../lib/keys';
+import { keyIsOurs, useKeysBack } from '../lib/keys';
 import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
@@ -49,6 +49,7 @@ export function AlertsPage() {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
+  const keysBack = useKeysBack('alert-queue');
 
   const older = useInfiniteQuery({
     queryKey: ['alerts', 'all'],
@@ -235,7 +236,7 @@ export function AlertsPage() {
           <Icon name="keyboard" />
         </button>
       </div>
-      <div className="queue-filters">
+      <div className="queue-filters" {...keysBack}>
         <div className="segments" role="group" aria-label={t('alerts.filter')}>
           {(['open', 'all'] as const).map((s) => (
             <button key={s} type="button" data-testid={`filter-${s}`} aria-pressed={scope === s} onClick={() => setScope(s)}>
