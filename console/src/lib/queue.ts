@@ -1,9 +1,14 @@
 /* What the queue shows, and in which order. */
-import { SEVERITIES, type Alert, type Severity } from '../api/types';
+import { SEVERITIES, type Alert, type AlertState, type Severity } from '../api/types';
 
 /** Of the open ones: what needs a person, what was put aside, or all of it. */
 export const SHOWN = ['rows', 'shelved', 'every'] as const;
 export type Shown = (typeof SHOWN)[number];
+
+/** Which state is looked for; among the open ones none is closed, whatever was chosen among all. */
+export function stateFor(scope: 'open' | 'all', chosen: AlertState | 'any'): AlertState | 'any' {
+  return scope === 'open' && chosen === 'closed' ? 'any' : chosen;
+}
 
 /** The gateway decides what is a row. */
 export function isShown(a: Alert, how: Shown): boolean {

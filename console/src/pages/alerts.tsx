@@ -14,7 +14,7 @@ import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/act
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { keyIsOurs, useKeysBack } from '../lib/keys';
-import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
+import { byPriority, isShown, SHOWN, stateFor, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
@@ -39,7 +39,8 @@ export function AlertsPage() {
   const loaded = useLive((s) => s.loaded);
   const truncated = useLive((s) => s.truncated);
   const [scope, setScope] = useState<Scope>('open');
-  const [only, setOnly] = useState<AlertState | 'any'>('any');
+  const [wanted, setOnly] = useState<AlertState | 'any'>('any');
+  const only = stateFor(scope, wanted);
   const [how, setHow] = useState<Shown>('rows');
   const positions = usePositions();
   const [position, setPosition] = usePosition(positions);
