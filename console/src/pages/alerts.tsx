@@ -6,7 +6,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLocation, useNavigate, useParams } from 'react-router';
+import { Link, useLocation, useNavigate, useParams } from 'react-router';
 import { api } from '../api/client';
 import type { Result } from '../api/alerts';
 import { ALERT_STATES, SEVERITIES, type Alert, type AlertState } from '../api/types';
@@ -18,6 +18,7 @@ import { byPriority, isShown, SHOWN, stateFor, tally, type Shown } from '../lib/
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
+import { fullOfClosed } from '../state/merge';
 import { notify } from '../state/notices';
 import { useDigests, usePosition, usePositions } from '../state/positions';
 import { useSession } from '../state/session';
@@ -302,6 +303,10 @@ export function AlertsPage() {
             <div className="queue-more">
               {older.isError ? (
                 <p className="form-error">{errorText(t, older.error)}</p>
+              ) : older.hasNextPage && fullOfClosed(order) ? (
+                <p className="dim">
+                  {t('alerts.older')} <Link to="/history">{t('nav.history')}</Link>
+                </p>
               ) : older.hasNextPage ? (
                 <button type="button" className="button" disabled={older.isFetchingNextPage} onClick={() => void older.fetchNextPage()}>
                   {older.isFetchingNextPage ? t('alerts.moreBusy') : t('alerts.more')}
