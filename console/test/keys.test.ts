@@ -1,6 +1,8 @@
 /* Keys: which are the console's, wherever the focus is. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keyIsOurs } from '../src/lib/keys';
+import { composing, keyIsOurs } from '../src/lib/keys';
 
 /** As much of an element as is asked for: what it is itself, and what it lies in. */
 class Fake {
@@ -37,5 +39,24 @@ describe('a key', () => {
     for (const part of [{ ctrlKey: true }, { metaKey: true }, { altKey: true }, { isComposing: true }, { defaultPrevented: true }]) {
       expect(ours('a', new Fake('body'), part)).toBe(false);
     }
+  });
+});
+
+describe('a word that is being composed', () => {
+  const press = (isComposing: boolean, keyCode: number): boolean => composing({ nativeEvent: { isComposing } as globalThis.KeyboardEvent, keyCode });
+  it('has its keys to itself, also in browsers that say so late', () => {
+    expect([press(true, 13), press(false, 229), press(false, 13)]).toEqual([true, true, false]);
+  });
+
+  const root = join(import.meta.dirname, '../src');
+  const typedInto = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((f) => f.endsWith('.tsx'))
+    .map((f) => [f, readFileSync(join(root, f), 'utf8')] as const)
+    .filter(([, source]) => /<(input|textarea)/.test(source) && source.includes('onKeyDown') && /e\.key [!=]== '(Enter|Escape)'/.test(source));
+  it.each(typedInto)('is left alone by %s', (_, source) => {
+    expect(source).toContain('composing(e)');
+  });
+  it('is looked for in the forms of an alert', () => {
+    expect(typedInto.map(([f]) => f)).toEqual(expect.arrayContaining(['ui/alertform.tsx', 'ui/choice.tsx', 'ui/dispatchto.tsx']));
   });
 });

@@ -9,6 +9,14 @@ export function keyIsOurs(e: KeyboardEvent): boolean {
   return !(target?.closest('button, a, summary, input') && (e.key === 'Enter' || e.key === ' '));
 }
 
+/**
+ * Whether the key belongs to a word that is being composed, as Chinese is typed: Enter takes the word then, Escape drops it, and
+ * neither is meant for the form. 229 is what a browser says that tells of the end of composing too early.
+ */
+export function composing(e: Pick<Press, 'nativeEvent' | 'keyCode'>): boolean {
+  return e.nativeEvent.isComposing || e.keyCode === 229;
+}
+
 interface KeysBack {
   onPointerDown: () => void;
   onKeyDown: (e: Press) => void;

@@ -14,6 +14,7 @@ import { RULE_KINDS } from '../api/rules';
 import { ALERT_STATES, SEVERITIES } from '../api/types';
 import { COUNTS, grain, historyFrom, historyQuery, historyTo, isPlain, moreSet, NO_FILTER, SPANS, zonedText, type CountKey, type HistoryFilter } from '../lib/historyfilter';
 import { useMedia, useTimes, useTitle } from '../lib/hooks';
+import { composing } from '../lib/keys';
 import { errorText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
@@ -327,7 +328,7 @@ function IdField({ value, onChange, testid, placeholder }: { value: string; onCh
       onChange={(e) => setTyped(e.target.value)}
       onBlur={take}
       onKeyDown={(e) => {
-        if (e.key !== 'Enter') return;
+        if (e.key !== 'Enter' || composing(e)) return;
         e.preventDefault();
         take();
       }}

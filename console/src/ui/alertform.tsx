@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { RESULTS, type ActBody, type Result } from '../api/alerts';
 import type { Alert } from '../api/types';
 import { act } from '../lib/actions';
+import { composing } from '../lib/keys';
 import { written, type AnyForm } from '../state/desk';
 import { DispatchTo } from './dispatchto';
 
@@ -66,7 +67,7 @@ export function AlertForm({
         void submit();
       }}
       onKeyDown={(e) => {
-        if (e.key !== 'Escape') return;
+        if (e.key !== 'Escape' || composing(e)) return;
         e.stopPropagation();
         onClose();
       }}

@@ -6,6 +6,7 @@ import { useId, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import { AREA_KINDS } from '../api/inventory';
+import { composing } from '../lib/keys';
 import { matching, peopleOf } from '../lib/people';
 import { useAreas } from '../state/inventory';
 
@@ -32,6 +33,7 @@ export function DispatchTo({ alert, value, focus, onChange }: { alert: Alert; va
     setAt(-1);
   };
   const onKeyDown = (e: React.KeyboardEvent): void => {
+    if (composing(e)) return;
     if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
       if (shown.length === 0) return;
       setOpen(true);
