@@ -181,6 +181,47 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
   );
 
   step(
+    'a field keeps the keys that it has a use for, and what is chosen by arrow keys is sent once it is arrived at',
+    async () => {
+      const priority = op.id('action-priority');
+      let sent = 0;
+      const count = (request) => {
+        if (request.url().endsWith('/priority')) sent += 1;
+      };
+      page.on('request', count);
+      const was = await priority.inputValue();
+      await priority.focus();
+      for (let i = 0; i < 2; i += 1) await page.keyboard.press('ArrowUp');
+      assert.notEqual(await priority.inputValue(), was, 'the arrow keys choose nothing');
+      await page.keyboard.press('Escape');
+      assert.equal(await priority.inputValue(), was);
+      await page.keyboard.press('ArrowUp');
+      const next = await priority.inputValue();
+      await page.keyboard.press('Enter');
+      await admin.until('another priority', 10_000, async () => (await alertOf(late.id)).alert.priority === next);
+      await priority.selectOption(was);
+      await priority.blur();
+      await admin.until('the priority of before', 10_000, async () => (await alertOf(late.id)).alert.priority === was);
+      page.off('request', count);
+      assert.equal(sent, 2, 'each arrow key is sent');
+
+      const focused = () => page.evaluate(() => document.activeElement?.id ?? '');
+      const filter = op.id('filter-shown');
+      await filter.focus();
+      await filter.selectOption('every');
+      assert.notEqual(await focused(), 'alert-queue', 'who chooses by key is sent away');
+      await page.keyboard.press('Escape');
+      assert.equal(await focused(), 'alert-queue');
+      await filter.focus();
+      await filter.dispatchEvent('pointerdown');
+      await filter.selectOption('rows');
+      assert.equal(await focused(), 'alert-queue', 'keys go to the filter and not to the alert');
+      await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
     'by keyboard alone it is dispatched and resolved, and the next one is false',
     async () => {
       const form = async (key, what, ...keys) => {

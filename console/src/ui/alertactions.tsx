@@ -2,13 +2,14 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AlertAction, Result } from '../api/alerts';
-import { SEVERITIES, type Alert } from '../api/types';
+import type { Alert } from '../api/types';
 import { act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
 import { useDesk, written, type AnyForm } from '../state/desk';
 import { notify } from '../state/notices';
 import { rightsText, useMay } from '../state/rights';
 import { AlertForm } from './alertform';
 import { Icon, type IconName } from './icons';
+import { PriorityChoice } from './prioritychoice';
 
 const ICONS: Partial<Record<AlertAction, IconName>> = {
   acknowledge: 'hand',
@@ -112,26 +113,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
             )}
           </button>
         ))}
-        {mayPrioritise(alert) && (
-          <label className="select">
-            <span className="visually-hidden">{t('action.priority')}</span>
-            <select
-              data-testid="action-priority"
-              value={alert.handling.priority}
-              disabled={busy}
-              onChange={(e) => {
-                const priority = SEVERITIES.find((s) => s === e.target.value);
-                if (priority) void act(t, alert, 'priority', { priority });
-              }}
-            >
-              {SEVERITIES.map((s) => (
-                <option key={s} value={s}>
-                  {t('action.priorityIs', { priority: t(`severity.${s}`) })}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
+        {mayPrioritise(alert) && <PriorityChoice alert={alert} />}
       </div>
     );
   };
