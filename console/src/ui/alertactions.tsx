@@ -60,6 +60,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
     setForm(null);
   };
   const run = async (action: AlertAction): Promise<void> => {
+    if (busy) return;
     const why = withheld(t, alert, action);
     if (why !== null) {
       notify('bad', why);
@@ -97,9 +98,8 @@ export function AlertActions({ alert }: { alert: Alert }) {
             type="button"
             className={`button ${i === 0 ? 'primary' : ''} ${action === 'close' && sure ? 'sure' : ''}`}
             data-testid={`action-${action}`}
-            disabled={busy}
-            // Not disabled: why it cannot be would be reached neither by keyboard nor by touch.
-            aria-disabled={withheld(t, alert, action) !== null}
+            // Not disabled: why it cannot be would be reached neither by keyboard nor by touch, and what is disabled loses the focus.
+            aria-disabled={busy || withheld(t, alert, action) !== null}
             title={withheld(t, alert, action) ?? undefined}
             {...(hasForm(action) ? { 'aria-expanded': form?.what === action } : {})}
             onClick={() => void run(action)}

@@ -38,6 +38,7 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
   const done = procedure.steps.reduce((n, _, i) => n + (ticks.has(i + 1) ? 1 : 0), 0);
   const closed = alert.state === 'closed';
   const tick = async (step: number, on: boolean): Promise<void> => {
+    if (busy) return;
     setBusy(true);
     setClicked({ step, on });
     const done = await addNote(t, alert.id, tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? ''));
@@ -61,7 +62,9 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
                 <input
                   type="checkbox"
                   checked={clicked?.step === i + 1 ? clicked.on : at !== undefined}
-                  disabled={busy || closed}
+                  disabled={closed}
+                  // What is disabled loses the focus.
+                  aria-disabled={busy}
                   data-testid="procedure-step"
                   onChange={(e) => void tick(i + 1, e.target.checked)}
                 />
