@@ -11,6 +11,7 @@ import { drafts, forgetDrafts } from '../src/state/drafts';
 import { clearSession, setSession } from '../src/state/session';
 import { AlertActions } from '../src/ui/alertactions';
 import { AlertForm } from '../src/ui/alertform';
+import { ProcedureCards } from '../src/ui/alertprocedure';
 import { alertJson } from './fixtures';
 
 beforeAll(async () => {
@@ -36,13 +37,14 @@ describe('an open form', () => {
   });
 });
 
-describe('what is written and not sent', () => {
-  const login = (user: string): void => setSession({ user, role: 'operator', rights: ['see', 'feedback', 'act'], areas: null, csrf: '', mustChangePassword: false, site: 's', siteName: 'S', node: 'n', version: '1', timeZone: 'UTC' });
-  afterEach(() => {
-    forgetDrafts();
-    clearSession();
-  });
+const login = (user: string, rights = ['see', 'feedback', 'act']): void =>
+  setSession({ user, role: 'operator', rights, areas: null, csrf: '', mustChangePassword: false, site: 's', siteName: 'S', node: 'n', version: '1', timeZone: 'UTC' });
+afterEach(() => {
+  forgetDrafts();
+  clearSession();
+});
 
+describe('what is written and not sent', () => {
   it('outlives a login that is lost, and is only the writer\'s', () => {
     const notes = drafts<string>('test');
     login('ann');
@@ -87,5 +89,27 @@ describe('what is written and not sent', () => {
     expect(show(<AlertActions alert={alert({ id: 'a2' })} />)).not.toContain('<form');
     // Also where nothing can be done any more.
     expect(show(<AlertActions alert={alert({ state: 'closed' })} />)).toContain('the gate is &lt;open&gt;');
+  });
+});
+
+describe('the steps of a procedure', () => {
+  const steps = (): string => {
+    const queries = new QueryClient();
+    queries.setQueryData(['procedures', 'a1'], [{ id: 'p', title: 'P', steps: ['Call'] }]);
+    return renderToStaticMarkup(
+      <QueryClientProvider client={queries}>
+        <ProcedureCards alert={alert()} history={[]} />
+      </QueryClientProvider>,
+    );
+  };
+  const step = (): string => /<input[^>]*data-testid="procedure-step"[^>]*>/.exec(steps())?.[0] ?? '';
+
+  it('are ticked by who may write notes, and tell the others why not', () => {
+    login('ann');
+    expect(step()).toContain('aria-disabled="false"');
+    expect(step()).not.toContain('title=');
+    login('vera', ['see']);
+    expect(step()).toContain('aria-disabled="true"');
+    expect(step()).toContain(en.rights.operators);
   });
 });
