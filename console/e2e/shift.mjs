@@ -307,6 +307,52 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
     skip,
   );
 
+  const note = async (words) => {
+    await op.id('action-note').click();
+    await op.id('action-note-text').fill(words);
+    await op.id('form-send').click();
+    await op.id('form-note').waitFor({ state: 'detached' });
+    await op.id('alert-history').getByText(words).first().waitFor();
+  };
+  step(
+    'a login in another window of the same browser disarms nothing',
+    async () => {
+      const other = await page.context().newPage();
+      await other.goto(`${url}/`);
+      const answered = await other.evaluate(
+        async ([name, word]) => (await fetch('/api/v1/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user: name, password: word }) })).status,
+        [OPERATOR, PASSWORD],
+      );
+      assert.equal(answered, 200);
+      await other.close();
+      await note('with the token of before');
+      assert.equal(await page.locator('.notice.bad').count(), 0);
+      await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
+    'a form that is open stays when somebody else moves the alert on, and so do the keys that write in it',
+    async () => {
+      const id = new URL(page.url()).pathname.split('/').at(-1);
+      await op.id('action-note').click();
+      await page.keyboard.type('13');
+      done(await admin.api('POST', `/alerts/${id}/close`, { rev: (await alertOf(id)).alert.rev }), 200);
+      await state(page, 'closed');
+      await op.id('form-late').waitFor();
+      await page.keyboard.type('8 then');
+      assert.equal(await op.id('action-note-text').inputValue(), '138 then');
+      await op.shoot('shift-form-late');
+      await page.keyboard.press('Enter');
+      assert.equal(await op.id('form-note').count(), 1, 'it was sent');
+      await page.keyboard.press('Escape');
+      await op.id('form-note').waitFor({ state: 'detached' });
+      await unmoved(page);
+    },
+    skip,
+  );
+
   step(
     'the shift is handed over: one signs it, the other takes it',
     async () => {
@@ -390,6 +436,21 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       assert.equal(alert.shelved ?? null, null);
       assert.equal(history.find((h) => h.action === 'unshelve').author ?? null, null, 'nobody took it from the shelf');
       await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
+    'who logs out while the gateway cannot be reached is logged out when it can, and not logged in again',
+    async () => {
+      await network(false);
+      await page.getByTestId('logout').click();
+      await page.locator('.form-error[role=alert]').waitFor();
+      await op.shoot('shift-leaving');
+      await network(true);
+      await page.getByTestId('login-user').waitFor();
+      await page.reload();
+      await page.getByTestId('login-user').waitFor();
     },
     skip,
   );

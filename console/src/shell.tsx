@@ -240,9 +240,9 @@ export function Shell({ children }: { children: ReactNode }) {
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {
-    forgetDrafts();
     const error = await logOut();
-    if (error !== null) notify('bad', `${t('top.stillIn')} ${errorText(t, error)}`);
+    if (error === null) forgetDrafts();
+    else notify('bad', `${t('top.stillIn')} ${errorText(t, error)}`);
   };
   return (
     <div className="shell">

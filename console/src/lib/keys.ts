@@ -1,5 +1,5 @@
 /* Whose a key is: the console's, the field's that is being typed in, or the browser's where a modifier is held. */
-import { useRef, type FormEvent, type KeyboardEvent as Press } from 'react';
+import { useRef, type KeyboardEvent as Press, type SyntheticEvent } from 'react';
 
 export function keyIsOurs(e: KeyboardEvent): boolean {
   if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return false;
@@ -20,7 +20,7 @@ export function composing(e: Pick<Press, 'nativeEvent' | 'keyCode'>): boolean {
 interface KeysBack {
   onPointerDown: () => void;
   onKeyDown: (e: Press) => void;
-  onChange: (e: FormEvent) => void;
+  onChange: (e: SyntheticEvent) => void;
 }
 
 /**

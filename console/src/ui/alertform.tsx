@@ -1,5 +1,5 @@
 /* The form of one action: whom it goes to, what it turned out to be, why and for how long it is put aside, or a note. */
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { RESULTS, type ActBody, type Result } from '../api/alerts';
 import type { Alert } from '../api/types';
@@ -37,6 +37,8 @@ export function AlertForm({
   const [result, setResult] = useState<Result | null>(first ?? before?.result ?? null);
   const [minutes, setMinutes] = useState(before?.minutes ?? 30);
   const [busy, setBusy] = useState(false);
+  const close = useRef(onClose);
+  close.current = onClose;
   const empty = note.trim() === '' && to.trim() === '';
   useEffect(() => {
     if (!empty) written.keep(alert.id, { what, note, to, result, minutes });
@@ -44,6 +46,12 @@ export function AlertForm({
   }, [alert.id, what, note, to, result, minutes, empty]);
   const needsNote = what === 'shelve' || what === 'note' || what === 'feedback';
   const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
+  // Nobody would miss it. Where the keys are in it somebody is about to write.
+  const form = useRef<HTMLFormElement>(null);
+  const unused = !possible && empty && !busy;
+  useEffect(() => {
+    if (unused && !form.current?.contains(document.activeElement)) close.current();
+  }, [unused]);
 
   const submit = async (): Promise<void> => {
     if (missing || busy || !possible) return;
@@ -59,6 +67,7 @@ export function AlertForm({
   };
   return (
     <form
+      ref={form}
       className="action-form"
       data-testid={`form-${what}`}
       aria-label={t(`action.${what}`)}
