@@ -37,8 +37,6 @@ export function AlertForm({
   const [result, setResult] = useState<Result | null>(first ?? before?.result ?? null);
   const [minutes, setMinutes] = useState(before?.minutes ?? 30);
   const [busy, setBusy] = useState(false);
-  const close = useRef(onClose);
-  close.current = onClose;
   const empty = note.trim() === '' && to.trim() === '';
   useEffect(() => {
     if (!empty) written.keep(alert.id, { what, note, to, result, minutes });
@@ -50,8 +48,8 @@ export function AlertForm({
   const form = useRef<HTMLFormElement>(null);
   const unused = !possible && empty && !busy;
   useEffect(() => {
-    if (unused && !form.current?.contains(document.activeElement)) close.current();
-  }, [unused]);
+    if (unused && !form.current?.contains(document.activeElement)) onClose();
+  }, [unused, onClose]);
 
   const submit = async (): Promise<void> => {
     if (missing || busy || !possible) return;
