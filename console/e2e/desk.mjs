@@ -47,6 +47,7 @@ export function deskSteps({ step, desk, url, shots, alert }) {
     if (procedures.length === 0) return;
     await steps.first().check();
     await id('alert-history').getByText(procedures[0].steps[0]).first().waitFor();
+    assert.ok(await steps.first().evaluate((box) => box === document.activeElement), 'a step that is ticked loses the focus');
     await steps.first().uncheck();
     await until('two lines of history', 10_000, async () => (await id('alert-history').getByText(procedures[0].steps[0]).count()) === 2);
   });

@@ -11,6 +11,7 @@ import { tools } from './tools.mjs';
 const OPERATOR = 'e2e-operator';
 const PASSWORD = 'a-password-for-the-operator';
 const NOTES = '夜班无事 nothing but <i>the gate</i>';
+const HALF = '保安说门 the guard said';
 /** More rows than a flood begins beyond: a gateway's default is ten. */
 const MANY = 12;
 const row = (id) => `[data-testid=alert-row][data-alert-id="${id}"]`;
@@ -180,6 +181,47 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
   );
 
   step(
+    'a field keeps the keys that it has a use for, and what is chosen by arrow keys is sent once it is arrived at',
+    async () => {
+      const priority = op.id('action-priority');
+      let sent = 0;
+      const count = (request) => {
+        if (request.url().endsWith('/priority')) sent += 1;
+      };
+      page.on('request', count);
+      const was = await priority.inputValue();
+      await priority.focus();
+      for (let i = 0; i < 2; i += 1) await page.keyboard.press('ArrowUp');
+      assert.notEqual(await priority.inputValue(), was, 'the arrow keys choose nothing');
+      await page.keyboard.press('Escape');
+      assert.equal(await priority.inputValue(), was);
+      await page.keyboard.press('ArrowUp');
+      const next = await priority.inputValue();
+      await page.keyboard.press('Enter');
+      await admin.until('another priority', 10_000, async () => (await alertOf(late.id)).alert.priority === next);
+      await priority.selectOption(was);
+      await priority.blur();
+      await admin.until('the priority of before', 10_000, async () => (await alertOf(late.id)).alert.priority === was);
+      page.off('request', count);
+      assert.equal(sent, 2, 'each arrow key is sent');
+
+      const focused = () => page.evaluate(() => document.activeElement?.id ?? '');
+      const filter = op.id('filter-shown');
+      await filter.focus();
+      await filter.selectOption('every');
+      assert.notEqual(await focused(), 'alert-queue', 'who chooses by key is sent away');
+      await page.keyboard.press('Escape');
+      assert.equal(await focused(), 'alert-queue');
+      await filter.focus();
+      await filter.dispatchEvent('pointerdown');
+      await filter.selectOption('rows');
+      assert.equal(await focused(), 'alert-queue', 'keys go to the filter and not to the alert');
+      await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
     'by keyboard alone it is dispatched and resolved, and the next one is false',
     async () => {
       const form = async (key, what, ...keys) => {
@@ -240,10 +282,12 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
   );
 
   step(
-    'a login that is ended by another says so, and after logging in again one is where one was',
+    'a login that is ended by another says so, and after logging in again one is where one was, with what was half written',
     async () => {
       const at = new URL(page.url()).pathname;
       assert.match(at, /^\/alerts\/./);
+      await op.id('action-note').click();
+      await op.id('action-note-text').fill(HALF);
       done(await admin.api('DELETE', `/users/${OPERATOR}/sessions`), 204);
       await page.locator('[data-testid=feed-state][data-state=ended]').waitFor({ timeout: 40_000 });
       const told = page.locator('.banner.bad[role=alert]');
@@ -254,6 +298,56 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       await live(page);
       assert.equal(new URL(page.url()).pathname, at);
       await op.id('alert-state').waitFor();
+      assert.equal(await op.id('action-note-text').inputValue(), HALF, 'what was half written is lost');
+      await op.id('form-send').click();
+      await op.id('form-note').waitFor({ state: 'detached' });
+      await op.id('alert-history').getByText(HALF).first().waitFor();
+      await unmoved(page);
+    },
+    skip,
+  );
+
+  const note = async (words) => {
+    await op.id('action-note').click();
+    await op.id('action-note-text').fill(words);
+    await op.id('form-send').click();
+    await op.id('form-note').waitFor({ state: 'detached' });
+    await op.id('alert-history').getByText(words).first().waitFor();
+  };
+  step(
+    'a login in another window of the same browser disarms nothing',
+    async () => {
+      const other = await page.context().newPage();
+      await other.goto(`${url}/`);
+      const answered = await other.evaluate(
+        async ([name, word]) => (await fetch('/api/v1/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user: name, password: word }) })).status,
+        [OPERATOR, PASSWORD],
+      );
+      assert.equal(answered, 200);
+      await other.close();
+      await note('with the token of before');
+      assert.equal(await page.locator('.notice.bad').count(), 0);
+      await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
+    'a form that is open stays when somebody else moves the alert on, and so do the keys that write in it',
+    async () => {
+      const id = new URL(page.url()).pathname.split('/').at(-1);
+      await op.id('action-note').click();
+      await page.keyboard.type('13');
+      done(await admin.api('POST', `/alerts/${id}/close`, { rev: (await alertOf(id)).alert.rev }), 200);
+      await state(page, 'closed');
+      await op.id('form-late').waitFor();
+      await page.keyboard.type('8 then');
+      assert.equal(await op.id('action-note-text').inputValue(), '138 then');
+      await op.shoot('shift-form-late');
+      await page.keyboard.press('Enter');
+      assert.equal(await op.id('form-note').count(), 1, 'it was sent');
+      await page.keyboard.press('Escape');
+      await op.id('form-note').waitFor({ state: 'detached' });
       await unmoved(page);
     },
     skip,
@@ -342,6 +436,21 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       assert.equal(alert.shelved ?? null, null);
       assert.equal(history.find((h) => h.action === 'unshelve').author ?? null, null, 'nobody took it from the shelf');
       await unmoved(page);
+    },
+    skip,
+  );
+
+  step(
+    'who logs out while the gateway cannot be reached is logged out when it can, and not logged in again',
+    async () => {
+      await network(false);
+      await page.getByTestId('logout').click();
+      await page.locator('.form-error[role=alert]').waitFor();
+      await op.shoot('shift-leaving');
+      await network(true);
+      await page.getByTestId('login-user').waitFor();
+      await page.reload();
+      await page.getByTestId('login-user').waitFor();
     },
     skip,
   );

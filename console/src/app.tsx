@@ -77,7 +77,8 @@ function Pages() {
   if (!ready) return <LoginPage />;
   if (location.pathname === '/login') return <Navigate to="/" replace />;
   return (
-    <Shell>
+    // Nothing that one user has opened or begun to write is the next one's.
+    <Shell key={user}>
       <Guard of={location.pathname}>
         <Routes>
           <Route path="/" element={<AlertsPage />} />

@@ -2,25 +2,28 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, useLocation, useNavigate } from 'react-router';
-import { api } from './api/client';
 import { setLanguage } from './i18n';
 import { useNow, useTimes } from './lib/hooks';
 import { roleText } from './lib/peoplewords';
-import { kindText } from './lib/words';
+import { errorText, kindText } from './lib/words';
+import { useAway } from './state/away';
 import { useChannels, useNewAreas } from './state/channels';
 import { useTellChoice } from './state/chosen';
+import { forgetDrafts } from './state/drafts';
 import { useLive } from './state/live';
-import { dismiss, useNotices } from './state/notices';
+import { dismiss, notify, useNotices } from './state/notices';
+import { useDeskPosition } from './state/positions';
 import { setTheme, THEMES, usePrefs } from './state/prefs';
 import { useMay, useMayEverywhere } from './state/rights';
-import { clearSession, loadSession, useSession } from './state/session';
+import { logInAgain, logOut, useSession } from './state/session';
 import { tally } from './lib/queue';
 import { keyIsOurs } from './lib/keys';
 import { AlertSound } from './ui/alertsound';
 import { Icon, Logo, type IconName } from './ui/icons';
 
 function useNewCount(): number {
-  return useLive((s) => tally(s.order).waiting);
+  const position = useDeskPosition();
+  return useLive((s) => tally(s.order, position, '').waiting);
 }
 
 /** Pages that belong to an item of the rail without its address. */
@@ -98,7 +101,9 @@ function FeedSign() {
       ? t('feed.liveHint')
       : state === 'ended'
         ? t('feed.endedHint')
-        : t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') });
+        : feed.everLive
+          ? t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') })
+          : t('feed.neverHint');
   return (
     <span className={`feed feed-${state}`} data-testid="feed-state" data-state={state} title={hint} data-now={now}>
       <i aria-hidden="true" />
@@ -112,29 +117,24 @@ function Banner() {
   const times = useTimes();
   const feed = useLive((s) => s.feed);
   const gone = useSession((s) => s.gone);
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    setLate(false);
-    if (feed.state !== 'reconnecting' || !feed.everLive) return;
-    const id = setTimeout(() => setLate(true), 3000);
-    return () => clearTimeout(id);
-  }, [feed]);
+  // The first lists of a large desk take their time.
+  const away = useAway(feed.everLive ? 3000 : 8000);
   if (gone) {
     return (
       <div className="banner bad" role="alert">
         <Icon name="auth_failed" />
         <span>{t('feed.endedHint')}</span>
-        <button type="button" className="button small" onClick={() => clearSession()}>
+        <button type="button" className="button small" onClick={logInAgain}>
           {t('feed.again')}
         </button>
       </div>
     );
   }
-  if (!late) return null;
+  if (!away) return null;
   return (
     <div className="banner warn" role="status">
       <Icon name="offline" />
-      <span>{t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') })}</span>
+      <span>{feed.everLive ? t('feed.reconnectingHint', { time: times.moment(feed.since, 'time') }) : t('feed.neverHint')}</span>
     </div>
   );
 }
@@ -240,12 +240,9 @@ export function Shell({ children }: { children: ReactNode }) {
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {
-    try {
-      await api.logout();
-      clearSession();
-    } catch {
-      await loadSession();
-    }
+    const error = await logOut();
+    if (error === null) forgetDrafts();
+    else notify('bad', `${t('top.stillIn')} ${errorText(t, error)}`);
   };
   return (
     <div className="shell">

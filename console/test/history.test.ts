@@ -1,7 +1,7 @@
 /* The history page: its filter and the address, times of the site's clock, and what the gateway answers. */
 import { describe, expect, it } from 'vitest';
 import { readFound, readSummary } from '../src/api/history';
-import { grain, historyFrom, historyQuery, historyTo, isPlain, moreSet, NO_FILTER, zonedMs, zonedText, type HistoryFilter } from '../src/lib/historyfilter';
+import { fieldShows, grain, historyFrom, historyQuery, historyTo, isPlain, moreSet, NO_FILTER, zonedMs, zonedText, type HistoryFilter } from '../src/lib/historyfilter';
 import { alertJson } from './fixtures';
 
 const NOW = Date.parse('2026-11-27T12:34:56Z');
@@ -25,6 +25,13 @@ describe('the filter and the address', () => {
     const odd = historyFrom(new URLSearchParams('span=ever&state=gone&priority=9&result=&area=North!&channel=%22&from=yesterday&by=moon&q=' + 'x'.repeat(500)));
     expect({ ...odd, text: '' }).toEqual(NO_FILTER);
     expect(odd.text).toHaveLength(200);
+  });
+
+  it('leaves blanks to who is typing, and shows what came by another way', () => {
+    expect(fieldShows('east ', 'east')).toBe('east ');
+    expect(fieldShows('  ', '')).toBe('  ');
+    expect(fieldShows('east g', 'north')).toBe('north');
+    expect(fieldShows('east', '')).toBe('');
   });
 
   it('keeps an own span only while it is one', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { readHealth, type Health } from '../src/api/channel';
 import { readAlert, readEvent, type Alert, type EventFact } from '../src/api/types';
-import { happenings, madeAt, MAX_CLOSED, MAX_OPEN, mergeAlerts, mergeFacts, mergeHealth, newestFirst, reorder } from '../src/state/merge';
+import { fullOfClosed, happenings, madeAt, MAX_CLOSED, MAX_OPEN, mergeAlerts, mergeFacts, mergeHealth, newestFirst, reorder } from '../src/state/merge';
 import { alertJson, eventJson, healthJson, mediaJson } from './fixtures';
 
 const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
@@ -41,6 +41,17 @@ describe('alerts', () => {
     const late = alert({ id: 'b', opened: '2026-11-22T08:30:00Z' });
     const broken = alert({ id: 'c', opened: 'yesterday' });
     expect([broken, early, late].sort(newestFirst).map((a) => a.id)).toEqual(['b', 'a', 'c']);
+  });
+
+  it('that are closed are not loaded beyond what is kept', () => {
+    const page = (n: number): Alert[] => Array.from({ length: 100 }, (_, i) => alert({ id: `p${n}-${i}`, state: 'closed', opened: new Date(1_700_000_000_000 - (n * 100 + i) * 1000).toISOString() }));
+    let have = mergeAlerts(new Map(), [alert({ id: 'open' })]).alerts;
+    let pages = 0;
+    for (; pages < 50 && !fullOfClosed([...have.values()]); pages += 1) have = mergeAlerts(have, page(pages)).alerts;
+    // Each page that was loaded is there whole, and none more is asked for once others would go for it.
+    expect(have.size).toBe(1 + pages * 100);
+    expect(pages * 100).toBeGreaterThan(MAX_CLOSED / 2);
+    expect(fullOfClosed([...mergeAlerts(have, Array.from({ length: 5 }, (_, n) => page(-1 - n)).flat()).alerts.values()])).toBe(true);
   });
 
   it('are bounded, the closed ones and the open ones apart; the oldest go', () => {

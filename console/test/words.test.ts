@@ -5,7 +5,7 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
-import { byPriority, isShown, tally } from '../src/lib/queue';
+import { byPriority, isShown, stateFor, tally } from '../src/lib/queue';
 import { loudest } from '../src/lib/sound';
 import { ageText, momentText } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
@@ -113,11 +113,14 @@ describe('the queue', () => {
     expect(isShown(one({ shelved }), 'shelved')).toBe(true);
     const rows = [one({ id: 'a', priority: 'low' }), one({ id: 'b' }), one({ id: 'c', priority: 'critical' }), one({ id: 'd' })];
     expect(byPriority(rows).map((a) => a.id)).toEqual(['c', 'b', 'd', 'a']);
-    expect(tally([...rows, one({ state: 'acknowledged' }), one({ state: 'closed' }), one({ shelved })])).toEqual({ waiting: 4, open: 5 });
+    expect(tally([...rows, one({ state: 'acknowledged' }), one({ state: 'closed' }), one({ shelved })], '', '')).toEqual({ waiting: 4, open: 5 });
+  });
+  it('is not emptied by a state that was chosen among all of them', () => {
+    expect([stateFor('all', 'closed'), stateFor('open', 'closed'), stateFor('open', 'new'), stateFor('open', 'any')]).toEqual(['closed', 'any', 'new', 'any']);
   });
   it('sounds by the most urgent row that waits, and is silent once it is taken', () => {
-    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })])).toBe('high');
-    expect(loudest([one({}), one({ priority: 'critical' })])).toBe('critical');
-    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })])).toBeNull();
+    expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })], '')).toBe('high');
+    expect(loudest([one({}), one({ priority: 'critical' })], '')).toBe('critical');
+    expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })], '')).toBeNull();
   });
 });

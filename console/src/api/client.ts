@@ -1,8 +1,9 @@
 /*
  * The one place that talks HTTP to the gateway. Every answer goes through a reader of `types.ts`; every failure is an
  * `ApiError` with a kind that the pages can name in the operator's language. It keeps the request token of the login
- * and the difference between the gateway's clock and the browser's, and tells the session store when a login has ended.
- * It never retries: who asks knows whether asking again is right.
+ * and the difference between the gateway's clock and the browser's, and tells the session store when a login has ended
+ * or is another one. It never retries, for who asks knows whether asking again is right; but for one case: what was refused
+ * because another window of this browser has begun a session of the same user is sent once more with that one's token.
  */
 import type { ActBody, AlertAction } from './alerts';
 import { readBox, type Box } from './box';
@@ -26,13 +27,18 @@ export class ApiError extends Error {
 }
 
 let csrf = '';
+/** Whose the token is. */
+let holder = '';
 let clockOffset = 0;
 let onUnauthenticated: () => void = () => {};
 let onPasswordChange: () => void = () => {};
+let onSession: (session: Session) => void = () => {};
 
-export function listen(handlers: { unauthenticated: () => void; passwordChange: () => void }): void {
+/** `session`: what this browser's login is now, where it is not the one that the request was sent with. */
+export function listen(handlers: { unauthenticated: () => void; passwordChange: () => void; session: (now: Session) => void }): void {
   onUnauthenticated = handlers.unauthenticated;
   onPasswordChange = handlers.passwordChange;
+  onSession = handlers.session;
 }
 
 /** The gateway's time as far as known: ages must be right on a desk whose clock is wrong. */
@@ -62,6 +68,29 @@ export async function gatewayAnswers(): Promise<boolean> {
 
 /** `body` is sent as JSON, a `Blob` as it is. */
 export async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const sent = csrf;
+  try {
+    return await once(method, path, body, signal);
+  } catch (error) {
+    const refused = error instanceof ApiError && error.status === 403 && error.kind === 'forbidden';
+    if (!refused || method === 'GET' || path === '/api/v1/login' || !(await tokenIsAnother(sent))) throw error;
+  }
+  return once(method, path, body, signal);
+}
+
+/**
+ * All windows of a browser share one cookie: a login in one of them leaves the others with the token of the session before.
+ * Gives whether the same user has another token now than the one that was sent.
+ */
+async function tokenIsAnother(sent: string): Promise<boolean> {
+  const user = holder;
+  const now = await api.session().catch(() => null);
+  if (now === null || (now.user === user && now.csrf === sent)) return false;
+  onSession(now);
+  return now.user === user;
+}
+
+async function once(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   const raw = body instanceof Blob;
   if (body !== undefined) headers['Content-Type'] = raw ? 'application/octet-stream' : 'application/json';
@@ -106,6 +135,7 @@ export async function json<T>(read: (v: unknown) => T | null, method: string, pa
 
 function keepToken(session: Session): Session {
   csrf = session.csrf;
+  holder = session.user;
   return session;
 }
 

@@ -51,51 +51,63 @@ export function mayShelve(alert: Alert): boolean {
   return mayPrioritise(alert) && !alert.handling.shelved && alert.handling.priority !== 'critical';
 }
 
+/** So often it is tried, with an alert that goes on meanwhile. */
+const TRIES = 4;
+
+/**
+ * What a person saw of an alert when they decided. Its events raise its revision, too, every few seconds as long as somebody is
+ * in the picture; that is no reason to ask the person again.
+ */
+function asSeen(alert: Alert): string {
+  const { priority, position, shelved, result, dispatchedTo } = alert.handling;
+  return JSON.stringify([alert.state, alert.owner, priority, position, shelved, result, dispatchedTo]);
+}
+
+/** A note overwrites nothing, whatever the alert has come to. */
+async function send(alert: Alert, action: AlertAction, body: ActBody): Promise<Alert> {
+  let known = alert;
+  for (let left = TRIES - 1; ; left -= 1) {
+    try {
+      return await api.act(alert.id, action, known.rev, body);
+    } catch (error) {
+      const now = error instanceof ApiError && error.status === 409 ? error.alert : null;
+      if (now) absorb([now]);
+      // What is refused at the revision that it was asked for is refused for another reason.
+      if (!now || now.rev === known.rev || left === 0 || (action !== 'note' && asSeen(now) !== asSeen(alert))) throw error;
+      known = now;
+    }
+  }
+}
+
 /** True where it was done. What came of it is said to the operator in either case. */
 export async function act(t: TFunction, alert: Alert, action: AlertAction, body: ActBody = {}): Promise<boolean> {
   try {
-    absorb([await api.act(alert.id, action, alert.rev, body)]);
+    absorb([await send(alert, action, body)]);
     notify('good', t(`action.done.${action}`));
     return true;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 409) {
-      const now = error.alert;
-      if (now) absorb([now]);
-      const state = t(`state.${(now ?? alert).state}`);
-      notify(
-        'bad',
-        now?.owner && now.owner !== alert.owner
-          ? t('action.conflictOwner', { user: now.owner, state })
-          : now
-            ? t('action.conflictState', { state })
-            : errorText(t, error),
-      );
-    } else {
-      notify('bad', errorText(t, error));
-    }
+    notify('bad', refusedText(t, alert, error));
     return false;
   }
 }
 
-const NOTE_TRIES = 3;
-/**
- * Adds a note to the alert as it is now. A note overwrites nothing, so that the alert has gone on meanwhile is no reason to
- * ask the operator again.
- */
+function refusedText(t: TFunction, alert: Alert, error: unknown): string {
+  const now = error instanceof ApiError && error.status === 409 ? error.alert : null;
+  if (!now) return errorText(t, error);
+  const state = t(`state.${now.state}`);
+  if (now.owner && now.owner !== alert.owner) return t('action.conflictOwner', { user: now.owner, state });
+  return now.state === alert.state ? t('action.conflictOther') : t('action.conflictState', { state });
+}
+
+/** Adds a note to the alert as it is now. */
 export async function addNote(t: TFunction, id: string, note: string): Promise<boolean> {
-  for (let left = NOTE_TRIES - 1; ; left -= 1) {
-    const alert = useLive.getState().alerts.get(id);
-    if (!alert) return false;
-    try {
-      absorb([await api.act(id, 'note', alert.rev, { note })]);
-      return true;
-    } catch (error) {
-      const now = error instanceof ApiError && error.status === 409 ? error.alert : null;
-      if (!now || now.rev === alert.rev || left === 0) {
-        notify('bad', errorText(t, error));
-        return false;
-      }
-      absorb([now]);
-    }
+  const alert = useLive.getState().alerts.get(id);
+  if (!alert) return false;
+  try {
+    absorb([await send(alert, 'note', { note })]);
+    return true;
+  } catch (error) {
+    notify('bad', errorText(t, error));
+    return false;
   }
 }

@@ -69,6 +69,11 @@ export function historyFrom(params: URLSearchParams): HistoryFilter {
   };
 }
 
+/** What stands in the field of the search: blanks round what is typed are typed still, though nothing is asked for by them. */
+export function fieldShows(typed: string, asked: string): string {
+  return typed.trim() === asked ? typed : asked;
+}
+
 export function historyTo(f: HistoryFilter): URLSearchParams {
   const params = new URLSearchParams();
   const put = (key: string, value: string, usual = ''): void => {

@@ -1,14 +1,28 @@
 /* What the queue shows, and in which order. */
-import { SEVERITIES, type Alert, type Severity } from '../api/types';
+import { SEVERITIES, type Alert, type AlertState, type Severity } from '../api/types';
 
 /** Of the open ones: what needs a person, what was put aside, or all of it. */
 export const SHOWN = ['rows', 'shelved', 'every'] as const;
 export type Shown = (typeof SHOWN)[number];
 
+/** Which state is looked for; among the open ones none is closed, whatever was chosen among all. */
+export function stateFor(scope: 'open' | 'all', chosen: AlertState | 'any'): AlertState | 'any' {
+  return scope === 'open' && chosen === 'closed' ? 'any' : chosen;
+}
+
 /** The gateway decides what is a row. */
 export function isShown(a: Alert, how: Shown): boolean {
   const shelved = a.handling.shelved !== null;
   return how === 'every' || (how === 'shelved' ? shelved : a.handling.how === 'row' && !shelved);
+}
+
+/**
+ * Whether it stands before a position: its own, and what was escalated to it, until somebody takes it; who took it keeps
+ * it in sight. Empty: every position.
+ */
+export function isBefore(a: Alert, position: string, me: string): boolean {
+  if (position === '' || a.handling.position === position) return true;
+  return a.handling.escalated?.to === position && (a.state === 'new' || (a.owner === me && a.state !== 'closed'));
 }
 
 /** The most urgent first; of the same priority the order stays. One pass: it is done with every message of the feed. */
@@ -23,17 +37,23 @@ export function waits(a: Alert): boolean {
   return a.state === 'new' && isShown(a, 'rows');
 }
 
-/** Of all that are known: how many wait for a person, and how many open rows there are. Counted once a list. */
-export function tally(alerts: readonly Alert[]): { waiting: number; open: number } {
-  const known = tallies.get(alerts);
-  if (known) return known;
+interface Tally {
+  waiting: number;
+  open: number;
+}
+/** Of those before a position: how many wait for a person, and how many open rows there are. Counted once a list. */
+export function tally(alerts: readonly Alert[], position: string, me: string): Tally {
+  const known = tallies.get(alerts) ?? new Map<string, Tally>();
+  const key = position === '' ? '' : JSON.stringify([position, me]);
+  const before = known.get(key);
+  if (before) return before;
   const found = { waiting: 0, open: 0 };
   for (const a of alerts) {
-    if (a.state === 'closed' || !isShown(a, 'rows')) continue;
+    if (a.state === 'closed' || !isShown(a, 'rows') || !isBefore(a, position, me)) continue;
     found.open += 1;
     if (a.state === 'new') found.waiting += 1;
   }
-  tallies.set(alerts, found);
+  tallies.set(alerts, known.set(key, found));
   return found;
 }
-const tallies = new WeakMap<readonly Alert[], { waiting: number; open: number }>();
+const tallies = new WeakMap<readonly Alert[], Map<string, Tally>>();

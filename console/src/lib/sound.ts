@@ -1,21 +1,26 @@
-/* Which sound an alert makes, and making it. A sound lasts for as long as somebody must take an alert of its priority. */
+/*
+ * Which sound an alert makes, and making it. A sound lasts for as long as somebody must take an alert of its priority; one of
+ * its own says that no alert would be heard, for as long as there is no live feed.
+ */
 import type { Alert, Severity } from '../api/types';
-import { waits } from './queue';
+import { isBefore, waits } from './queue';
 
+export type Signal = Exclude<Severity, 'low'> | 'lost';
 /** Tones of one signal in Hz, and how long until it comes again; `low` is silent. */
-const SIGNALS: Record<Exclude<Severity, 'low'>, { tones: readonly number[]; everyMs: number }> = {
+const SIGNALS: Record<Signal, { tones: readonly number[]; everyMs: number }> = {
   critical: { tones: [880, 660, 880, 660], everyMs: 2_000 },
   high: { tones: [740, 740], everyMs: 6_000 },
   medium: { tones: [520], everyMs: 30_000 },
+  lost: { tones: [440, 330, 220], everyMs: 15_000 },
 };
 const TONE_S = 0.16;
 
-/** The most urgent row that waits for a person; null where silence is right. */
-export function loudest(alerts: readonly Alert[]): Exclude<Severity, 'low'> | null {
+/** The most urgent row before a position that nobody has taken; null where silence is right. */
+export function loudest(alerts: readonly Alert[], position: string): Exclude<Severity, 'low'> | null {
   let found: 'high' | 'medium' | null = null;
   for (const a of alerts) {
     const { priority } = a.handling;
-    if (!waits(a)) continue;
+    if (!waits(a) || !isBefore(a, position, '')) continue;
     if (priority === 'critical') return 'critical';
     if (priority === 'high') found = 'high';
     else if (priority === 'medium') found ??= 'medium';
@@ -42,8 +47,8 @@ export class Speaker {
   }
 
   /** Plays until the returned function is called. */
-  repeat(priority: Exclude<Severity, 'low'>): () => void {
-    const { tones, everyMs } = SIGNALS[priority];
+  repeat(signal: Signal): () => void {
+    const { tones, everyMs } = SIGNALS[signal];
     let playing: OscillatorNode[] = [];
     const once = (): void => {
       playing = this.#context && this.allowed ? tones.map((hz, i) => this.#tone(hz, i)).filter((o) => o !== null) : [];

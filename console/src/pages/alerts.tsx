@@ -6,15 +6,18 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { api } from '../api/client';
 import { ALERT_STATES, type Alert, type AlertState } from '../api/types';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
-import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
+import { useKeysBack } from '../lib/keys';
+import { byPriority, isShown, SHOWN, stateFor, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { absorb, useLive } from '../state/live';
+import { fullOfClosed } from '../state/merge';
 import { useDigests, usePosition, usePositions } from '../state/positions';
+import { useSession } from '../state/session';
 import { AlertDetail } from '../ui/alertdetail';
 import { AlertQueue } from '../ui/alertqueue';
 import { useChoosing, useDeskKeys, type Current } from '../ui/deskkeys';
@@ -54,15 +57,18 @@ export function AlertsPage() {
   const loaded = useLive((s) => s.loaded);
   const truncated = useLive((s) => s.truncated);
   const [scope, setScope] = useState<Scope>('open');
-  const [only, setOnly] = useState<AlertState | 'any'>('any');
+  const [wanted, setOnly] = useState<AlertState | 'any'>('any');
+  const only = stateFor(scope, wanted);
   const [how, setHow] = useState<Shown>('rows');
   const positions = usePositions();
   const [position, setPosition] = usePosition(positions);
+  const me = useSession((s) => s.session?.user ?? '');
   const [digests, dismiss] = useDigests(positions);
   const [few, setFew] = useState(true);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [help, setHelp] = useState(false);
   const detail = useRef<HTMLElement>(null);
+  const keysBack = useKeysBack('alert-queue');
 
   const older = useOlder(scope === 'all');
   const fits = useMemo(() => fitting(scope, only, how, position), [scope, only, how, position]);
@@ -86,7 +92,7 @@ export function AlertsPage() {
     return collapse(shown, (a) => ids.has(a.handling.position ?? ''), opened, within);
   }, [shown, flooded, collapsed, opened, within]);
   const hidden = useMemo(() => lines.reduce((n, l) => n + (l.open ? 0 : l.behind.length), 0), [lines]);
-  const { waiting: fresh, open } = tally(order);
+  const { waiting: fresh, open } = tally(order, position, me);
   // The row is marked at once; what is told of it may come a moment later, and is left out where the next key is faster.
   const told = useDeferredValue(id);
   useTitle(fresh > 0 ? `(${fresh}) ${t('alerts.title')}` : t('alerts.title'));
@@ -112,7 +118,7 @@ export function AlertsPage() {
           <Icon name="keyboard" />
         </button>
       </div>
-      <div className="queue-filters">
+      <div className="queue-filters" {...keysBack}>
         <div className="segments" role="group" aria-label={t('alerts.filter')}>
           {(['open', 'all'] as const).map((s) => (
             <button key={s} type="button" data-testid={`filter-${s}`} aria-pressed={scope === s} onClick={() => setScope(s)}>
@@ -161,7 +167,7 @@ export function AlertsPage() {
       {over.map((p) => (
         <DigestCard key={p.id} position={p} named={positions.length > 1} onDismiss={() => dismiss(p)} />
       ))}
-      {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: open })}</p>}
+      {truncated && scope === 'open' && <p className="queue-note">{t('alerts.truncated', { count: tally(order, '', '').open })}</p>}
       {!loaded ? (
         <>
           <p className="visually-hidden" role="status">
@@ -177,6 +183,10 @@ export function AlertsPage() {
             <div className="queue-more">
               {older.isError ? (
                 <p className="form-error">{errorText(t, older.error)}</p>
+              ) : older.hasNextPage && fullOfClosed(order) ? (
+                <p className="dim">
+                  {t('alerts.older')} <Link to="/history">{t('nav.history')}</Link>
+                </p>
               ) : older.hasNextPage ? (
                 <button type="button" className="button" disabled={older.isFetchingNextPage} onClick={() => void older.fetchNextPage()}>
                   {older.isFetchingNextPage ? t('alerts.moreBusy') : t('alerts.more')}

@@ -11,6 +11,7 @@ import { ApiError } from '../api/client';
 import type { Position } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
+import { drafts } from '../state/drafts';
 import { notify } from '../state/notices';
 import { recall } from '../state/prefs';
 import { useSession } from '../state/session';
@@ -40,6 +41,10 @@ export default function HandoverPage() {
     </div>
   );
 }
+
+/** By position: what is typed and not kept by the gateway. By handover: what who takes over remarks. */
+const typedNotes = drafts<string>('handover');
+const typedRemarks = drafts<string>('remark');
 
 const nameOf = (positions: readonly Position[], id: string): string => positions.find((p) => p.id === id)?.name ?? id;
 
@@ -114,10 +119,14 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   // What was typed stays, whatever is read meanwhile.
-  const [typed, setTyped] = useState<string | null>(null);
+  const [typed, setTyped] = useState(() => typedNotes.of(position.id));
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const type = (text: string): void => {
+    typedNotes.keep(position.id, text);
+    setTyped(text);
+  };
   const notes = typed ?? now.draft?.notes ?? '';
   const blocked = now.offered !== null;
 
@@ -127,7 +136,8 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
     try {
       const made = await handoverApi.write(position.id, notes, offer);
       await refreshHandovers(queries);
-      setTyped(null);
+      typedNotes.arrived(position.id, notes);
+      setTyped(typedNotes.of(position.id));
       notify('good', offer ? t('handover.signed') : t('handover.saved'));
       if (offer) void navigate(`/handover/${made.id}`);
     } catch (error) {
@@ -154,7 +164,7 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
           <span className="dim num">{t('handover.fromTo', { from: times.moment(now.numbers.from, 'short'), to: times.moment(now.numbers.to, 'short') })}</span>
         </div>
         <Field label={t('handover.notes')} hint={t('handover.notesHint', { n: notes.length, of: MAX_NOTES })} wide>
-          {(ids) => <textarea {...ids} rows={5} maxLength={MAX_NOTES} value={notes} data-testid="handover-notes" onChange={(e) => setTyped(e.target.value)} />}
+          {(ids) => <textarea {...ids} rows={5} maxLength={MAX_NOTES} value={notes} readOnly={busy && sure} data-testid="handover-notes" onChange={(e) => type(e.target.value)} />}
         </Field>
         {problem !== null && <Problem>{problem}</Problem>}
         <div className="form-foot">
@@ -261,7 +271,7 @@ function Paper({ id, positions }: { id: number; positions: Position[] }) {
 function Sign({ of, mine }: { of: Handover; mine: boolean }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
-  const [remark, setRemark] = useState('');
+  const [remark, setRemark] = useState(() => typedRemarks.of(String(of.id)) ?? '');
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
@@ -281,6 +291,14 @@ function Sign({ of, mine }: { of: Handover; mine: boolean }) {
       setSure(false);
       await refreshHandovers(queries);
     }
+  };
+  const type = (text: string): void => {
+    typedRemarks.keep(String(of.id), text);
+    setRemark(text);
+  };
+  const taken = (made: Handover): Handover => {
+    typedRemarks.drop(String(of.id));
+    return made;
   };
   if (mine) {
     return (
@@ -309,12 +327,12 @@ function Sign({ of, mine }: { of: Handover; mine: boolean }) {
       id="take-over"
       onSubmit={(e) => {
         e.preventDefault();
-        void send(() => handoverApi.accept(of.id, remark), t('handover.accepted'));
+        void send(() => handoverApi.accept(of.id, remark).then(taken), t('handover.accepted'));
       }}
     >
       <h2>{t('handover.takeOver', { user: of.outgoing })}</h2>
       <Field label={t('handover.remark')} hint={t('handover.remarkHint')} wide>
-        {(ids) => <textarea {...ids} rows={2} maxLength={MAX_REMARK} value={remark} data-testid="handover-remark" onChange={(e) => setRemark(e.target.value)} />}
+        {(ids) => <textarea {...ids} rows={2} maxLength={MAX_REMARK} value={remark} data-testid="handover-remark" onChange={(e) => type(e.target.value)} />}
       </Field>
       {problem !== null && <Problem>{problem}</Problem>}
       <div className="form-foot">

@@ -12,8 +12,9 @@ import { ApiError, gatewayNow } from '../api/client';
 import { historyApi, type Asked, type Summary } from '../api/history';
 import { RULE_KINDS } from '../api/rules';
 import { ALERT_STATES, SEVERITIES } from '../api/types';
-import { COUNTS, grain, historyFrom, historyQuery, historyTo, isPlain, moreSet, NO_FILTER, SPANS, zonedText, type CountKey, type HistoryFilter } from '../lib/historyfilter';
+import { COUNTS, fieldShows, grain, historyFrom, historyQuery, historyTo, isPlain, moreSet, NO_FILTER, SPANS, zonedText, type CountKey, type HistoryFilter } from '../lib/historyfilter';
 import { useMedia, useTimes, useTitle } from '../lib/hooks';
+import { composing } from '../lib/keys';
 import { errorText } from '../lib/words';
 import { buildTree } from '../state/areas';
 import { useChannels } from '../state/channels';
@@ -155,16 +156,16 @@ function FilterBar({ filter, change, now }: { filter: HistoryFilter; change: (pa
   useEffect(() => stop, []);
   // An address that somebody else has set, going back for one, shows its own text.
   useEffect(() => {
-    if (typing.current === null) setTyped(filter.text);
+    if (typing.current === null) setTyped((now) => fieldShows(now, filter.text));
   }, [filter.text]);
   const take = (text: string): void => {
     stop();
     change({ text: text.trim() });
   };
-  const type = (text: string): void => {
+  const type = (text: string, composed: boolean): void => {
     setTyped(text);
     stop();
-    typing.current = setTimeout(() => take(text), TYPED_MS);
+    if (composed) typing.current = setTimeout(() => take(text), TYPED_MS);
   };
   const span = (value: string): void => {
     const next = SPANS.find((s) => s === value) ?? '7d';
@@ -195,7 +196,9 @@ function FilterBar({ filter, change, now }: { filter: HistoryFilter; change: (pa
             placeholder={t('past.search')}
             aria-keyshortcuts="/"
             value={typed}
-            onChange={(e) => type(e.target.value)}
+            // Half a word of pinyin is not looked for.
+            onChange={(e) => type(e.target.value, !(e.nativeEvent as InputEvent).isComposing)}
+            onCompositionEnd={(e) => type(e.currentTarget.value, true)}
           />
         </label>
         <Facet label={t('past.time')} value={filter.span} usual="7d" testid="history-span" onChange={span}>
@@ -327,7 +330,7 @@ function IdField({ value, onChange, testid, placeholder }: { value: string; onCh
       onChange={(e) => setTyped(e.target.value)}
       onBlur={take}
       onKeyDown={(e) => {
-        if (e.key !== 'Enter') return;
+        if (e.key !== 'Enter' || composing(e)) return;
         e.preventDefault();
         take();
       }}

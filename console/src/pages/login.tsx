@@ -5,7 +5,8 @@ import { api, ApiError } from '../api/client';
 import { useTitle } from '../lib/hooks';
 import { errorText } from '../lib/words';
 import { LanguageSwitch, ThemeSwitch } from '../shell';
-import { loadSession, setSession, useSession } from '../state/session';
+import { joinSession, setSession, tryAgain, useSession } from '../state/session';
+import { setSound } from '../state/sound';
 import { Logo } from '../ui/icons';
 
 const MIN_LENGTH = 10;
@@ -35,6 +36,7 @@ function LoginForm({ onUsed }: { onUsed: (password: string) => void }) {
   const { busy, error, submit } = useSubmit(async () => {
     const session = await api.login(user.trim(), password);
     onUsed(password);
+    setSound(true);
     setSession(session);
   });
   useTitle(t('login.title'));
@@ -163,12 +165,19 @@ export function LoginPage() {
   const { t } = useTranslation();
   const session = useSession((s) => s.session);
   const status = useSession((s) => s.status);
+  const leaving = useSession((s) => s.leaving);
   // Kept only until the change, so that the one-time password need not be typed twice.
   const [used, setUsed] = useState('');
   useEffect(() => {
     if (status !== 'unreachable') return;
-    const id = setInterval(() => void loadSession(), 5000);
+    const id = setInterval(() => void tryAgain(), 5000);
     return () => clearInterval(id);
+  }, [status]);
+  useEffect(() => {
+    if (status !== 'none') return;
+    const look = (): void => void joinSession();
+    window.addEventListener('focus', look);
+    return () => window.removeEventListener('focus', look);
   }, [status]);
   return (
     <div className="door">
@@ -187,9 +196,9 @@ export function LoginPage() {
         {status === 'unreachable' ? (
           <div className="entry">
             <p className="form-error" role="alert">
-              {t('login.unreachable')}
+              {t(leaving ? 'login.leaving' : 'login.unreachable')}
             </p>
-            <button type="button" className="button primary" onClick={() => void loadSession()}>
+            <button type="button" className="button primary" onClick={() => void tryAgain()}>
               {t('login.retry')}
             </button>
           </div>

@@ -11,6 +11,7 @@ import { ApiError } from '../api/client';
 import { words } from '../api/inventory';
 import { RULE_KINDS, rulesApi, type RuleDetail, type RuleKind } from '../api/rules';
 import { useTitle } from '../lib/hooks';
+import { composing } from '../lib/keys';
 import { badKeys, blankForm, changesOf, DIRECTIONS, fieldsOf, FOCUS_WHENS, formOf, GROUPS, keyIn, newRule, takesLines, takesZones, type Group, type RuleForm } from '../lib/rulefields';
 import { ruleKindText } from '../lib/rulewords';
 import { saidAtField } from '../lib/said';
@@ -233,7 +234,7 @@ function Labels({ form, set, problem }: { form: RuleForm; set: Set; problem: str
           onChange={(e) => setTyped(e.target.value)}
           onBlur={add}
           onKeyDown={(e) => {
-            if (e.key !== 'Enter') return;
+            if (e.key !== 'Enter' || composing(e)) return;
             e.preventDefault();
             add();
           }}

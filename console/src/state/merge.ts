@@ -39,6 +39,11 @@ export function mergeAlerts(have: ReadonlyMap<string, Alert>, incoming: readonly
 /** Leaves room below the bound, so that the oldest are not looked for again with the next message. */
 const ROOM = 200;
 
+/** Whether older closed ones would only be loaded to be let go at once. */
+export function fullOfClosed(alerts: readonly Alert[]): boolean {
+  return alerts.reduce((n, a) => n + (a.state === 'closed' ? 1 : 0), 0) >= MAX_CLOSED - ROOM;
+}
+
 /** Gives whether open ones had to go. */
 function bound(alerts: Map<string, Alert>): boolean {
   let closed = 0;

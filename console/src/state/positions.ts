@@ -1,10 +1,11 @@
 /*
  * How the positions stand, asked for again every few seconds and soon after alerts came in; which one this desk looks at,
- * in the address and remembered; and which digests were put away here.
+ * in the address and remembered, and on pages without a queue; and which digests were put away here.
  */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
+import { create } from 'zustand';
 import { deskApi, type Position } from '../api/desk';
 import { useLive } from './live';
 import { keep, recall } from './prefs';
@@ -34,15 +35,28 @@ export function usePositions(): readonly Position[] {
 }
 const NONE: readonly Position[] = [];
 
+/** This window's position; another window may have chosen another one since. */
+const useChosen = create<{ position: string }>()(() => ({ position: recall('position') ?? '' }));
+
+/**
+ * The position that the desk is for, on every page: for it is counted and heard. All of them until it is known to be there, for
+ * silence about a position that has another name now would be wrong.
+ */
+export function useDeskPosition(): string {
+  const wanted = useChosen((s) => s.position);
+  const there = useQuery({ queryKey: KEY, queryFn: deskApi.positions, select: (all) => all.some((p) => p.id === wanted), enabled: wanted !== '', retry: false });
+  return there.data === true ? wanted : '';
+}
+
 /** The position that is looked at, empty for every one; where the address names none, the one of last time. */
 export function usePosition(known: readonly Position[]): [string, (next: string) => void] {
   const [params, setParams] = useSearchParams();
   const named = params.get('position');
-  const [remembered, setRemembered] = useState(() => recall('position') ?? '');
+  const remembered = useChosen((s) => s.position);
   useEffect(() => {
     if (named === null) return;
     keep('position', named);
-    setRemembered(named);
+    useChosen.setState({ position: named });
   }, [named]);
   const wanted = named ?? remembered;
   // A position that has another name now would show an empty desk for ever.
@@ -50,7 +64,7 @@ export function usePosition(known: readonly Position[]): [string, (next: string)
   const choose = useCallback(
     (next: string): void => {
       keep('position', next);
-      setRemembered(next);
+      useChosen.setState({ position: next });
       setParams(
         (p) => {
           if (next === '') p.delete('position');

@@ -2,13 +2,14 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AlertAction, Result } from '../api/alerts';
-import { SEVERITIES, type Alert } from '../api/types';
+import type { Alert } from '../api/types';
 import { act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
-import { useDesk, type Form } from '../state/desk';
+import { useDesk, written, type AnyForm } from '../state/desk';
 import { notify } from '../state/notices';
 import { rightsText, useMay } from '../state/rights';
 import { AlertForm } from './alertform';
 import { Icon, type IconName } from './icons';
+import { PriorityChoice } from './prioritychoice';
 
 const ICONS: Partial<Record<AlertAction, IconName>> = {
   acknowledge: 'hand',
@@ -21,15 +22,20 @@ const ICONS: Partial<Record<AlertAction, IconName>> = {
   feedback: 'note',
 };
 const HINTS: Partial<Record<AlertAction, string>> = { acknowledge: 'A', dispatch: 'D', resolve: 'R', shelve: 'S' };
-type WithForm = Form | 'feedback';
 const FORMS: readonly string[] = ['dispatch', 'resolve', 'shelve', 'note', 'feedback'];
-const hasForm = (action: AlertAction): action is WithForm => FORMS.includes(action);
+const hasForm = (action: AlertAction): action is AnyForm => FORMS.includes(action);
 
 export function AlertActions({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const mayAct = useMay('act');
   const asked = useDesk((s) => s.asked);
-  const [form, setForm] = useState<{ what: WithForm; result: Result | null } | null>(null);
+  // What was written before and not sent is there again, but the keys stay with the queue until they are asked for: each
+  // time that is done `asks` grows.
+  const [form, setForm] = useState<{ what: AnyForm; result: Result | null; asks: number } | null>(() => {
+    const before = written.of(alert.id);
+    return before && { what: before.what, result: before.result, asks: 0 };
+  });
+  const open = (what: AnyForm, result: Result | null): void => setForm((f) => ({ what, result, asks: (f?.asks ?? 0) + 1 }));
   const [busy, setBusy] = useState(false);
   const [sure, setSure] = useState(false);
 
@@ -40,7 +46,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
   }, [sure]);
   useEffect(() => {
     if (asked?.alert !== alert.id) return;
-    setForm({ what: asked.form, result: asked.result });
+    open(asked.form, asked.result);
     useDesk.getState().taken();
   }, [asked, alert.id]);
 
@@ -48,17 +54,21 @@ export function AlertActions({ alert }: { alert: Alert }) {
   if (mayShelve(alert)) all.push('shelve');
   if (alert.handling.shelved && mayPrioritise(alert)) all.push('unshelve');
   if (alert.state !== 'closed') all.push('note');
-  // Somebody else may have moved the alert on while the form was open.
-  const open = form && all.includes(form.what) ? form : null;
-
+  const close = (): void => {
+    // A draft of another form is none of this one's.
+    if (written.of(alert.id)?.what === form?.what) written.drop(alert.id);
+    setForm(null);
+  };
   const run = async (action: AlertAction): Promise<void> => {
+    if (busy) return;
     const why = withheld(t, alert, action);
     if (why !== null) {
       notify('bad', why);
       return;
     }
     if (hasForm(action)) {
-      setForm(open?.what === action ? null : { what: action, result: null });
+      if (form?.what === action) close();
+      else open(action, null);
       return;
     }
     if (action === 'close' && !sure) {
@@ -70,17 +80,17 @@ export function AlertActions({ alert }: { alert: Alert }) {
     await act(t, alert, action);
     setBusy(false);
   };
-  if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
-  // Who may do nothing here is told so once, instead of by a row of buttons that refuse.
-  if (!mayAct) {
+  const buttons = (): React.ReactNode => {
+    if (all.length === 0) return <p className="actions-none dim">{t('action.none')}</p>;
+    // Who may do nothing here is told so once, instead of by a row of buttons that refuse.
+    if (!mayAct) {
+      return (
+        <p className="actions-none dim" data-testid="actions-withheld">
+          {rightsText(t, 'act')}
+        </p>
+      );
+    }
     return (
-      <p className="actions-none dim" data-testid="actions-withheld">
-        {rightsText(t, 'act')}
-      </p>
-    );
-  }
-  return (
-    <>
       <div className="actions" role="group" aria-label={t('action.label')}>
         {all.map((action, i) => (
           <button
@@ -88,11 +98,10 @@ export function AlertActions({ alert }: { alert: Alert }) {
             type="button"
             className={`button ${i === 0 ? 'primary' : ''} ${action === 'close' && sure ? 'sure' : ''}`}
             data-testid={`action-${action}`}
-            disabled={busy}
-            // Not disabled: why it cannot be would be reached neither by keyboard nor by touch.
-            aria-disabled={withheld(t, alert, action) !== null}
+            // Not disabled: why it cannot be would be reached neither by keyboard nor by touch, and what is disabled loses the focus.
+            aria-disabled={busy || withheld(t, alert, action) !== null}
             title={withheld(t, alert, action) ?? undefined}
-            {...(hasForm(action) ? { 'aria-expanded': open?.what === action } : {})}
+            {...(hasForm(action) ? { 'aria-expanded': form?.what === action } : {})}
             onClick={() => void run(action)}
           >
             <Icon name={ICONS[action] ?? (action === 'note' ? 'note' : 'clock')} />
@@ -104,28 +113,25 @@ export function AlertActions({ alert }: { alert: Alert }) {
             )}
           </button>
         ))}
-        {mayPrioritise(alert) && (
-          <label className="select">
-            <span className="visually-hidden">{t('action.priority')}</span>
-            <select
-              data-testid="action-priority"
-              value={alert.handling.priority}
-              disabled={busy}
-              onChange={(e) => {
-                const priority = SEVERITIES.find((s) => s === e.target.value);
-                if (priority) void act(t, alert, 'priority', { priority });
-              }}
-            >
-              {SEVERITIES.map((s) => (
-                <option key={s} value={s}>
-                  {t('action.priorityIs', { priority: t(`severity.${s}`) })}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
+        {mayPrioritise(alert) && <PriorityChoice alert={alert} />}
       </div>
-      {open && <AlertForm key={`${open.what} ${open.result ?? ''}`} alert={alert} what={open.what} result={open.result} onClose={() => setForm(null)} />}
+    );
+  };
+  return (
+    <>
+      {buttons()}
+      {form && (
+        <AlertForm
+          key={`${form.what} ${form.asks}`}
+          alert={alert}
+          what={form.what}
+          result={form.result}
+          // Somebody else may have moved the alert on meanwhile: what is being written stays, and so do the keys that write it.
+          possible={mayAct && all.includes(form.what)}
+          focus={form.asks > 0}
+          onClose={close}
+        />
+      )}
     </>
   );
 }

@@ -62,8 +62,10 @@ function useDetail(id: string) {
 /** Drawn anew when its own alert changes, not with every message of the queue beside it. */
 export const AlertDetail = memo(function AlertDetail({ id, onBack }: { id: string; onBack: (() => void) | null }) {
   const { t } = useTranslation();
-  const alert = useLive((s) => s.alerts.get(id));
+  const known = useLive((s) => s.alerts.get(id));
   const query = useDetail(id);
+  // Not among the open ones that were loaded anew, for it was closed meanwhile: what is being written about it stays.
+  const alert = known ?? query.data?.alert;
   const area = useAreaText(alert?.area ?? []);
   /** The event that is looked at, and with it one of its pictures. */
   const [picked, setPicked] = useState<{ event: string; url: string | null } | null>(null);

@@ -1,9 +1,11 @@
 /* The form of one action: whom it goes to, what it turned out to be, why and for how long it is put aside, or a note. */
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { RESULTS, type ActBody, type Result } from '../api/alerts';
 import type { Alert } from '../api/types';
 import { act } from '../lib/actions';
+import { composing } from '../lib/keys';
+import { written, type AnyForm } from '../state/desk';
 import { DispatchTo } from './dispatchto';
 
 const MINUTES = [15, 30, 60, 240, 480, 1440, 10080] as const;
@@ -12,24 +14,45 @@ export function AlertForm({
   alert,
   what,
   result: first,
+  possible,
+  focus = true,
   onClose,
 }: {
   alert: Alert;
-  what: 'dispatch' | 'resolve' | 'shelve' | 'note' | 'feedback';
+  what: AnyForm;
   result: Result | null;
+  /** Whether the alert is in a state that lets it be done. */
+  possible: boolean;
+  /** Whether it takes the keys when it opens. */
+  focus?: boolean;
   onClose: () => void;
 }) {
   const { t } = useTranslation();
-  const [note, setNote] = useState('');
-  const [to, setTo] = useState('');
-  const [result, setResult] = useState<Result | null>(first);
-  const [minutes, setMinutes] = useState(30);
+  const [before] = useState(() => {
+    const kept = written.of(alert.id);
+    return kept?.what === what ? kept : null;
+  });
+  const [note, setNote] = useState(before?.note ?? '');
+  const [to, setTo] = useState(before?.to ?? '');
+  const [result, setResult] = useState<Result | null>(first ?? before?.result ?? null);
+  const [minutes, setMinutes] = useState(before?.minutes ?? 30);
   const [busy, setBusy] = useState(false);
+  const empty = note.trim() === '' && to.trim() === '';
+  useEffect(() => {
+    if (!empty) written.keep(alert.id, { what, note, to, result, minutes });
+    else if (written.of(alert.id)?.what === what) written.drop(alert.id);
+  }, [alert.id, what, note, to, result, minutes, empty]);
   const needsNote = what === 'shelve' || what === 'note' || what === 'feedback';
   const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
+  // Nobody would miss it. Where the keys are in it somebody is about to write.
+  const form = useRef<HTMLFormElement>(null);
+  const unused = !possible && empty && !busy;
+  useEffect(() => {
+    if (unused && !form.current?.contains(document.activeElement)) onClose();
+  }, [unused, onClose]);
 
   const submit = async (): Promise<void> => {
-    if (missing) return;
+    if (missing || busy || !possible) return;
     const body: ActBody = {};
     if (note.trim() !== '') body.note = note.trim();
     if (what === 'dispatch') body.to = to.trim();
@@ -42,6 +65,7 @@ export function AlertForm({
   };
   return (
     <form
+      ref={form}
       className="action-form"
       data-testid={`form-${what}`}
       aria-label={t(`action.${what}`)}
@@ -50,7 +74,7 @@ export function AlertForm({
         void submit();
       }}
       onKeyDown={(e) => {
-        if (e.key !== 'Escape') return;
+        if (e.key !== 'Escape' || composing(e)) return;
         e.stopPropagation();
         onClose();
       }}
@@ -64,7 +88,7 @@ export function AlertForm({
                 type="radio"
                 name="result"
                 value={r}
-                autoFocus={first ? r === first : i === 0}
+                autoFocus={focus && (first ? r === first : i === 0)}
                 checked={result === r}
                 onChange={() => setResult(r)}
               />
@@ -73,7 +97,7 @@ export function AlertForm({
           ))}
         </fieldset>
       )}
-      {what === 'dispatch' && <DispatchTo alert={alert} value={to} onChange={setTo} />}
+      {what === 'dispatch' && <DispatchTo alert={alert} value={to} focus={focus} onChange={setTo} />}
       {what === 'shelve' && (
         <label className="select">
           <span>{t('action.for')}</span>
@@ -92,12 +116,17 @@ export function AlertForm({
           value={note}
           maxLength={1000}
           required={needsNote}
-          autoFocus={needsNote}
+          autoFocus={focus && needsNote}
           data-testid="action-note-text"
           onChange={(e) => setNote(e.target.value)}
         />
       </label>
-      <button type="submit" className="button primary" data-testid="form-send" disabled={busy || missing}>
+      {!possible && !busy && (
+        <p className="form-late" role="status" data-testid="form-late">
+          {t('action.late', { action: t(`action.${what}`), state: t(`state.${alert.state}`) })}
+        </p>
+      )}
+      <button type="submit" className="button primary" data-testid="form-send" disabled={missing} aria-disabled={busy || !possible}>
         {busy ? t('action.busy') : t(what === 'note' ? 'action.save' : `action.${what}`)}
       </button>
       <button type="button" className="button quiet" onClick={onClose}>

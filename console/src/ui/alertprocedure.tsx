@@ -7,10 +7,11 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { deskApi, type Procedure } from '../api/desk';
 import type { Alert, HistoryEntry } from '../api/types';
-import { addNote } from '../lib/actions';
+import { addNote, withheld } from '../lib/actions';
 import { useTimes } from '../lib/hooks';
 import { ticksOf, tickNote } from '../lib/procedure';
 import { errorText } from '../lib/words';
+import { notify } from '../state/notices';
 
 export function ProcedureCards({ alert, history }: { alert: Alert; history: readonly HistoryEntry[] | null }) {
   const { t } = useTranslation();
@@ -37,7 +38,13 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
   const ticks = ticksOf(procedure.id, history);
   const done = procedure.steps.reduce((n, _, i) => n + (ticks.has(i + 1) ? 1 : 0), 0);
   const closed = alert.state === 'closed';
+  const why = withheld(t, alert, 'note');
   const tick = async (step: number, on: boolean): Promise<void> => {
+    if (busy) return;
+    if (why !== null) {
+      notify('bad', why);
+      return;
+    }
     setBusy(true);
     setClicked({ step, on });
     const done = await addNote(t, alert.id, tickNote(procedure.id, step, on, procedure.steps[step - 1] ?? ''));
@@ -61,7 +68,10 @@ function ProcedureCard({ procedure, alert, history, open }: { procedure: Procedu
                 <input
                   type="checkbox"
                   checked={clicked?.step === i + 1 ? clicked.on : at !== undefined}
-                  disabled={busy || closed}
+                  disabled={closed}
+                  // Not disabled: what is disabled loses the focus, and why it cannot be would not be reached.
+                  aria-disabled={busy || why !== null}
+                  title={why ?? undefined}
                   data-testid="procedure-step"
                   onChange={(e) => void tick(i + 1, e.target.checked)}
                 />

@@ -1,28 +1,33 @@
-/* The switch of the sound, on every page: it says so where the browser does not let it play. */
-import { useEffect, useState } from 'react';
+/* The switch of the sound, on every page. Where the browser does not let it play, that stands there in words: nobody hears it. */
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { loudest, Speaker } from '../lib/sound';
+import { useAway } from '../state/away';
 import { useLive } from '../state/live';
+import { useDeskPosition } from '../state/positions';
+import { setSound, useSound } from '../state/sound';
 import { Icon } from './icons';
 
-const KEY = 'skyeye.sound';
-function wanted(): boolean {
-  try {
-    return localStorage.getItem(KEY) !== 'off';
-  } catch {
-    return true;
-  }
-}
+/** A gateway that is started anew is back before. */
+const LOST_MS = 15_000;
+/** A click that lets the browser play is not one that silences. */
+const CLICK_MS = 1000;
 
 export function AlertSound() {
   const { t } = useTranslation();
   const [speaker] = useState(() => new Speaker());
-  const [on, setOn] = useState(wanted);
+  const on = useSound((s) => s.on);
   const [allowed, setAllowed] = useState(speaker.allowed);
-  const priority = useLive((s) => loudest(s.order));
+  const allowedAt = useRef(-Infinity);
+  const position = useDeskPosition();
+  const priority = useLive((s) => loudest(s.order, position));
+  const lost = useAway(LOST_MS);
 
   useEffect(() => {
-    speaker.watch(() => setAllowed(speaker.allowed));
+    speaker.watch(() => {
+      if (speaker.allowed) allowedAt.current = performance.now();
+      setAllowed(speaker.allowed);
+    });
     const unlock = (): void => speaker.unlock();
     window.addEventListener('pointerdown', unlock);
     window.addEventListener('keydown', unlock);
@@ -32,20 +37,21 @@ export function AlertSound() {
     };
   }, [speaker]);
   useEffect(() => (on && allowed && priority ? speaker.repeat(priority) : undefined), [speaker, on, allowed, priority]);
+  useEffect(() => (on && allowed && lost ? speaker.repeat('lost') : undefined), [speaker, on, allowed, lost]);
 
   const word = !on ? 'off' : allowed ? 'on' : 'blocked';
-  const toggle = (): void => {
-    const next = on && !allowed ? true : !on;
-    setOn(next);
-    try {
-      localStorage.setItem(KEY, next ? 'on' : 'off');
-    } catch {
-      // A private window forgets it.
-    }
-  };
   return (
-    <button type="button" className="ghost" data-testid="sound-switch" data-sound={word} title={t(`sound.${word}`)} aria-label={t(`sound.${word}`)} onClick={toggle}>
-      <Icon name={word === 'on' ? 'sound' : 'silent'} />
+    <button
+      type="button"
+      className={word === 'blocked' ? 'ghost sound-blocked' : 'ghost'}
+      data-testid="sound-switch"
+      data-sound={word}
+      title={t(`sound.${word}`)}
+      {...(word === 'blocked' ? {} : { 'aria-label': t(`sound.${word}`) })}
+      onClick={() => setSound(word !== 'on' || performance.now() - allowedAt.current < CLICK_MS)}
+    >
+      <Icon name={word === 'on' ? 'sound' : word === 'off' ? 'silent' : 'misconfigured'} />
+      {word === 'blocked' && <span>{t('sound.unheard')}</span>}
     </button>
   );
 }

@@ -4,6 +4,7 @@
  */
 import { useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
+import { composing } from '../lib/keys';
 import { Icon } from './icons';
 
 export interface Offer {
@@ -55,6 +56,7 @@ export function Choice({
     setAt(0);
   };
   const onKey = (e: KeyboardEvent): void => {
+    if (composing(e)) return;
     const step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
     if (step !== 0) {
       e.preventDefault();

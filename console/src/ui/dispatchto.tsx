@@ -6,17 +6,18 @@ import { useId, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import { AREA_KINDS } from '../api/inventory';
+import { composing } from '../lib/keys';
 import { matching, peopleOf } from '../lib/people';
 import { useAreas } from '../state/inventory';
 
 /** More is a list nobody reads; typing makes it shorter. */
 const MOST = 8;
 
-export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: string; onChange: (to: string) => void }) {
+export function DispatchTo({ alert, value, focus, onChange }: { alert: Alert; value: string; focus: boolean; onChange: (to: string) => void }) {
   const { t } = useTranslation();
   const id = useId();
   const areas = useAreas();
-  const [open, setOpen] = useState(true);
+  const [open, setOpen] = useState(focus);
   const [at, setAt] = useState(-1);
   const people = useMemo(() => peopleOf(alert.area, areas.data ?? []), [alert.area, areas.data]);
   // Somebody who is chosen fits nobody else: the whole list is there again for another choice.
@@ -32,6 +33,7 @@ export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: st
     setAt(-1);
   };
   const onKeyDown = (e: React.KeyboardEvent): void => {
+    if (composing(e)) return;
     if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
       if (shown.length === 0) return;
       setOpen(true);
@@ -56,7 +58,7 @@ export function DispatchTo({ alert, value, onChange }: { alert: Alert; value: st
         value={value}
         maxLength={200}
         required
-        autoFocus
+        autoFocus={focus}
         autoComplete="off"
         role="combobox"
         aria-expanded={listed}
