@@ -67,7 +67,7 @@ pub struct AlertPage {
 #[derive(Debug, Clone)]
 pub struct AlertDetail {
     pub alert: AlertPayload,
-    /// Oldest first.
+    /// Oldest first; of more than 500 lines the ones that only count an event are left out first, the oldest of them.
     pub history: Vec<AlertHistory>,
     /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,

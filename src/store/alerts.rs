@@ -91,20 +91,21 @@ pub async fn add_history(conn: &mut SqliteConnection, lines: &[(AlertId, AlertHi
     Ok(())
 }
 
-/// The latest lines of an alert's history, oldest first.
+/// An alert's history, oldest first. Of more than `limit` lines the ones that only count an event go first: what people
+/// did, and what changed the state, stays however much happened since.
 pub async fn history(conn: &mut SqliteConnection, alert: AlertId, limit: i64) -> Result<Vec<AlertHistory>, StoreError> {
     type Line = (i64, i64, Option<String>, String, Option<String>, String, Option<String>);
-    let rows: Vec<Line> = sqlx::query_as(
-        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change
-         WHERE alert = ? ORDER BY rev DESC LIMIT ?",
+    let mut rows: Vec<Line> = sqlx::query_as(
+        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change WHERE alert = ?
+         ORDER BY (action <> 'event' OR from_state IS NOT to_state) DESC, rev DESC LIMIT ?",
     )
     .bind(&alert.0.as_bytes()[..])
     .bind(limit)
     .fetch_all(conn)
     .await?;
     let bad = |what: String| StoreError::Record { what: format!("history of alert {alert}: {what}") };
+    rows.sort_unstable_by_key(|line| line.0);
     rows.into_iter()
-        .rev()
         .map(|(rev, at, author, action, from, to, note)| {
             Ok(AlertHistory {
                 rev: u64::try_from(rev).unwrap_or(0),

@@ -126,6 +126,7 @@ pub struct AlertChange {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AlertDetail {
     pub alert: AlertPayload,
+    /// Oldest first, at most 500: of more the ones that only count an event are left out, the oldest of them first.
     pub history: Vec<AlertChange>,
     /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,

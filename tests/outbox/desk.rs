@@ -1,10 +1,11 @@
 //! What the desk asks of the ledger: how positions stand, what belongs together, and how an alert began.
 
+use futures_util::future::join_all;
 use skyeye::{
     alert::AlertBook,
     config,
-    outbox::{Kin, Ledger, LedgerOptions},
-    types::{BBox, Phase, Severity, fact::Object, handling::How},
+    outbox::{AlertCommand, Committed, Kin, Ledger, LedgerOptions},
+    types::{BBox, Phase, Severity, alert::Wish, fact::Object, handling::How, payload::AlertAction},
 };
 
 use super::support::*;
@@ -76,5 +77,37 @@ async fn the_event_that_an_alert_began_with_is_told_however_many_followed() {
     assert_eq!(detail.alert.events, 53);
     assert_eq!(detail.events.len(), 51);
     assert_eq!(detail.events.last().unwrap().id, first);
+    ledger.close().await;
+}
+
+fn note(of: &Committed, text: &str) -> AlertCommand {
+    let wish = Wish { note: Some(text.into()), ..AlertAction::Note.into() };
+    AlertCommand { wish, ..command(of, AlertAction::Note, "li", None) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_did_stays_in_the_history_however_often_something_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let opened = ledger.event(fact(new_id(), Phase::Start, "gate", Severity::High)).await.unwrap();
+    ledger.act(command(&opened, AlertAction::Acknowledge, "li", None)).await.unwrap();
+    ledger.act(note(&opened, "early")).await.unwrap();
+    let visits: Vec<_> = (0..300).map(|_| new_id()).collect();
+    for phase in [Phase::Start, Phase::End] {
+        let all = visits.iter().map(|id| ledger.event(fact(*id, phase, "gate", Severity::High)));
+        for done in join_all(all).await {
+            assert_eq!(done.unwrap().alert, opened.alert);
+        }
+    }
+    ledger.act(note(&opened, "late")).await.unwrap();
+    let history = ledger.alert(opened.alert).await.unwrap().unwrap().history;
+    assert_eq!(history.len(), 500, "bounded");
+    assert!(history.windows(2).all(|w| w[0].rev < w[1].rev), "oldest first");
+    let told: Vec<_> = history.iter().filter(|h| h.action != "event").collect();
+    let told: Vec<_> = told.iter().map(|h| (h.action.as_str(), h.note.as_deref())).collect();
+    let want = [("opened", None), ("acknowledge", None), ("note", Some("early")), ("note", Some("late"))];
+    assert_eq!(told, want);
+    // Of the others the latest.
+    assert_eq!(history[498].rev + 1, history[499].rev);
     ledger.close().await;
 }
