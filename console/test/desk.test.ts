@@ -9,6 +9,7 @@ import { collapse, indexNear, plainLines } from '../src/lib/collapse';
 import { metresBetween, neighbours } from '../src/lib/neighbours';
 import { matching, peopleOf } from '../src/lib/people';
 import { readTick, ticksOf, tickNote } from '../src/lib/procedure';
+import { isBefore } from '../src/lib/queue';
 import { happenings } from '../src/state/merge';
 import { alertJson, eventJson, mediaJson, person } from './fixtures';
 
@@ -54,6 +55,26 @@ describe('a flooded queue', () => {
     expect(plainLines(rows).map((l) => l.alert.id)).toEqual(rows.map((a) => a.id));
     const two = [row('x', { incident: 'i' }), row('y', { incident: 'i', position: 'west' })];
     expect(shape(two, (a) => a.handling.position === 'west')).toEqual(['x', 'y']);
+  });
+});
+
+describe('the queue of a position', () => {
+  const up = { escalated: { level: 1, to: 'duty', at: '2026-11-22T08:00:00Z' } };
+  const before = (part: Record<string, unknown>, position: string, me = 'li'): boolean => isBefore(row('a', part), position, me);
+
+  it('has its own rows, and every position has all', () => {
+    expect([before({}, 'east'), before({}, 'west'), before({}, ''), before({ position: null }, '')]).toEqual([true, false, true, true]);
+  });
+
+  it('has what was escalated to it until somebody takes it, and it stays whose it is', () => {
+    expect([before(up, 'duty'), before(up, 'east'), before(up, 'west')]).toEqual([true, true, false]);
+    const taken = { ...up, state: 'acknowledged', owner: 'li' };
+    expect([before(taken, 'duty', 'wang'), before(taken, 'east', 'wang')]).toEqual([false, true]);
+  });
+
+  it('keeps in sight what one took there oneself, until it is closed', () => {
+    const mine = { ...up, owner: 'li' };
+    expect(['acknowledged', 'dispatched', 'resolved', 'closed'].map((state) => before({ ...mine, state }, 'duty'))).toEqual([true, true, true, false]);
   });
 });
 
@@ -179,8 +200,9 @@ describe('what the gateway says of positions and procedures', () => {
   it('is read, and what is no flood is none', () => {
     const flood = { since: '2026-11-22T08:00:00.000Z', rows: 12, collapsed: 40 };
     const digest = { ...flood, until: '2026-11-22T08:20:00.000Z', came: [{ type: 'line', count: 3 }, 'x'], leads: [{ alert: 'a', type: 'line', channel: 'c', channel_name: '', under: 2 }, { under: 3 }] };
-    const read = readPosition({ id: 'east', name: '', areas: ['d'], flood, digest, rows: { low: 1, medium: 2, high: 0, critical: 4, waiting: 3 } });
-    expect(read).toMatchObject({ id: 'east', name: 'east', flood: { rows: 12 }, rows: 7, waiting: 3 });
+    const read = readPosition({ id: 'east', name: '', areas: ['d'], flood, digest, rows: { low: 1, medium: 2, high: 0, critical: 4, waiting: 3, escalated: 5 } });
+    expect(read).toMatchObject({ id: 'east', name: 'east', flood: { rows: 12 }, rows: 7, waiting: 3, escalated: 5 });
+    expect(readPosition({ id: 'east', rows: { low: 1 } })).toMatchObject({ rows: 1, escalated: 0 });
     expect(read?.digest).toMatchObject({ came: [{ kind: 'line', count: 3 }], leads: [{ alert: 'a', channelName: 'c', under: 2 }] });
     for (const bad of [null, 3, {}, { since: 'x' }]) expect(readPosition({ id: 'east', flood: bad, digest: bad })).toMatchObject({ flood: null, digest: null });
     for (const bad of [null, [], { positions: 3 }, 'x']) expect(readPositions(bad)).toBeNull();

@@ -235,6 +235,7 @@ pub struct Which<'a> {
     pub severity: Option<Severity>,
     /// Only what is a row of its own.
     pub rows: bool,
+    /// Only rows before this position: its own, and what was escalated to it until somebody takes it.
     pub position: Option<&'a PositionId>,
 }
 
@@ -250,13 +251,17 @@ pub async fn list(
         (true, _) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_channel
              WHERE channel = ?1 AND opened_cursor < ?2 AND (?3 IS NULL OR state = ?3) AND (state <> 'closed' OR ?4)
-               AND severity >= ?5 AND shown >= ?7 AND (?8 IS NULL OR position = ?8)
+               AND severity >= ?5 AND shown >= ?7 AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::Open) if which.position.is_some() => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_position
              WHERE position = ?8 AND state <> 'closed' AND shown = 1 AND opened_cursor < ?2 AND ?1 IS NULL
                AND ?3 IS NULL AND NOT ?4 AND severity >= ?5 AND ?7
+             UNION ALL
+             SELECT opened_cursor, payload FROM alert INDEXED BY alert_escalated
+             WHERE escalated_to = ?8 AND position <> ?8 AND state = 'new' AND shown = 1 AND opened_cursor < ?2
+               AND severity >= ?5
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::Open) if which.rows => {
@@ -274,13 +279,13 @@ pub async fn list(
         (false, Filter::State(_)) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_state
              WHERE state = ?3 AND opened_cursor < ?2 AND ?1 IS NULL AND ?4 AND severity >= ?5 AND shown >= ?7
-               AND (?8 IS NULL OR position = ?8)
+               AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::All) => {
             "SELECT opened_cursor, payload FROM alert
              WHERE opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND ?4 AND +severity >= ?5 AND shown >= ?7
-               AND (?8 IS NULL OR position = ?8)
+               AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
     };

@@ -11,6 +11,15 @@ export function isShown(a: Alert, how: Shown): boolean {
   return how === 'every' || (how === 'shelved' ? shelved : a.handling.how === 'row' && !shelved);
 }
 
+/**
+ * Whether it stands before a position: its own, and what was escalated to it, until somebody takes it; who took it keeps
+ * it in sight. Empty: every position.
+ */
+export function isBefore(a: Alert, position: string, me: string): boolean {
+  if (position === '' || a.handling.position === position) return true;
+  return a.handling.escalated?.to === position && (a.state === 'new' || (a.owner === me && a.state !== 'closed'));
+}
+
 /** The most urgent first; of the same priority the order stays. One pass: it is done with every message of the feed. */
 export function byPriority(alerts: readonly Alert[]): Alert[] {
   const of: Record<Severity, Alert[]> = { low: [], medium: [], high: [], critical: [] };

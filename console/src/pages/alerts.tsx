@@ -14,12 +14,13 @@ import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/act
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { keyIsOurs } from '../lib/keys';
-import { byPriority, isShown, SHOWN, tally, type Shown } from '../lib/queue';
+import { byPriority, isBefore, isShown, SHOWN, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { useDesk } from '../state/desk';
 import { absorb, useLive } from '../state/live';
 import { notify } from '../state/notices';
 import { useDigests, usePosition, usePositions } from '../state/positions';
+import { useSession } from '../state/session';
 import { AlertDetail } from '../ui/alertdetail';
 import { AlertQueue } from '../ui/alertqueue';
 import { DigestCard, FloodBanner } from '../ui/flood';
@@ -42,6 +43,7 @@ export function AlertsPage() {
   const [how, setHow] = useState<Shown>('rows');
   const positions = usePositions();
   const [position, setPosition] = usePosition(positions);
+  const me = useSession((s) => s.session?.user ?? '');
   const [digests, dismiss] = useDigests(positions);
   const [few, setFew] = useState(true);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
@@ -62,8 +64,8 @@ export function AlertsPage() {
 
   const fits = useCallback(
     (a: Alert): boolean =>
-      (only === 'any' || a.state === only) && (position === '' || a.handling.position === position) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how))),
-    [scope, only, how, position],
+      (only === 'any' || a.state === only) && isBefore(a, position, me) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how))),
+    [scope, only, how, position, me],
   );
   // The chosen alert stays in the list although it has just been closed, until another one is chosen. Only then does a
   // choice make another list: going through ten thousand must not cost ten thousand a key.
@@ -271,7 +273,7 @@ export function AlertsPage() {
               <option value="">{t('alerts.anyPosition')}</option>
               {positions.map((p) => (
                 <option key={p.id} value={p.id}>
-                  {p.rows > 0 ? t('alerts.positionRows', { position: p.name, count: p.rows }) : p.name}
+                  {p.rows + p.escalated > 0 ? t('alerts.positionRows', { position: p.name, count: p.rows + p.escalated }) : p.name}
                 </option>
               ))}
             </select>
