@@ -30,7 +30,7 @@ describe('readers', () => {
     expect(alert).toMatchObject({ id: 'a1', cursor: 7, rev: 3, channelName: 'East gate', state: 'new', severity: 'high' });
     expect(alert?.opened).toBe(Date.UTC(2026, 10, 22, 8, 15, 30, 123));
     expect(readEvent(eventJson())).toMatchObject({ id: 'e1', phase: 'start', clock: 'camera', skewMs: -12, alert: 'a1' });
-    expect(readHealth(healthJson())).toMatchObject({ channel: 'cam-1', state: 'running', kbitS: 512 });
+    expect(readHealth(healthJson())).toMatchObject({ channel: 'cam-1', state: 'running', kbitS: 512, boot: 'b', uptimeMs: 60_000 });
   });
 
   it('never throw and never pass nonsense', () => {
