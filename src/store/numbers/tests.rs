@@ -315,21 +315,35 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
     assert_eq!((count, list.len()), (expected.len() as u64, 3), "bounded, and says how many there are");
 }
 
+/// How each statement comes by its alerts: the very statements that are run, along an index on the time or on what is open.
 #[tokio::test]
 async fn counting_goes_along_an_index() {
     let (_dir, store) = filled(&[]).await;
-    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
-        "EXPLAIN QUERY PLAN SELECT count(*) FROM alert INDEXED BY alert_row_ms
-         WHERE row_ms >= 1 AND row_ms < 2 AND (NULL IS NULL OR position = 'p')",
-    )
-    .fetch_all(store.reader())
-    .await
-    .unwrap();
-    let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
-    assert!(
-        plan.iter().any(|p| p.contains("SEARCH") && p.contains("alert_row_ms (row_ms>? AND row_ms<?)")),
-        "{plan:?}"
-    );
+    let rows = "SEARCH alert USING INDEX alert_row_ms (row_ms>? AND row_ms<?)";
+    let opened = "SEARCH alert USING INDEX alert_opened_ms (opened_ms>? AND opened_ms<?)";
+    for (statement, way) in [
+        (TOTALS, rows),
+        (WINDOWS, rows),
+        (SOURCES, rows),
+        (RULES, rows),
+        (TIMES, rows),
+        (ASIDE, opened),
+        (CHATTERING, opened),
+        // It holds what is open, and nothing else.
+        (STALE, "SCAN alert USING INDEX alert_rows"),
+        (UNFINISHED, "SEARCH alert USING INDEX alert_position (position=?)"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+                .fetch_all(store.reader())
+                .await
+                .unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
+        let table =
+            |name: &str| -> Vec<&String> { plan.iter().filter(|p| p.split(' ').nth(1) == Some(name)).collect() };
+        assert_eq!(table("alert"), [way], "{statement}: {plan:?}");
+        assert!(table("c").iter().all(|p| p.contains("PRIMARY KEY (alert=?")), "{statement}: {plan:?}");
+    }
 }
 
 /// What an alert of an older program says of itself in its payload stands in the new columns, and a payload that is none
