@@ -1,9 +1,9 @@
 //! What a position is judged by: rows before people, counted by SQL over a span of time.
 //!
 //! A row counts when it became one (`row_ms`), under the priority, position and result that it has now. What was held back
-//! or counted under another counts when it was opened. Every statement goes along an index on the time, gives back a bounded
-//! number of rows, and is restricted to subtrees in its own text. Only reads; the caller gives one transaction, so that
-//! the figures fit each other.
+//! or counted under another counts when it was opened. Every statement goes along an index on the time or on what is open,
+//! gives back a bounded number of rows, and is restricted to subtrees in its own text. Only reads; the caller gives one
+//! transaction, so that the figures fit each other.
 
 use sqlx::SqliteConnection;
 
@@ -201,7 +201,7 @@ pub struct Taken {
 pub struct Times {
     pub acknowledged: Taken,
     pub resolved: Taken,
-    /// Rows whose time to be taken has come, and those of them that were taken within it.
+    /// Rows that nobody had yet and whose time to be taken has come, and those of them that were taken within it.
     pub due: u64,
     pub in_time: u64,
 }
@@ -210,15 +210,18 @@ const TIMES: &str = concat!(
     "WITH d AS MATERIALIZED (",
     rows!(
         "SELECT row_ms, CASE priority WHEN 0 THEN ?5 WHEN 1 THEN ?6 WHEN 2 THEN ?7 ELSE ?8 END AS due,
-                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.author IS NOT NULL
+                coalesce((SELECT to_state FROM alert_change c WHERE c.alert = alert.id AND c.at_ms < row_ms
+                          ORDER BY rev DESC LIMIT 1), 'new') AS began,
+                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.at_ms >= row_ms
+                 AND c.author IS NOT NULL
                  AND c.to_state IN ('acknowledged', 'dispatched', 'resolved', 'closed')) AS taken,
-                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.author IS NOT NULL
-                 AND c.to_state IN ('resolved', 'closed')) AS done",
+                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.at_ms >= row_ms
+                 AND c.author IS NOT NULL AND c.to_state IN ('resolved', 'closed')) AS done",
         ""
     ),
     "), t AS (
-         SELECT 0 AS what, max(taken - row_ms, 0) AS ms FROM d WHERE taken IS NOT NULL
-         UNION ALL SELECT 1, max(done - row_ms, 0) FROM d WHERE done IS NOT NULL
+         SELECT 0 AS what, taken - row_ms AS ms FROM d WHERE began = 'new' AND taken IS NOT NULL
+         UNION ALL SELECT 1, done - row_ms FROM d WHERE began NOT IN ('resolved', 'closed') AND done IS NOT NULL
      ), r AS (
          SELECT what, ms, row_number() OVER (PARTITION BY what ORDER BY ms) AS i,
                 count(*) OVER (PARTITION BY what) AS n FROM t
@@ -227,10 +230,12 @@ const TIMES: &str = concat!(
             max(CASE WHEN i = (n * 90 + 99) / 100 THEN ms END), max(ms) FROM r GROUP BY what
      UNION ALL
      SELECT 2, count(*) FILTER (WHERE taken IS NOT NULL OR row_ms + due <= ?9),
-            count(*) FILTER (WHERE taken - row_ms <= due), 0, 0 FROM d"
+            count(*) FILTER (WHERE taken - row_ms <= due), 0, 0 FROM d WHERE began = 'new'"
 );
 
-/// By people only: what the gateway closed by itself nobody took. `due_ms`: from low to critical.
+/// By people only: what the gateway closed by itself nobody took. `due_ms`: from low to critical. What was in somebody's
+/// hands before it became a row (held back, or put aside and fetched back) had nobody to wait for: it counts neither as
+/// taken nor as due; and what was done by then not as resolved.
 pub async fn times(conn: &mut SqliteConnection, span: Span<'_>, due_ms: [i64; 4], now: Wall) -> sqlx::Result<Times> {
     let mut query = over!(sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(TIMES), span);
     for due in due_ms {

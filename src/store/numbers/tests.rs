@@ -48,10 +48,19 @@ impl Sample {
     fn source(&self) -> (String, String) {
         (self.alert.channel.to_string(), self.alert.rule.id.to_string())
     }
-    /// When a person first brought it into one of these states.
+    /// When a person first brought the row into one of these states; `None` also where it became one in such a state.
     fn reached(&self, states: &[AlertState]) -> Option<i64> {
-        let by_people = self.history.iter().filter(|h| h.author.is_some() && states.contains(&h.to));
-        by_people.map(|h| h.at.0).min()
+        let row = self.row()?;
+        let (before, since): (Vec<_>, Vec<_>) = self.history.iter().partition(|h| h.at.0 < row);
+        if before.last().is_some_and(|h| states.contains(&h.to)) {
+            return None;
+        }
+        since.iter().find(|h| h.author.is_some() && states.contains(&h.to)).map(|h| h.at.0)
+    }
+    /// Nobody had it when it became a row.
+    fn began_new(&self) -> bool {
+        let before = self.history.iter().rfind(|h| h.at.0 < self.row().unwrap());
+        before.is_none_or(|h| h.to == AlertState::New)
     }
 }
 
@@ -69,7 +78,8 @@ fn sample(dice: &mut Dice, i: u64) -> Sample {
     let area = dice.one(&AREAS);
     let channel = format!("c{}", dice.below(14));
     let mut history = Vec::new();
-    let mut at = since - 5_000;
+    // Some are taken, given back or done before they become a row.
+    let mut at = since - dice.one(&[5_000, 90 * MINUTE]);
     for rev in 1..=dice.below(6) + 1 {
         at += dice.below(40 * 60_000) as i64;
         let author = dice.one(&[None, Some("ann"), Some("bob")]).map(|a| UserId::new(a).unwrap());
@@ -225,7 +235,7 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let now = Wall(TO - 30 * MINUTE);
     let due_ms = [60 * MINUTE, 30 * MINUTE, 5 * MINUTE, MINUTE];
     let after = |states: &[S]| {
-        let found = rows.iter().filter_map(|s| Some((s.reached(states)? - s.row()?).max(0)));
+        let found = rows.iter().filter_map(|s| Some(s.reached(states)? - s.row()?));
         nearest(found.collect())
     };
     let taken = [S::Acknowledged, S::Dispatched, S::Resolved, S::Closed];
@@ -233,8 +243,9 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let expected = Times {
         acknowledged: after(&taken),
         resolved: after(&[S::Resolved, S::Closed]),
-        due: (rows.iter()).filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0).count()
-            as u64,
+        due: (rows.iter().filter(|s| s.began_new()))
+            .filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0)
+            .count() as u64,
         in_time: (rows.iter())
             .filter(|s| s.reached(&taken).is_some_and(|at| at - s.row().unwrap() <= due_of(s)))
             .count() as u64,
@@ -285,6 +296,67 @@ async fn what_sql_counts_is_what_a_loop_counts() {
             }
         }
         store.close().await;
+    }
+}
+
+/// What was in somebody's hands before it was a row was neither taken at once nor in time; what came back from the shelf
+/// waits anew.
+#[tokio::test]
+async fn times_begin_with_the_row() {
+    use AlertState as S;
+    let row = FROM + 60 * MINUTE;
+    let line = |rev: u64, minutes: i64, author: Option<&str>, to: S| AlertHistory {
+        rev,
+        at: Wall(row + minutes * MINUTE),
+        author: author.map(|a| UserId::new(a).unwrap()),
+        action: "test".into(),
+        from: None,
+        to,
+        note: None,
+    };
+    let by = Some("ann");
+    let (none, once) = (Taken::default(), |minutes: u64| {
+        let ms = minutes * 60_000;
+        Taken { count: 1, p50_ms: ms, p90_ms: ms, max_ms: ms }
+    });
+    for (told, history, expected) in [
+        (
+            "taken and done while it was held back: no time of a row",
+            vec![line(1, -9, None, S::New), line(2, -5, by, S::Acknowledged), line(3, -2, by, S::Resolved)],
+            (none, none, 0, 0),
+        ),
+        (
+            "taken before, noted and done as a row: the taking is no row's, the end is",
+            vec![line(1, -5, by, S::Acknowledged), line(2, 1, by, S::Acknowledged), line(3, 7, by, S::Resolved)],
+            (none, once(7), 0, 0),
+        ),
+        (
+            "taken, given back, put aside and fetched back, and nobody took it since",
+            vec![line(1, -50, by, S::Acknowledged), line(2, -40, by, S::New), line(3, 0, None, S::New)],
+            (none, none, 1, 0),
+        ),
+        (
+            "and somebody did, in time",
+            vec![line(1, -50, by, S::Acknowledged), line(2, -40, by, S::New), line(3, 2, by, S::Acknowledged)],
+            (once(2), none, 1, 1),
+        ),
+        (
+            "taken in the very millisecond in which it became a row",
+            vec![line(1, -1, None, S::New), line(2, 0, by, S::Acknowledged)],
+            (once(0), none, 1, 1),
+        ),
+    ] {
+        let mut one = sample(&mut Dice(5), 1);
+        let showing = Showing { how: How::Row, because: None, since: Some(Wall(row)), ..Showing::default() };
+        one.alert.handling.showing = showing;
+        one.alert.handling.priority = Some(Severity::Low);
+        one.history = history;
+        let (_dir, store) = filled(&[one]).await;
+        let mut conn = store.reader().acquire().await.unwrap();
+        let span = Span { from: Wall(FROM), to: Wall(TO), position: None, areas: None };
+        let found = times(&mut conn, span, [5 * MINUTE; 4], Wall(TO)).await.unwrap();
+        let (acknowledged, resolved, due, in_time) = expected;
+        assert_eq!(found, Times { acknowledged, resolved, due, in_time }, "{told}");
     }
 }
 
