@@ -355,28 +355,47 @@ pub struct Said {
     pub text: String,
 }
 
-const UNFINISHED: &str = "SELECT payload, count(*) OVER (),
+/// Rows of a position that nobody has finished.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// How many there are, and how many of them are shelved.
+    pub all: u64,
+    pub shelved: u64,
+    /// The most urgent of them, each with what was said last; without those that cannot be read.
+    pub list: Vec<(AlertPayload, Option<Said>)>,
+}
+
+const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
+            sum(CASE WHEN json_valid(CAST(payload AS TEXT))
+                THEN json_extract(CAST(payload AS TEXT), '$.shelved') IS NOT NULL ELSE 0 END) OVER (),
             (SELECT json_object('by', author, 'at_ms', at_ms, 'text', note) FROM alert_change c
              WHERE c.alert = alert.id AND c.author IS NOT NULL AND c.note IS NOT NULL ORDER BY rev DESC LIMIT 1)
      FROM alert INDEXED BY alert_position
      WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'
      ORDER BY priority DESC, row_ms, id LIMIT ?2";
 
-/// Rows of a position that nobody has finished, most urgent first, with the last note of each; and how many there are.
+/// Rows of a position that nobody has finished, most urgent first; at most `limit` are listed, all are counted.
 pub async fn unfinished(
     conn: &mut SqliteConnection,
     position: &PositionId,
     limit: u32,
-) -> Result<(u64, Vec<(AlertPayload, Option<Said>)>), StoreError> {
-    let found: Vec<(Vec<u8>, i64, Option<String>)> =
+) -> Result<Unfinished, StoreError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
+    let found: Vec<Row> =
         sqlx::query_as(UNFINISHED).bind(position.as_str()).bind(i64::from(limit)).fetch_all(conn).await?;
-    let all = found.first().map_or(0, |(_, all, _)| count(*all));
-    let list = found.into_iter().map(|(payload, _, said)| {
-        let bad = |e: serde_json::Error| StoreError::Record { what: format!("an alert: {e}") };
-        let said = said.map(|s| serde_json::from_str(&s)).transpose().map_err(bad)?;
-        Ok((serde_json::from_slice(&payload).map_err(bad)?, said))
-    });
-    Ok((all, list.collect::<Result<_, StoreError>>()?))
+    let (all, shelved) = found.first().map_or((0, 0), |(_, _, all, shelved, _)| (count(*all), count(*shelved)));
+    let mut list = Vec::with_capacity(found.len());
+    for (id, payload, _, _, said) in found {
+        match serde_json::from_slice(&payload) {
+            // It is counted, and one that cannot be read must not hold up all the others.
+            Err(e) => tracing::warn!("the alert {} cannot be read and is not listed: {e}", AlertId(id_of(&id)?)),
+            Ok(alert) => {
+                let bad = |e: serde_json::Error| StoreError::Record { what: format!("an alert's note: {e}") };
+                list.push((alert, said.map(|s| serde_json::from_str(&s)).transpose().map_err(bad)?));
+            }
+        }
+    }
+    Ok(Unfinished { all, shelved, list })
 }
 
 #[cfg(test)]

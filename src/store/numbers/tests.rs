@@ -9,7 +9,7 @@ use crate::{
     types::{
         Clock, EventId, RuleRef,
         alert::{Alert, AlertHistory},
-        handling::{Because, Handling, How, ResultCode, Showing},
+        handling::{Because, Handling, How, ResultCode, Shelf, Showing},
     },
 };
 
@@ -127,6 +127,12 @@ fn sample(dice: &mut Dice, i: u64) -> Sample {
             result,
             chattering: dice.below(5) == 0,
             held_back: dice.below(4),
+            shelved: (dice.below(3) == 0).then(|| Shelf {
+                by: UserId::new("ann").unwrap(),
+                reason: "works".into(),
+                at: Wall(opened),
+                until: Wall(TO),
+            }),
             ..Handling::default()
         },
     };
@@ -374,17 +380,28 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
         .collect();
     expected.sort_by_key(|s| (std::cmp::Reverse(s.alert.priority()), s.row(), s.alert.id));
     let mut conn = store.reader().acquire().await.unwrap();
-    let (count, list) = unfinished(&mut conn, &position, 1000).await.unwrap();
-    assert_eq!((count, list.len()), (expected.len() as u64, expected.len()));
-    assert!(expected.len() > 10, "the test compares nothing");
-    for ((alert, said), s) in list.iter().zip(&expected) {
+    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    let shelved = expected.iter().filter(|s| s.alert.handling.shelved.is_some()).count() as u64;
+    assert_eq!((found.all, found.shelved, found.list.len()), (expected.len() as u64, shelved, expected.len()));
+    assert!(expected.len() > 10 && shelved > 3, "the test compares nothing");
+    for ((alert, said), s) in found.list.iter().zip(&expected) {
         assert_eq!(alert.id, s.alert.id);
         let last = s.history.iter().rev().find(|h| h.author.is_some() && h.note.is_some());
         let last = last.map(|h| (h.author.clone().unwrap(), h.at.0, h.note.clone().unwrap()));
         assert_eq!(said.clone().map(|s| (s.by, s.at_ms, s.text)), last);
     }
-    let (count, list) = unfinished(&mut conn, &position, 3).await.unwrap();
-    assert_eq!((count, list.len()), (expected.len() as u64, 3), "bounded, and says how many there are");
+    let few = unfinished(&mut conn, &position, 3).await.unwrap();
+    let told = (few.all, few.shelved, few.list.len());
+    assert_eq!(told, (expected.len() as u64, shelved, 3), "bounded, and says how many there are of all");
+
+    // One that cannot be read is counted, and the others are listed.
+    sqlx::query("UPDATE alert SET payload = x'7b', rev = rev + 1 WHERE id = ?")
+        .bind(&expected[0].alert.id.0.as_bytes()[..])
+        .execute(store.writer())
+        .await
+        .unwrap();
+    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    assert_eq!((found.all, found.list.len()), (expected.len() as u64, expected.len() - 1));
 }
 
 /// How each statement comes by its alerts: the very statements that are run, along an index on the time or on what is open.
