@@ -44,7 +44,10 @@ impl Search for World {
             let more = all.len() > limit;
             all.truncate(limit);
             let next = all.last().filter(|_| more).map(|a| a.order.cursor);
-            Ok(FoundList { alerts: all, next, filling: false })
+            // Their records are damaged.
+            let unreadable = if find.text == "damaged" { std::mem::take(&mut all) } else { Vec::new() };
+            let unreadable = unreadable.into_iter().map(|a| a.id).collect();
+            Ok(FoundList { alerts: all, unreadable, next, filling: false })
         })
     }
     fn count<'a>(
@@ -71,10 +74,10 @@ impl Search for World {
         limit: usize,
     ) -> BoxFuture<'a, Result<Written, SearchError>> {
         Box::pin(async move {
-            let FoundList { alerts, next, .. } = Search::find(self, proof, find, before, limit).await?;
+            let FoundList { alerts, unreadable, next, .. } = Search::find(self, proof, find, before, limit).await?;
             let notes = vec!["=1+1".to_owned(), "two, \"lines\"".to_owned()];
             let alerts = alerts.into_iter().map(|alert| WrittenAlert { alert, notes: notes.clone() }).collect();
-            Ok(Written { alerts, next })
+            Ok(Written { alerts, unreadable, next })
         })
     }
 }
@@ -189,4 +192,22 @@ async fn a_file_holds_only_what_may_be_seen_no_formula_and_is_on_record() {
     let found = g.get(&nina, "/api/v1/alerts/search").await.json();
     assert_eq!(found["alerts"].as_array().unwrap().len(), 1);
     assert_eq!(found["alerts"][0]["id"], json!(north.id));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named_and_the_rest_is_told() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    let ids = [g.world.open_alert("gate").id, g.world.open_alert("yard").id];
+    let page = g.get(&alice, "/api/v1/alerts/search?text=damaged&limit=1").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let page = page.json();
+    assert_eq!((&page["alerts"], page["unreadable"].as_array().unwrap().len()), (&json!([]), 1));
+    assert!(page["next"].is_i64(), "a page of nothing that can be read is not the last one");
+    let csv = g.get(&alice, "/api/v1/alerts/export?text=damaged").await.text();
+    let end = format!("2 alerts cannot be read and are left out: {} {}\r\n", ids[1], ids[0]);
+    assert!(csv.ends_with(&end), "{csv}");
+    let json = g.get(&alice, "/api/v1/alerts/export?text=damaged&format=json").await.json();
+    assert_eq!(json["unreadable"], json!([ids[1], ids[0]]));
+    assert_eq!((&json["alerts"], &json["cut"]), (&json!([]), &json!(false)));
 }

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::search::FindParams;
 use crate::{
-    types::{AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
+    types::{AlertId, AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
     web::{
         AppState,
         auth::{Deed, ListProof},
@@ -48,8 +48,8 @@ fn csv() -> Format {
     Format::Csv
 }
 
-/// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut says so at its end. Who
-/// exported what is on record.
+/// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut, or that lacks alerts whose
+/// record is damaged, says so at its end. Who exported what is on record.
 #[utoipa::path(get, path = "/api/v1/alerts/export", operation_id = "export_alerts", tag = "alerts",
     params(("format" = Option<String>, Query, description = "csv (default; UTF-8, for a spreadsheet) or json (the alerts with their notes)"),
         ("from" = Option<String>, Query, description = "This and the other filters as in a search"),
@@ -77,7 +77,17 @@ pub async fn export(
         Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"alerts.csv\""),
         Format::Json => ("application/json", "attachment; filename=\"alerts.json\""),
     };
-    let mut pages = Pages { state, proof: login.lists(), find, file, before: None, given: 0, step: Step::Head, place };
+    let mut pages = Pages {
+        state,
+        proof: login.lists(),
+        find,
+        file,
+        before: None,
+        read: 0,
+        unreadable: Vec::new(),
+        step: Step::Head,
+        place,
+    };
     // The first page now: what cannot be answered is said as every other error is.
     let first = pages.page().await?;
     let what = format!("{}: {}", if params.format == Format::Csv { "csv" } else { "json" }, params.find.told());
@@ -105,7 +115,9 @@ struct Pages {
     find: Find,
     file: File,
     before: Option<i64>,
-    given: usize,
+    /// Alerts that were read, and those of them that could not be.
+    read: usize,
+    unreadable: Vec<AlertId>,
     step: Step,
     /// Held until the file is written or the client is gone.
     #[allow(dead_code)]
@@ -114,7 +126,7 @@ struct Pages {
 
 impl Pages {
     async fn page(&mut self) -> Result<Written, SearchError> {
-        let limit = PAGE.min(MAX_ROWS - self.given);
+        let limit = PAGE.min(MAX_ROWS - self.read);
         let mut page = self.state.ports().search.written(&self.proof, &self.find, self.before, limit).await?;
         page.alerts.retain(|w| self.proof.covers(&w.alert.area));
         Ok(page)
@@ -131,14 +143,16 @@ impl Pages {
             }
             Step::Head | Step::More => self.page().await?,
         };
+        let given = self.read - self.unreadable.len();
         for (n, written) in page.alerts.iter().enumerate() {
-            self.file.add(&mut text, written, self.given + n == 0);
+            self.file.add(&mut text, written, given + n == 0);
         }
-        self.given += page.alerts.len();
+        self.read += page.alerts.len() + page.unreadable.len();
+        self.unreadable.extend(page.unreadable);
         self.before = page.next;
-        let cut = page.next.is_some() && self.given >= MAX_ROWS;
+        let cut = page.next.is_some() && self.read >= MAX_ROWS;
         if cut || page.next.is_none() {
-            self.file.end(&mut text, cut);
+            self.file.end(&mut text, cut, &self.unreadable);
             self.step = Step::Over;
         }
         Ok(Some((text.into(), self)))
@@ -198,14 +212,24 @@ impl File {
         }
     }
 
-    fn end(&self, text: &mut String, cut: bool) {
-        match (self.format, cut) {
-            (Format::Csv, false) => {}
-            (Format::Csv, true) => {
-                text.push_str(&cell(CUT));
-                text.push_str("\r\n");
+    fn end(&self, text: &mut String, cut: bool, unreadable: &[AlertId]) {
+        match self.format {
+            Format::Csv => {
+                if !unreadable.is_empty() {
+                    let ids: Vec<String> = unreadable.iter().map(AlertId::to_string).collect();
+                    let left_out = format!("{} alerts cannot be read and are left out: {}", ids.len(), ids.join(" "));
+                    text.push_str(&cell(&left_out));
+                    text.push_str("\r\n");
+                }
+                if cut {
+                    text.push_str(&cell(CUT));
+                    text.push_str("\r\n");
+                }
             }
-            (Format::Json, cut) => text.push_str(&format!("\n],\"cut\":{cut}}}\n")),
+            Format::Json => {
+                let unreadable = serde_json::to_string(unreadable).unwrap_or_else(|_| "[]".into());
+                text.push_str(&format!("\n],\"cut\":{cut},\"unreadable\":{unreadable}}}\n"));
+            }
         }
     }
 
