@@ -1,5 +1,5 @@
 //! What a search finds as a file: read page by page while the client takes it, so that neither memory nor a reading
-//! connection is held for it.
+//! connection is held for it; for as long as it is the client's turn.
 
 use axum::{
     body::Body,
@@ -11,9 +11,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::search::FindParams;
+use super::{
+    search::FindParams,
+    turn::{Lost, Turn},
+};
 use crate::{
     types::{AlertId, AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
     web::{
@@ -59,7 +61,7 @@ fn csv() -> Format {
         ("owner" = Option<String>, Query), ("rule" = Option<String>, Query), ("position" = Option<String>, Query),
         ("text" = Option<String>, Query)),
     responses((status = 200, description = "The file", content_type = "text/csv", body = String),
-        (status = 429, description = "Two others are under way", body = ref("#/components/schemas/ErrorBody"))))]
+        (status = 429, description = "Two others are under way; one of whose file nothing is taken for 30 s, or that takes over ten minutes, is broken off", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn export(
     State(state): State<AppState>,
     Me(login): Me,
@@ -71,6 +73,7 @@ pub async fn export(
         .exports()
         .try_acquire_owned()
         .map_err(|_| ApiError::too_many(10, "other exports are under way; try again in some seconds"))?;
+    let turn = Turn::begin(place);
     let zone = TimeZone::get(&state.site().time_zone).unwrap_or(TimeZone::UTC);
     let file = File { format: params.format, zone };
     let (content_type, name) = match params.format {
@@ -86,10 +89,11 @@ pub async fn export(
         read: 0,
         unreadable: Vec::new(),
         step: Step::Head,
-        place,
+        turn: Some(turn),
     };
     // The first page now: what cannot be answered is said as every other error is.
     let first = pages.page().await?;
+    pages.gave();
     let what = format!("{}: {}", if params.format == Format::Csv { "csv" } else { "json" }, params.find.told());
     pages.state.auth().record(login.user(), Deed::AlertsExported, &what, address).await;
     pages.step = Step::First(first);
@@ -119,9 +123,17 @@ struct Pages {
     read: usize,
     unreadable: Vec<AlertId>,
     step: Step,
-    /// Held until the file is written or the client is gone.
-    #[allow(dead_code)]
-    place: OwnedSemaphorePermit,
+    /// Until the file is written or the client is gone.
+    turn: Option<Turn>,
+}
+
+/// Why a file ends before its end.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    #[error(transparent)]
+    Search(#[from] SearchError),
 }
 
 impl Pages {
@@ -133,7 +145,10 @@ impl Pages {
     }
 
     /// The next piece of the file. An error breaks the answer off, so that no client takes a part for the whole.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, SearchError> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+        if let Some(turn) = &self.turn {
+            turn.asked()?;
+        }
         let mut text = String::new();
         let page = match std::mem::replace(&mut self.step, Step::More) {
             Step::Over => return Ok(None),
@@ -154,8 +169,17 @@ impl Pages {
         if cut || page.next.is_none() {
             self.file.end(&mut text, cut, &self.unreadable);
             self.step = Step::Over;
+            self.turn = None;
         }
+        self.gave();
         Ok(Some((text.into(), self)))
+    }
+
+    /// From here on we wait for the client.
+    fn gave(&self) {
+        if let Some(turn) = &self.turn {
+            turn.gave();
+        }
     }
 }
 
