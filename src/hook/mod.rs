@@ -185,15 +185,22 @@ async fn end(over: Vec<(HookId, Running)>) {
     }
 }
 
-/// The secret of a receiver, or why there is none. Blocking.
+/// The secret of a receiver, made where there is none yet, or why it cannot be used. Where the file lies is told to the log
+/// alone: whoever sees the node's status reads the reason. Blocking.
 fn secret(hook: Webhook) -> (Webhook, Result<Secret, String>) {
-    let file = hook.secret_file.display().to_string();
-    let secret = match secret_file::read_or_create(&hook.secret_file) {
-        Ok(secret) if secret.expose().len() >= MIN_SECRET => Ok(secret),
-        Ok(_) => Err(format!("the secret in {file} is shorter than {MIN_SECRET} characters")),
-        Err(e) => Err(format!("its secret_file {file}: {e}")),
-    };
+    let secret = long_enough(secret_file::read_or_create(&hook.secret_file));
+    if let Err(why) = &secret {
+        tracing::warn!(hook = %hook.id, file = %hook.secret_file.display(), "the webhook cannot be used: {why}");
+    }
     (hook, secret)
+}
+
+fn long_enough(read: std::io::Result<Secret>) -> Result<Secret, String> {
+    match read {
+        Ok(secret) if secret.expose().len() >= MIN_SECRET => Ok(secret),
+        Ok(_) => Err(format!("the secret in its secret_file is shorter than {MIN_SECRET} characters")),
+        Err(e) => Err(format!("its secret_file cannot be read or made: {e}")),
+    }
 }
 
 fn digest(hook: &Webhook, secret: &Result<Secret, String>) -> String {
