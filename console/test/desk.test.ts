@@ -1,4 +1,6 @@
 /* The pure parts of the desk: what a flooded queue shows, which pictures are chosen, who stands near, ticks, people. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPosition, readPositions, readProcedures } from '../src/api/desk';
 import type { Channel } from '../src/api/channel';
@@ -170,6 +172,20 @@ describe('a procedure', () => {
   it('reads back what it writes and nothing else', () => {
     expect(readTick(tickNote('a.b-1', 12, false, 'Call: the guard\nnow'))).toEqual({ procedure: 'a.b-1', step: 12, done: false, text: 'Call: the guard\nnow' });
     for (const other of [null, '', 'procedure x', 'procedure A: step 1 done: x', 'a procedure a: step 1 done: x']) expect(readTick(other)).toBeNull();
+  });
+});
+
+describe('a tick', () => {
+  // What the gateway leaves out of a handover is what is written here, word for word.
+  const globs = [...readFileSync(join(import.meta.dirname, '../../src/store/numbers.rs'), 'utf8').matchAll(/GLOB '([^']+)'/g)].map(
+    (m) => new RegExp(`^${(m[1] ?? '').replaceAll('.', '\\.').replaceAll('*', '.*')}$`, 's'),
+  );
+  const leftOut = (note: string): boolean => globs.some((g) => g.test(note));
+
+  it('is known by the gateway, and a note of somebody is not taken for one', () => {
+    expect(globs).toHaveLength(2);
+    for (const done of [true, false]) expect(leftOut(tickNote('a.b-1', 12, done, 'Call: the guard\nnow'))).toBe(true);
+    for (const note of ['the gate sticks', 'procedure x', 'procedure a: step 1 takes long: x']) expect(leftOut(note)).toBe(false);
   });
 });
 

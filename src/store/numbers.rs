@@ -347,7 +347,7 @@ pub async fn stale(conn: &mut SqliteConnection, span: Span<'_>, limit: u32) -> R
     Ok((all, list.collect::<Result<_, StoreError>>()?))
 }
 
-/// What somebody wrote last about an alert.
+/// What somebody wrote last about an alert, in words of his own.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Said {
     pub by: UserId,
@@ -365,11 +365,17 @@ pub struct Unfinished {
     pub list: Vec<(AlertPayload, Option<Said>)>,
 }
 
+/// Notes without words of their own are left out: ticks of a procedure, as the console writes them (`lib/procedure.ts`, whose
+/// test reads these patterns), and results, which the alert itself has.
 const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
             sum(CASE WHEN json_valid(CAST(payload AS TEXT))
                 THEN json_extract(CAST(payload AS TEXT), '$.shelved') IS NOT NULL ELSE 0 END) OVER (),
             (SELECT json_object('by', author, 'at_ms', at_ms, 'text', note) FROM alert_change c
-             WHERE c.alert = alert.id AND c.author IS NOT NULL AND c.note IS NOT NULL ORDER BY rev DESC LIMIT 1)
+             WHERE c.alert = alert.id AND c.author IS NOT NULL AND c.note IS NOT NULL
+             AND NOT (c.action = 'note' AND (c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* done: *'
+                                          OR c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* not done after all: *'))
+             AND (c.action IN ('note', 'feedback') OR c.note NOT IN ('true', 'false', 'nuisance', 'test'))
+             ORDER BY rev DESC LIMIT 1)
      FROM alert INDEXED BY alert_position
      WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'
      ORDER BY priority DESC, row_ms, id LIMIT ?2";

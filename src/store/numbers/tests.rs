@@ -404,6 +404,54 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
     assert_eq!((found.all, found.list.len()), (expected.len() as u64, expected.len() - 1));
 }
 
+/// A tick of a procedure says nothing to the next shift, and neither does the result of what was opened again.
+#[tokio::test]
+async fn what_was_said_last_is_in_somebodys_words() {
+    let line = |rev: u64, action: &str, note: Option<&str>| AlertHistory {
+        rev,
+        at: Wall(FROM + rev as i64),
+        author: Some(UserId::new("ann").unwrap()),
+        action: action.into(),
+        from: Some(AlertState::Acknowledged),
+        to: AlertState::Acknowledged,
+        note: note.map(Into::into),
+    };
+    let tick = Some("procedure gate: step 2 done: 电话");
+    let untick = Some("procedure gate-2.b: step 12 not done after all: Call: the guard\nnow");
+    for (told, history, expected) in [
+        (
+            "ticks",
+            vec![line(1, "note", Some("the gate sticks")), line(2, "note", tick), line(3, "note", untick)],
+            Some("the gate sticks"),
+        ),
+        ("nothing but ticks", vec![line(1, "note", tick), line(2, "acknowledge", None)], None),
+        (
+            "a result and no words",
+            vec![line(1, "feedback", Some("on our way")), line(2, "resolve", Some("false")), line(3, "reopen", None)],
+            Some("on our way"),
+        ),
+        ("a result with words", vec![line(1, "resolve", Some("a cat, false"))], Some("a cat, false")),
+        ("a note that is one word", vec![line(1, "note", Some("test"))], Some("test")),
+        (
+            "words like those of a tick",
+            vec![line(1, "note", Some("procedure gate: step 2 takes long: call earlier"))],
+            Some("procedure gate: step 2 takes long: call earlier"),
+        ),
+        ("a tick's words where somebody was sent", vec![line(1, "dispatch", tick)], tick),
+    ] {
+        let mut one = sample(&mut Dice(5), 1);
+        one.alert.state = AlertState::Acknowledged;
+        one.alert.handling.showing = Showing { how: How::Row, since: Some(Wall(FROM)), ..Showing::default() };
+        one.history = history;
+        let (_dir, store) = filled(std::slice::from_ref(&one)).await;
+        let mut conn = store.reader().acquire().await.unwrap();
+        let position = one.alert.handling.position.clone().unwrap();
+        let found = unfinished(&mut conn, &position, 10).await.unwrap();
+        let said = found.list[0].1.as_ref().map(|s| s.text.as_str());
+        assert_eq!(said, expected, "{told}");
+    }
+}
+
 /// How each statement comes by its alerts: the very statements that are run, along an index on the time or on what is open.
 #[tokio::test]
 async fn counting_goes_along_an_index() {

@@ -23,7 +23,7 @@ pub enum HandoverState {
     Withdrawn,
 }
 
-/// What somebody wrote last about an alert.
+/// What somebody wrote last about an alert, in words of his own: ticks of a procedure and bare results are none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastNote {
     pub by: UserId,
