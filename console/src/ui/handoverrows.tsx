@@ -32,12 +32,14 @@ export function HandoverRows({ of }: { of: { rows: readonly HandoverRow[]; open:
     <>
       <section className="handover-part" data-testid="handover-open">
         <h3>{t('handover.openRows', { count: allStanding })}</h3>
-        {allStanding === 0 ? <p className="dim">{t('handover.noneOpen')}</p> : <RowTable rows={standing} />}
+        {allStanding === 0 && <p className="dim">{t('handover.noneOpen')}</p>}
+        {standing.length > 0 && <RowTable rows={standing} />}
         <More count={allStanding - standing.length} />
       </section>
       <section className="handover-part" data-testid="handover-shelved">
         <h3>{t('handover.shelvedRows', { count: allShelved })}</h3>
-        {allShelved === 0 ? <p className="dim">{t('handover.noneShelved')}</p> : <RowTable rows={shelved} />}
+        {allShelved === 0 && <p className="dim">{t('handover.noneShelved')}</p>}
+        {shelved.length > 0 && <RowTable rows={shelved} />}
         <More count={allShelved - shelved.length} />
       </section>
     </>
