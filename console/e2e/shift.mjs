@@ -136,6 +136,7 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       const { positions } = (await admin.api('GET', '/positions')).body;
       const { escalate_to: to } = positions.find((p) => p.id === alert.position);
       assert.ok(to, 'its position names no other');
+      await page.locator(`${row(late.id)} [data-flag=escalated]`, { hasText: positions.find((p) => p.id === to).name }).waitFor();
       assert.deepEqual([alert.state, alert.escalated.to], ['new', to]);
       assert.ok(alert.escalated.level >= 1);
       assert.ok(Date.parse(alert.escalated.at) >= Date.parse(alert.showing.since) + dueS * 1000, 'it was too early');

@@ -8,6 +8,7 @@ import { useNow, useTimes } from './lib/hooks';
 import { roleText } from './lib/peoplewords';
 import { kindText } from './lib/words';
 import { useChannels, useNewAreas } from './state/channels';
+import { usePositionNames } from './state/positionnames';
 import { useTellChoice } from './state/chosen';
 import { useLive } from './state/live';
 import { dismiss, useNotices } from './state/notices';
@@ -236,7 +237,8 @@ export function Shell({ children }: { children: ReactNode }) {
   useFocusOfPage();
   useSearchKey();
   useTellChoice();
-  // Names of areas and zones are needed on every page.
+  // Names of positions, areas and zones are needed on every page.
+  usePositionNames();
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {
