@@ -92,7 +92,7 @@ function FeedSign() {
       : state === 'ended'
         ? t('feed.ended')
         : feed.everLive
-          ? t('feed.reconnecting', { age: times.age(Math.max(0, Date.now() - feed.since)) })
+          ? t('feed.reconnecting', { age: times.age(Math.max(0, now - feed.since)) })
           : t('feed.connecting');
   const hint =
     state === 'live'
