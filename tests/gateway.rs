@@ -101,6 +101,7 @@ async fn every_camera_has_a_state_of_its_own_and_the_good_ones_go_on() {
         let health =
             wait_for(&format!("{id} is {state}"), 40, || health(&subscriber, id).filter(|h| h["state"] == state)).await;
         assert!(health["reason"].as_str().unwrap().contains(reason), "{health}");
+        assert!(health["boot"].is_string() && health["uptime_ms"].as_u64() > Some(0), "{health}");
     }
     for (id, codec) in [("tcp", "h264"), ("udp", "h264"), ("h265", "h265"), ("mjpeg", "mjpeg")] {
         assert_eq!(health(&subscriber, id).unwrap()["codec"], codec, "{id}");

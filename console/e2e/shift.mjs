@@ -137,12 +137,23 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       const { positions } = (await admin.api('GET', '/positions')).body;
       const { escalate_to: to } = positions.find((p) => p.id === alert.position);
       assert.ok(to, 'its position names no other');
+      await page.locator(`${row(late.id)} [data-flag=escalated]`, { hasText: positions.find((p) => p.id === to).name }).waitFor();
       assert.deepEqual([alert.state, alert.escalated.to], ['new', to]);
       assert.ok(alert.escalated.level >= 1);
       assert.ok(Date.parse(alert.escalated.at) >= Date.parse(alert.showing.since) + dueS * 1000, 'it was too early');
       await op.id('alert-history').getByText('Escalated: nobody took it in time').first().waitFor();
       await op.shoot('shift-escalated');
       await unmoved(page);
+      // The supervising position's own queue has it, and its filter counts it.
+      await desk().goto(`${url}/?position=${to}`);
+      await desk().locator(`${row(late.id)} [data-flag=escalated]`).waitFor();
+      assert.equal(await admin.id('filter-position').inputValue(), to);
+      const { alerts } = (await admin.api('GET', `/alerts?position=${to}`)).body;
+      assert.ok(alerts.some((a) => a.id === late.id), 'the gateway does not list it for the position above');
+      const above = (await admin.api('GET', '/positions')).body.positions.find((p) => p.id === to);
+      assert.ok(above.rows.escalated >= 1);
+      await admin.shoot('shift-escalated-above');
+      await desk().evaluate(() => localStorage.removeItem('skyeye.position'));
     },
     skip || (dueS ? false : 'SKYEYE_DUE_S is not set'),
   );

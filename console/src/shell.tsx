@@ -8,6 +8,7 @@ import { roleText } from './lib/peoplewords';
 import { errorText, kindText } from './lib/words';
 import { useAway } from './state/away';
 import { useChannels, useNewAreas } from './state/channels';
+import { usePositionNames } from './state/positionnames';
 import { useTellChoice } from './state/chosen';
 import { forgetDrafts } from './state/drafts';
 import { useLive } from './state/live';
@@ -94,7 +95,7 @@ function FeedSign() {
       : state === 'ended'
         ? t('feed.ended')
         : feed.everLive
-          ? t('feed.reconnecting', { age: times.age(Math.max(0, Date.now() - feed.since)) })
+          ? t('feed.reconnecting', { age: times.age(Math.max(0, now - feed.since)) })
           : t('feed.connecting');
   const hint =
     state === 'live'
@@ -236,7 +237,8 @@ export function Shell({ children }: { children: ReactNode }) {
   useFocusOfPage();
   useSearchKey();
   useTellChoice();
-  // Names of areas and zones are needed on every page.
+  // Names of positions, areas and zones are needed on every page.
+  usePositionNames();
   useChannels();
   useNewAreas();
   const logout = async (): Promise<void> => {

@@ -1,9 +1,13 @@
 /* Finding, sorting and choosing among many channels, and the tree of areas above them. */
-import { describe, expect, it } from 'vitest';
+import { createElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { afterEach, describe, expect, it } from 'vitest';
 import { ALL, filterChannels, filterFrom, filterTo, indexChannels, type Filter } from '../src/lib/channelfilter';
 import { bulkPreview, changeable } from '../src/lib/bulkpreview';
 import { runningShare, stretches } from '../src/lib/timeline';
 import { areaChoices, areaRows, buildTree, countTree, NO_AREA, wayText } from '../src/state/areas';
+import { useHealthy } from '../src/state/channels';
+import { reset, setHealth } from '../src/state/live';
 import { addAll, dropAll, NOTHING, range, toggle } from '../src/state/selection';
 import { areas, channel } from './channelfixtures';
 
@@ -124,6 +128,27 @@ describe('the tree', () => {
       { channels: 3, away: 0 },
       { channels: 1, away: 1 },
     ]);
+  });
+});
+
+describe('the health in a list', () => {
+  afterEach(() => reset());
+  const listed = channel('c1', {}, { at: '2026-11-22T09:00:00Z', uptime_ms: 1000, state: 'running' });
+  const shown = (): string => {
+    const One = (): string => useHealthy([listed]).map((c) => c.health.state).join();
+    return renderToStaticMarkup(createElement(One));
+  };
+  const told = (part: Record<string, unknown>): void => setHealth([channel('c1', {}, part).health]);
+
+  it('is what was told since, also where the clock was set back in between', () => {
+    expect(shown()).toBe('running');
+    told({ at: '2026-11-22T08:00:10Z', uptime_ms: 11_000, state: 'offline' });
+    expect(shown()).toBe('offline');
+  });
+
+  it('is what the list says where that is newer', () => {
+    told({ at: '2026-11-22T10:00:00Z', uptime_ms: 500, state: 'offline' });
+    expect(shown()).toBe('running');
   });
 });
 

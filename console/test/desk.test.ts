@@ -1,4 +1,6 @@
 /* The pure parts of the desk: what a flooded queue shows, which pictures are chosen, who stands near, ticks, people. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPosition, readPositions, readProcedures } from '../src/api/desk';
 import type { Channel } from '../src/api/channel';
@@ -9,6 +11,7 @@ import { collapse, indexNear, plainLines } from '../src/lib/collapse';
 import { metresBetween, neighbours } from '../src/lib/neighbours';
 import { matching, peopleOf } from '../src/lib/people';
 import { readTick, ticksOf, tickNote } from '../src/lib/procedure';
+import { isBefore } from '../src/lib/queue';
 import { happenings } from '../src/state/merge';
 import { alertJson, eventJson, mediaJson, person } from './fixtures';
 
@@ -54,6 +57,26 @@ describe('a flooded queue', () => {
     expect(plainLines(rows).map((l) => l.alert.id)).toEqual(rows.map((a) => a.id));
     const two = [row('x', { incident: 'i' }), row('y', { incident: 'i', position: 'west' })];
     expect(shape(two, (a) => a.handling.position === 'west')).toEqual(['x', 'y']);
+  });
+});
+
+describe('the queue of a position', () => {
+  const up = { escalated: { level: 1, to: 'duty', at: '2026-11-22T08:00:00Z' } };
+  const before = (part: Record<string, unknown>, position: string, me = 'li'): boolean => isBefore(row('a', part), position, me);
+
+  it('has its own rows, and every position has all', () => {
+    expect([before({}, 'east'), before({}, 'west'), before({}, ''), before({ position: null }, '')]).toEqual([true, false, true, true]);
+  });
+
+  it('has what was escalated to it until somebody takes it, and it stays whose it is', () => {
+    expect([before(up, 'duty'), before(up, 'east'), before(up, 'west')]).toEqual([true, true, false]);
+    const taken = { ...up, state: 'acknowledged', owner: 'li' };
+    expect([before(taken, 'duty', 'wang'), before(taken, 'east', 'wang')]).toEqual([false, true]);
+  });
+
+  it('keeps in sight what one took there oneself, until it is closed', () => {
+    const mine = { ...up, owner: 'li' };
+    expect(['acknowledged', 'dispatched', 'resolved', 'closed'].map((state) => before({ ...mine, state }, 'duty'))).toEqual([true, true, true, false]);
   });
 });
 
@@ -152,6 +175,20 @@ describe('a procedure', () => {
   });
 });
 
+describe('a tick', () => {
+  // What the gateway leaves out of a handover is what is written here, word for word.
+  const globs = [...readFileSync(join(import.meta.dirname, '../../src/store/numbers.rs'), 'utf8').matchAll(/GLOB '([^']+)'/g)].map(
+    (m) => new RegExp(`^${(m[1] ?? '').replaceAll('.', '\\.').replaceAll('*', '.*')}$`, 's'),
+  );
+  const leftOut = (note: string): boolean => globs.some((g) => g.test(note));
+
+  it('is known by the gateway, and a note of somebody is not taken for one', () => {
+    expect(globs).toHaveLength(2);
+    for (const done of [true, false]) expect(leftOut(tickNote('a.b-1', 12, done, 'Call: the guard\nnow'))).toBe(true);
+    for (const note of ['the gate sticks', 'procedure x', 'procedure a: step 1 takes long: x']) expect(leftOut(note)).toBe(false);
+  });
+});
+
 describe('people to dispatch to', () => {
   const area = (id: string, name: string, ...people: Partial<{ name: string; role: string; phone: string; email: string }>[]): Area =>
     ({ id, name, kind: 'grid', parent: null, people: people.map((p) => ({ name: '', role: '', phone: '', email: '', ...p })), place: null, origin: 'file', channels: 0 }) as Area;
@@ -179,8 +216,9 @@ describe('what the gateway says of positions and procedures', () => {
   it('is read, and what is no flood is none', () => {
     const flood = { since: '2026-11-22T08:00:00.000Z', rows: 12, collapsed: 40 };
     const digest = { ...flood, until: '2026-11-22T08:20:00.000Z', came: [{ type: 'line', count: 3 }, 'x'], leads: [{ alert: 'a', type: 'line', channel: 'c', channel_name: '', under: 2 }, { under: 3 }] };
-    const read = readPosition({ id: 'east', name: '', areas: ['d'], flood, digest, rows: { low: 1, medium: 2, high: 0, critical: 4, waiting: 3 } });
-    expect(read).toMatchObject({ id: 'east', name: 'east', flood: { rows: 12 }, rows: 7, waiting: 3 });
+    const read = readPosition({ id: 'east', name: '', areas: ['d'], flood, digest, rows: { low: 1, medium: 2, high: 0, critical: 4, waiting: 3, escalated: 5 } });
+    expect(read).toMatchObject({ id: 'east', name: 'east', flood: { rows: 12 }, rows: 7, waiting: 3, escalated: 5 });
+    expect(readPosition({ id: 'east', rows: { low: 1 } })).toMatchObject({ rows: 1, escalated: 0 });
     expect(read?.digest).toMatchObject({ came: [{ kind: 'line', count: 3 }], leads: [{ alert: 'a', channelName: 'c', under: 2 }] });
     for (const bad of [null, 3, {}, { since: 'x' }]) expect(readPosition({ id: 'east', flood: bad, digest: bad })).toMatchObject({ flood: null, digest: null });
     for (const bad of [null, [], { positions: 3 }, 'x']) expect(readPositions(bad)).toBeNull();

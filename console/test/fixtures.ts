@@ -88,6 +88,8 @@ export function healthJson(part: Json = {}): Json {
     channel: 'cam-1',
     area: [],
     at: '2026-11-22T08:15:30.000Z',
+    boot: 'b',
+    uptime_ms: 60_000,
     state: 'running',
     reason: 'Pictures arrive.',
     since: '2026-11-22T08:00:00.000Z',

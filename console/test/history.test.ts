@@ -67,10 +67,10 @@ describe('what is asked', () => {
 
 describe('what is answered', () => {
   it('is read as far as it can be', () => {
-    const found = readFound({ alerts: [alertJson(), { id: 1 }, null], next: 7, filling: true });
+    const found = readFound({ alerts: [alertJson(), { id: 1 }, null], unreadable: ['a', 7], next: 7, filling: true });
     expect(found?.alerts).toHaveLength(1);
-    expect([found?.next, found?.filling]).toEqual([7, true]);
-    expect(readFound({ alerts: [] })).toEqual({ alerts: [], next: null, filling: false });
+    expect([found?.next, found?.filling, found?.unreadable]).toEqual([7, true, ['a']]);
+    expect(readFound({ alerts: [] })).toEqual({ alerts: [], unreadable: [], next: null, filling: false });
     expect(readFound({})).toBeNull();
     const summary = readSummary({ by: 'type', total: 9, groups: [{ key: 'line', count: 9 }, { key: 3, count: 1 }, { key: 'x', count: -4 }], more: true });
     expect(summary).toEqual({ total: 9, groups: [{ key: 'line', count: 9 }, { key: 'x', count: 0 }], more: true, filling: false });

@@ -48,6 +48,17 @@ describe('languages', () => {
     expect(same.map(([key]) => key)).toEqual(['unit.kbit', 'unit.mbit']);
   });
 
+  it('have one word for one thing, also where a page has a table of its own', () => {
+    for (const thing of ['Position', 'Area', 'Zone', 'Priority', 'Rule', 'State']) {
+      const words = [...english].filter(([, text]) => text === thing).map(([key]) => chinese.get(key));
+      expect([...new Set(words)], thing).toHaveLength(1);
+    }
+    // Words that stood for a position, a closed alert, an escalation and a held alert beside the ones of `detail`, `state` and `flag`;
+    // where they are right they mean something else.
+    const others: [string, string[]][] = [['岗位', ['ruleHint.absence']], ['未关闭', []], ['规则关闭', []], ['上报', ['ruleFieldHint.period_s']], ['接警', []], ['观察中', []], ['归入', []], ['单独显示', []]];
+    for (const [word, right] of others) expect([...chinese].filter(([, text]) => text.includes(word)).map(([key]) => key), word).toEqual(right);
+  });
+
   it('are chosen by what was chosen before, then by the browser', () => {
     expect(firstLanguage('en', ['zh-CN'])).toBe('en');
     expect(firstLanguage(null, ['zh-TW', 'en'])).toBe('zh-CN');

@@ -1,7 +1,9 @@
 /* The store between feed and pages: batches, announcements, and reloading after a long break. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readAlert, readEvent, type Alert } from '../src/api/types';
-import { absorb, deliver, flush, onFacts, replaceOpen, reset, useLive } from '../src/state/live';
+import { api, gatewayNow } from '../src/api/client';
+import { absorb, deliver, flush, onFacts, replaceOpen, reset, setFeed, useLive } from '../src/state/live';
+import { hoursAgo } from '../src/state/shifts';
 import { alertJson, eventJson } from './fixtures';
 
 const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson(part)) as Alert;
@@ -75,5 +77,28 @@ describe('live', () => {
     flush();
     stop();
     expect(got).toEqual(['e9']);
+  });
+});
+
+describe('a desk whose clock is an hour slow', () => {
+  const HOUR = 3_600_000;
+  /** Any answer tells the time. */
+  const hear = async (ahead: number): Promise<void> => {
+    vi.stubGlobal('fetch', async () => new Response('{}', { headers: { date: new Date(Date.now() + ahead).toUTCString() } }));
+    await api.session().catch(() => {});
+    vi.unstubAllGlobals();
+  };
+  afterEach(() => hear(0));
+
+  it('tells by the gateway\'s clock since when the feed stands as it does, and counts the last hours by it', async () => {
+    vi.useRealTimers();
+    await hear(HOUR);
+    reset();
+    const about = (ms: number | null): number => Math.round(((ms ?? 0) - Date.now()) / HOUR);
+    expect(about(gatewayNow())).toBe(1);
+    expect(about(useLive.getState().feed.since)).toBe(1);
+    setFeed('live');
+    expect(about(useLive.getState().feed.since)).toBe(1);
+    expect([about(hoursAgo(8)), hoursAgo(null)]).toEqual([-7, null]);
   });
 });

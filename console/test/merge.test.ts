@@ -92,11 +92,27 @@ describe('alerts', () => {
 });
 
 describe('health', () => {
-  it('is as the newest message says', () => {
-    const older = health({ at: '2026-11-22T08:00:00Z', state: 'offline' });
-    const newer = health({ at: '2026-11-22T08:00:10Z', state: 'running' });
-    expect(mergeHealth(mergeHealth(new Map(), [newer]), [older]).get('cam-1')?.state).toBe('running');
-    expect(mergeHealth(mergeHealth(new Map(), [older]), [newer]).get('cam-1')?.state).toBe('running');
+  const state = (...told: Health[]): string | undefined => told.reduce((have, h) => mergeHealth(have, [h]), new Map() as ReadonlyMap<string, Health>).get('cam-1')?.state;
+
+  it('is as the newest message says, in whichever order they come', () => {
+    const older = health({ uptime_ms: 1000, state: 'offline' });
+    const newer = health({ uptime_ms: 11_000, state: 'running' });
+    expect([state(newer, older), state(older, newer)]).toEqual(['running', 'running']);
+    expect(state(older, health({ uptime_ms: 1000, state: 'stalled' }))).toBe('stalled');
+  });
+
+  it('goes on being told after the clock was set back', () => {
+    const before = health({ at: '2026-11-22T09:00:00Z', uptime_ms: 1000, state: 'running' });
+    const after = health({ at: '2026-11-22T08:00:10Z', uptime_ms: 11_000, state: 'offline' });
+    expect([state(before, after), state(after, before)]).toEqual(['offline', 'offline']);
+  });
+
+  it('is what the process says that is heard now, where another one spoke before', () => {
+    const before = health({ boot: 'one', uptime_ms: 90_000_000, state: 'running' });
+    const after = health({ boot: 'two', uptime_ms: 500, state: 'connecting' });
+    expect(state(before, after)).toBe('connecting');
+    // Whoever does not say how long it has run is taken at its last word.
+    expect(state(health({ boot: undefined, uptime_ms: undefined, state: 'running' }), health({ boot: undefined, uptime_ms: undefined, state: 'offline' }))).toBe('offline');
   });
 });
 

@@ -17,7 +17,8 @@ describe('what the gateway tells of people', () => {
     expect(readUsers({ users: [user, { user: 7 }, null], roles: [{ role: 'viewer', rights: ['see', 3] }] })).toMatchObject({ users: [{ user: 'li.na' }], roles: [{ name: 'viewer', rights: ['see'] }] });
     expect(readOneTime({ user, password: 'abcd' })?.password).toBe('abcd');
     expect(readOneTime({ user, password: '' })).toBeNull();
-    expect(readToken(token)).toMatchObject({ name: 'app', areas: null, expired: false });
+    expect(readToken(token)).toMatchObject({ name: 'app', areas: null, expired: false, left: 'all' });
+    expect(readToken({ ...token, left: 'nothing' })).toMatchObject({ left: 'nothing' });
     expect(readMade({ token: 'skyeye_1', made: token })?.token).toBe('skyeye_1');
     expect(readSessions({ sessions: [{ id: 'a', created: '', last: '', address: '::1', own: true }, {}] })).toHaveLength(1);
     expect(readDeeds({ records: [{ id: 1, at: '2026-11-01T00:00:00Z', user: 'li', action: 'login', what: '', address: '' }, { id: 'x' }], next: '1.1', actions: ['login'] })).toMatchObject({

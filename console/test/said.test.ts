@@ -46,6 +46,8 @@ describe('sentences of the gateway', () => {
     ['this takes the role operator, supervisor or administrator; this login has the role viewer', '此操作需要角色 值班员、班长或管理员；当前账号的角色是 查看员'],
     ['li.na holds this alert or put it aside; only a supervisor or administrator may do \'release\' to it', '此告警由 li.na 持有或搁置；只有班长或管理员可对其执行“release”'],
     ['the device refuses user name or password', '设备用户名或密码被拒绝'],
+    ['300 of 6314 channels are down (20 offline, 280 unreachable); look at their recorder, switch or power', '6314 路通道中有 300 路中断（离线 20，无法连接 280）；请检查共用的录像机、交换机或电源'],
+    ['12 of 16 channels are frozen; what they have in common is where to look', '16 路通道中有 12 路画面冻结；请从它们的共同之处查起'],
     ["channel 'gate' changed", '修改通道“gate”'],
     ['areas.csv: 12 channels added, 1 area removed', 'areas.csv：新增 12 个通道，删除 1 个辖区'],
     ["revision 4 taken back: rule 'r' added", '撤销变更 4：新增规则“r”'],
@@ -55,6 +57,7 @@ describe('sentences of the gateway', () => {
     expect(saidText(t, 'the flux capacitor is empty')).toEqual({ text: 'the flux capacitor is empty', own: true });
     // Half a translation is none.
     expect(saidText(t, 'the address has a flux that is off')).toEqual({ text: 'the address has a flux that is off', own: true });
+    expect(saidText(t, '3 of 4 channels are down (3 elsewhere); look at their recorder, switch or power')?.text).toContain('（3 elsewhere）');
     expect(saidText(t, 'runs')).toBeNull();
     expect(errorText(t, new ApiError(422, 'invalid', 'the flux is off'))).toBe('网关认为请求无效。 网关原文：the flux is off');
     expect(errorText(t, new ApiError(409, 'conflict', "the id 'a' is taken; choose another"))).toBe('与现有内容冲突。 编号“a”已被使用，请换一个');

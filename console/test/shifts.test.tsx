@@ -165,4 +165,18 @@ describe('handovers', () => {
     expect(html).toContain('2 shelved');
     expect(html).not.toContain('<script>');
   });
+
+  it('say how many there are of all, and how many of each are not listed', () => {
+    const whole = desk.get?.(1);
+    const paper = (part: Record<string, unknown>): string => show(<HandoverPaper of={readHandover({ ...whole, ...part })!} positionName="North" />);
+    const many = paper({ open: 320, shelved: 12 });
+    for (const said of ['308 open alerts', '301 more are not listed.', '12 shelved', '10 more are not listed.']) expect(many).toContain(said);
+    // None of what is on a shelf is among those that are listed: no table without rows.
+    const none = paper({ open: 320, shelved: 12, rows: whole.rows.slice(0, 7) });
+    for (const said of ['308 open alerts', '12 shelved', '12 more are not listed.']) expect(none).toContain(said);
+    expect(none.match(/class="figures handover-rows"/g)).toHaveLength(1);
+    const all = paper({});
+    expect([all.includes('not listed'), all.includes('7 open alerts'), all.includes('2 shelved')]).toEqual([false, true, true]);
+    expect(paper({ open: 0, shelved: 0, rows: [] })).toContain('Nothing is shelved.');
+  });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { readChannel, readHealth } from '../src/api/channel';
 import { readChangePage, readError, readNodeInfo, readSession } from '../src/api/gateway';
-import { readAlert, readAlertPage, readBox, readEvent } from '../src/api/types';
+import { readAlert, readAlertDetail, readAlertPage, readBox, readEvent } from '../src/api/types';
 import { decode, understand } from '../src/feed/message';
 import { alertJson, eventJson, healthJson, mediaJson, person } from './fixtures';
 
@@ -30,7 +30,7 @@ describe('readers', () => {
     expect(alert).toMatchObject({ id: 'a1', cursor: 7, rev: 3, channelName: 'East gate', state: 'new', severity: 'high' });
     expect(alert?.opened).toBe(Date.UTC(2026, 10, 22, 8, 15, 30, 123));
     expect(readEvent(eventJson())).toMatchObject({ id: 'e1', phase: 'start', clock: 'camera', skewMs: -12, alert: 'a1' });
-    expect(readHealth(healthJson())).toMatchObject({ channel: 'cam-1', state: 'running', kbitS: 512 });
+    expect(readHealth(healthJson())).toMatchObject({ channel: 'cam-1', state: 'running', kbitS: 512, boot: 'b', uptimeMs: 60_000 });
   });
 
   it('never throw and never pass nonsense', () => {
@@ -61,6 +61,13 @@ describe('readers', () => {
     const alert = readAlert(alertJson({ channel_name: 'x'.repeat(100_000), objects: Array.from({ length: 9000 }, () => person) }));
     expect(alert?.channelName.length).toBeLessThanOrEqual(120);
     expect(alert?.objects.length).toBeLessThanOrEqual(200);
+  });
+
+  it('keep every line of the longest history that a gateway sends, and no more', () => {
+    const lines = (n: number) => Array.from({ length: n }, (_, i) => ({ rev: i + 1, at: '2026-11-22T08:00:00Z', author: 'li', action: 'note', from: 'new', to: 'new', note: `n${i}` }));
+    const read = (n: number) => readAlertDetail({ alert: alertJson(), history: lines(n), events: [] })?.history;
+    expect([read(300)?.length, read(300)?.at(-1)?.note]).toEqual([300, 'n299']);
+    expect([read(500)?.length, read(500)?.at(-1)?.note, read(9000)?.length]).toEqual([500, 'n499', 500]);
   });
 
   it('ask for pictures of the gateway only', () => {

@@ -7,7 +7,7 @@ import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
 import { byPriority, isShown, stateFor, tally } from '../src/lib/queue';
 import { loudest } from '../src/lib/sound';
-import { ageText, momentText } from '../src/lib/time';
+import { ageText, momentText, siteDay } from '../src/lib/time';
 import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
 import { alertJson, person } from './fixtures';
 
@@ -43,6 +43,18 @@ describe('times', () => {
     expect(momentText('zh-CN', 'Asia/Shanghai', at, 'full')).toBe('2026/11/23 04:15:30');
     expect(momentText('en', 'UTC', at, 'time')).toBe('20:15:30');
     expect(momentText('en', 'Europe/Berlin', Date.UTC(2026, 10, 22, 23, 30), 'time')).toBe('00:30:00');
+  });
+
+  it('name the day where it is not today at the site, and the year where it is another', () => {
+    const zone = 'Asia/Shanghai';
+    const today = siteDay(zone, Date.UTC(2026, 10, 22, 16, 30));
+    const at = (language: string, ms: number, style: 'time' | 'minute' | 'short' = 'time'): string => momentText(language, zone, ms, style, today);
+    // 00:30 on the 23rd there; an hour before it was another day, though not in UTC.
+    const [hourAgo, tonight, nextWeek, lastYear] = [Date.UTC(2026, 10, 22, 15, 30), Date.UTC(2026, 10, 23, 15, 0), Date.UTC(2026, 10, 29, 15, 0), Date.UTC(2025, 11, 31, 15, 0)];
+    expect([hourAgo, tonight, nextWeek, lastYear].map((ms) => at('en', ms))).toEqual(['22/11, 23:30:00', '23:00:00', '29/11, 23:00:00', '31/12/2025, 23:00:00']);
+    expect([hourAgo, tonight, nextWeek, lastYear].map((ms) => at('zh-CN', ms, 'minute'))).toEqual(['11/22 23:30', '23:00', '11/29 23:00', '2025/12/31 23:00']);
+    expect(at('en', nextWeek, 'short')).toBe(momentText('en', zone, nextWeek, 'short'));
+    expect(at('en', Number.NaN)).toBe('–');
   });
 
   it('say so when the zone is not known, and stand a broken time', () => {

@@ -15,7 +15,7 @@ use crate::{
 
 const TEST_AFTER: &str =
     "The receiver gets a body of the kind `ping`, signed as every delivery is. It is sent once, and also
-where the webhook is switched off. A missing secret file is made, as a gateway would make it.
+where the webhook is switched off. A missing secret file is not made: that is for the gateway, whose user must read it.
 Exit codes: 0 the receiver took it, 1 it did not, 64 no such webhook or a broken configuration.";
 
 #[derive(Debug, Subcommand)]

@@ -185,15 +185,22 @@ async fn end(over: Vec<(HookId, Running)>) {
     }
 }
 
-/// The secret of a receiver, or why there is none. Blocking.
+/// The secret of a receiver, made where there is none yet, or why it cannot be used. Where the file lies is told to the log
+/// alone: whoever sees the node's status reads the reason. Blocking.
 fn secret(hook: Webhook) -> (Webhook, Result<Secret, String>) {
-    let file = hook.secret_file.display().to_string();
-    let secret = match secret_file::read_or_create(&hook.secret_file) {
-        Ok(secret) if secret.expose().len() >= MIN_SECRET => Ok(secret),
-        Ok(_) => Err(format!("the secret in {file} is shorter than {MIN_SECRET} characters")),
-        Err(e) => Err(format!("its secret_file {file}: {e}")),
-    };
+    let secret = long_enough(secret_file::read_or_create(&hook.secret_file));
+    if let Err(why) = &secret {
+        tracing::warn!(hook = %hook.id, file = %hook.secret_file.display(), "the webhook cannot be used: {why}");
+    }
     (hook, secret)
+}
+
+fn long_enough(read: std::io::Result<Secret>) -> Result<Secret, String> {
+    match read {
+        Ok(secret) if secret.expose().len() >= MIN_SECRET => Ok(secret),
+        Ok(_) => Err(format!("the secret in its secret_file is shorter than {MIN_SECRET} characters")),
+        Err(e) => Err(format!("its secret_file cannot be read or made: {e}")),
+    }
 }
 
 fn digest(hook: &Webhook, secret: &Result<Secret, String>) -> String {
@@ -206,12 +213,21 @@ fn digest(hook: &Webhook, secret: &Result<Secret, String>) -> String {
     hex::encode(sum.finalize())
 }
 
-/// Sends one signed delivery of the kind `ping`, whether or not the receiver is enabled.
+/// Sends one signed delivery of the kind `ping`, whether or not the receiver is enabled. A secret that is not there is not
+/// made: it would belong to whoever runs the command, and the gateway could not read it.
 pub async fn ping(hook: &Webhook, options: &HookOptions) -> Result<Outcome, String> {
-    let (read, hook) = (hook.clone(), hook);
-    let (_, secret) =
-        tokio::task::spawn_blocking(move || secret(read)).await.map_err(|e| format!("its secret: {e}"))?;
-    let secret = secret?;
+    let file = hook.secret_file.clone();
+    let read = tokio::task::spawn_blocking(move || secret_file::read(&file)).await;
+    let shown = hook.secret_file.display();
+    let secret = match read.map_err(|e| format!("its secret: {e}"))? {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(format!(
+                "its secret_file {shown} is not there; the gateway makes it when it starts or is reloaded with this \
+                 webhook, or put the receiver's secret there, readable for the gateway's user"
+            ));
+        }
+        read => long_enough(read).map_err(|why| format!("{why} ({shown})"))?,
+    };
     let mut client = client::Client::new(&address(&hook.url)?, hook.tls)?;
     let now = options.clock.wall();
     let id = uuid::Uuid::new_v4();

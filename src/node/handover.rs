@@ -33,6 +33,7 @@ const MAX_SHIFT_MS: i64 = 2 * 86_400_000;
 
 /// What would be signed.
 struct Frozen {
+    /// Of all, also where not all are among the rows.
     open: u32,
     shelved: u32,
     rows: Vec<HandoverRow>,
@@ -61,12 +62,11 @@ impl Shifts {
         let numbers = self.count(&config, Some(position), 1, None, lies).await.map_err(failed)?;
         let mut conn = self.reader().await.map_err(failed)?;
         let mut tx = conn.begin().await.map_err(|e| failed(self.store.read_error(e)))?;
-        let (open, found) = counted::unfinished(&mut tx, position, MAX_ROWS).await.map_err(failed)?;
-        let rows: Vec<HandoverRow> = found.into_iter().map(|(alert, said)| row(alert, said)).collect();
+        let found = counted::unfinished(&mut tx, position, MAX_ROWS).await.map_err(failed)?;
         Ok(Frozen {
-            open: u32::try_from(open).unwrap_or(u32::MAX),
-            shelved: u32::try_from(rows.iter().filter(|r| r.shelved.is_some()).count()).unwrap_or(0),
-            rows,
+            open: u32::try_from(found.all).unwrap_or(u32::MAX),
+            shelved: u32::try_from(found.shelved).unwrap_or(u32::MAX),
+            rows: found.list.into_iter().map(|(alert, said)| row(alert, said)).collect(),
             numbers,
         })
     }
@@ -75,6 +75,11 @@ impl Shifts {
         let found = self.handovers.get(id).await.map_err(failed)?;
         view(found.ok_or(HandoverError::NotFound)?)
     }
+}
+
+/// How many of the open ones are not among the rows.
+fn unlisted(open: u32, rows: &[HandoverRow]) -> u32 {
+    open.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX))
 }
 
 fn short(text: &str) -> String {
@@ -126,9 +131,10 @@ fn line(l: Line) -> HandoverLine {
 
 fn view(h: Handover) -> Result<HandoverView, HandoverError> {
     let id = h.line.id;
-    let rows = serde_json::from_str(&h.rows)
+    let rows: Vec<HandoverRow> = serde_json::from_str(&h.rows)
         .map_err(|e| failed(StoreError::Record { what: format!("the rows of handover {id}: {e}") }))?;
     Ok(HandoverView {
+        unlisted: unlisted(h.line.open, &rows),
         line: line(h.line),
         notes: h.notes,
         remark: h.remark,
@@ -148,7 +154,8 @@ impl Handovers for Shifts {
             };
             let last = self.handovers.last(position).await.map_err(failed)?;
             let offered = last.filter(|l| l.state == State::Offered).map(line);
-            Ok(HandoverNow { position: position.clone(), open, shelved, rows, numbers, draft, offered })
+            let unlisted = unlisted(open, &rows);
+            Ok(HandoverNow { position: position.clone(), open, shelved, unlisted, rows, numbers, draft, offered })
         }
         .boxed()
     }

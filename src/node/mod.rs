@@ -186,10 +186,22 @@ impl Inner {
         Arc::new(Shifts::new(self.ledger.store().clone(), self.clock, Box::new(move || inner.config.load_full())))
     }
 
-    /// The health of a channel as the console shows it.
+    /// The health of a channel as it is published and shown.
     pub fn health(&self, entry: &Entry) -> HealthPayload {
-        let (id, at) = (&entry.config.id, self.clock.wall());
-        tick::health_payload(&self.site, &self.id, id, &entry.area, entry.health(), at)
+        // Read first: what is told may be newer than this says, never older.
+        let now = self.clock.now();
+        HealthPayload {
+            schema: "skyeye.health".into(),
+            version: 1,
+            node: self.id.clone(),
+            site: self.site.clone(),
+            channel: entry.config.id.clone(),
+            area: entry.area.clone(),
+            at: now.wall,
+            boot: self.ledger.boot(),
+            uptime_ms: now.mono.0,
+            health: entry.health(),
+        }
     }
 }
 

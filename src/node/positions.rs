@@ -45,5 +45,6 @@ fn add(mut sum: RowsView, rows: &OpenRows) -> RowsView {
     };
     *of += rows.rows;
     sum.waiting += rows.waiting;
+    sum.escalated += rows.escalated;
     sum
 }

@@ -41,9 +41,8 @@ impl Search for WebPorts {
     ) -> BoxFuture<'a, Result<FoundList, SearchError>> {
         async move {
             let found = self.0.ledger.find(find, proof.areas(), before, limit).await.map_err(failed)?;
-            let next = found.alerts.last().map(|(place, _)| *place).filter(|_| found.alerts.len() >= limit);
             let alerts = found.alerts.into_iter().map(|(_, alert)| alert).collect();
-            Ok(FoundList { alerts, next, filling: found.filling })
+            Ok(FoundList { alerts, unreadable: found.unreadable, next: found.next, filling: found.filling })
         }
         .boxed()
     }
@@ -80,7 +79,7 @@ impl Search for WebPorts {
         limit: usize,
     ) -> BoxFuture<'a, Result<Written, SearchError>> {
         async move {
-            let FoundList { alerts, next, .. } = Search::find(self, proof, find, before, limit).await?;
+            let FoundList { alerts, unreadable, next, .. } = Search::find(self, proof, find, before, limit).await?;
             let ids: Vec<AlertId> = alerts.iter().map(|a| a.id).collect();
             let mut notes: HashMap<AlertId, Vec<String>> = HashMap::new();
             for (id, note) in self.0.ledger.notes(&ids).await.map_err(failed)? {
@@ -90,7 +89,7 @@ impl Search for WebPorts {
                 let notes = notes.remove(&alert.id).unwrap_or_default();
                 WrittenAlert { alert, notes }
             };
-            Ok(Written { alerts: alerts.into_iter().map(written).collect(), next })
+            Ok(Written { alerts: alerts.into_iter().map(written).collect(), unreadable, next })
         }
         .boxed()
     }

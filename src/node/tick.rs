@@ -17,9 +17,7 @@ use crate::{
         watch::Watch,
     },
     publish::Publisher,
-    types::{
-        AreaId, ChannelHealth, ChannelId, ChannelState, Mono, NodeId, Now, Scope, SiteId, Wall, payload::HealthPayload,
-    },
+    types::{ChannelId, ChannelState, Mono, Now, Scope},
 };
 
 const TICK: Duration = Duration::from_secs(1);
@@ -81,7 +79,7 @@ pub async fn health(inner: Arc<Inner>, publisher: Arc<Publisher>, stop: Cancella
         look_rates(&inner, now.mono);
         kept_looks(&inner);
         condition::second(&inner, now);
-        tell_health(&inner.registry, &inner, &mut told, now.wall).await;
+        tell_health(&inner.registry, &inner, &mut told).await;
         publisher.set_status(inner.node_payload().degraded, open_alerts(&inner).await);
     }
 }
@@ -124,7 +122,7 @@ fn look_rates(inner: &Inner, now: Mono) {
 const TOLD_AT_ONCE: usize = 500;
 const TELL_PAUSE: Duration = Duration::from_millis(10);
 
-async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId, u64>, at: Wall) {
+async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<ChannelId, u64>) {
     let entries = registry.channels();
     if told.len() > entries.len() {
         let gone: Vec<ChannelId> = told.keys().filter(|id| registry.get(id).is_none()).cloned().collect();
@@ -139,8 +137,7 @@ async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<Chan
         if told.get(&entry.config.id) == Some(&version) {
             continue;
         }
-        let payload = health_payload(&inner.site, &inner.id, &entry.config.id, &entry.area, entry.health(), at);
-        if let Ok(json) = serde_json::to_vec(&payload) {
+        if let Ok(json) = serde_json::to_vec(&inner.health(&entry)) {
             let scope = Scope::Channel { channel: entry.config.id.clone(), area: entry.area.clone() };
             inner.states.set(&inner.topics.health(&entry.config.id), json, scope);
             told.insert(entry.config.id.clone(), version);
@@ -150,27 +147,6 @@ async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<Chan
                 tokio::time::sleep(TELL_PAUSE).await;
             }
         }
-    }
-}
-
-/// A channel's health as it is published and shown.
-pub fn health_payload(
-    site: &SiteId,
-    node: &NodeId,
-    channel: &ChannelId,
-    area: &[AreaId],
-    health: ChannelHealth,
-    at: Wall,
-) -> HealthPayload {
-    HealthPayload {
-        schema: "skyeye.health".into(),
-        version: 1,
-        node: node.clone(),
-        site: site.clone(),
-        channel: channel.clone(),
-        area: area.to_vec(),
-        at,
-        health,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct AlertQuery {
     pub severity: Option<Severity>,
     /// Only what is a row of its own.
     pub rows: bool,
-    /// Only rows of this position.
+    /// Only rows before this position: its own, and what was escalated to it until somebody takes it.
     pub position: Option<PositionId>,
     /// `next` of the page before.
     pub before: Option<i64>,
@@ -67,7 +67,7 @@ pub struct AlertPage {
 #[derive(Debug, Clone)]
 pub struct AlertDetail {
     pub alert: AlertPayload,
-    /// Oldest first.
+    /// Oldest first; of more than 500 lines the ones that only count an event are left out first, the oldest of them.
     pub history: Vec<AlertHistory>,
     /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,
@@ -175,7 +175,7 @@ impl Ledger {
         Ok(AlertPage { alerts: found.into_iter().map(|(_, a)| a).collect(), cursor, next })
     }
 
-    /// Open rows, by position, priority and area.
+    /// Open rows by position, priority and area, and what was escalated to each.
     pub async fn open_rows(&self) -> Result<Vec<OpenRows>, LedgerError> {
         let mut conn = self.reader().await?;
         self.read(members::open_rows(&mut conn).await)

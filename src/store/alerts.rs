@@ -91,20 +91,21 @@ pub async fn add_history(conn: &mut SqliteConnection, lines: &[(AlertId, AlertHi
     Ok(())
 }
 
-/// The latest lines of an alert's history, oldest first.
+/// An alert's history, oldest first. Of more than `limit` lines the ones that only count an event go first: what people
+/// did, and what changed the state, stays however much happened since.
 pub async fn history(conn: &mut SqliteConnection, alert: AlertId, limit: i64) -> Result<Vec<AlertHistory>, StoreError> {
     type Line = (i64, i64, Option<String>, String, Option<String>, String, Option<String>);
-    let rows: Vec<Line> = sqlx::query_as(
-        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change
-         WHERE alert = ? ORDER BY rev DESC LIMIT ?",
+    let mut rows: Vec<Line> = sqlx::query_as(
+        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change WHERE alert = ?
+         ORDER BY (action <> 'event' OR from_state IS NOT to_state) DESC, rev DESC LIMIT ?",
     )
     .bind(&alert.0.as_bytes()[..])
     .bind(limit)
     .fetch_all(conn)
     .await?;
     let bad = |what: String| StoreError::Record { what: format!("history of alert {alert}: {what}") };
+    rows.sort_unstable_by_key(|line| line.0);
     rows.into_iter()
-        .rev()
         .map(|(rev, at, author, action, from, to, note)| {
             Ok(AlertHistory {
                 rev: u64::try_from(rev).unwrap_or(0),
@@ -234,6 +235,7 @@ pub struct Which<'a> {
     pub severity: Option<Severity>,
     /// Only what is a row of its own.
     pub rows: bool,
+    /// Only rows before this position: its own, and what was escalated to it until somebody takes it.
     pub position: Option<&'a PositionId>,
 }
 
@@ -249,13 +251,17 @@ pub async fn list(
         (true, _) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_channel
              WHERE channel = ?1 AND opened_cursor < ?2 AND (?3 IS NULL OR state = ?3) AND (state <> 'closed' OR ?4)
-               AND severity >= ?5 AND shown >= ?7 AND (?8 IS NULL OR position = ?8)
+               AND severity >= ?5 AND shown >= ?7 AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::Open) if which.position.is_some() => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_position
              WHERE position = ?8 AND state <> 'closed' AND shown = 1 AND opened_cursor < ?2 AND ?1 IS NULL
                AND ?3 IS NULL AND NOT ?4 AND severity >= ?5 AND ?7
+             UNION ALL
+             SELECT opened_cursor, payload FROM alert INDEXED BY alert_escalated
+             WHERE escalated_to = ?8 AND position <> ?8 AND state = 'new' AND shown = 1 AND opened_cursor < ?2
+               AND severity >= ?5
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::Open) if which.rows => {
@@ -273,13 +279,13 @@ pub async fn list(
         (false, Filter::State(_)) => {
             "SELECT opened_cursor, payload FROM alert INDEXED BY alert_state
              WHERE state = ?3 AND opened_cursor < ?2 AND ?1 IS NULL AND ?4 AND severity >= ?5 AND shown >= ?7
-               AND (?8 IS NULL OR position = ?8)
+               AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
         (false, Filter::All) => {
             "SELECT opened_cursor, payload FROM alert
              WHERE opened_cursor < ?2 AND ?1 IS NULL AND ?3 IS NULL AND ?4 AND +severity >= ?5 AND shown >= ?7
-               AND (?8 IS NULL OR position = ?8)
+               AND (?8 IS NULL OR position = ?8 OR (escalated_to = ?8 AND state = 'new'))
              ORDER BY opened_cursor DESC LIMIT ?6"
         }
     };

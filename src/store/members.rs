@@ -37,7 +37,7 @@ pub async fn list(
     rows.into_iter().map(|(place, payload)| Ok((place, alerts::parse(&payload)?))).collect()
 }
 
-/// Open rows of one position, priority and area.
+/// Open rows before one position, of one priority and area.
 #[derive(Debug, Clone)]
 pub struct OpenRows {
     pub position: PositionId,
@@ -47,21 +47,33 @@ pub struct OpenRows {
     pub rows: u64,
     /// Those of them that nobody has taken.
     pub waiting: u64,
+    /// Rows of other positions that were escalated to this one and that nobody has taken.
+    pub escalated: u64,
 }
 
 /// Rows of no position, or of an area that has no name, are left out: they are from before there were positions.
 pub async fn open_rows(conn: &mut SqliteConnection) -> Result<Vec<OpenRows>, StoreError> {
-    let rows: Vec<(String, i64, String, i64, i64)> = sqlx::query_as(
-        "SELECT position, priority, area, count(*), sum(state = 'new') FROM alert INDEXED BY alert_desk
-         WHERE state <> 'closed' AND shown = 1 GROUP BY position, priority, area",
+    let rows: Vec<(String, i64, String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT position, priority, area, count(*), sum(state = 'new'), 0 FROM alert INDEXED BY alert_desk
+         WHERE state <> 'closed' AND shown = 1 GROUP BY position, priority, area
+         UNION ALL
+         SELECT escalated_to, priority, area, 0, 0, count(*) FROM alert INDEXED BY alert_escalated
+         WHERE state = 'new' AND shown = 1 AND escalated_to IS NOT NULL AND escalated_to <> position
+         GROUP BY escalated_to, priority, area",
     )
     .fetch_all(conn)
     .await?;
-    let read = |(position, priority, area, rows, waiting): (String, i64, String, i64, i64)| {
+    let read = |(position, priority, area, rows, waiting, escalated): (String, i64, String, i64, i64, i64)| {
         let area = area.split('/').filter(|a| !a.is_empty()).map(AreaId::new).collect::<Result<_, _>>().ok()?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        let position = PositionId::new(&position).ok()?;
-        Some(OpenRows { position, priority: severity_of(priority), area, rows: count(rows), waiting: count(waiting) })
+        Some(OpenRows {
+            position: PositionId::new(&position).ok()?,
+            priority: severity_of(priority),
+            area,
+            rows: count(rows),
+            waiting: count(waiting),
+            escalated: count(escalated),
+        })
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }

@@ -1,9 +1,9 @@
 //! What a position is judged by: rows before people, counted by SQL over a span of time.
 //!
 //! A row counts when it became one (`row_ms`), under the priority, position and result that it has now. What was held back
-//! or counted under another counts when it was opened. Every statement goes along an index on the time, gives back a bounded
-//! number of rows, and is restricted to subtrees in its own text. Only reads; the caller gives one transaction, so that
-//! the figures fit each other.
+//! or counted under another counts when it was opened. Every statement goes along an index on the time or on what is open,
+//! gives back a bounded number of rows, and is restricted to subtrees in its own text. Only reads; the caller gives one
+//! transaction, so that the figures fit each other.
 
 use sqlx::SqliteConnection;
 
@@ -76,16 +76,17 @@ pub struct Judged {
     pub nuisance: u64,
 }
 
+const TOTALS: &str = rows!(
+    "SELECT count(*), count(*) FILTER (WHERE priority <= 0), count(*) FILTER (WHERE priority = 1),
+            count(*) FILTER (WHERE priority = 2), count(*) FILTER (WHERE priority >= 3), count(result),
+            count(*) FILTER (WHERE result = 'false'), count(*) FILTER (WHERE result = 'nuisance')",
+    ""
+);
+
 pub async fn totals(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result<Totals> {
-    let text = rows!(
-        "SELECT count(*), count(*) FILTER (WHERE priority <= 0), count(*) FILTER (WHERE priority = 1),
-                count(*) FILTER (WHERE priority = 2), count(*) FILTER (WHERE priority >= 3), count(result),
-                count(*) FILTER (WHERE result = 'false'), count(*) FILTER (WHERE result = 'nuisance')",
-        ""
-    );
     type Row = (i64, i64, i64, i64, i64, i64, i64, i64);
     let (rows, low, medium, high, critical, judged, wrong, nuisance): Row =
-        over!(sqlx::query_as(text), span).fetch_one(conn).await?;
+        over!(sqlx::query_as(TOTALS), span).fetch_one(conn).await?;
     Ok(Totals {
         rows: count(rows),
         by_priority: [low, medium, high, critical].map(count),
@@ -104,15 +105,16 @@ pub struct Window {
     pub flooded: u64,
 }
 
+const WINDOWS: &str = concat!(
+    "SELECT slot, sum(n), max(n), count(*) FILTER (WHERE n > ?6) FROM (",
+    rows!("SELECT position, (row_ms - ?1) / ?5 AS slot, count(*) AS n", "GROUP BY position, slot"),
+    ") GROUP BY slot ORDER BY slot"
+);
+
 /// Windows with at least one row, in order. A position is flooded in one with more than `flood` rows.
 pub async fn windows(conn: &mut SqliteConnection, span: Span<'_>, flood: u32) -> sqlx::Result<Vec<Window>> {
-    let text = concat!(
-        "SELECT slot, sum(n), max(n), count(*) FILTER (WHERE n > ?6) FROM (",
-        rows!("SELECT position, (row_ms - ?1) / ?5 AS slot, count(*) AS n", "GROUP BY position, slot"),
-        ") GROUP BY slot ORDER BY slot"
-    );
     let found: Vec<(i64, i64, i64, i64)> =
-        over!(sqlx::query_as(text), span).bind(WINDOW_MS).bind(i64::from(flood)).fetch_all(conn).await?;
+        over!(sqlx::query_as(WINDOWS), span).bind(WINDOW_MS).bind(i64::from(flood)).fetch_all(conn).await?;
     Ok(found
         .into_iter()
         .map(|(index, rows, largest, flooded)| Window {
@@ -138,15 +140,16 @@ fn bad(what: &str) -> impl Fn(crate::types::IdError) -> StoreError + '_ {
     move |e| StoreError::Record { what: format!("{what}: {e}") }
 }
 
+const SOURCES: &str = rows!(
+    "SELECT channel, rule, max(kind), count(*) AS n, count(result), count(*) FILTER (WHERE result = 'false'),
+            count(*) FILTER (WHERE result = 'nuisance')",
+    "AND rule <> '' GROUP BY channel, rule ORDER BY n DESC, channel, rule LIMIT ?5"
+);
+
 /// The sources of most rows, most first.
 pub async fn sources(conn: &mut SqliteConnection, span: Span<'_>, limit: u32) -> Result<Vec<Source>, StoreError> {
-    let text = rows!(
-        "SELECT channel, rule, max(kind), count(*) AS n, count(result), count(*) FILTER (WHERE result = 'false'),
-                count(*) FILTER (WHERE result = 'nuisance')",
-        "AND rule <> '' GROUP BY channel, rule ORDER BY n DESC, channel, rule LIMIT ?5"
-    );
     type Row = (String, String, String, i64, i64, i64, i64);
-    let found: Vec<Row> = over!(sqlx::query_as(text), span).bind(i64::from(limit)).fetch_all(conn).await?;
+    let found: Vec<Row> = over!(sqlx::query_as(SOURCES), span).bind(i64::from(limit)).fetch_all(conn).await?;
     found
         .into_iter()
         .map(|(channel, rule, kind, rows, judged, wrong, nuisance)| {
@@ -161,19 +164,20 @@ pub async fn sources(conn: &mut SqliteConnection, span: Span<'_>, limit: u32) ->
         .collect()
 }
 
+const RULES: &str = rows!(
+    "SELECT rule, count(*) AS n, count(result), count(*) FILTER (WHERE result = 'false') AS wrong,
+            count(*) FILTER (WHERE result = 'nuisance')",
+    "AND rule <> '' GROUP BY rule ORDER BY wrong DESC, n DESC, rule LIMIT ?5"
+);
+
 /// Rules by how much of what they raised was nothing, most first.
 pub async fn rules(
     conn: &mut SqliteConnection,
     span: Span<'_>,
     limit: u32,
 ) -> Result<Vec<(RuleId, u64, Judged)>, StoreError> {
-    let text = rows!(
-        "SELECT rule, count(*) AS n, count(result), count(*) FILTER (WHERE result = 'false') AS wrong,
-                count(*) FILTER (WHERE result = 'nuisance')",
-        "AND rule <> '' GROUP BY rule ORDER BY wrong DESC, n DESC, rule LIMIT ?5"
-    );
     let found: Vec<(String, i64, i64, i64, i64)> =
-        over!(sqlx::query_as(text), span).bind(i64::from(limit)).fetch_all(conn).await?;
+        over!(sqlx::query_as(RULES), span).bind(i64::from(limit)).fetch_all(conn).await?;
     found
         .into_iter()
         .map(|(rule, rows, judged, wrong, nuisance)| {
@@ -197,37 +201,43 @@ pub struct Taken {
 pub struct Times {
     pub acknowledged: Taken,
     pub resolved: Taken,
-    /// Rows whose time to be taken has come, and those of them that were taken within it.
+    /// Rows that nobody had yet and whose time to be taken has come, and those of them that were taken within it.
     pub due: u64,
     pub in_time: u64,
 }
 
-/// By people only: what the gateway closed by itself nobody took. `due_ms`: from low to critical.
+const TIMES: &str = concat!(
+    "WITH d AS MATERIALIZED (",
+    rows!(
+        "SELECT row_ms, CASE priority WHEN 0 THEN ?5 WHEN 1 THEN ?6 WHEN 2 THEN ?7 ELSE ?8 END AS due,
+                coalesce((SELECT to_state FROM alert_change c WHERE c.alert = alert.id AND c.at_ms < row_ms
+                          ORDER BY rev DESC LIMIT 1), 'new') AS began,
+                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.at_ms >= row_ms
+                 AND c.author IS NOT NULL
+                 AND c.to_state IN ('acknowledged', 'dispatched', 'resolved', 'closed')) AS taken,
+                (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.at_ms >= row_ms
+                 AND c.author IS NOT NULL AND c.to_state IN ('resolved', 'closed')) AS done",
+        ""
+    ),
+    "), t AS (
+         SELECT 0 AS what, taken - row_ms AS ms FROM d WHERE began = 'new' AND taken IS NOT NULL
+         UNION ALL SELECT 1, done - row_ms FROM d WHERE began NOT IN ('resolved', 'closed') AND done IS NOT NULL
+     ), r AS (
+         SELECT what, ms, row_number() OVER (PARTITION BY what ORDER BY ms) AS i,
+                count(*) OVER (PARTITION BY what) AS n FROM t
+     )
+     SELECT what, max(n), max(CASE WHEN i = (n * 50 + 99) / 100 THEN ms END),
+            max(CASE WHEN i = (n * 90 + 99) / 100 THEN ms END), max(ms) FROM r GROUP BY what
+     UNION ALL
+     SELECT 2, count(*) FILTER (WHERE taken IS NOT NULL OR row_ms + due <= ?9),
+            count(*) FILTER (WHERE taken - row_ms <= due), 0, 0 FROM d WHERE began = 'new'"
+);
+
+/// By people only: what the gateway closed by itself nobody took. `due_ms`: from low to critical. What was in somebody's
+/// hands before it became a row (held back, or put aside and fetched back) had nobody to wait for: it counts neither as
+/// taken nor as due; and what was done by then not as resolved.
 pub async fn times(conn: &mut SqliteConnection, span: Span<'_>, due_ms: [i64; 4], now: Wall) -> sqlx::Result<Times> {
-    let text = concat!(
-        "WITH d AS MATERIALIZED (",
-        rows!(
-            "SELECT row_ms, CASE priority WHEN 0 THEN ?5 WHEN 1 THEN ?6 WHEN 2 THEN ?7 ELSE ?8 END AS due,
-                    (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.author IS NOT NULL
-                     AND c.to_state IN ('acknowledged', 'dispatched', 'resolved', 'closed')) AS taken,
-                    (SELECT min(at_ms) FROM alert_change c WHERE c.alert = alert.id AND c.author IS NOT NULL
-                     AND c.to_state IN ('resolved', 'closed')) AS done",
-            ""
-        ),
-        "), t AS (
-             SELECT 0 AS what, max(taken - row_ms, 0) AS ms FROM d WHERE taken IS NOT NULL
-             UNION ALL SELECT 1, max(done - row_ms, 0) FROM d WHERE done IS NOT NULL
-         ), r AS (
-             SELECT what, ms, row_number() OVER (PARTITION BY what ORDER BY ms) AS i,
-                    count(*) OVER (PARTITION BY what) AS n FROM t
-         )
-         SELECT what, max(n), max(CASE WHEN i = (n * 50 + 99) / 100 THEN ms END),
-                max(CASE WHEN i = (n * 90 + 99) / 100 THEN ms END), max(ms) FROM r GROUP BY what
-         UNION ALL
-         SELECT 2, count(*) FILTER (WHERE taken IS NOT NULL OR row_ms + due <= ?9),
-                count(*) FILTER (WHERE taken - row_ms <= due), 0, 0 FROM d"
-    );
-    let mut query = over!(sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(text), span);
+    let mut query = over!(sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(TIMES), span);
     for due in due_ms {
         query = query.bind(due);
     }
@@ -252,16 +262,17 @@ pub struct Aside {
     pub alerts: u64,
 }
 
+const ASIDE: &str = concat!(
+    "SELECT how, because, count(*), sum(held_back) FROM alert INDEXED BY alert_opened_ms
+     WHERE opened_ms >= ?1 AND opened_ms < ?2 ",
+    seen!(),
+    "GROUP BY how, because ORDER BY how, because"
+);
+
 /// Alerts that were opened in the span and are no row, by how and why; and the events that the cooldown held back, of all
 /// that were opened in it.
 pub async fn aside(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result<(Vec<Aside>, u64)> {
-    let text = concat!(
-        "SELECT how, because, count(*), sum(held_back) FROM alert INDEXED BY alert_opened_ms
-         WHERE opened_ms >= ?1 AND opened_ms < ?2 ",
-        seen!(),
-        "GROUP BY how, because ORDER BY how, because"
-    );
-    let found: Vec<(String, Option<String>, i64, i64)> = over!(sqlx::query_as(text), span).fetch_all(conn).await?;
+    let found: Vec<(String, Option<String>, i64, i64)> = over!(sqlx::query_as(ASIDE), span).fetch_all(conn).await?;
     let held_back = found.iter().map(|(.., n)| count(*n)).sum();
     let groups = found
         .into_iter()
@@ -271,20 +282,21 @@ pub async fn aside(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result<
     Ok((groups, held_back))
 }
 
+const CHATTERING: &str = concat!(
+    "SELECT channel, rule, count(*) AS n, count(*) OVER () FROM alert INDEXED BY alert_opened_ms
+     WHERE opened_ms >= ?1 AND opened_ms < ?2 AND chattering = 1 AND rule <> '' ",
+    seen!(),
+    "GROUP BY channel, rule ORDER BY n DESC, channel, rule LIMIT ?5"
+);
+
 /// Sources that said the same thing over and over: how many, and the worst of them with their alerts.
 pub async fn chattering(
     conn: &mut SqliteConnection,
     span: Span<'_>,
     limit: u32,
 ) -> Result<(u64, Vec<(ChannelId, RuleId, u64)>), StoreError> {
-    let text = concat!(
-        "SELECT channel, rule, count(*) AS n, count(*) OVER () FROM alert INDEXED BY alert_opened_ms
-         WHERE opened_ms >= ?1 AND opened_ms < ?2 AND chattering = 1 AND rule <> '' ",
-        seen!(),
-        "GROUP BY channel, rule ORDER BY n DESC, channel, rule LIMIT ?5"
-    );
     let found: Vec<(String, String, i64, i64)> =
-        over!(sqlx::query_as(text), span).bind(i64::from(limit)).fetch_all(conn).await?;
+        over!(sqlx::query_as(CHATTERING), span).bind(i64::from(limit)).fetch_all(conn).await?;
     let all = found.first().map_or(0, |(.., all)| count(*all));
     let list = found.into_iter().map(|(channel, rule, n, _)| {
         let channel = ChannelId::new(&channel).map_err(bad("an alert's channel"))?;
@@ -306,17 +318,18 @@ pub struct Stale {
     pub since: Wall,
 }
 
+const STALE: &str = concat!(
+    "SELECT id, channel, rule, kind, state, priority, owner, row_ms, count(*) OVER ()
+     FROM alert INDEXED BY alert_rows
+     WHERE state <> 'closed' AND shown = 1 AND state <> 'resolved' AND row_ms >= ?1 AND row_ms < ?2 ",
+    seen!(),
+    "ORDER BY row_ms, id LIMIT ?5"
+);
+
 /// Rows of the span that nobody has finished, oldest first: how many, and the first of them. `span.to` says how old.
 pub async fn stale(conn: &mut SqliteConnection, span: Span<'_>, limit: u32) -> Result<(u64, Vec<Stale>), StoreError> {
-    let text = concat!(
-        "SELECT id, channel, rule, kind, state, priority, owner, row_ms, count(*) OVER ()
-         FROM alert INDEXED BY alert_rows
-         WHERE state <> 'closed' AND shown = 1 AND state <> 'resolved' AND row_ms >= ?1 AND row_ms < ?2 ",
-        seen!(),
-        "ORDER BY row_ms, id LIMIT ?5"
-    );
     type Row = (Vec<u8>, String, String, String, String, i64, Option<String>, i64, i64);
-    let found: Vec<Row> = over!(sqlx::query_as(text), span).bind(i64::from(limit)).fetch_all(conn).await?;
+    let found: Vec<Row> = over!(sqlx::query_as(STALE), span).bind(i64::from(limit)).fetch_all(conn).await?;
     let all = found.first().map_or(0, |row| count(row.8));
     let list = found.into_iter().map(|(id, channel, rule, kind, state, priority, owner, since, _)| {
         Ok(Stale {
@@ -334,7 +347,7 @@ pub async fn stale(conn: &mut SqliteConnection, span: Span<'_>, limit: u32) -> R
     Ok((all, list.collect::<Result<_, StoreError>>()?))
 }
 
-/// What somebody wrote last about an alert.
+/// What somebody wrote last about an alert, in words of his own.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Said {
     pub by: UserId,
@@ -342,27 +355,53 @@ pub struct Said {
     pub text: String,
 }
 
-/// Rows of a position that nobody has finished, most urgent first, with the last note of each; and how many there are.
+/// Rows of a position that nobody has finished.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// How many there are, and how many of them are shelved.
+    pub all: u64,
+    pub shelved: u64,
+    /// The most urgent of them, each with what was said last; without those that cannot be read.
+    pub list: Vec<(AlertPayload, Option<Said>)>,
+}
+
+/// Notes without words of their own are left out: ticks of a procedure, as the console writes them (`lib/procedure.ts`, whose
+/// test reads these patterns), and results, which the alert itself has.
+const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
+            sum(CASE WHEN json_valid(CAST(payload AS TEXT))
+                THEN json_extract(CAST(payload AS TEXT), '$.shelved') IS NOT NULL ELSE 0 END) OVER (),
+            (SELECT json_object('by', author, 'at_ms', at_ms, 'text', note) FROM alert_change c
+             WHERE c.alert = alert.id AND c.author IS NOT NULL AND c.note IS NOT NULL
+             AND NOT (c.action = 'note' AND (c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* done: *'
+                                          OR c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* not done after all: *'))
+             AND (c.action IN ('note', 'feedback') OR c.note NOT IN ('true', 'false', 'nuisance', 'test'))
+             ORDER BY rev DESC LIMIT 1)
+     FROM alert INDEXED BY alert_position
+     WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'
+     ORDER BY priority DESC, row_ms, id LIMIT ?2";
+
+/// Rows of a position that nobody has finished, most urgent first; at most `limit` are listed, all are counted.
 pub async fn unfinished(
     conn: &mut SqliteConnection,
     position: &PositionId,
     limit: u32,
-) -> Result<(u64, Vec<(AlertPayload, Option<Said>)>), StoreError> {
-    let text = "SELECT payload, count(*) OVER (),
-                (SELECT json_object('by', author, 'at_ms', at_ms, 'text', note) FROM alert_change c
-                 WHERE c.alert = alert.id AND c.author IS NOT NULL AND c.note IS NOT NULL ORDER BY rev DESC LIMIT 1)
-         FROM alert INDEXED BY alert_position
-         WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'
-         ORDER BY priority DESC, row_ms, id LIMIT ?2";
-    let found: Vec<(Vec<u8>, i64, Option<String>)> =
-        sqlx::query_as(text).bind(position.as_str()).bind(i64::from(limit)).fetch_all(conn).await?;
-    let all = found.first().map_or(0, |(_, all, _)| count(*all));
-    let list = found.into_iter().map(|(payload, _, said)| {
-        let bad = |e: serde_json::Error| StoreError::Record { what: format!("an alert: {e}") };
-        let said = said.map(|s| serde_json::from_str(&s)).transpose().map_err(bad)?;
-        Ok((serde_json::from_slice(&payload).map_err(bad)?, said))
-    });
-    Ok((all, list.collect::<Result<_, StoreError>>()?))
+) -> Result<Unfinished, StoreError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
+    let found: Vec<Row> =
+        sqlx::query_as(UNFINISHED).bind(position.as_str()).bind(i64::from(limit)).fetch_all(conn).await?;
+    let (all, shelved) = found.first().map_or((0, 0), |(_, _, all, shelved, _)| (count(*all), count(*shelved)));
+    let mut list = Vec::with_capacity(found.len());
+    for (id, payload, _, _, said) in found {
+        match serde_json::from_slice(&payload) {
+            // It is counted, and one that cannot be read must not hold up all the others.
+            Err(e) => tracing::warn!("the alert {} cannot be read and is not listed: {e}", AlertId(id_of(&id)?)),
+            Ok(alert) => {
+                let bad = |e: serde_json::Error| StoreError::Record { what: format!("an alert's note: {e}") };
+                list.push((alert, said.map(|s| serde_json::from_str(&s)).transpose().map_err(bad)?));
+            }
+        }
+    }
+    Ok(Unfinished { all, shelved, list })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{
     StoreError,
     users::{Users, areas_of, areas_text, broken_record},
 };
-use crate::types::{AreaId, Wall};
+use crate::types::{AreaId, UserId, Wall};
 
 /// A token as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,15 @@ impl Users {
         .fetch_all(self.reader())
         .await?;
         rows.iter().map(token_of).collect()
+    }
+
+    /// Names of the tokens that a user made.
+    pub async fn tokens_of(&self, maker: &UserId) -> Result<Vec<String>, StoreError> {
+        let names = sqlx::query_scalar("SELECT name FROM tokens WHERE created_by = ? ORDER BY name")
+            .bind(maker.as_str())
+            .fetch_all(self.reader())
+            .await?;
+        Ok(names)
     }
 
     pub async fn touch_token(&self, sha256: &[u8; 32], at: Wall, address: &str) -> Result<(), StoreError> {

@@ -144,7 +144,7 @@ impl Users {
         row.as_ref().map(user_of).transpose()
     }
 
-    /// Adds a login; `false` if the name is taken.
+    /// Adds a login, which has no token yet; `false` if the name is taken.
     pub async fn insert(&self, user: &UserRow, at: Wall) -> Result<bool, StoreError> {
         let areas = areas_text(user.name.as_str(), user.areas.as_deref())?;
         let mut tx = self.writer.begin().await?;
@@ -163,8 +163,13 @@ impl Users {
         .execute(&mut *tx)
         .await?;
         sqlx::query("DELETE FROM removed_users WHERE name = ?").bind(user.name.as_str()).execute(&mut *tx).await?;
+        let added = done.rows_affected() == 1;
+        if added {
+            // Of one who had the name before, from when tokens outlived their maker: they are not the new one's.
+            sqlx::query("DELETE FROM tokens WHERE created_by = ?").bind(user.name.as_str()).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
-        Ok(done.rows_affected() == 1)
+        Ok(added)
     }
 
     /// Whether there was such a user who was removed.
@@ -235,10 +240,11 @@ impl Users {
         Ok(Changed::Done)
     }
 
-    /// Removes a user with his sessions, on the same terms as `change`.
+    /// Removes a user with his sessions and the tokens that he made, on the same terms as `change`.
     pub async fn remove(&self, name: &UserId, must_stay: &str, at: Wall) -> Result<Changed, StoreError> {
         let mut tx = self.writer.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE user = ?").bind(name.as_str()).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM tokens WHERE created_by = ?").bind(name.as_str()).execute(&mut *tx).await?;
         let done = sqlx::query("DELETE FROM users WHERE name = ?").bind(name.as_str()).execute(&mut *tx).await?;
         if done.rows_affected() == 0 {
             return Ok(Changed::Absent);

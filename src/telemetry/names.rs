@@ -204,6 +204,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_web_logins_shed_total", "logins", "Logins refused because too many were being checked.", &[]),
     counter("skyeye_web_pictures_made_total", "pictures", "Pictures made for the console.", &[]),
     counter("skyeye_web_pictures_limited_total", "pictures", "Pictures refused because one login asked for too many.", &[]),
+    counter("skyeye_web_exports_cut_total", "exports", "Exports of alerts broken off because their client took nothing of them for long (stalled) or was not through in time (late).", &[("why", &["stalled", "late"])]),
     counter("skyeye_web_audit_lost_total", "rows", "Records of who saw what that could not be written.", &[]),
     counter("skyeye_discover_probes_total", "probes", "Probes of cameras begun in the console or by API.", &[]),
     counter("skyeye_discover_searches_total", "searches", "Searches for cameras begun in the console or by API.", &[]),

@@ -216,6 +216,12 @@ pub struct HealthPayload {
     pub channel: ChannelId,
     pub area: Vec<AreaId>,
     pub at: Wall,
+    /// Of the process that says it, and for how long that had run: of two payloads of one boot the later one is newer,
+    /// also where the clock was set in between.
+    #[serde(default)]
+    pub boot: Uuid,
+    #[serde(default)]
+    pub uptime_ms: u64,
     #[serde(flatten)]
     pub health: ChannelHealth,
 }

@@ -83,7 +83,7 @@ pub struct AlertQuery {
     pub channel: Option<ChannelId>,
     /// Only what is a row of its own.
     pub rows: bool,
-    /// Only rows of this position.
+    /// Only rows before this position: its own, and what was escalated to it until somebody takes it.
     pub position: Option<PositionId>,
     /// `next` of the page before.
     pub before: Option<i64>,
@@ -126,12 +126,13 @@ pub struct AlertChange {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AlertDetail {
     pub alert: AlertPayload,
+    /// Oldest first, at most 500: of more the ones that only count an event are left out, the oldest of them first.
     pub history: Vec<AlertChange>,
     /// The latest 50, newest first, and behind them the one that it began with.
     pub events: Vec<EventPayload>,
 }
 
-/// Open rows by priority, those on a shelf among them.
+/// Open rows of a position by priority, those on a shelf among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RowsView {
     pub low: u64,
@@ -140,6 +141,8 @@ pub struct RowsView {
     pub critical: u64,
     /// Of all of them, those that nobody has taken.
     pub waiting: u64,
+    /// Rows of other positions, in none of the numbers above: they were escalated to this one, and nobody has taken them.
+    pub escalated: u64,
 }
 
 /// A position as it stands now.

@@ -223,5 +223,13 @@ async fn a_changed_receiver_begins_anew_alone_and_at_its_own_place() {
     let degraded = hooks.degraded();
     assert!(degraded.len() == 1 && degraded[0].contains("shorter than 16"), "{degraded:?}");
     assert_eq!(hooks.views().len(), 1, "b is gone");
+    // Where secrets lie is nobody's business who reads how the node is.
+    let folder = skyeye::config::Webhook { secret_file: dir.path().to_owned(), ..of_a.clone() };
+    for unusable in [bad, folder] {
+        hooks.apply(std::slice::from_ref(&unusable)).await;
+        let told = format!("{:?} {:?}", hooks.degraded(), hooks.views());
+        let path = dir.path().to_str().unwrap();
+        assert!(told.contains("secret_file") && !told.contains(path) && !told.contains("other.secret"), "{told}");
+    }
     hooks.close().await;
 }

@@ -220,6 +220,13 @@ async fn a_ping_says_what_the_receiver_says() {
     let (code, said) = run("desk").await;
     assert!(code == Some(1) && said.contains("500"), "{said}");
     assert_eq!(run("desks").await.0, Some(64));
+
+    // A command of another user must not leave a secret behind that the gateway cannot read.
+    std::fs::remove_file(&hook.secret_file).unwrap();
+    let asked = receiver.got().len();
+    let (code, said) = run("desk").await;
+    assert!(code == Some(1) && said.contains("is not there") && said.contains("receiver.secret"), "{said}");
+    assert!(!hook.secret_file.exists() && receiver.got().len() == asked);
 }
 
 #[tokio::test(flavor = "multi_thread")]

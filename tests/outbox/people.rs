@@ -1,12 +1,17 @@
 //! Actions on alerts, commands, lists.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use skyeye::{
     alert::AlertBook,
     config,
-    outbox::{ActionError, AlertCommand, AlertFilter, AlertQuery, Changes, Ledger, LedgerError, LedgerOptions},
+    outbox::{
+        ActionError, AlertCommand, AlertFilter, AlertQuery, Changes, Committed, Ledger, LedgerError, LedgerOptions,
+    },
     types::{
-        ChannelId, Message, Phase, Scope, Severity,
-        alert::ActRefused,
+        AlertId, ChannelId, Message, Phase, PositionId, Scope, Severity,
+        alert::{ActRefused, Wish},
         payload::{AlertAction, AlertPayload, AlertState, ResultPayload},
     },
 };
@@ -142,4 +147,100 @@ async fn lists_go_by_keys_newest_first() {
     let grave = AlertQuery { severity: Some(Severity::Critical), ..Default::default() };
     assert_eq!(ledger.alerts(grave).await.unwrap().alerts.len(), 5);
     assert!(matches!(ledger.changes(ledger.stats().cursor + 1, 10).await.unwrap(), Changes::Gone), "never given out");
+}
+
+fn note(of: &Committed, text: &str) -> AlertCommand {
+    let wish = Wish { note: Some(text.into()), ..AlertAction::Note.into() };
+    AlertCommand { wish, ..command(of, AlertAction::Note, "li", None) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_did_stays_in_the_history_however_often_something_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let opened = ledger.event(fact(new_id(), Phase::Start, "gate", Severity::High)).await.unwrap();
+    ledger.act(command(&opened, AlertAction::Acknowledge, "li", None)).await.unwrap();
+    ledger.act(note(&opened, "early")).await.unwrap();
+    let visits: Vec<_> = (0..300).map(|_| new_id()).collect();
+    for phase in [Phase::Start, Phase::End] {
+        let all = visits.iter().map(|id| ledger.event(fact(*id, phase, "gate", Severity::High)));
+        for done in join_all(all).await {
+            assert_eq!(done.unwrap().alert, opened.alert);
+        }
+    }
+    ledger.act(note(&opened, "late")).await.unwrap();
+    let history = ledger.alert(opened.alert).await.unwrap().unwrap().history;
+    assert_eq!(history.len(), 500, "bounded");
+    assert!(history.windows(2).all(|w| w[0].rev < w[1].rev), "oldest first");
+    let told: Vec<_> = history.iter().filter(|h| h.action != "event").collect();
+    let told: Vec<_> = told.iter().map(|h| (h.action.as_str(), h.note.as_deref())).collect();
+    let want = [("opened", None), ("acknowledge", None), ("note", Some("early")), ("note", Some("late"))];
+    assert_eq!(told, want);
+    // Of the others the latest.
+    assert_eq!(history[498].rev + 1, history[499].rev);
+    ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_takes_stands_before_the_position_above_until_somebody_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let position = |id: &str, areas: &[&str], to: Option<&str>| config::Position {
+        id: PositionId::new(id).unwrap(),
+        name: String::new(),
+        areas: areas.iter().map(|a| a.parse().unwrap()).collect(),
+        escalate_to: to.map(|to| PositionId::new(to).unwrap()),
+    };
+    let config = config::Config {
+        alert: config::Alert { due_critical_s: 1, neighbour_s: 0, ..config::Alert::default() },
+        position: vec![position("gates", &["north"], Some("duty")), position("duty", &["station"], None)],
+        ..config::Config::default()
+    };
+    let fold = Box::new(AlertBook::of(&config));
+    let ledger = Ledger::open(LedgerOptions { fold, ..options(dir.path()) }).await.unwrap();
+    let late = ledger.event(fact(new_id(), Phase::Start, "gate", Severity::Critical)).await.unwrap();
+    let other = ledger.event(fact(new_id(), Phase::Start, "yard", Severity::Critical)).await.unwrap();
+    ledger.act(command(&other, AlertAction::Acknowledge, "wang", None)).await.unwrap();
+
+    let before = async |position: &str, filter: AlertFilter, limit: usize| -> Vec<AlertId> {
+        let position = Some(PositionId::new(position).unwrap());
+        let page = ledger.alerts(AlertQuery { position, filter, limit, ..AlertQuery::default() }).await.unwrap();
+        page.alerts.iter().map(|a| a.id).collect()
+    };
+    let counted = async |position: &str| -> (u64, u64, u64) {
+        let rows = ledger.open_rows().await.unwrap();
+        let own = rows.iter().filter(|r| r.position.as_str() == position);
+        own.fold((0, 0, 0), |sum, r| (sum.0 + r.rows, sum.1 + r.waiting, sum.2 + r.escalated))
+    };
+    assert!(before("duty", AlertFilter::Open, 100).await.is_empty(), "nobody was late yet");
+    let mut escalated = None;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let alert = ledger.alert(late.alert).await.unwrap().unwrap().alert;
+        escalated = alert.handling.escalated;
+        if escalated.is_some() {
+            break;
+        }
+    }
+    assert_eq!(escalated.unwrap().to.unwrap().as_str(), "duty");
+
+    for filter in [AlertFilter::Open, AlertFilter::State(AlertState::New), AlertFilter::All] {
+        assert_eq!(before("duty", filter, 100).await, [late.alert], "{filter:?}");
+        assert!(before("gates", filter, 100).await.contains(&late.alert), "{filter:?}: it stays whose it is");
+    }
+    assert_eq!(before("gates", AlertFilter::Open, 100).await, [other.alert, late.alert]);
+    assert_eq!(before("gates", AlertFilter::Open, 1).await, [other.alert], "newest first");
+    let on_channel = AlertQuery {
+        position: Some(PositionId::new("duty").unwrap()),
+        channel: Some("gate".parse().unwrap()),
+        ..AlertQuery::default()
+    };
+    assert_eq!(ledger.alerts(on_channel).await.unwrap().alerts.len(), 1);
+    assert_eq!((counted("duty").await, counted("gates").await), ((0, 0, 1), (2, 1, 0)));
+
+    ledger.act(command(&late, AlertAction::Acknowledge, "li", None)).await.unwrap();
+    for filter in [AlertFilter::Open, AlertFilter::All] {
+        assert!(before("duty", filter, 100).await.is_empty(), "{filter:?}: somebody has it");
+    }
+    assert_eq!((counted("duty").await, counted("gates").await), ((0, 0, 0), (2, 0, 0)));
+    ledger.close().await;
 }

@@ -1,8 +1,11 @@
 //! Looking alerts up over the API: what is asked reaches the store as it was meant, what comes back is what may be seen, and
 //! files are safe to open. What is found by which filter is tested where it is read (store::search).
 
-use axum::http::StatusCode;
-use futures_util::future::BoxFuture;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
+use futures_util::{StreamExt, future::BoxFuture};
 use serde_json::json;
 use skyeye::{
     types::{
@@ -18,7 +21,9 @@ use skyeye::{
     },
 };
 
-use super::support::{Gateway, PASSWORD, World};
+use tower::ServiceExt;
+
+use super::support::{Gateway, PASSWORD, World, request};
 
 /// Finds by channel and text only. Gives what it may not on purpose: the web stage must not rely on the port alone.
 impl Search for World {
@@ -44,7 +49,10 @@ impl Search for World {
             let more = all.len() > limit;
             all.truncate(limit);
             let next = all.last().filter(|_| more).map(|a| a.order.cursor);
-            Ok(FoundList { alerts: all, next, filling: false })
+            // Their records are damaged.
+            let unreadable = if find.text == "damaged" { std::mem::take(&mut all) } else { Vec::new() };
+            let unreadable = unreadable.into_iter().map(|a| a.id).collect();
+            Ok(FoundList { alerts: all, unreadable, next, filling: false })
         })
     }
     fn count<'a>(
@@ -71,10 +79,10 @@ impl Search for World {
         limit: usize,
     ) -> BoxFuture<'a, Result<Written, SearchError>> {
         Box::pin(async move {
-            let FoundList { alerts, next, .. } = Search::find(self, proof, find, before, limit).await?;
+            let FoundList { alerts, unreadable, next, .. } = Search::find(self, proof, find, before, limit).await?;
             let notes = vec!["=1+1".to_owned(), "two, \"lines\"".to_owned()];
             let alerts = alerts.into_iter().map(|alert| WrittenAlert { alert, notes: notes.clone() }).collect();
-            Ok(Written { alerts, next })
+            Ok(Written { alerts, unreadable, next })
         })
     }
 }
@@ -189,4 +197,69 @@ async fn a_file_holds_only_what_may_be_seen_no_formula_and_is_on_record() {
     let found = g.get(&nina, "/api/v1/alerts/search").await.json();
     assert_eq!(found["alerts"].as_array().unwrap().len(), 1);
     assert_eq!(found["alerts"][0]["id"], json!(north.id));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named_and_the_rest_is_told() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    let ids = [g.world.open_alert("gate").id, g.world.open_alert("yard").id];
+    let page = g.get(&alice, "/api/v1/alerts/search?text=damaged&limit=1").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let page = page.json();
+    assert_eq!((&page["alerts"], page["unreadable"].as_array().unwrap().len()), (&json!([]), 1));
+    assert!(page["next"].is_i64(), "a page of nothing that can be read is not the last one");
+    let csv = g.get(&alice, "/api/v1/alerts/export?text=damaged").await.text();
+    let end = format!("2 alerts cannot be read and are left out: {} {}\r\n", ids[1], ids[0]);
+    assert!(csv.ends_with(&end), "{csv}");
+    let json = g.get(&alice, "/api/v1/alerts/export?text=damaged&format=json").await.json();
+    assert_eq!(json["unreadable"], json!([ids[1], ids[0]]));
+    assert_eq!((&json["alerts"], &json["cut"]), (&json!([]), &json!(false)));
+}
+
+/// The answer of an export that nobody reads yet.
+async fn begun(g: &Gateway, session: &super::support::Session) -> axum::response::Response {
+    let request = request(Method::GET, "/api/v1/alerts/export?format=csv").header(header::COOKIE, &session.cookie);
+    g.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+/// Takes what there is of a body: how many bytes, and whether it came to its end.
+async fn taken(answer: axum::response::Response) -> (usize, bool) {
+    let mut body = answer.into_body().into_data_stream();
+    let mut bytes = 0;
+    while let Some(piece) = body.next().await {
+        match piece {
+            Ok(piece) => bytes += piece.len(),
+            Err(_) => return (bytes, false),
+        }
+    }
+    (bytes, true)
+}
+
+#[tokio::test]
+async fn readers_that_take_nothing_are_broken_off_and_others_have_their_turn() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    // Three pieces of a file.
+    for _ in 0..1200 {
+        g.world.open_alert("gate");
+    }
+    let whole = taken(begun(&g, &alice).await).await;
+    assert!(whole.1 && whole.0 > 1200 * 50, "{whole:?}");
+    let (first, second) = (begun(&g, &alice).await, begun(&g, &alice).await);
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    let mut second = second.into_body().into_data_stream();
+    assert!(second.next().await.unwrap().is_ok(), "a piece, and then nothing more");
+    assert_eq!(begun(&g, &alice).await.status(), StatusCode::TOO_MANY_REQUESTS);
+
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    tokio::time::resume();
+    assert_eq!(taken(begun(&g, &alice).await).await, whole, "their turns are given back");
+    assert_eq!(taken(first).await, (0, false), "no part is taken for the whole");
+    assert!(second.next().await.unwrap().is_err());
+    // One who is through gives his turn back at once, whether or not he is gone.
+    let (one, two) = (begun(&g, &alice).await, begun(&g, &alice).await);
+    assert!(taken(one).await.1 && taken(two).await.1);
+    assert_eq!(begun(&g, &alice).await.status(), StatusCode::OK);
 }

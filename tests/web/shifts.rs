@@ -297,6 +297,31 @@ async fn a_shift_is_handed_from_one_login_to_another() {
 }
 
 #[tokio::test]
+async fn what_is_not_listed_is_counted_shelved_or_not() {
+    let g = gateway().await;
+    let nina = g.as_user("nina").await;
+    for n in 1..=304 {
+        let shelf = || Shelf {
+            by: UserId::new("nina").unwrap(),
+            reason: "road works".into(),
+            at: Wall(g.now()),
+            until: Wall(g.now() + HOUR),
+        };
+        // The longest open come first: one shelved row is listed, three stand behind the last that is.
+        let urgent = Row { priority: Severity::High, ..row("north", HOUR + 1000 * (400 - n as i64)) };
+        g.row(n, urgent, |a| a.handling.shelved = (n == 1 || n > 301).then(shelf)).await;
+    }
+    let now = g.get(&nina, "/api/v1/handovers/now?position=north-desk").await.json();
+    let listed = now["rows"].as_array().unwrap();
+    assert_eq!((listed.len(), listed.iter().filter(|r| !r["shelved"].is_null()).count()), (300, 1));
+    assert_eq!((&now["open"], &now["shelved"], &now["unlisted"]), (&json!(304), &json!(4), &json!(4)));
+    let offer = g.write(&nina, "north-desk", "", true).await.json();
+    assert_eq!((&offer["open"], &offer["shelved"], &offer["unlisted"]), (&json!(304), &json!(4), &json!(4)));
+    let read = g.get(&nina, &format!("/api/v1/handovers/{}", offer["id"])).await.json();
+    assert_eq!((&read["shelved"], &read["unlisted"]), (&json!(4), &json!(4)), "and stays so, signed");
+}
+
+#[tokio::test]
 async fn an_offer_is_taken_back_by_who_made_it_or_a_supervisor() {
     let g = gateway().await;
     let (nina, noah) = (g.as_user("nina").await, g.as_user("noah").await);

@@ -381,6 +381,8 @@ impl World {
             channel: channel.id.clone(),
             area: running.area_path(channel),
             at: Wall(0),
+            boot: Uuid::nil(),
+            uptime_ms: 0,
             health: ChannelHealth::new(ChannelState::Running, "runs", Wall(0)),
         };
         Shown::new(&running, &self.config).view(channel, health)

@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 use skyeye::{
     store::tokens::TokenRow,
     types::{AlertId, Wall},
+    web::auth::Areas,
 };
 
-use super::support::{Gateway, request};
+use super::support::{Gateway, PASSWORD, Session, request};
 
 #[tokio::test]
 async fn a_token_is_shown_once_and_stored_as_a_digest() {
@@ -137,6 +138,114 @@ async fn a_token_that_has_expired_or_was_revoked_opens_nothing() {
     let listed = g.get(&alice, "/api/v1/tokens").await.json();
     let expired: Vec<_> = listed["tokens"].as_array().unwrap().iter().filter(|t| t["expired"] == json!(true)).collect();
     assert_eq!((expired.len(), &expired[0]["name"]), (1, &json!("old")));
+}
+
+/// What is left of each token, by name.
+async fn left(g: &Gateway, alice: &Session) -> Vec<(String, String)> {
+    let listed = g.get(alice, "/api/v1/tokens").await.json();
+    let text = |v: &Value| v.as_str().unwrap().to_owned();
+    let mut all: Vec<_> =
+        listed["tokens"].as_array().unwrap().iter().map(|t| (text(&t["name"]), text(&t["left"]))).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn a_token_has_no_more_than_its_maker_has_now() {
+    let g = Gateway::new().await;
+    g.add_user("bob", Areas::All).await;
+    let (alice, bob) = (g.alice().await, g.login("bob", PASSWORD).await);
+    let (near, far) = (g.world.open_alert("gate"), g.world.open_alert("yard"));
+    let make = async |name: &str, scope: &str, areas: Value| {
+        let body = json!({ "name": name, "scope": scope, "areas": areas, "days": 1 });
+        g.post(&bob, "/api/v1/tokens", body).await.json()["token"].as_str().unwrap().to_owned()
+    };
+    let actor = make("actor", "act", Value::Null).await;
+    let north = make("north", "read", json!(["north"])).await;
+    let setter = make("setter", "configure", json!(["city"])).await;
+    let becomes = async |rights: Value| {
+        let answer = g.change(&alice, Method::PATCH, "/api/v1/users/bob", rights).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    };
+    let get = async |token: &str, path: &str| g.with_token(token, Method::GET, path, Value::Null).await;
+    let take = async |id: AlertId| {
+        g.with_token(&actor, Method::POST, &format!("/api/v1/alerts/{id}/acknowledge"), json!({})).await
+    };
+    let all = |of: [&str; 3]| -> Vec<(String, String)> {
+        ["actor", "north", "setter"].into_iter().zip(of).map(|(n, l)| (n.to_owned(), l.to_owned())).collect()
+    };
+    assert_eq!(left(&g, &alice).await, all(["all", "all", "all"]));
+
+    // Of the scope what the role allows.
+    becomes(json!({ "role": "viewer" })).await;
+    let refused = take(near.id).await;
+    assert_eq!(refused.kind(), "forbidden");
+    assert_eq!(
+        refused.json()["error"]["message"],
+        json!(
+            "this takes the role operator, supervisor or administrator of the one who made the token, too; \
+             he has the role viewer now"
+        )
+    );
+    assert_eq!(get(&actor, "/api/v1/session").await.json()["rights"], json!(["see"]));
+    assert_eq!(get(&setter, "/api/v1/session").await.json()["rights"], json!(["see"]));
+    assert_eq!(left(&g, &alice).await, all(["part", "all", "part"]));
+
+    // Of the areas what lies in both.
+    becomes(json!({ "role": "administrator", "areas": ["south"] })).await;
+    assert_eq!(take(near.id).await.kind(), "not_found");
+    assert_eq!(take(far.id).await.status, StatusCode::OK);
+    assert_eq!(get(&north, "/api/v1/channels").await.json()["channels"], json!([]));
+    assert_eq!(get(&setter, "/api/v1/session").await.json()["areas"], json!(["south"]), "the city's that is his");
+    assert_eq!(left(&g, &alice).await, all(["part", "nothing", "part"]));
+    becomes(json!({ "areas": ["city"] })).await;
+    assert_eq!(get(&north, "/api/v1/session").await.json()["areas"], json!(["north"]));
+    assert_eq!(left(&g, &alice).await, all(["part", "all", "all"]));
+
+    // Nothing while he is switched off; all of it when he is back as he was.
+    becomes(json!({ "disabled": true, "areas": null })).await;
+    for token in [&actor, &north, &setter] {
+        assert_eq!(get(token, "/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(left(&g, &alice).await, all(["nothing", "nothing", "nothing"]));
+    becomes(json!({ "disabled": false })).await;
+    assert_eq!(left(&g, &alice).await, all(["all", "all", "all"]));
+    assert_eq!(take(near.id).await.status, StatusCode::OK);
+
+    // Removed, they go with him, and are not his who has the name next.
+    let gone = g.change(&alice, Method::DELETE, "/api/v1/users/bob", Value::Null).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert!(left(&g, &alice).await.is_empty());
+    g.add_user("bob", Areas::All).await;
+    assert_eq!(get(&actor, "/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    let row = (super::support::USER.to_owned(), "token_revoked".to_owned(), "north: with bob, who made it".to_owned());
+    assert!(g.audited().await.contains(&row));
+}
+
+/// From when tokens outlived their maker.
+#[tokio::test]
+async fn a_token_without_a_maker_opens_nothing_and_is_nobodys() {
+    let g = Gateway::new().await;
+    let alice = g.alice().await;
+    let raw: [u8; 32] = Sha256::digest("orphan").into();
+    let row = TokenRow {
+        name: "orphan".into(),
+        scope: "read".into(),
+        areas: None,
+        created_by: "ghost".into(),
+        created: Wall(0),
+        expires: Wall(i64::MAX),
+        last: None,
+        address: String::new(),
+    };
+    g.users.insert_token(&row, &Sha256::digest(raw).into()).await.unwrap();
+    let token = format!("skyeye_{}", hex::encode(raw));
+    let ask = async || g.with_token(&token, Method::GET, "/api/v1/alerts", Value::Null).await.status;
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
+    assert_eq!(left(&g, &alice).await, [("orphan".to_owned(), "nothing".to_owned())]);
+    g.add_user("ghost", Areas::All).await;
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED, "who comes under that name later has not made it");
+    assert!(left(&g, &alice).await.is_empty());
 }
 
 #[tokio::test]

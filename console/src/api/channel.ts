@@ -38,6 +38,9 @@ export interface Condition {
 export interface Health {
   channel: string;
   at: number;
+  /** Of the process that said it, and for how long that had run. */
+  boot: string;
+  uptimeMs: number;
   state: ChannelState;
   reason: string;
   since: number;
@@ -126,6 +129,8 @@ export function readHealth(v: unknown): Health | null {
   return {
     channel,
     at: time(o.at),
+    boot: text(o.boot, 64),
+    uptimeMs: num(o.uptime_ms),
     state,
     reason: text(o.reason, 500),
     since: time(o.since),

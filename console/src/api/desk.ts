@@ -33,6 +33,8 @@ export interface Position {
   /** Open rows, shelved ones among them, and those of them that nobody has taken. */
   rows: number;
   waiting: number;
+  /** Rows of other positions, counted apart: they were escalated to this one, and nobody has taken them. */
+  escalated: number;
 }
 export interface Procedure {
   id: string;
@@ -82,6 +84,7 @@ export function readPosition(v: unknown): Position | null {
     digest: readDigest(o.digest),
     rows: count(rows.low) + count(rows.medium) + count(rows.high) + count(rows.critical),
     waiting: count(rows.waiting),
+    escalated: count(rows.escalated),
   };
 }
 

@@ -1,10 +1,12 @@
 /* What the gateway says of alerts of all that is kept: found, counted, and as a file. */
 import { json, query } from './client';
-import { all, num, obj, optNum, text, type Raw } from './read';
+import { all, ident, num, obj, optNum, text, type Raw } from './read';
 import { readAlert, type Alert } from './types';
 
 export interface Found {
   alerts: Alert[];
+  /** Ids of those whose record is damaged. */
+  unreadable: string[];
   /** Where the next page begins; null at the end. */
   next: number | null;
   /** Words are found only in newer alerts yet. */
@@ -27,7 +29,7 @@ const MAX_GROUPS = 5000;
 export function readFound(v: unknown): Found | null {
   const o = obj(v);
   if (!o || !Array.isArray(o.alerts)) return null;
-  return { alerts: all(o.alerts, readAlert, MAX_FOUND), next: optNum(o.next), filling: o.filling === true };
+  return { alerts: all(o.alerts, readAlert, MAX_FOUND), unreadable: all(o.unreadable, ident, MAX_FOUND), next: optNum(o.next), filling: o.filling === true };
 }
 
 function readGroup(v: unknown): Group | null {

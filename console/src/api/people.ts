@@ -3,12 +3,13 @@
  * One-time passwords and tokens come in one answer each and are kept nowhere but on the page that shows them.
  */
 import { json, query, seg, send } from './client';
-import { all, ident, num, obj, optText, text, texts, time } from './read';
+import { all, ident, num, obj, oneOf, optText, text, texts, time } from './read';
 
 export const ROLES = ['viewer', 'operator', 'supervisor', 'engineer', 'administrator'] as const;
 export type RoleName = (typeof ROLES)[number];
 export const SCOPES = ['read', 'act', 'feedback', 'configure'] as const;
 export type Scope = (typeof SCOPES)[number];
+const LEFT = ['all', 'part', 'nothing'] as const;
 
 /** A role or scope and what it may, as the gateway's table says. */
 export interface Grant {
@@ -49,6 +50,8 @@ export interface Token {
   created: number;
   expires: number;
   expired: boolean;
+  /** What its maker, who may have lost rights and areas since, leaves of it. */
+  left: (typeof LEFT)[number];
   last: number;
   address: string;
 }
@@ -139,6 +142,7 @@ export function readToken(v: unknown): Token | null {
     created: time(o.created),
     expires: time(o.expires),
     expired: o.expired === true,
+    left: oneOf(o.left, LEFT) ?? 'all',
     last: time(o.last),
     address: text(o.address, 64),
   };

@@ -242,11 +242,14 @@ function readHistory(v: unknown): HistoryEntry | null {
   };
 }
 
+/** As many as a gateway sends: the oldest come first, so that a shorter list would end before the latest. */
+const MAX_HISTORY = 500;
+
 export function readAlertDetail(v: unknown): AlertDetail | null {
   const o = obj(v);
   const alert = o && readAlert(o.alert);
   if (!o || !alert) return null;
-  return { alert, history: all(o.history, readHistory), events: all(o.events, readEvent) };
+  return { alert, history: all(o.history, readHistory, MAX_HISTORY), events: all(o.events, readEvent) };
 }
 export interface AlertPage {
   alerts: Alert[];

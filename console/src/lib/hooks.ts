@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState, useSyncExternalStore, type RefObject 
 import { useTranslation } from 'react-i18next';
 import { gatewayNow } from '../api/client';
 import { useSession } from '../state/session';
-import { ageText, momentText, type TimeStyle } from './time';
+import { ageText, momentText, siteDay, type TimeStyle } from './time';
 
 const listeners = new Set<() => void>();
 let ticker: ReturnType<typeof setInterval> | null = null;
@@ -30,10 +30,18 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, read, read) * 1000;
 }
 
+/** The site's day, worked out once a second for all who ask. */
+let known = { second: -1, zone: '', day: '' };
+function today(zone: string): string {
+  if (known.second !== second || known.zone !== zone) known = { second, zone, day: siteDay(zone, second * 1000) };
+  return known.day;
+}
+
 export interface Words {
   age: (ms: number) => string;
   /** The same as a point in the past. */
   ago: (ms: number) => string;
+  /** A time of day names its day where that is not today. */
   moment: (ms: number, style: TimeStyle) => string;
   zone: string;
 }
@@ -42,10 +50,13 @@ export interface Words {
 export function useTimes(): Words {
   const { t, i18n } = useTranslation();
   const zone = useSession((s) => s.session?.timeZone ?? 'UTC');
+  const read = (): string => today(zone);
+  // Drawn anew at midnight, for what was today then says of which day it is.
+  const day = useSyncExternalStore(subscribe, read, read);
   return {
     age: (ms) => ageText(t, ms),
     ago: (ms) => (ms < 1000 ? ageText(t, ms) : t('unit.ago', { age: ageText(t, ms) })),
-    moment: (ms, style) => momentText(i18n.language, zone, ms, style),
+    moment: (ms, style) => momentText(i18n.language, zone, ms, style, day),
     zone,
   };
 }

@@ -12,6 +12,7 @@ export interface Tick {
   text: string;
 }
 
+/** The gateway leaves these out where it tells what somebody said last (`store/numbers.rs`). */
 export function tickNote(procedure: string, step: number, done: boolean, text: string): string {
   return `procedure ${procedure}: step ${step} ${done ? 'done' : 'not done after all'}: ${text}`;
 }

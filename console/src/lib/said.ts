@@ -4,6 +4,7 @@
  * Chinese where the console is Chinese. What is not known is given back as it came, and shown as a quotation.
  */
 import i18next, { type TFunction } from 'i18next';
+import { CHANNEL_STATES, CONDITIONS } from '../api/channel';
 import table from '../i18n/said.zh-CN.json';
 import { fieldText } from './fieldwords';
 
@@ -66,12 +67,24 @@ function summary(text: string): string | null {
   const kind = (of: string): string => known(of.replace(/s$/, ''), 0) ?? of;
   const one = DEED.exec(text);
   if (one) return `${word(one[3] ?? '')}${kind(one[1] ?? '')}“${one[2]}”`;
-  if (!DEEDS.test(text)) return null;
+  if (!DEEDS.test(text)) return states(text);
   return text
     .split(', ')
     .map((part) => part.split(' '))
     .map(([n, of = '', done = '']) => `${word(done)} ${n} 个${kind(of)}`)
     .join('，');
+}
+
+/** How channels stand, for which the console has words of its own: `20 offline, 280 unreachable`; `frozen`. */
+function states(text: string): string | null {
+  const condition = CONDITIONS.find((c) => c === text);
+  if (condition) return i18next.t(`condition.${condition}`);
+  const parts = text.split(', ').map((part) => {
+    const [, n, of] = /^(\d+) ([a-z_]+)$/.exec(part) ?? [];
+    const state = CHANNEL_STATES.find((s) => s === of);
+    return state && `${i18next.t(`channelState.${state}`)} ${n}`;
+  });
+  return parts.every((part) => part !== undefined) ? parts.join('，') : null;
 }
 
 /** One sentence in the language of the console, or null where there are no words for it. */

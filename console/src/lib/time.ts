@@ -30,13 +30,19 @@ const STYLES: Record<TimeStyle, Intl.DateTimeFormatOptions> = {
   },
   clock: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' },
 };
+/** What stands before a time of day that is not of today. */
+const BEFORE = {
+  today: {},
+  year: { month: 'numeric', day: 'numeric' },
+  ever: { year: 'numeric', month: 'numeric', day: 'numeric' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function format(language: string, zone: string, style: TimeStyle): Intl.DateTimeFormat {
-  const key = `${language} ${zone} ${style}`;
+function format(language: string, zone: string, style: TimeStyle | 'day', before: keyof typeof BEFORE = 'today'): Intl.DateTimeFormat {
+  const key = `${language} ${zone} ${style} ${before}`;
   let found = formats.get(key);
   if (!found) {
-    const options: Intl.DateTimeFormatOptions = { ...STYLES[style], hourCycle: 'h23' };
+    const options: Intl.DateTimeFormatOptions = style === 'day' ? BEFORE.ever : { ...STYLES[style], ...BEFORE[before], hourCycle: 'h23' };
     const locale = language === 'en' ? 'en-GB' : language;
     try {
       found = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
@@ -49,9 +55,19 @@ function format(language: string, zone: string, style: TimeStyle): Intl.DateTime
   return found;
 }
 
-export function momentText(language: string, zone: string, ms: number, style: TimeStyle): string {
-  return Number.isFinite(ms) ? format(language, zone, style).format(ms) : '–';
+/** Which day it is at the site, to compare with another: `22/11/2026`. */
+export function siteDay(zone: string, ms: number): string {
+  return Number.isFinite(ms) ? format('en', zone, 'day').format(ms) : '';
 }
+
+/** A time of day that is not of `today` says of which day it is, and of which year where that is another one. */
+export function momentText(language: string, zone: string, ms: number, style: TimeStyle, today: string | null = null): string {
+  if (!Number.isFinite(ms)) return '–';
+  if (today === null || (style !== 'time' && style !== 'minute')) return format(language, zone, style).format(ms);
+  const day = siteDay(zone, ms);
+  return format(language, zone, style, day === today ? 'today' : yearOf(day) === yearOf(today) ? 'year' : 'ever').format(ms);
+}
+const yearOf = (day: string): string => /\d{4}/.exec(day)?.[0] ?? '';
 
 /** `2026-11-22T08:00`, as a form has it and as the site's clock shows it, to Unix milliseconds; NaN where it is none. */
 export function siteMoment(zone: string, local: string): number {

@@ -12,7 +12,7 @@ import { ALERT_STATES, type Alert, type AlertState } from '../api/types';
 import { collapse, plainLines } from '../lib/collapse';
 import { useNarrow, useTitle } from '../lib/hooks';
 import { useKeysBack } from '../lib/keys';
-import { byPriority, isShown, SHOWN, stateFor, tally, type Shown } from '../lib/queue';
+import { byPriority, isBefore, isShown, SHOWN, stateFor, tally, type Shown } from '../lib/queue';
 import { errorText } from '../lib/words';
 import { absorb, useLive } from '../state/live';
 import { fullOfClosed } from '../state/merge';
@@ -28,10 +28,10 @@ import { Blank, Guard, Skeleton } from '../ui/parts';
 
 type Scope = 'open' | 'all';
 
-/** Whether an alert is in the list. Made here, so that what is kept of it is these four and not the page. */
-function fitting(scope: Scope, only: AlertState | 'any', how: Shown, position: string): (a: Alert) => boolean {
+/** Whether an alert is in the list. Made here, so that what is kept of it is these five and not the page. */
+function fitting(scope: Scope, only: AlertState | 'any', how: Shown, position: string, me: string): (a: Alert) => boolean {
   return (a) =>
-    (only === 'any' || a.state === only) && (position === '' || a.handling.position === position) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how)));
+    (only === 'any' || a.state === only) && isBefore(a, position, me) && (scope === 'all' || (a.state !== 'closed' && isShown(a, how)));
 }
 
 /** The pages of all alerts, each taken into what is known. */
@@ -71,7 +71,7 @@ export function AlertsPage() {
   const keysBack = useKeysBack('alert-queue');
 
   const older = useOlder(scope === 'all');
-  const fits = useMemo(() => fitting(scope, only, how, position), [scope, only, how, position]);
+  const fits = useMemo(() => fitting(scope, only, how, position, me), [scope, only, how, position, me]);
   // The chosen alert stays in the list although it has just been closed, until another one is chosen. Only then does a
   // choice make another list: going through ten thousand must not cost ten thousand a key.
   const kept = useLive((s) => {
@@ -156,7 +156,7 @@ export function AlertsPage() {
               <option value="">{t('alerts.anyPosition')}</option>
               {positions.map((p) => (
                 <option key={p.id} value={p.id}>
-                  {p.rows > 0 ? t('alerts.positionRows', { position: p.name, count: p.rows }) : p.name}
+                  {p.rows + p.escalated > 0 ? t('alerts.positionRows', { position: p.name, count: p.rows + p.escalated }) : p.name}
                 </option>
               ))}
             </select>

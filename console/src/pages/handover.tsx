@@ -184,7 +184,7 @@ function Write({ now, position }: { now: HandoverNow; position: Position }) {
         </div>
       </form>
       <div className="card">
-        <HandoverRows rows={now.rows} open={now.open} />
+        <HandoverRows of={now} />
       </div>
       <section className="card">
         <div className="card-head">

@@ -30,6 +30,8 @@ import { Blank, Skeleton } from '../ui/parts';
 
 const PAGE = 100;
 const TYPED_MS = 300;
+/** Damaged records that are named. */
+const NAMED = 5;
 /** Bars of the second chart. */
 const KINDS_SHOWN = 12;
 /** A question is the same one for so long: the span up to now does not move while one reads. */
@@ -69,7 +71,13 @@ export default function HistoryPage() {
   const kinds = useQuery({ queryKey: ['history-count', asked, filter.by], queryFn: () => historyApi.count(asked, filter.by), placeholderData: keepPreviousData, retry: false });
   const { fetchNextPage, isFetchingNextPage, hasNextPage } = found;
   const onMore = useCallback(() => void (!isFetchingNextPage && fetchNextPage()), [isFetchingNextPage, fetchNextPage]);
+  // A page of nothing but damaged records is not the last one.
+  const nothingYet = alerts.length === 0 && hasNextPage && !found.isError;
+  useEffect(() => {
+    if (nothingYet) onMore();
+  }, [nothingYet, onMore]);
   const filling = found.data?.pages.some((p) => p.filling) ?? false;
+  const unreadable = useMemo(() => found.data?.pages.flatMap((p) => p.unreadable) ?? [], [found.data]);
 
   const charts = (
     <Charts filter={filter} change={change} unit={unit} times={times.data} kinds={kinds.data} error={times.error ?? kinds.error} />
@@ -89,13 +97,18 @@ export default function HistoryPage() {
             <Exports asked={asked} />
           </div>
           {filling && <p className="queue-note">{t('past.filling')}</p>}
+          {unreadable.length > 0 && (
+            <p className="queue-note break" data-testid="history-unreadable">
+              {t('past.unreadable', { count: unreadable.length, ids: unreadable.slice(0, NAMED).join(', ') + (unreadable.length > NAMED ? ' …' : '') })}
+            </p>
+          )}
           {narrow && (
             <details className="history-charts-fold">
               <summary>{t('past.charts')}</summary>
               {charts}
             </details>
           )}
-          {found.isPending ? (
+          {found.isPending || nothingYet ? (
             <Skeleton rows={10} kind="row" />
           ) : found.isError ? (
             <Blank icon="misconfigured" title={t('past.failed')} tone="bad">

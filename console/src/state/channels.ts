@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'react';
 import type { Channel, Health, Zone } from '../api/channel';
 import { api } from '../api/client';
 import { setAreas, setHealth, useLive } from './live';
+import { isLater } from './merge';
 
 export function useChannels() {
   return useQuery({
@@ -81,7 +82,7 @@ function useHealthEvery(ms: number): ReadonlyMap<string, Health> {
 /** A channel whose health did not change stays the very same object, so that its row is not drawn again. */
 const joined = new WeakMap<Channel, Channel>();
 function join(c: Channel, newer: Health | undefined): Channel {
-  if (!newer || newer === c.health || newer.at < c.health.at) return c;
+  if (!newer || newer === c.health || isLater(c.health, newer)) return c;
   const before = joined.get(c);
   if (before?.health === newer) return before;
   const now = { ...c, health: newer };

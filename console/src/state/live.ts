@@ -5,6 +5,7 @@
  */
 import { create } from 'zustand';
 import type { Health } from '../api/channel';
+import { gatewayNow } from '../api/client';
 import type { NodeStatus } from '../api/gateway';
 import type { Alert, EventFact } from '../api/types';
 import type { FeedState } from '../feed/feed';
@@ -24,6 +25,7 @@ export interface Live {
   nodes: ReadonlyMap<string, NodeStatus>;
   /** Names of areas by id, as far as the channels tell them. */
   areas: ReadonlyMap<string, string>;
+  /** `since`: by the gateway's clock, as every time that is shown. */
   feed: { state: FeedState; since: number; everLive: boolean };
   /** The latest arrivals, for the announcement; `count` grows with each. */
   arrival: { count: number; latest: Alert | null };
@@ -37,7 +39,7 @@ const empty: Live = {
   health: new Map(),
   nodes: new Map(),
   areas: new Map(),
-  feed: { state: 'reconnecting', since: Date.now(), everLive: false },
+  feed: { state: 'reconnecting', since: gatewayNow(), everLive: false },
   arrival: { count: 0, latest: null },
 };
 
@@ -133,7 +135,7 @@ export function setFeed(state: FeedState): void {
   useLive.setState((s) =>
     s.feed.state === state
       ? {}
-      : { feed: { state, since: Date.now(), everLive: s.feed.everLive || state === 'live' } },
+      : { feed: { state, since: gatewayNow(), everLive: s.feed.everLive || state === 'live' } },
   );
 }
 
@@ -147,5 +149,5 @@ export function setHealth(health: readonly Health[]): void {
 
 export function reset(): void {
   pending = [];
-  useLive.setState({ ...empty, feed: { state: 'reconnecting', since: Date.now(), everLive: false } }, true);
+  useLive.setState({ ...empty, feed: { state: 'reconnecting', since: gatewayNow(), everLive: false } }, true);
 }

@@ -86,11 +86,19 @@ export function newestFirst(a: Alert, b: Alert): number {
   return d !== 0 ? d : a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
 }
 
+/**
+ * Whether what is known is newer than what comes. Only what one process said has an order, by how long it had run: the
+ * clock on the wall may have been set in between. Of two processes the one that is heard now is the one that runs.
+ */
+export function isLater(known: Health, coming: Health): boolean {
+  return known.boot === coming.boot && known.uptimeMs > coming.uptimeMs;
+}
+
 export function mergeHealth(have: ReadonlyMap<string, Health>, incoming: readonly Health[]): ReadonlyMap<string, Health> {
   let next: Map<string, Health> | null = null;
   for (const h of incoming) {
     const old = (next ?? have).get(h.channel);
-    if (old && old.at > h.at) continue;
+    if (old && isLater(old, h)) continue;
     next ??= new Map(have);
     next.set(h.channel, h);
   }

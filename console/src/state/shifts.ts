@@ -1,5 +1,6 @@
 /* Positions, their numbers and their handovers as the pages share them. */
 import { useInfiniteQuery, useQuery, type QueryClient } from '@tanstack/react-query';
+import { gatewayNow } from '../api/client';
 import { handoverApi } from '../api/handover';
 import { numbersApi } from '../api/numbers';
 
@@ -7,11 +8,14 @@ export function usePositions() {
   return useQuery({ queryKey: ['numbers', 'positions'], queryFn: numbersApi.positions, staleTime: 60_000 });
 }
 
+/** So many hours ago by the gateway's clock, which is the one that it counts by; null: the present shift. */
+export const hoursAgo = (hours: number | null): number | null => (hours === null ? null : gatewayNow() - hours * 3_600_000);
+
 /** `hours` null: the present shift. */
 export function useNumbers(position: string, hours: number | null) {
   return useQuery({
     queryKey: ['numbers', position, hours],
-    queryFn: () => numbersApi.numbers(position === '' ? null : position, hours === null ? null : Date.now() - hours * 3_600_000),
+    queryFn: () => numbersApi.numbers(position === '' ? null : position, hoursAgo(hours)),
     // A long span is dear to count and changes little.
     refetchInterval: hours === null || hours <= 24 ? 60_000 : 600_000,
     staleTime: hours === null ? 10_000 : 60_000,

@@ -5,11 +5,14 @@ import type { Alert, EventFact } from '../api/types';
 import { useTimes } from '../lib/hooks';
 import { rateText } from '../lib/words';
 import { useZone } from '../state/channels';
+import { usePositionName } from '../state/positionnames';
 import { Fact, Moment } from './parts';
+import { Said } from './said';
 
 export function AlertFacts({ alert, fact }: { alert: Alert; fact: EventFact | null }) {
   const { t } = useTranslation();
   const zones = useZone(alert.channel, alert.zone);
+  const position = usePositionName(alert.handling.position ?? '');
   return (
     <section className="card">
       <h3>{t('detail.facts')}</h3>
@@ -20,11 +23,15 @@ export function AlertFacts({ alert, fact }: { alert: Alert; fact: EventFact | nu
         <Fact name={t('detail.updated')}>
           <Moment at={alert.updated} />
         </Fact>
-        {alert.health && <Fact name={t('detail.wrong')}>{alert.health.reason}</Fact>}
+        {alert.health && (
+          <Fact name={t('detail.wrong')}>
+            <Said text={alert.health.reason} />
+          </Fact>
+        )}
         <Fact name={t('detail.owner')}>{alert.owner ?? <span className="dim">{t('detail.nobody')}</span>}</Fact>
         {alert.handling.position && (
           <Fact name={t('detail.position')}>
-            <span className="mono">{alert.handling.position}</span>
+            <span title={alert.handling.position}>{position}</span>
           </Fact>
         )}
         {alert.handling.dispatchedTo && <Fact name={t('detail.dispatchedTo')}>{alert.handling.dispatchedTo}</Fact>}

@@ -2,18 +2,20 @@
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import { useNow, useTimes } from '../lib/hooks';
+import { usePositionName } from '../state/positionnames';
 
 export function AlertFlags({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const times = useTimes();
   const now = useNow();
   const h = alert.handling;
+  const to = usePositionName(h.escalated?.to ?? '');
   const waits = alert.state === 'new' && h.due !== null && h.how === 'row' && !h.shelved;
   const late = waits && h.due !== null && now > h.due;
   return (
     <>
       {h.shelved && <span className="alert-flag" data-flag="shelved">{t('flag.shelved', { until: times.moment(h.shelved.until, 'time') })}</span>}
-      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{h.escalated.to ? t('flag.escalatedTo', { to: h.escalated.to }) : t('flag.escalated', { level: h.escalated.level })}</span>}
+      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{h.escalated.to ? t('flag.escalatedTo', { to }) : t('flag.escalated', { level: h.escalated.level })}</span>}
       {waits && h.due !== null && (
         <span className={late ? 'alert-flag bad' : 'alert-flag'}>{t(late ? 'flag.overdue' : 'flag.due', { at: times.moment(h.due, 'time') })}</span>
       )}

@@ -53,7 +53,7 @@ export function HandoverPaper({ of, positionName }: { of: Handover; positionName
         )}
       </section>
       <div className="card">
-        <HandoverRows rows={of.rows} open={of.open} />
+        <HandoverRows of={of} />
       </div>
       <section className="card">
         <h3>{t('handover.numbers')}</h3>

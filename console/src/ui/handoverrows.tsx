@@ -20,25 +20,35 @@ export function HandoverStateWord({ state }: { state: HandoverState }) {
   );
 }
 
-/** Open ones first, then the shelved; `open` of them there were, also where not all are listed. */
-export function HandoverRows({ rows, open }: { rows: readonly HandoverRow[]; open: number }) {
+/** Open ones first, then the shelved: of both how many there were, also where not all are listed. */
+export function HandoverRows({ of }: { of: { rows: readonly HandoverRow[]; open: number; shelved: number } }) {
   const { t } = useTranslation();
-  const shelved = rows.filter((r) => r.shelved !== null);
-  const standing = rows.filter((r) => r.shelved === null);
-  const more = open - rows.length;
+  const shelved = of.rows.filter((r) => r.shelved !== null);
+  const standing = of.rows.filter((r) => r.shelved === null);
+  // Handovers from before all were counted say how many shelved ones they list.
+  const allShelved = Math.max(of.shelved, shelved.length);
+  const allStanding = Math.max(of.open - allShelved, standing.length);
   return (
     <>
       <section className="handover-part" data-testid="handover-open">
-        <h3>{t('handover.openRows', { count: standing.length })}</h3>
-        {standing.length === 0 ? <p className="dim">{t('handover.noneOpen')}</p> : <RowTable rows={standing} />}
-        {more > 0 && <p className="dim num">{t('numbers.more', { count: more })}</p>}
+        <h3>{t('handover.openRows', { count: allStanding })}</h3>
+        {allStanding === 0 && <p className="dim">{t('handover.noneOpen')}</p>}
+        {standing.length > 0 && <RowTable rows={standing} />}
+        <More count={allStanding - standing.length} />
       </section>
       <section className="handover-part" data-testid="handover-shelved">
-        <h3>{t('handover.shelvedRows', { count: shelved.length })}</h3>
-        {shelved.length === 0 ? <p className="dim">{t('handover.noneShelved')}</p> : <RowTable rows={shelved} />}
+        <h3>{t('handover.shelvedRows', { count: allShelved })}</h3>
+        {allShelved === 0 && <p className="dim">{t('handover.noneShelved')}</p>}
+        {shelved.length > 0 && <RowTable rows={shelved} />}
+        <More count={allShelved - shelved.length} />
       </section>
     </>
   );
+}
+
+function More({ count }: { count: number }) {
+  const { t } = useTranslation();
+  return count > 0 ? <p className="dim num">{t('numbers.more', { count })}</p> : null;
 }
 
 function RowTable({ rows }: { rows: readonly HandoverRow[] }) {

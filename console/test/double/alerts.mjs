@@ -23,7 +23,7 @@ export function makeAlerts(channels, { flood = false } = {}) {
     alert(9, 1, { priority: 'low' }),
     alert(8, 22, { priority: 'high', due: at(-3), under: 4, type: 'intrusion', incident: 'i-8', events: 7, first_event: 'e8-0', last_event: 'e8-6', zone: channels[8].zone?.[0]?.id ?? null }),
     alert(7, 3, { ...same(7), type: 'intrusion', showing: { how: 'under', because: 'incident', row: 'alert-8' } }),
-    alert(6, 9, { priority: 'critical', due: at(6), escalated: { level: 1, to: 'supervisor', at: at(6) }, position: 'west' }),
+    alert(6, 9, { priority: 'critical', due: at(6), escalated: { level: 1, to: 'east', at: at(6) }, position: 'west' }),
     alert(5, 20, { state: 'acknowledged', owner: 'li', active: false }),
     alert(4, 30, { state: 'dispatched', owner: 'li', dispatched_to: 'Patrol 2', chattering: true, held_back: 12 }),
     alert(3, 40, { shelved: { by: 'li', reason: 'Rain on the lens', at: at(10), until: at(-50) } }),
@@ -79,10 +79,10 @@ export const positions = (alerts, flood) => ({
     const rows = alerts.filter((a) => a.position === id && a.state !== 'closed' && a.showing.how === 'row');
     const count = (p) => rows.filter((a) => a.priority === p).length;
     return {
-      id, name: { east: '东区席', west: '西区席' }[id], areas: [], escalate_to: null,
+      id, name: { east: '东区席', west: '西区席' }[id], areas: [], escalate_to: id === 'west' ? 'east' : null,
       flood: flood === 'on' && id === 'east' ? { since: at(14), rows: 31, collapsed: 127 } : null,
       digest: flood === 'over' && id === 'east' ? digest(alerts) : null,
-      rows: { low: count('low'), medium: count('medium'), high: count('high'), critical: count('critical'), waiting: rows.filter((a) => a.state === 'new').length },
+      rows: { low: count('low'), medium: count('medium'), high: count('high'), critical: count('critical'), waiting: rows.filter((a) => a.state === 'new').length, escalated: alerts.filter((a) => a.state === 'new' && a.escalated?.to === id).length },
     };
   }),
 });

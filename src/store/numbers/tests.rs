@@ -9,7 +9,7 @@ use crate::{
     types::{
         Clock, EventId, RuleRef,
         alert::{Alert, AlertHistory},
-        handling::{Because, Handling, How, ResultCode, Showing},
+        handling::{Because, Handling, How, ResultCode, Shelf, Showing},
     },
 };
 
@@ -48,10 +48,19 @@ impl Sample {
     fn source(&self) -> (String, String) {
         (self.alert.channel.to_string(), self.alert.rule.id.to_string())
     }
-    /// When a person first brought it into one of these states.
+    /// When a person first brought the row into one of these states; `None` also where it became one in such a state.
     fn reached(&self, states: &[AlertState]) -> Option<i64> {
-        let by_people = self.history.iter().filter(|h| h.author.is_some() && states.contains(&h.to));
-        by_people.map(|h| h.at.0).min()
+        let row = self.row()?;
+        let (before, since): (Vec<_>, Vec<_>) = self.history.iter().partition(|h| h.at.0 < row);
+        if before.last().is_some_and(|h| states.contains(&h.to)) {
+            return None;
+        }
+        since.iter().find(|h| h.author.is_some() && states.contains(&h.to)).map(|h| h.at.0)
+    }
+    /// Nobody had it when it became a row.
+    fn began_new(&self) -> bool {
+        let before = self.history.iter().rfind(|h| h.at.0 < self.row().unwrap());
+        before.is_none_or(|h| h.to == AlertState::New)
     }
 }
 
@@ -69,7 +78,8 @@ fn sample(dice: &mut Dice, i: u64) -> Sample {
     let area = dice.one(&AREAS);
     let channel = format!("c{}", dice.below(14));
     let mut history = Vec::new();
-    let mut at = since - 5_000;
+    // Some are taken, given back or done before they become a row.
+    let mut at = since - dice.one(&[5_000, 90 * MINUTE]);
     for rev in 1..=dice.below(6) + 1 {
         at += dice.below(40 * 60_000) as i64;
         let author = dice.one(&[None, Some("ann"), Some("bob")]).map(|a| UserId::new(a).unwrap());
@@ -117,6 +127,12 @@ fn sample(dice: &mut Dice, i: u64) -> Sample {
             result,
             chattering: dice.below(5) == 0,
             held_back: dice.below(4),
+            shelved: (dice.below(3) == 0).then(|| Shelf {
+                by: UserId::new("ann").unwrap(),
+                reason: "works".into(),
+                at: Wall(opened),
+                until: Wall(TO),
+            }),
             ..Handling::default()
         },
     };
@@ -225,7 +241,7 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let now = Wall(TO - 30 * MINUTE);
     let due_ms = [60 * MINUTE, 30 * MINUTE, 5 * MINUTE, MINUTE];
     let after = |states: &[S]| {
-        let found = rows.iter().filter_map(|s| Some((s.reached(states)? - s.row()?).max(0)));
+        let found = rows.iter().filter_map(|s| Some(s.reached(states)? - s.row()?));
         nearest(found.collect())
     };
     let taken = [S::Acknowledged, S::Dispatched, S::Resolved, S::Closed];
@@ -233,8 +249,9 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let expected = Times {
         acknowledged: after(&taken),
         resolved: after(&[S::Resolved, S::Closed]),
-        due: (rows.iter()).filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0).count()
-            as u64,
+        due: (rows.iter().filter(|s| s.began_new()))
+            .filter(|s| s.reached(&taken).is_some() || s.row().unwrap() + due_of(s) <= now.0)
+            .count() as u64,
         in_time: (rows.iter())
             .filter(|s| s.reached(&taken).is_some_and(|at| at - s.row().unwrap() <= due_of(s)))
             .count() as u64,
@@ -288,6 +305,67 @@ async fn what_sql_counts_is_what_a_loop_counts() {
     }
 }
 
+/// What was in somebody's hands before it was a row was neither taken at once nor in time; what came back from the shelf
+/// waits anew.
+#[tokio::test]
+async fn times_begin_with_the_row() {
+    use AlertState as S;
+    let row = FROM + 60 * MINUTE;
+    let line = |rev: u64, minutes: i64, author: Option<&str>, to: S| AlertHistory {
+        rev,
+        at: Wall(row + minutes * MINUTE),
+        author: author.map(|a| UserId::new(a).unwrap()),
+        action: "test".into(),
+        from: None,
+        to,
+        note: None,
+    };
+    let by = Some("ann");
+    let (none, once) = (Taken::default(), |minutes: u64| {
+        let ms = minutes * 60_000;
+        Taken { count: 1, p50_ms: ms, p90_ms: ms, max_ms: ms }
+    });
+    for (told, history, expected) in [
+        (
+            "taken and done while it was held back: no time of a row",
+            vec![line(1, -9, None, S::New), line(2, -5, by, S::Acknowledged), line(3, -2, by, S::Resolved)],
+            (none, none, 0, 0),
+        ),
+        (
+            "taken before, noted and done as a row: the taking is no row's, the end is",
+            vec![line(1, -5, by, S::Acknowledged), line(2, 1, by, S::Acknowledged), line(3, 7, by, S::Resolved)],
+            (none, once(7), 0, 0),
+        ),
+        (
+            "taken, given back, put aside and fetched back, and nobody took it since",
+            vec![line(1, -50, by, S::Acknowledged), line(2, -40, by, S::New), line(3, 0, None, S::New)],
+            (none, none, 1, 0),
+        ),
+        (
+            "and somebody did, in time",
+            vec![line(1, -50, by, S::Acknowledged), line(2, -40, by, S::New), line(3, 2, by, S::Acknowledged)],
+            (once(2), none, 1, 1),
+        ),
+        (
+            "taken in the very millisecond in which it became a row",
+            vec![line(1, -1, None, S::New), line(2, 0, by, S::Acknowledged)],
+            (once(0), none, 1, 1),
+        ),
+    ] {
+        let mut one = sample(&mut Dice(5), 1);
+        let showing = Showing { how: How::Row, because: None, since: Some(Wall(row)), ..Showing::default() };
+        one.alert.handling.showing = showing;
+        one.alert.handling.priority = Some(Severity::Low);
+        one.history = history;
+        let (_dir, store) = filled(&[one]).await;
+        let mut conn = store.reader().acquire().await.unwrap();
+        let span = Span { from: Wall(FROM), to: Wall(TO), position: None, areas: None };
+        let found = times(&mut conn, span, [5 * MINUTE; 4], Wall(TO)).await.unwrap();
+        let (acknowledged, resolved, due, in_time) = expected;
+        assert_eq!(found, Times { acknowledged, resolved, due, in_time }, "{told}");
+    }
+}
+
 #[tokio::test]
 async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
     let mut dice = Dice(7);
@@ -302,34 +380,107 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
         .collect();
     expected.sort_by_key(|s| (std::cmp::Reverse(s.alert.priority()), s.row(), s.alert.id));
     let mut conn = store.reader().acquire().await.unwrap();
-    let (count, list) = unfinished(&mut conn, &position, 1000).await.unwrap();
-    assert_eq!((count, list.len()), (expected.len() as u64, expected.len()));
-    assert!(expected.len() > 10, "the test compares nothing");
-    for ((alert, said), s) in list.iter().zip(&expected) {
+    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    let shelved = expected.iter().filter(|s| s.alert.handling.shelved.is_some()).count() as u64;
+    assert_eq!((found.all, found.shelved, found.list.len()), (expected.len() as u64, shelved, expected.len()));
+    assert!(expected.len() > 10 && shelved > 3, "the test compares nothing");
+    for ((alert, said), s) in found.list.iter().zip(&expected) {
         assert_eq!(alert.id, s.alert.id);
         let last = s.history.iter().rev().find(|h| h.author.is_some() && h.note.is_some());
         let last = last.map(|h| (h.author.clone().unwrap(), h.at.0, h.note.clone().unwrap()));
         assert_eq!(said.clone().map(|s| (s.by, s.at_ms, s.text)), last);
     }
-    let (count, list) = unfinished(&mut conn, &position, 3).await.unwrap();
-    assert_eq!((count, list.len()), (expected.len() as u64, 3), "bounded, and says how many there are");
+    let few = unfinished(&mut conn, &position, 3).await.unwrap();
+    let told = (few.all, few.shelved, few.list.len());
+    assert_eq!(told, (expected.len() as u64, shelved, 3), "bounded, and says how many there are of all");
+
+    // One that cannot be read is counted, and the others are listed.
+    sqlx::query("UPDATE alert SET payload = x'7b', rev = rev + 1 WHERE id = ?")
+        .bind(&expected[0].alert.id.0.as_bytes()[..])
+        .execute(store.writer())
+        .await
+        .unwrap();
+    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    assert_eq!((found.all, found.list.len()), (expected.len() as u64, expected.len() - 1));
 }
 
+/// A tick of a procedure says nothing to the next shift, and neither does the result of what was opened again.
+#[tokio::test]
+async fn what_was_said_last_is_in_somebodys_words() {
+    let line = |rev: u64, action: &str, note: Option<&str>| AlertHistory {
+        rev,
+        at: Wall(FROM + rev as i64),
+        author: Some(UserId::new("ann").unwrap()),
+        action: action.into(),
+        from: Some(AlertState::Acknowledged),
+        to: AlertState::Acknowledged,
+        note: note.map(Into::into),
+    };
+    let tick = Some("procedure gate: step 2 done: 电话");
+    let untick = Some("procedure gate-2.b: step 12 not done after all: Call: the guard\nnow");
+    for (told, history, expected) in [
+        (
+            "ticks",
+            vec![line(1, "note", Some("the gate sticks")), line(2, "note", tick), line(3, "note", untick)],
+            Some("the gate sticks"),
+        ),
+        ("nothing but ticks", vec![line(1, "note", tick), line(2, "acknowledge", None)], None),
+        (
+            "a result and no words",
+            vec![line(1, "feedback", Some("on our way")), line(2, "resolve", Some("false")), line(3, "reopen", None)],
+            Some("on our way"),
+        ),
+        ("a result with words", vec![line(1, "resolve", Some("a cat, false"))], Some("a cat, false")),
+        ("a note that is one word", vec![line(1, "note", Some("test"))], Some("test")),
+        (
+            "words like those of a tick",
+            vec![line(1, "note", Some("procedure gate: step 2 takes long: call earlier"))],
+            Some("procedure gate: step 2 takes long: call earlier"),
+        ),
+        ("a tick's words where somebody was sent", vec![line(1, "dispatch", tick)], tick),
+    ] {
+        let mut one = sample(&mut Dice(5), 1);
+        one.alert.state = AlertState::Acknowledged;
+        one.alert.handling.showing = Showing { how: How::Row, since: Some(Wall(FROM)), ..Showing::default() };
+        one.history = history;
+        let (_dir, store) = filled(std::slice::from_ref(&one)).await;
+        let mut conn = store.reader().acquire().await.unwrap();
+        let position = one.alert.handling.position.clone().unwrap();
+        let found = unfinished(&mut conn, &position, 10).await.unwrap();
+        let said = found.list[0].1.as_ref().map(|s| s.text.as_str());
+        assert_eq!(said, expected, "{told}");
+    }
+}
+
+/// How each statement comes by its alerts: the very statements that are run, along an index on the time or on what is open.
 #[tokio::test]
 async fn counting_goes_along_an_index() {
     let (_dir, store) = filled(&[]).await;
-    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
-        "EXPLAIN QUERY PLAN SELECT count(*) FROM alert INDEXED BY alert_row_ms
-         WHERE row_ms >= 1 AND row_ms < 2 AND (NULL IS NULL OR position = 'p')",
-    )
-    .fetch_all(store.reader())
-    .await
-    .unwrap();
-    let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
-    assert!(
-        plan.iter().any(|p| p.contains("SEARCH") && p.contains("alert_row_ms (row_ms>? AND row_ms<?)")),
-        "{plan:?}"
-    );
+    let rows = "SEARCH alert USING INDEX alert_row_ms (row_ms>? AND row_ms<?)";
+    let opened = "SEARCH alert USING INDEX alert_opened_ms (opened_ms>? AND opened_ms<?)";
+    for (statement, way) in [
+        (TOTALS, rows),
+        (WINDOWS, rows),
+        (SOURCES, rows),
+        (RULES, rows),
+        (TIMES, rows),
+        (ASIDE, opened),
+        (CHATTERING, opened),
+        // It holds what is open, and nothing else.
+        (STALE, "SCAN alert USING INDEX alert_rows"),
+        (UNFINISHED, "SEARCH alert USING INDEX alert_position (position=?)"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+                .fetch_all(store.reader())
+                .await
+                .unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|p| p.3).collect();
+        let table =
+            |name: &str| -> Vec<&String> { plan.iter().filter(|p| p.split(' ').nth(1) == Some(name)).collect() };
+        assert_eq!(table("alert"), [way], "{statement}: {plan:?}");
+        assert!(table("c").iter().all(|p| p.contains("PRIMARY KEY (alert=?")), "{statement}: {plan:?}");
+    }
 }
 
 /// What an alert of an older program says of itself in its payload stands in the new columns, and a payload that is none

@@ -149,6 +149,10 @@ pub struct Ask<'a> {
 #[derive(Debug, Default)]
 pub struct Found {
     pub alerts: Vec<(i64, AlertPayload)>,
+    /// Those among them whose record cannot be read; `skyeye store check` names them, too.
+    pub unreadable: Vec<AlertId>,
+    /// Where the next page begins: behind the last row that was read, whether or not it could be; `None` at the end.
+    pub next: Option<i64>,
     /// Alerts from before the index of words are still being entered: a text finds only the newer ones.
     pub filling: bool,
 }
@@ -244,7 +248,7 @@ impl Bound<'_> {
     /// At most ?17 alerts, newest first.
     fn page(&self) -> String {
         let (place, ..) = self.way.parts();
-        format!("SELECT {place}, a.payload FROM {} ORDER BY {place} DESC LIMIT ?17", self.of())
+        format!("SELECT {place}, a.id, a.payload FROM {} ORDER BY {place} DESC LIMIT ?17", self.of())
     }
 
     fn count(&self, by: CountBy) -> String {
@@ -365,10 +369,24 @@ async fn way(conn: &mut SqliteConnection, bound: &Bound<'_>, ways: Vec<Way>) -> 
 /// Alerts before a place, newest first.
 pub async fn page(conn: &mut SqliteConnection, ask: Ask<'_>, before: i64, limit: i64) -> Result<Found, StoreError> {
     let Some(bound) = bind(conn, ask, before).await? else { return Ok(Found::default()) };
-    let rows: Vec<(i64, Vec<u8>)> = bound.query(bound.page(), limit).fetch_all(conn).await?;
-    let alerts =
-        rows.into_iter().map(|(place, payload)| Ok((place, parse(&payload)?))).collect::<Result<_, StoreError>>()?;
-    Ok(Found { alerts, filling: bound.filling && bound.words.is_some() })
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = bound.query(bound.page(), limit).fetch_all(conn).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|n| n >= limit);
+    let mut found = Found {
+        next: rows.last().map(|(place, ..)| *place).filter(|_| full),
+        filling: bound.filling && bound.words.is_some(),
+        ..Found::default()
+    };
+    for (place, id, payload) in rows {
+        match parse(&payload) {
+            Ok(alert) => found.alerts.push((place, alert)),
+            Err(e) => {
+                let id = AlertId(id_of(&id)?);
+                tracing::warn!("the alert {id} is left out of what is found: {e}");
+                found.unreadable.push(id);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// How many alerts there are of each kind, the most first; by time: of each quarter of an hour that there are any in, by

@@ -297,6 +297,47 @@ async fn what_is_found_is_what_fits_page_after_page() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_named_and_the_pages_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let all: Vec<Made> = made().into_iter().take(45).collect();
+    write(&store, &all).await;
+    let newest_first: Vec<i64> = all.iter().rev().map(|m| m.place).collect();
+    // One in the midst of a page, the last of it, the whole page after it, and the very last.
+    let damaged: Vec<i64> = [3, 9].into_iter().chain(10..20).chain([44]).map(|n| newest_first[n]).collect();
+    for place in &damaged {
+        sqlx::query("UPDATE alert SET payload = x'00ff', rev = rev + 1 WHERE opened_cursor = ?")
+            .bind(place)
+            .execute(store.writer())
+            .await
+            .unwrap();
+    }
+    let mut conn = store.reader().acquire().await.unwrap();
+    let find = Find::default();
+    let (mut got, mut named, mut pages, mut before) = (Vec::new(), Vec::new(), 0, Some(i64::MAX));
+    while let Some(from) = before {
+        let page = page(&mut conn, Ask { find: &find, within: None }, from, 10).await.unwrap();
+        got.extend(page.alerts.iter().map(|(place, _)| *place));
+        named.extend(page.unreadable);
+        (before, pages) = (page.next, pages + 1);
+    }
+    let readable: Vec<i64> = newest_first.into_iter().filter(|p| !damaged.contains(p)).collect();
+    assert_eq!((got, pages), (readable, 5));
+    let mut ids = Vec::new();
+    for place in &damaged {
+        let id: Vec<u8> = sqlx::query_scalar("SELECT id FROM alert WHERE opened_cursor = ?")
+            .bind(place)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        ids.push(AlertId(id_of(&id).unwrap()));
+    }
+    assert_eq!(named, ids, "by their ids, in their places");
+    drop(conn);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn every_way_follows_its_index_and_nothing_is_sorted() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;

@@ -50,7 +50,7 @@ pub struct ListParams {
     params(("state" = Option<String>, Query, description = "open (default), new, acknowledged, dispatched, resolved, closed or all"),
         ("channel" = Option<String>, Query, description = "Only of this channel"),
         ("rows" = Option<bool>, Query, description = "Only rows: not what is held, brief or counted under another row"),
-        ("position" = Option<String>, Query, description = "Only rows of this position; implies rows"),
+        ("position" = Option<String>, Query, description = "Only rows of this position, and those that were escalated to it until somebody takes them; implies rows"),
         ("incident" = Option<String>, Query, description = "Only what is of this incident, in whatever state; goes with before and limit only"),
         ("under" = Option<String>, Query, description = "Only what is counted under this alert's row; goes with before and limit only"),
         ("before" = Option<i64>, Query, description = "`next` of the page before"),

@@ -1,5 +1,5 @@
 //! What a search finds as a file: read page by page while the client takes it, so that neither memory nor a reading
-//! connection is held for it.
+//! connection is held for it; for as long as it is the client's turn.
 
 use axum::{
     body::Body,
@@ -11,11 +11,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::search::FindParams;
+use super::{
+    search::FindParams,
+    turn::{Lost, Turn},
+};
 use crate::{
-    types::{AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
+    types::{AlertId, AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
     web::{
         AppState,
         auth::{Deed, ListProof},
@@ -48,8 +50,8 @@ fn csv() -> Format {
     Format::Csv
 }
 
-/// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut says so at its end. Who
-/// exported what is on record.
+/// What a search finds, newest first, as a file of at most 100,000 alerts; a file that was cut, or that lacks alerts whose
+/// record is damaged, says so at its end. Who exported what is on record.
 #[utoipa::path(get, path = "/api/v1/alerts/export", operation_id = "export_alerts", tag = "alerts",
     params(("format" = Option<String>, Query, description = "csv (default; UTF-8, for a spreadsheet) or json (the alerts with their notes)"),
         ("from" = Option<String>, Query, description = "This and the other filters as in a search"),
@@ -59,7 +61,7 @@ fn csv() -> Format {
         ("owner" = Option<String>, Query), ("rule" = Option<String>, Query), ("position" = Option<String>, Query),
         ("text" = Option<String>, Query)),
     responses((status = 200, description = "The file", content_type = "text/csv", body = String),
-        (status = 429, description = "Two others are under way", body = ref("#/components/schemas/ErrorBody"))))]
+        (status = 429, description = "Two others are under way; one of whose file nothing is taken for 30 s, or that takes over ten minutes, is broken off", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn export(
     State(state): State<AppState>,
     Me(login): Me,
@@ -71,15 +73,27 @@ pub async fn export(
         .exports()
         .try_acquire_owned()
         .map_err(|_| ApiError::too_many(10, "other exports are under way; try again in some seconds"))?;
+    let turn = Turn::begin(place);
     let zone = TimeZone::get(&state.site().time_zone).unwrap_or(TimeZone::UTC);
     let file = File { format: params.format, zone };
     let (content_type, name) = match params.format {
         Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"alerts.csv\""),
         Format::Json => ("application/json", "attachment; filename=\"alerts.json\""),
     };
-    let mut pages = Pages { state, proof: login.lists(), find, file, before: None, given: 0, step: Step::Head, place };
+    let mut pages = Pages {
+        state,
+        proof: login.lists(),
+        find,
+        file,
+        before: None,
+        read: 0,
+        unreadable: Vec::new(),
+        step: Step::Head,
+        turn: Some(turn),
+    };
     // The first page now: what cannot be answered is said as every other error is.
     let first = pages.page().await?;
+    pages.gave();
     let what = format!("{}: {}", if params.format == Format::Csv { "csv" } else { "json" }, params.find.told());
     pages.state.auth().record(login.user(), Deed::AlertsExported, &what, address).await;
     pages.step = Step::First(first);
@@ -105,23 +119,36 @@ struct Pages {
     find: Find,
     file: File,
     before: Option<i64>,
-    given: usize,
+    /// Alerts that were read, and those of them that could not be.
+    read: usize,
+    unreadable: Vec<AlertId>,
     step: Step,
-    /// Held until the file is written or the client is gone.
-    #[allow(dead_code)]
-    place: OwnedSemaphorePermit,
+    /// Until the file is written or the client is gone.
+    turn: Option<Turn>,
+}
+
+/// Why a file ends before its end.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    #[error(transparent)]
+    Search(#[from] SearchError),
 }
 
 impl Pages {
     async fn page(&mut self) -> Result<Written, SearchError> {
-        let limit = PAGE.min(MAX_ROWS - self.given);
+        let limit = PAGE.min(MAX_ROWS - self.read);
         let mut page = self.state.ports().search.written(&self.proof, &self.find, self.before, limit).await?;
         page.alerts.retain(|w| self.proof.covers(&w.alert.area));
         Ok(page)
     }
 
     /// The next piece of the file. An error breaks the answer off, so that no client takes a part for the whole.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, SearchError> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+        if let Some(turn) = &self.turn {
+            turn.asked()?;
+        }
         let mut text = String::new();
         let page = match std::mem::replace(&mut self.step, Step::More) {
             Step::Over => return Ok(None),
@@ -131,17 +158,28 @@ impl Pages {
             }
             Step::Head | Step::More => self.page().await?,
         };
+        let given = self.read - self.unreadable.len();
         for (n, written) in page.alerts.iter().enumerate() {
-            self.file.add(&mut text, written, self.given + n == 0);
+            self.file.add(&mut text, written, given + n == 0);
         }
-        self.given += page.alerts.len();
+        self.read += page.alerts.len() + page.unreadable.len();
+        self.unreadable.extend(page.unreadable);
         self.before = page.next;
-        let cut = page.next.is_some() && self.given >= MAX_ROWS;
+        let cut = page.next.is_some() && self.read >= MAX_ROWS;
         if cut || page.next.is_none() {
-            self.file.end(&mut text, cut);
+            self.file.end(&mut text, cut, &self.unreadable);
             self.step = Step::Over;
+            self.turn = None;
         }
+        self.gave();
         Ok(Some((text.into(), self)))
+    }
+
+    /// From here on we wait for the client.
+    fn gave(&self) {
+        if let Some(turn) = &self.turn {
+            turn.gave();
+        }
     }
 }
 
@@ -198,14 +236,24 @@ impl File {
         }
     }
 
-    fn end(&self, text: &mut String, cut: bool) {
-        match (self.format, cut) {
-            (Format::Csv, false) => {}
-            (Format::Csv, true) => {
-                text.push_str(&cell(CUT));
-                text.push_str("\r\n");
+    fn end(&self, text: &mut String, cut: bool, unreadable: &[AlertId]) {
+        match self.format {
+            Format::Csv => {
+                if !unreadable.is_empty() {
+                    let ids: Vec<String> = unreadable.iter().map(AlertId::to_string).collect();
+                    let left_out = format!("{} alerts cannot be read and are left out: {}", ids.len(), ids.join(" "));
+                    text.push_str(&cell(&left_out));
+                    text.push_str("\r\n");
+                }
+                if cut {
+                    text.push_str(&cell(CUT));
+                    text.push_str("\r\n");
+                }
             }
-            (Format::Json, cut) => text.push_str(&format!("\n],\"cut\":{cut}}}\n")),
+            Format::Json => {
+                let unreadable = serde_json::to_string(unreadable).unwrap_or_else(|_| "[]".into());
+                text.push_str(&format!("\n],\"cut\":{cut},\"unreadable\":{unreadable}}}\n"));
+            }
         }
     }
 

@@ -64,7 +64,7 @@ fn view(state: &AppState, login: &Login) -> Session {
     Session {
         user: login.user().clone(),
         role: login.role().as_str(),
-        rights: login.role().rights(),
+        rights: login.rights(),
         areas: match login.areas() {
             Areas::All => None,
             Areas::Subtrees(roots) => Some(roots.clone()),

@@ -25,4 +25,5 @@ pub mod rules;
 pub mod search;
 pub mod timetables;
 pub mod tokens;
+mod turn;
 pub mod users;

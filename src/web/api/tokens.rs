@@ -12,7 +12,7 @@ use crate::{
     store::tokens::TokenRow,
     types::{AreaId, Wall},
     web::{
-        auth::{NewToken, Role},
+        auth::{Left, NewToken, Role},
         error::{ApiError, Body, Ids},
     },
 };
@@ -30,6 +30,9 @@ pub struct TokenView {
     expires: Wall,
     /// It holds no longer.
     expired: bool,
+    /// A token never has more than the one who made it has now: `all` that it was made with, `part` of it, or `nothing`, as
+    /// while he is switched off. Those of a user who is removed are revoked.
+    left: Left,
     /// The last use, to the minute; null: never.
     last: Option<Wall>,
     /// Where it was last used from.
@@ -37,9 +40,9 @@ pub struct TokenView {
 }
 
 impl TokenView {
-    fn of(row: TokenRow, now: Wall) -> Self {
+    fn of(row: TokenRow, left: Left, now: Wall) -> Self {
         let TokenRow { name, scope, areas, created_by, created, expires, last, address } = row;
-        Self { name, scope, areas, created_by, created, expires, expired: expires.0 <= now.0, last, address }
+        Self { name, scope, areas, created_by, created, expires, expired: expires.0 <= now.0, left, last, address }
     }
 }
 
@@ -58,7 +61,7 @@ pub struct TokenList {
 pub async fn list(by: Registrar) -> Result<Json<TokenList>, ApiError> {
     let now = by.state.auth().now();
     let tokens = by.state.auth().tokens(&by.proof).await?;
-    let tokens = tokens.into_iter().map(|row| TokenView::of(row, now)).collect();
+    let tokens = tokens.into_iter().map(|(row, left)| TokenView::of(row, left, now)).collect();
     Ok(Json(TokenList { tokens, scopes: roles(&Role::TOKENS) }))
 }
 
@@ -102,7 +105,7 @@ pub async fn make(
     })?;
     let (secret, row) =
         by.state.auth().make_token(&by.proof, NewToken { name, scope, areas, days }, by.address).await?;
-    let made = TokenView::of(row, by.state.auth().now());
+    let made = TokenView::of(row, Left::All, by.state.auth().now());
     Ok(once(StatusCode::CREATED, Made { token: secret.expose().to_owned(), made }))
 }
 

@@ -138,7 +138,8 @@ pub struct RightsRequest {
     disabled: Option<bool>,
 }
 
-/// Changes role, areas, or whether a user may log in. In force at once; his live feeds end and come back with the new rights.
+/// Changes role, areas, or whether a user may log in. In force at once, also for the tokens that he made; live feeds end and
+/// come back with the new rights.
 #[utoipa::path(patch, path = "/api/v1/users/{user}", operation_id = "change_user", tag = "people",
     params(("user" = String, Path, description = "Name of the user")),
     request_body(content = ref("#/components/schemas/RightsRequest"), example = json!({"role": "supervisor", "areas": null})),
@@ -157,7 +158,7 @@ pub async fn change(
     Ok(Json(by.state.auth().user(&by.proof, &user).await?.into()))
 }
 
-/// Removes a user and ends his sessions. What he did stays on record under his name.
+/// Removes a user, ends his sessions and revokes the tokens that he made. What he did stays on record under his name.
 #[utoipa::path(delete, path = "/api/v1/users/{user}", operation_id = "remove_user", tag = "people",
     params(("user" = String, Path, description = "Name of the user")),
     responses((status = 204, description = "Gone"),

@@ -36,7 +36,7 @@ pub use proof::{
 };
 pub use rights::{Right, Role};
 pub use token::{TokenError, read_or_make_token};
-pub use tokens::{NewToken, PREFIX as TOKEN_PREFIX};
+pub use tokens::{Left, NewToken, PREFIX as TOKEN_PREFIX};
 
 use self::{
     limit::{Policy, Tally, address_key},
@@ -106,6 +106,8 @@ pub struct Login {
     session: SessionKey,
     /// `None`: a token, which no browser sends by itself.
     csrf: Option<Secret>,
+    /// Of a token: the role of the one who made it, as it is now.
+    maker: Option<Role>,
 }
 
 impl Login {
@@ -118,12 +120,22 @@ impl Login {
     pub fn areas(&self) -> &Areas {
         &self.areas
     }
+    /// A token never has more than the one who made it has now.
     pub fn may(&self, right: Right) -> bool {
-        rights::may(self.role, right)
+        rights::may(self.role, right) && self.maker.is_none_or(|maker| rights::may(maker, right))
+    }
+    pub fn rights(&self) -> Vec<Right> {
+        Right::ALL.into_iter().filter(|right| self.may(*right)).collect()
     }
     /// Refuses whom the role does not allow it, and says which would.
     pub fn needs(&self, right: Right) -> Result<(), AuthError> {
-        if self.may(right) { Ok(()) } else { Err(AuthError::Forbidden(rights::refusal(self.role, right))) }
+        if self.may(right) {
+            return Ok(());
+        }
+        Err(AuthError::Forbidden(match self.maker {
+            Some(maker) if rights::may(self.role, right) => rights::outlived(maker, right),
+            _ => rights::refusal(self.role, right),
+        }))
     }
     /// A program's, without a session.
     pub fn is_token(&self) -> bool {
@@ -168,7 +180,7 @@ impl Login {
         Err(AuthError::Forbidden("this is about all areas; it needs a login that is limited to none".into()))
     }
     fn same_rights(&self, other: &Login) -> bool {
-        self.role == other.role && self.areas == other.areas && !other.must_change
+        self.role == other.role && self.maker == other.maker && self.areas == other.areas && !other.must_change
     }
 }
 
@@ -187,7 +199,7 @@ pub enum AuthError {
     Wrong,
     #[error("too many tries; try again in {retry_s} s")]
     TooMany { retry_s: u32 },
-    #[error("the token is unknown, has expired or was revoked")]
+    #[error("the token is unknown, has expired, was revoked, or the one who made it may not log in any more")]
     Token,
     #[error("{0}")]
     Conflict(String),
@@ -595,6 +607,7 @@ fn login_of(row: &UserRow, session: SessionKey, csrf: Secret) -> Option<Login> {
         must_change: row.must_change,
         session,
         csrf: Some(csrf),
+        maker: None,
     })
 }
 

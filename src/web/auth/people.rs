@@ -1,8 +1,8 @@
 //! Who may log in and with which rights: adding, changing, resetting and removing users, and ending their sessions.
 //!
 //! Only for those who see everything: whoever is limited to areas must not make one who is not. Nobody changes his own
-//! rights, and one administrator who sees everything always stays. A change of rights ends the user's feeds at once; the
-//! next request of a session finds the new rights.
+//! rights, and one administrator who sees everything always stays. A change of rights ends the feeds of the user and of his
+//! tokens at once; the next request of a session or token finds the new rights.
 
 use std::net::IpAddr;
 
@@ -97,6 +97,11 @@ impl Auth {
         let must_stay = Role::Administrator.as_str();
         done(self.users.change(name, &change, must_stay, self.clock.wall()).await?)?;
         self.feeds.close_user(name);
+        // They come back with what is left of them, if anything is.
+        match self.users.tokens_of(name).await {
+            Ok(tokens) => tokens.iter().for_each(|token| self.close_token(token)),
+            Err(e) => tracing::warn!("feeds of the tokens of {name} end with their next check only: {e}"),
+        }
         self.record(proof.author(), Deed::UserChanged, &format!("{name}: {words}"), address).await;
         Ok(())
     }
@@ -114,12 +119,18 @@ impl Auth {
         Ok(secret)
     }
 
-    /// Removes a user with his sessions; what he did stays on record under his name.
+    /// Removes a user with his sessions and tokens; what he did stays on record under his name.
     pub async fn remove(&self, proof: &PeopleProof, name: &UserId, address: IpAddr) -> Result<(), AuthError> {
         not_oneself(proof, name, "nobody removes himself; another administrator can")?;
+        let tokens = self.users.tokens_of(name).await?;
         done(self.users.remove(name, Role::Administrator.as_str(), self.clock.wall()).await?)?;
         self.feeds.close_user(name);
         self.record(proof.author(), Deed::UserRemoved, name.as_str(), address).await;
+        for token in tokens {
+            self.close_token(&token);
+            self.record(proof.author(), Deed::TokenRevoked, &format!("{token}: with {name}, who made it"), address)
+                .await;
+        }
         Ok(())
     }
 

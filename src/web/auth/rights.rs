@@ -110,16 +110,19 @@ pub fn may(role: Role, right: Right) -> bool {
     of.contains(&right)
 }
 
+/// Those of the roles that may: `operator, supervisor or administrator`.
+fn allowed(roles: &[Role], right: Right) -> String {
+    let names: Vec<_> = roles.iter().filter(|r| may(**r, right)).map(|r| r.as_str()).collect();
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}
+
 /// Why a role may not: the sentence names those that may.
 pub fn refusal(role: Role, right: Right) -> String {
-    let which = |roles: &[Role]| {
-        let names: Vec<_> = roles.iter().filter(|r| may(**r, right)).map(|r| r.as_str()).collect();
-        match names.split_last() {
-            None => String::new(),
-            Some((last, [])) => (*last).to_owned(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        }
-    };
+    let which = |roles: &[Role]| allowed(roles, right);
     if !Role::TOKENS.contains(&role) {
         return format!("this takes the role {}; this login has the role {}", which(&Role::PEOPLE), role.as_str());
     }
@@ -129,6 +132,12 @@ pub fn refusal(role: Role, right: Right) -> String {
     } else {
         format!("this takes a token with the scope {scopes}; this one has the scope {}", role.as_str())
     }
+}
+
+/// Why a token may not do what its scope allows: who made it may not any more.
+pub fn outlived(maker: Role, right: Right) -> String {
+    let takes = allowed(&Role::PEOPLE, right);
+    format!("this takes the role {takes} of the one who made the token, too; he has the role {} now", maker.as_str())
 }
 
 #[cfg(test)]

@@ -2,8 +2,14 @@
 //!
 //! They come in `Authorization: Bearer`, which no browser sends by itself, so no page of another site can use one. What is
 //! done with a token stands on record under `token.NAME`, a name that no user can have.
+//!
+//! A token never has more than the one who made it has now: of its scope what his role allows, of its areas what lies in
+//! his, and nothing while he is switched off. Who is removed takes his tokens with him.
 
 use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
     Areas, Auth, AuthError, Deed, Login, PeopleProof, Role, SessionKey, address_key, password::random,
@@ -32,6 +38,18 @@ pub struct NewToken {
     /// `None`: everything.
     pub areas: Option<Vec<AreaId>>,
     pub days: u32,
+}
+
+/// What is left of a token by what the one who made it has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Left {
+    /// All that it was made with.
+    All,
+    /// Its maker has lost rights or areas since, and it with him.
+    Part,
+    /// It opens nothing.
+    Nothing,
 }
 
 impl Auth {
@@ -78,19 +96,37 @@ impl Auth {
         Ok((secret, row))
     }
 
-    pub async fn tokens(&self, _: &PeopleProof) -> Result<Vec<TokenRow>, AuthError> {
-        Ok(self.users.tokens(MAX_TOKENS).await?)
+    pub async fn tokens(&self, _: &PeopleProof) -> Result<Vec<(TokenRow, Left)>, AuthError> {
+        let mut all = Vec::new();
+        for row in self.users.tokens(MAX_TOKENS).await? {
+            let left = match self.of_token(&row, [0; 32]).await? {
+                None => Left::Nothing,
+                Some(login) if login.rights().is_empty() || login.areas == Areas::Subtrees(vec![]) => Left::Nothing,
+                Some(login) if login.rights() == login.role.rights() && login.areas == Areas::of(row.areas.clone()) => {
+                    Left::All
+                }
+                Some(_) => Left::Part,
+            };
+            all.push((row, left));
+        }
+        Ok(all)
     }
 
     /// Ends a token and its feeds at once.
     pub async fn revoke_token(&self, proof: &PeopleProof, name: &str, address: IpAddr) -> Result<(), AuthError> {
-        let author = author(name).ok_or(AuthError::NotFound("token"))?;
         if !self.users.delete_token(name).await? {
             return Err(AuthError::NotFound("token"));
         }
-        self.feeds.close_user(&author);
+        self.close_token(name);
         self.record(proof.author(), Deed::TokenRevoked, name, address).await;
         Ok(())
+    }
+
+    /// Ends the feeds of a token.
+    pub(super) fn close_token(&self, name: &str) {
+        if let Some(author) = author(name) {
+            self.feeds.close_user(&author);
+        }
     }
 
     /// The login of a token; counts as use. A right one is let in however many wrong ones come from the same address: it
@@ -112,9 +148,35 @@ impl Auth {
         if row.expires.0 <= self.clock.wall().0 {
             return Ok(None);
         }
+        Ok(self.of_token(&row, *key).await?.map(|login| (login, row)))
+    }
+
+    /// What a token may by its maker, who may have lost rights and areas since, may be switched off, or gone. That he has to
+    /// set a new password takes nothing from it: that is about how he logs in, not about what he may.
+    async fn of_token(&self, row: &TokenRow, session: SessionKey) -> Result<Option<Login>, AuthError> {
         let (Some(user), Some(role)) = (author(&row.name), Role::of_token(&row.scope)) else { return Ok(None) };
-        let areas = Areas::of(row.areas.clone());
-        Ok(Some((Login { user, role, areas, must_change: false, session: *key, csrf: None }, row)))
+        let Ok(maker) = UserId::new(&row.created_by) else { return Ok(None) };
+        let Some(maker) = self.users.by_name(&maker).await?.filter(|maker| !maker.disabled) else { return Ok(None) };
+        let Some(of_maker) = Role::of_person(&maker.role) else { return Ok(None) };
+        let areas = self.shared(Areas::of(row.areas.clone()), &Areas::of(maker.areas));
+        Ok(Some(Login { user, role, areas, must_change: false, session, csrf: None, maker: Some(of_maker) }))
+    }
+
+    /// What lies in both.
+    fn shared(&self, own: Areas, of_maker: &Areas) -> Areas {
+        match (own, of_maker) {
+            (Areas::All, of_maker) => of_maker.clone(),
+            (own, Areas::All) => own,
+            (Areas::Subtrees(own), Areas::Subtrees(his)) => {
+                let under = |id: &AreaId, roots: &[AreaId]| {
+                    roots.contains(id)
+                        || self.places.area(id).is_some_and(|path| path.iter().any(|a| roots.contains(a)))
+                };
+                let mut both: Vec<AreaId> = own.iter().filter(|id| under(id, &his[..])).cloned().collect();
+                both.extend(his.iter().filter(|id| !own.contains(id) && under(id, &own)).cloned());
+                Areas::Subtrees(both)
+            }
+        }
     }
 
     async fn wrong_token(&self, address: IpAddr) -> AuthError {

@@ -23,7 +23,7 @@ pub enum HandoverState {
     Withdrawn,
 }
 
-/// What somebody wrote last about an alert.
+/// What somebody wrote last about an alert, in words of his own: ticks of a procedure and bare results are none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastNote {
     pub by: UserId,
@@ -89,8 +89,10 @@ pub struct HandoverView {
     pub notes: String,
     /// What the incoming one wrote.
     pub remark: String,
-    /// Most urgent first, 300 at most; `open` says how many there were.
+    /// Most urgent first, 300 at most.
     pub rows: Vec<HandoverRow>,
+    /// How many of the open ones, shelved ones among them, are not in `rows`.
+    pub unlisted: u32,
     /// Of the shift; null where they were written in a way that is not read any more.
     pub numbers: Option<Numbers>,
 }
@@ -99,9 +101,13 @@ pub struct HandoverView {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HandoverNow {
     pub position: PositionId,
+    /// Rows that nobody has finished, and those of them that are shelved; all of them, listed or not.
     pub open: u32,
     pub shelved: u32,
+    /// Most urgent first, 300 at most.
     pub rows: Vec<HandoverRow>,
+    /// How many of the open ones are not in `rows`.
+    pub unlisted: u32,
     pub numbers: Numbers,
     /// The login's own, as it was written last.
     pub draft: Option<HandoverView>,

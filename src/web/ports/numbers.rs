@@ -185,7 +185,8 @@ pub struct TimesView {
     pub acknowledge: Took,
     /// Until it was done.
     pub resolve: Took,
-    /// Rows that should have been taken by now, and those that were within their time.
+    /// Rows that should have been taken by now, and those that were within their time. Neither holds what somebody had
+    /// before it became a row.
     pub due: u64,
     pub in_time: u64,
     pub in_time_share: Figure,

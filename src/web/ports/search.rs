@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::PortError;
 use crate::{
     types::{
-        Wall,
+        AlertId, Wall,
         find::{CountBy, Find},
         payload::AlertPayload,
     },
@@ -27,6 +27,8 @@ pub enum SearchError {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct FoundList {
     pub alerts: Vec<AlertPayload>,
+    /// Ids of those on this page whose record is damaged; they are left out of `alerts`. `skyeye store check` tells more.
+    pub unreadable: Vec<AlertId>,
     /// `before` of the next page; null at the end.
     pub next: Option<i64>,
     /// After an upgrade old alerts are still being entered: words are found only in the newer ones.
@@ -45,6 +47,8 @@ pub struct WrittenAlert {
 #[derive(Debug, Clone, Default)]
 pub struct Written {
     pub alerts: Vec<WrittenAlert>,
+    /// As in `FoundList`.
+    pub unreadable: Vec<AlertId>,
     pub next: Option<i64>,
 }
 

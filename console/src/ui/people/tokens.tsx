@@ -82,6 +82,11 @@ export function Tokens() {
                   <th scope="row">
                     <span className="mono break">{k.name}</span>
                     <span className="dim small-text made-by">{t('tokens.madeBy', { user: k.createdBy })}</span>
+                    {k.left !== 'all' && (
+                      <span className="small-text made-by" data-testid="token-left">
+                        {t(`tokens.left.${k.left}`, { user: k.createdBy })}
+                      </span>
+                    )}
                   </th>
                   <td data-head={t('tokens.scope')}>{roleText(t, k.scope)}</td>
                   <td data-head={t('people.where')}>
