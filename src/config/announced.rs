@@ -24,6 +24,9 @@ pub enum To<'a> {
     Feed(&'a Feed),
 }
 
+/// A channel, with the path of areas that it hangs on.
+pub type Hanging<'a> = (&'a Channel, Vec<AreaId>);
+
 /// What is announced, and what finds no room.
 #[derive(Debug)]
 pub struct Announced<'a> {
@@ -31,8 +34,7 @@ pub struct Announced<'a> {
     pub room: usize,
     /// Whether discovery tells of the node itself.
     pub node: bool,
-    /// The channels of each, with where they hang.
-    pub channels: Vec<(To<'a>, Vec<(&'a Channel, Vec<AreaId>)>)>,
+    pub channels: Vec<(To<'a>, Vec<Hanging<'a>>)>,
     /// Those that find no room; no empty ones.
     pub left_out: Vec<(To<'a>, Vec<&'a ChannelId>)>,
 }
@@ -53,7 +55,7 @@ impl Config {
             .into_iter()
             .chain(self.feed.iter().map(To::Feed))
             .collect();
-        let places: Vec<_> = match to.is_empty() {
+        let places: Vec<Hanging<'_>> = match to.is_empty() {
             true => Vec::new(),
             false => self.channel.iter().map(|c| (c, paths.of(c))).collect(),
         };
@@ -61,7 +63,7 @@ impl Config {
         let mut free = if node { room - OF_NODE } else { room };
         let (mut channels, mut left_out) = (Vec::new(), Vec::new());
         for to in to {
-            let belongs = |(_, path): &&(&Channel, Vec<AreaId>)| match to {
+            let belongs = |(_, path): &&Hanging<'_>| match to {
                 To::HomeAssistant => true,
                 To::Feed(feed) => feed.holds(path),
             };
