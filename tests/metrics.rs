@@ -197,9 +197,20 @@ fn the_dashboard_shows_metrics_that_exist() {
         }
     }
     // What the box is judged by must not fall off the page.
-    for name in
-        ["age_seconds", "skyeye_schedule_dropped", "skyeye_schedule_floors", "skyeye_outbox_bytes", "skyeye_node_cpu"]
-    {
+    for name in [
+        "age_seconds",
+        "skyeye_schedule_dropped",
+        "skyeye_schedule_floors",
+        "skyeye_outbox_bytes",
+        "skyeye_node_cpu",
+        "skyeye_hook_delivered",
+        "skyeye_hook_failed",
+        "skyeye_hook_given_up",
+        "skyeye_hook_missed",
+        "skyeye_hook_lag",
+        "skyeye_hook_failing",
+        "skyeye_config_refused",
+    ] {
         assert!(shown.iter().any(|m| m.contains(name)), "nothing shows {name}");
     }
 }

@@ -58,6 +58,7 @@ fn check(path: &Path, json: bool) -> Exit {
         }
     };
     warnings.extend(self::warnings(&config));
+    warnings.extend(config.announced().sentence());
     warnings.extend(webhooks::warnings(&config.webhook));
     let capacity = Capacity::measure(&config);
     warnings.extend(capacity.iter().flat_map(|c| c.warnings(&config)));

@@ -75,6 +75,7 @@ pub fn problems(c: &Config) -> Vec<Problem> {
         let message = "is no prefix: use 1 to 64 letters, digits, '_' and '-', and not \"skyeye\"";
         found.push(Problem::new("homeassistant.prefix", message));
     }
+    found.extend(c.announced().sentence().map(|message| Problem::new("feed", message)));
     found
 }
 

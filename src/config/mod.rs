@@ -6,6 +6,7 @@
 //! `config/README.md`; a test fails when they differ.
 
 mod alert;
+pub mod announced;
 pub mod diff;
 pub mod feed;
 pub mod guard;

@@ -2,6 +2,9 @@
 //! feeds. What is new is said, what is no longer wanted is cleared at the broker, also where the configuration changed
 //! while the gateway was away: the names are noted in the database before anything is said on them, and forgotten when
 //! the broker has taken the empty message.
+//!
+//! They have what room the channels' own health leaves (`config::announced`); what finds none is told and counted. While
+//! one set of topics gives way to another there may be too little for both: what waits is said as the others are taken back.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -14,7 +17,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use crate::{config::Config, publish::homeassistant::Discovery, types::Scope};
+use crate::{
+    config::{
+        Config,
+        announced::{SPARE, To},
+    },
+    publish::{States, homeassistant::Discovery},
+    types::Scope,
+};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -26,17 +36,39 @@ enum Said {
     CopyOf(String),
 }
 
+/// What is to be announced.
+struct Wanted {
+    topics: BTreeMap<String, (Said, Scope)>,
+    /// How many there may be.
+    room: usize,
+    /// What finds no room: how many, and in a sentence.
+    missing: usize,
+    told: Option<String>,
+}
+
 /// What is announced.
 #[derive(Default)]
 struct Announced {
     /// Noted in the database; `None` until it is read.
     known: Option<BTreeSet<String>>,
+    /// The configuration that it holds for.
+    applied: Option<Arc<Config>>,
+    topics: Topics,
+}
+
+/// The topics among the states.
+#[derive(Default)]
+struct Topics {
+    room: usize,
+    /// To be said, and to be told to be empty, as soon as there is room.
+    waiting: BTreeMap<String, (Bytes, Scope)>,
+    gone: BTreeSet<String>,
     /// Told to be empty, and not yet taken by the broker.
     clearing: BTreeSet<String>,
     /// Copies by the topic that they are of.
     copies: HashMap<String, Vec<(String, Scope)>>,
-    /// The configuration that it holds for.
-    applied: Option<Arc<Config>>,
+    /// A copy found no room.
+    lacking: bool,
 }
 
 /// Keeps the announced topics equal to the configuration, and the copies equal to what they are of; runs until told to
@@ -50,9 +82,9 @@ pub async fn keep(inner: Arc<Inner>, stop: CancellationToken) {
         tokio::select! {
             _ = tick.tick() => announced.look(&inner).await,
             change = changes.recv() => match change {
-                Ok(message) => announced.copy(&inner, &message.topic),
+                Ok(message) => announced.topics.copy(&inner.states, &message.topic),
                 // It was too slow: whatever changed stands in the latest values.
-                Err(RecvError::Lagged(_)) => announced.copy_all(&inner),
+                Err(RecvError::Lagged(_)) => announced.topics.copy_all(&inner.states),
                 Err(RecvError::Closed) => return,
             },
             () = stop.cancelled() => return,
@@ -74,6 +106,7 @@ impl Announced {
         if self.applied.as_ref().is_none_or(|a| !Arc::ptr_eq(a, &config)) && self.apply(inner, &config).await {
             self.applied = Some(config);
         }
+        self.topics.push(&inner.states);
         self.cleared(inner).await;
     }
 
@@ -87,7 +120,7 @@ impl Announced {
         // Thousands of payloads, and not a moment of the runtime's.
         let Ok(wanted) = tokio::task::spawn_blocking(move || wanted(&of, &with)).await else { return false };
         let known = self.known.get_or_insert_default();
-        let new: Vec<String> = wanted.keys().filter(|t| !known.contains(*t)).cloned().collect();
+        let new: Vec<String> = wanted.topics.keys().filter(|t| !known.contains(*t)).cloned().collect();
         if !new.is_empty() {
             if let Err(e) = inner.ledger.announce(&new, &[]).await {
                 tracing::warn!("what is to be announced to the broker cannot be noted, and is tried again: {e}");
@@ -95,40 +128,18 @@ impl Announced {
             }
             known.extend(new);
         }
-        self.copies.clear();
-        for topic in known.iter().filter(|t| !wanted.contains_key(*t)) {
-            inner.states.set(topic, Bytes::new(), Scope::Node);
-            self.clearing.insert(topic.clone());
-        }
-        for (topic, (said, scope)) in wanted {
-            self.clearing.remove(&topic);
-            match said {
-                Said::This(payload) => {
-                    inner.states.set(&topic, payload, scope);
-                }
-                Said::CopyOf(original) => self.copies.entry(original).or_default().push((topic, scope)),
-            }
-        }
-        self.copy_all(inner);
+        #[allow(clippy::cast_precision_loss)] // gauges are floating point
+        metrics::gauge!("skyeye_node_unannounced_topics").set(wanted.missing as f64);
+        inner.set_degraded("announce", wanted.told);
+        self.topics.want(wanted.topics, wanted.room, known);
         true
-    }
-
-    fn copy(&self, inner: &Inner, original: &str) {
-        let Some(copies) = self.copies.get(original) else { return };
-        let Some(message) = inner.states.get(original) else { return };
-        for (topic, scope) in copies {
-            inner.states.set(topic, message.payload.clone(), scope.clone());
-        }
-    }
-
-    fn copy_all(&self, inner: &Inner) {
-        self.copies.keys().for_each(|original| self.copy(inner, original));
     }
 
     /// Forgets topics whose empty message the broker has taken.
     async fn cleared(&mut self, inner: &Inner) {
         let Some(known) = self.known.as_mut() else { return };
-        let gone: Vec<String> = self.clearing.iter().filter(|t| inner.states.get(t).is_none()).cloned().collect();
+        let clearing = &mut self.topics.clearing;
+        let gone: Vec<String> = clearing.iter().filter(|t| inner.states.get(t).is_none()).cloned().collect();
         if gone.is_empty() {
             return;
         }
@@ -137,42 +148,138 @@ impl Announced {
         }
         for topic in gone {
             known.remove(&topic);
-            self.clearing.remove(&topic);
+            clearing.remove(&topic);
         }
     }
 }
 
-fn wanted(inner: &Inner, config: &Config) -> BTreeMap<String, (Said, Scope)> {
-    let mut wanted = BTreeMap::new();
-    let paths = config.area_paths();
-    let json = |value: &serde_json::Value| Said::This(value.to_string().into());
-    if config.homeassistant.enabled {
-        let names: BTreeMap<_, _> = config.area.iter().map(|a| (&a.id, a.name.as_str())).collect();
-        let discovery = Discovery {
-            prefix: &config.homeassistant.prefix,
-            site: &inner.site,
-            site_name: &config.node.site_name,
-            node: &inner.id,
-            topics: &inner.topics,
-        };
-        for (topic, payload) in discovery.node() {
-            wanted.insert(topic, (json(&payload), Scope::Node));
+impl Topics {
+    /// These from here on; of what is known the others are taken back.
+    fn want(&mut self, wanted: BTreeMap<String, (Said, Scope)>, room: usize, known: &BTreeSet<String>) {
+        self.gone = known.iter().filter(|t| !wanted.contains_key(*t)).cloned().collect();
+        self.clearing.retain(|t| !wanted.contains_key(t));
+        self.room = room;
+        self.waiting.clear();
+        self.copies.clear();
+        for (topic, (said, scope)) in wanted {
+            match said {
+                Said::This(payload) => drop(self.waiting.insert(topic, (payload, scope))),
+                Said::CopyOf(original) => self.copies.entry(original).or_default().push((topic, scope)),
+            }
         }
-        for channel in &config.channel {
-            let area = channel.area.as_ref().and_then(|a| names.get(a)).copied();
-            let (topic, payload) = discovery.channel(channel, area);
-            wanted.insert(topic, (json(&payload), Scope::Node));
+        self.lacking = true;
+    }
+
+    /// Says what waits, as far as there is room.
+    fn push(&mut self, states: &States) {
+        // A little more than there is for all others, so that they can make room.
+        let room = self.room + SPARE / 2;
+        self.gone.retain(|topic| {
+            let clears = states.set_beside(topic, Bytes::new(), Scope::Node, room);
+            if clears {
+                self.clearing.insert(topic.clone());
+            }
+            !clears
+        });
+        self.waiting
+            .retain(|topic, (payload, scope)| !states.set_beside(topic, payload.clone(), scope.clone(), self.room));
+        if std::mem::take(&mut self.lacking) {
+            self.copy_all(states);
         }
     }
-    for channel in config.channel.iter().filter(|_| !config.feed.is_empty()) {
-        let area = paths.of(channel);
-        let health = inner.topics.health(&channel.id);
-        for feed in config.feed.iter().filter(|f| f.holds(&area)) {
-            if let Some(topic) = inner.topics.copy(&feed.id, &health) {
-                let scope = Scope::Channel { channel: channel.id.clone(), area: area.clone() };
-                wanted.insert(topic, (Said::CopyOf(health.clone()), scope));
+
+    fn copy(&mut self, states: &States, original: &str) {
+        let Some(copies) = self.copies.get(original) else { return };
+        let Some(message) = states.get(original) else { return };
+        for (topic, scope) in copies {
+            self.lacking |= !states.set_beside(topic, message.payload.clone(), scope.clone(), self.room);
+        }
+    }
+
+    fn copy_all(&mut self, states: &States) {
+        let originals: Vec<String> = self.copies.keys().cloned().collect();
+        originals.iter().for_each(|original| self.copy(states, original));
+    }
+}
+
+fn wanted(inner: &Inner, config: &Config) -> Wanted {
+    let announced = config.announced();
+    let mut topics = BTreeMap::new();
+    let json = |value: &serde_json::Value| Said::This(value.to_string().into());
+    let names: BTreeMap<_, _> = config.area.iter().map(|a| (&a.id, a.name.as_str())).collect();
+    let discovery = Discovery {
+        prefix: &config.homeassistant.prefix,
+        site: &inner.site,
+        site_name: &config.node.site_name,
+        node: &inner.id,
+        topics: &inner.topics,
+    };
+    if announced.node {
+        for (topic, payload) in discovery.node() {
+            topics.insert(topic, (json(&payload), Scope::Node));
+        }
+    }
+    for (to, channels) in &announced.channels {
+        for (channel, path) in channels {
+            match to {
+                To::HomeAssistant => {
+                    let area = channel.area.as_ref().and_then(|a| names.get(a)).copied();
+                    let (topic, payload) = discovery.channel(channel, area);
+                    topics.insert(topic, (json(&payload), Scope::Node));
+                }
+                To::Feed(feed) => {
+                    let health = inner.topics.health(&channel.id);
+                    if let Some(topic) = inner.topics.copy(&feed.id, &health) {
+                        let scope = Scope::Channel { channel: channel.id.clone(), area: path.clone() };
+                        topics.insert(topic, (Said::CopyOf(health), scope));
+                    }
+                }
             }
         }
     }
-    wanted
+    Wanted { topics, room: announced.room, missing: announced.missing(), told: announced.sentence() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Clock;
+
+    fn wanted(copies: &[&str], said: &[&str]) -> BTreeMap<String, (Said, Scope)> {
+        let copies = copies.iter().map(|t| ((*t).to_owned(), (Said::CopyOf("health".into()), Scope::Node)));
+        let said = said.iter().map(|t| ((*t).to_owned(), (Said::This(Bytes::from_static(b"said")), Scope::Node)));
+        copies.chain(said).collect()
+    }
+
+    fn set(topics: &[&str]) -> BTreeSet<String> {
+        topics.iter().map(|t| (*t).to_owned()).collect()
+    }
+
+    fn stand(states: &States) -> BTreeSet<String> {
+        states.snapshot().iter().map(|m| m.topic.clone()).collect()
+    }
+
+    #[test]
+    fn what_finds_no_room_waits_until_there_is_and_displaces_nothing() {
+        let states = States::with_capacity(Clock::start(), 4);
+        let mut topics = Topics::default();
+        assert!(states.set("health", "well", Scope::Node));
+        topics.want(wanted(&["b"], &["a"]), 2, &set(&["a", "b"]));
+        topics.push(&states);
+        assert_eq!(stand(&states), set(&["health", "a", "b"]));
+        assert!(!topics.lacking && topics.waiting.is_empty());
+
+        // Others instead, while the broker has not taken back what was.
+        topics.want(wanted(&["d"], &["c"]), 2, &set(&["a", "b", "c", "d"]));
+        topics.push(&states);
+        assert_eq!((stand(&states), topics.clearing.clone()), (set(&["health"]), set(&["a", "b"])));
+        assert!(topics.lacking && topics.waiting.contains_key("c"), "both wait");
+        assert!(states.set("more health", "well", Scope::Node), "which costs a channel nothing");
+
+        // One is wanted again before it was taken back.
+        topics.want(wanted(&["b"], &["c"]), 2, &set(&["a", "b", "c", "d"]));
+        topics.push(&states);
+        assert_eq!((stand(&states), topics.clearing.clone()), (set(&["health", "more health", "b"]), set(&["a"])));
+        assert!(topics.gone.contains("d") && topics.waiting.contains_key("c"));
+    }
 }

@@ -139,8 +139,10 @@ async fn tell_health(registry: &Registry, inner: &Inner, told: &mut HashMap<Chan
         }
         if let Ok(json) = serde_json::to_vec(&inner.health(&entry)) {
             let scope = Scope::Channel { channel: entry.config.id.clone(), area: entry.area.clone() };
-            inner.states.set(&inner.topics.health(&entry.config.id), json, scope);
-            told.insert(entry.config.id.clone(), version);
+            // One that finds no room is told when there is some.
+            if inner.states.set(&inner.topics.health(&entry.config.id), json, scope) {
+                told.insert(entry.config.id.clone(), version);
+            }
             news += 1;
             if news % TOLD_AT_ONCE == 0 {
                 // A moment, not only a turn: the feeds run on other threads.

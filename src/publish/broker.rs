@@ -237,7 +237,7 @@ fn library_config(addr: SocketAddr, dir: &std::path::Path, gate: Arc<Gate>) -> B
     config.shared_subscription_available = false;
     config.topic_alias_maximum = 0;
     // No limits on retained messages or on the rate: to a 3.1.1 client the library acknowledges what it then drops, and
-    // only the gateway publishes anything that is retained or routed; channels and open alerts bound that.
+    // only the gateway publishes anything that is retained or routed; states are bounded, and open alerts.
     config.event_handler = Some(gate);
     config
 }

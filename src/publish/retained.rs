@@ -14,7 +14,8 @@ use bytes::Bytes;
 use mqtt5::topic_matches_filter;
 use parking_lot::Mutex;
 
-/// Latest payload by topic; bounded by the channels and the open alerts of the gateway, the only one that publishes.
+/// Latest payload by topic; bounded by the states (`config::announced`) and the open alerts of the gateway, the only one that
+/// publishes.
 #[derive(Debug, Default)]
 pub(super) struct Retained(Mutex<BTreeMap<String, Bytes>>);
 

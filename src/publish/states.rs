@@ -15,12 +15,13 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
-use crate::types::{Clock, Message, Mono, Scope};
+use crate::{
+    config::announced::MAX_RETAINED,
+    types::{Clock, Message, Mono, Scope},
+};
 
 /// A topic's later changes are this far apart.
 const INTERVAL_MS: u64 = 10_000;
-/// Topics at most: five times the reference district.
-const MAX_TOPICS: usize = 32_768;
 /// Messages that a console feed may be behind before it is told what it lost.
 const FEED_CAPACITY: usize = 4_096;
 
@@ -42,6 +43,8 @@ struct Inner {
     due: BTreeSet<(Mono, String)>,
     /// Let go, but not yet taken for the broker.
     dirty: VecDeque<String>,
+    /// Slots that are there beside those that everybody relies on.
+    beside: usize,
 }
 
 struct Slot {
@@ -50,11 +53,12 @@ struct Slot {
     out: Option<(Arc<Message>, Mono)>,
     due: Option<Mono>,
     dirty: bool,
+    beside: bool,
 }
 
 impl States {
     pub fn new(clock: Clock) -> Arc<Self> {
-        Self::with_capacity(clock, MAX_TOPICS)
+        Self::with_capacity(clock, MAX_RETAINED)
     }
 
     pub fn with_capacity(clock: Clock, max_topics: usize) -> Arc<Self> {
@@ -70,7 +74,13 @@ impl States {
 
     /// Sets a topic's latest value; one that is equal to the present changes nothing. False if all topics are taken.
     pub fn set(&self, topic: &str, payload: impl Into<Bytes>, scope: Scope) -> bool {
-        self.set_at(topic, payload.into(), scope, self.clock.mono())
+        self.set_at(topic, payload.into(), scope, None, self.clock.mono())
+    }
+
+    /// As `set`, for what is told besides: of such topics there are at most `room`, so that they take no place from those that
+    /// `set` is for.
+    pub fn set_beside(&self, topic: &str, payload: impl Into<Bytes>, scope: Scope, room: usize) -> bool {
+        self.set_at(topic, payload.into(), scope, Some(room), self.clock.mono())
     }
 
     /// Clears the retained message of a topic that is no more (a removed channel).
@@ -95,17 +105,20 @@ impl States {
         self.feed.subscribe()
     }
 
-    fn set_at(&self, topic: &str, payload: Bytes, scope: Scope, now: Mono) -> bool {
+    fn set_at(&self, topic: &str, payload: Bytes, scope: Scope, beside: Option<usize>, now: Mono) -> bool {
         let mut inner = self.inner.lock();
         let full = inner.slots.len() >= self.max_topics;
+        let crowded = beside.is_some_and(|room| inner.beside >= room);
         let message = Arc::new(Message { topic: topic.to_owned(), payload, retain: true, scope, cursor: None });
         match inner.slots.get_mut(topic) {
             None if full => {
                 metrics::counter!("skyeye_publish_state_refused_total").increment(1);
                 return false;
             }
+            None if crowded => return false,
             None => {
-                let slot = Slot { latest: message, out: None, due: None, dirty: false };
+                let slot = Slot { latest: message, out: None, due: None, dirty: false, beside: beside.is_some() };
+                inner.beside += usize::from(slot.beside);
                 inner.slots.insert(topic.to_owned(), slot);
             }
             Some(slot) => {
@@ -214,8 +227,8 @@ impl States {
                 .slots
                 .get(&message.topic)
                 .is_some_and(|s| s.latest.payload.is_empty() && !s.dirty && s.due.is_none());
-            if gone {
-                inner.slots.remove(&message.topic);
+            if gone && let Some(slot) = inner.slots.remove(&message.topic) {
+                inner.beside -= usize::from(slot.beside);
             }
         }
     }
@@ -265,7 +278,7 @@ mod tests {
         States::with_capacity(Clock::start(), 3)
     }
     fn put(s: &States, topic: &str, payload: &'static str, at_s: u64) -> bool {
-        s.set_at(topic, Bytes::from_static(payload.as_bytes()), Scope::Node, Mono(at_s * 1000))
+        s.set_at(topic, Bytes::from_static(payload.as_bytes()), Scope::Node, None, Mono(at_s * 1000))
     }
     fn drain(s: &States) -> Vec<String> {
         std::iter::from_fn(|| s.take())
@@ -329,5 +342,20 @@ mod tests {
         assert!(cleared.payload.is_empty());
         s.taken(&cleared);
         assert!(put(&s, "d", "1", 20));
+    }
+
+    #[test]
+    fn what_is_told_besides_takes_no_place_from_the_others() {
+        let s = states();
+        let beside = |topic: &str, payload: &'static str| s.set_beside(topic, payload, Scope::Node, 1);
+        assert!(beside("x", "1") && !beside("y", "1"), "one at most");
+        assert!(beside("x", "2"), "that one may change");
+        assert!(put(&s, "a", "1", 0) && put(&s, "b", "1", 0), "and the rest is there for the others");
+        drain(&s);
+        beside("x", "");
+        s.pace_at(Mono(u64::MAX / 2));
+        let cleared = s.take().unwrap();
+        s.taken(&cleared);
+        assert!(beside("y", "1"), "a cleared one makes room");
     }
 }

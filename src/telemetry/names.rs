@@ -184,6 +184,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_publish_unsendable_total", "messages", "Messages that no broker would take.", &[]),
     counter("skyeye_publish_source_errors_total", "reads", "Reads of the outbox that failed.", &[]),
     counter("skyeye_publish_state_refused_total", "states", "States refused because there are too many topics.", &[]),
+    gauge("skyeye_node_unannounced_topics", "topics", "Retained topics of discovery and feeds for which there is no room; the node's status says which.", &[]),
     counter("skyeye_publish_state_replaced_total", "states", "States replaced by a newer one before they were sent.", &[]),
     counter("skyeye_publish_commands_total", "commands", "Commands received from the broker.", &[]),
     counter("skyeye_publish_commands_dropped_total", "commands", "Commands dropped because too many waited.", &[]),

@@ -7,8 +7,13 @@ mod mqtt;
 #[path = "../outbox/support.rs"]
 #[allow(dead_code)]
 mod ledger;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/gateway.rs"]
+mod gateway;
 mod copies;
 mod discovery;
 mod hooks;
+mod killed;
 mod receiver;
 mod refusals;
