@@ -13,9 +13,6 @@ use crate::types::{
     payload::{AlertPayload, AlertState},
 };
 
-/// The window of a flood.
-pub const WINDOW_MS: i64 = 600_000;
-
 /// Which rows count.
 #[derive(Debug, Clone, Copy)]
 pub struct Span<'a> {
@@ -93,7 +90,7 @@ pub async fn totals(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result
     })
 }
 
-/// Ten minutes from `from + index * WINDOW_MS` on.
+/// So long from `from + index * window_ms` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub index: u64,
@@ -105,14 +102,19 @@ pub struct Window {
 }
 
 /// Windows with at least one row, in order. A position is flooded in one with more than `flood` rows.
-pub async fn windows(conn: &mut SqliteConnection, span: Span<'_>, flood: u32) -> sqlx::Result<Vec<Window>> {
+pub async fn windows(
+    conn: &mut SqliteConnection,
+    span: Span<'_>,
+    window_ms: i64,
+    flood: u32,
+) -> sqlx::Result<Vec<Window>> {
     let text = concat!(
         "SELECT slot, sum(n), max(n), count(*) FILTER (WHERE n > ?6) FROM (",
         rows!("SELECT position, (row_ms - ?1) / ?5 AS slot, count(*) AS n", "GROUP BY position, slot"),
         ") GROUP BY slot ORDER BY slot"
     );
     let found: Vec<(i64, i64, i64, i64)> =
-        over!(sqlx::query_as(text), span).bind(WINDOW_MS).bind(i64::from(flood)).fetch_all(conn).await?;
+        over!(sqlx::query_as(text), span).bind(window_ms).bind(i64::from(flood)).fetch_all(conn).await?;
     Ok(found
         .into_iter()
         .map(|(index, rows, largest, flooded)| Window {
