@@ -240,21 +240,21 @@ mod tests {
     fn rows_from_before_are_taken_up_with_their_age_and_in_their_order() {
         let yard = [AreaId::new("yard").unwrap()];
         let a = channel("a");
-        let asked = Asked { channel: &channel("b"), area: &yard, recorder: None, kind: "intrusion", class: Some("person") };
+        let asked =
+            Asked { channel: &channel("b"), area: &yard, recorder: None, kind: "intrusion", class: Some("person") };
         let now = crate::types::Now { mono: Mono(1000), wall: crate::types::Wall(1_000_000_000) };
         let ago = |s: i64| Past::by_wall(crate::types::Wall(now.wall.0 - s * 1000), now);
         let mut incidents = Incidents::new(&config::Alert::default());
-        for (n, s) in [(1, 100), (2, 30), (3, 500), (4, 700)] {
-            let row = shown(AlertId::at(n), IncidentId::at(n), &a, &yard[0], Mono(0));
+        let [hundred, thirty, old] = [100, 30, 500].map(|s| (AlertId::at(s), s));
+        for (alert, s) in [hundred, thirty, old, (AlertId::at(700), 700)] {
+            let row = shown(alert, IncidentId::at(s), &a, &yard[0], Mono(0));
             incidents.restore(Shown { at: ago(s), last: ago(s), ..row }, now.mono);
         }
         assert_eq!(incidents.neighbour(&asked, 20_000, now.mono), None, "half a minute ago is no second ago");
-        assert_eq!(incidents.collapses(&asked, now.mono), Some((AlertId::at(2), true)), "the newest");
-        incidents.forget(AlertId::at(2));
-        assert_eq!(incidents.collapses(&asked, now.mono), Some((AlertId::at(1), true)));
-        incidents.forget(AlertId::at(1));
-        assert_eq!(incidents.collapses(&asked, now.mono), Some((AlertId::at(3), true)));
-        incidents.forget(AlertId::at(3));
+        for (alert, s) in [thirty, hundred, old] {
+            assert_eq!(incidents.collapses(&asked, now.mono), Some((alert, true)), "{s}: the newest that is left");
+            incidents.forget(alert);
+        }
         assert_eq!(incidents.collapses(&asked, now.mono), None, "what is older than all windows is not taken up");
     }
 

@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn what_was_frozen_before_says_ten_minutes() {
-        let figure = serde_json::json!({"value": 1.0, "target": 10.0, "limit": 20.0, "least": false, "verdict": "good"});
+        let figure =
+            serde_json::json!({"value": 1.0, "target": 10.0, "limit": 20.0, "least": false, "verdict": "good"});
         let old = serde_json::json!({"minutes": 10, "flood_alerts": 10, "rows": [1], "largest": figure, "mean": figure, "flooded": figure});
         let view: WindowsView = serde_json::from_value(old).unwrap();
         assert_eq!((view.seconds, view.together), (600, 1));

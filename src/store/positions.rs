@@ -18,10 +18,8 @@ pub async fn put(conn: &mut SqliteConnection, rows: &[Kept], at: Wall) -> sqlx::
 
 /// Those that changed latest. Every id was one when it was written.
 pub async fn latest(conn: &mut SqliteConnection, limit: i64) -> sqlx::Result<Vec<Kept>> {
-    let rows: Vec<(String, String)> = sqlx::query_as("SELECT id, kept FROM position ORDER BY at_ms DESC LIMIT ?")
-        .bind(limit)
-        .fetch_all(conn)
-        .await?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, kept FROM position ORDER BY at_ms DESC LIMIT ?").bind(limit).fetch_all(conn).await?;
     let kept = |(id, kept): (String, String)| PositionId::new(&id).ok().map(|position| Kept { position, kept });
     Ok(rows.into_iter().filter_map(kept).collect())
 }

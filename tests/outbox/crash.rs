@@ -263,7 +263,8 @@ async fn confirmed_rows_are_gone_after_a_clean_stop_or_their_time() {
 async fn a_flood_goes_on_after_kill_9_and_its_digest_counts_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
-    let said = tokio::task::spawn_blocking(move || killed(&path, "flood", Duration::ZERO, |said| said.len() == 1)).await;
+    let said =
+        tokio::task::spawn_blocking(move || killed(&path, "flood", Duration::ZERO, |said| said.len() == 1)).await;
     let before: serde_json::Value = serde_json::from_str(&said.unwrap()[0]).unwrap();
     assert_eq!(before["rows"].as_u64().unwrap() + before["collapsed"].as_u64().unwrap(), 7, "{before}: nine less two");
 
