@@ -37,7 +37,7 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
     let maps = tempfile::tempdir().unwrap();
     let zone = "[[channel.zone]]\nid = \"yard\"\nname = \"场地 Yard\"\npolygon = [[0.0, 0.2], [1.0, 0.2], [1.0, 1.0], [0.0, 1.0]]\n";
     let rest = [
-        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\ndue_critical_s = 10\n".to_owned(),
+        "[ingest]\nallow_loopback = true\n[alert]\njoin_s = 1\nhealth = false\ndue_critical_s = 10\nflood_window_s = 45\n".to_owned(),
         positions(),
         ground(maps.path()),
         channel(
@@ -67,6 +67,7 @@ async fn an_operator_sees_an_alert_with_its_boxes_and_acknowledges_it() {
                 .env("SKYEYE_DUE_S", "10")
                 .env("SKYEYE_CALM_AREA", "gate")
                 .env("SKYEYE_FLOOD_AREA", "yard")
+                .env("SKYEYE_FLOOD_S", "45")
                 .env("SKYEYE_SHOTS", shots)
                 .env("SKYEYE_RESTART_CMD", command)
                 .output()

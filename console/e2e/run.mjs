@@ -11,6 +11,7 @@
  *                        without it what nobody takes in time is skipped
  *   SKYEYE_CALM_AREA     an area with a position of its own, where the operator's shift happens; default none
  *   SKYEYE_FLOOD_AREA    another one, which is flooded; default none
+ *   SKYEYE_FLOOD_S       `alert.flood_window_s` of the gateway, half a minute and more; without it the end of the flood is skipped
  *   SKYEYE_SHOTS         a folder for pictures of every page in both languages and both themes
  *   SKYEYE_CHROMIUM      default /usr/bin/chromium
  *
@@ -395,6 +396,8 @@ const shift = operatorSteps({
   calm: env.SKYEYE_CALM_AREA,
   flooded: env.SKYEYE_FLOOD_AREA,
   dueS: Number(env.SKYEYE_DUE_S ?? 0),
+  floodS: Number(env.SKYEYE_FLOOD_S ?? 0),
+  look,
 });
 
 /** Every page with its address, and what is there once it is drawn. */
@@ -406,7 +409,7 @@ async function allPages() {
       area: (await ask('/areas')).areas?.[0]?.id,
       revision: (await ask('/inventory/revisions?limit=1')).revisions?.[0]?.rev,
       handover: (await ask('/handovers?limit=1')).handovers?.[0]?.id,
-      flood: (await ask('/positions')).positions?.find((p) => p.flood)?.id,
+      digest: (await ask('/positions')).positions?.find((p) => p.digest)?.id,
     };
   });
   return [
@@ -425,7 +428,7 @@ async function allPages() {
     ['system', '/system', '[data-testid=node-status]'],
     ['api-docs', '/api-docs', '[data-testid=api-docs]'],
     // Last: which position is looked at is remembered.
-    ['flood', first.flood ? `/?position=${first.flood}` : null, '[data-testid=flood]'],
+    ['digest', first.digest ? `/?position=${first.digest}` : null, '[data-testid=digest]'],
   ].filter(([, path]) => path !== null);
 }
 

@@ -12,15 +12,17 @@ const OPERATOR = 'e2e-operator';
 const PASSWORD = 'a-password-for-the-operator';
 const NOTES = '夜班无事 nothing but <i>the gate</i>';
 const HALF = '保安说门 the guard said';
-/** More rows than a flood begins beyond: a gateway's default is ten. */
-const MANY = 12;
+/** Rows beyond which a flood begins (`alert.flood_alerts`), and what is sent: what is critical comes beside it. */
+const LIMIT = 10;
+const MANY = 16;
 const row = (id) => `[data-testid=alert-row][data-alert-id="${id}"]`;
 
 /**
  * `like()` is an alert whose channel gives more of them; `open`, `live`, `mark` and `unmoved` are those of `run.mjs`.
- * `calm` and `flooded` are areas with a position each, where the gateway has them; `dueS` what is critical waits for.
+ * `calm` and `flooded` are areas with a position each, where the gateway has them; `dueS` what is critical waits for, and
+ * `floodS` how long the window of a flood is. `look()` judges pages in a language and a theme.
  */
-export function operatorSteps({ step, desk, url, shots, skip, like, open, live, mark, unmoved, user, calm, flooded, dueS }) {
+export function operatorSteps({ step, desk, url, shots, skip, like, open, live, mark, unmoved, user, calm, flooded, dueS, floodS, look }) {
   const admin = tools({ desk, shots });
   let page = null;
   /** The operator's position. */
@@ -30,8 +32,8 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
   const alertOf = async (id) => (await admin.api('GET', `/alerts/${id}`)).body;
   const done = (answer, status) => assert.equal(answer.status, status, answer.text);
 
-  /** Something happens before a new camera: one alert a severity, in their order. */
-  const happen = async (name, severities, { area = calm, enough = severities.length } = {}) => {
+  /** Something happens before a new camera: one alert a severity, in their order, a row each or (`folded`) under others. */
+  const happen = async (name, severities, { area = calm, folded = false } = {}) => {
     const { alert } = await alertOf(like());
     const { url: address, credential, transport } = (await admin.api('GET', `/channels/${alert.channel}`)).body.config;
     const channel = `e2e-shift-${name}`;
@@ -43,10 +45,10 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       made.rules.push(id);
     }
     done(await admin.api('PATCH', `/channels/${channel}`, { enabled: true }), 200);
-    const rows = await admin.until(`${enough} rows of ${channel}`, 75_000, async () => {
-      const { alerts } = (await admin.api('GET', `/alerts?state=new&rows=true&channel=${channel}`)).body;
-      const first = severities.map((_, i) => alerts.findLast((a) => a.rule.id === `${channel}-${i}`)).filter(Boolean);
-      return first.length >= enough && first;
+    const rows = await admin.until(`${severities.length} alerts of ${channel}`, 75_000, async () => {
+      const { alerts } = (await admin.api('GET', `/alerts?state=new&channel=${channel}${folded ? '' : '&rows=true'}`)).body;
+      const first = severities.map((_, i) => alerts.findLast((a) => a.rule.id === `${channel}-${i}`));
+      return first.every((a) => a && ['row', folded ? 'under' : 'row'].includes(a.showing.how)) && first;
     });
     // Before it happens again.
     done(await admin.api('PATCH', `/channels/${channel}`, { enabled: false }), 200);
@@ -389,6 +391,8 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
     skip,
   );
 
+  /** What the flood is made of, all of it. */
+  const flood = async () => (await admin.api('GET', '/alerts?state=all&limit=200&channel=e2e-shift-flood')).body.alerts;
   step(
     'a flood is said at the position that has it, few lines stand for many rows, and what is critical stands apart',
     async () => {
@@ -398,17 +402,21 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       await live(desk());
       await mark(desk());
       if (flooded) assert.equal(await admin.id('flood').count(), 0, 'it was flooded before');
-      const severities = [...Array(MANY).fill('high'), 'critical'];
-      const rows = await happen('flood', severities, { area: flooded });
+      const critical = (await happen('flood', [...Array(MANY).fill('medium'), 'critical'], { area: flooded, folded: true })).at(-1);
       await admin.id('flood').waitFor();
-      const critical = rows.at(-1);
       const stack = admin.id('row-stack').first();
       await stack.waitFor();
       await desk().locator(row(critical.id)).waitFor();
       const lines = () => admin.id('alert-row').count();
       if (flooded) {
         await admin.until('two lines', 10_000, async () => (await lines()) === 2);
-        assert.match(await stack.textContent(), new RegExp(`\\+${MANY - 1}\\b`));
+        const sent = await flood();
+        const shown = sent.filter((a) => a.showing.how === 'row').length;
+        assert.ok(sent.length > MANY && shown > LIMIT && shown < sent.length, `${shown} of ${sent.length} are rows`);
+        // Itself and what is critical are not behind it.
+        assert.match(await stack.textContent(), new RegExp(`\\+${shown - 2}\\b`));
+        const pages = [['flood', `/?position=${before.id}`, '[data-testid=flood]']];
+        await Promise.all([look(pages, 'zh-CN', 'dark'), look(pages, 'en', 'light')]);
       }
       assert.equal(await desk().locator(`${row(critical.id)} [data-testid=row-stack]`).count(), 0, 'what is critical takes others');
       await admin.shoot('flood');
@@ -425,11 +433,54 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       await admin.until('a queue that is not collapsed', 10_000, async () => (await lines()) > few + 3);
       await admin.id('flood-collapse').check();
       const told = (await of()).flood;
-      assert.ok(told && told.rows >= 1, 'the position is not told to be flooded');
+      assert.ok(told, 'the position is not told to be flooded');
+      if (flooded) assert.equal(told.rows + told.collapsed, (await flood()).length - LIMIT);
       await unmoved(desk());
-      await desk().evaluate(() => localStorage.removeItem('skyeye.position'));
     },
     skip,
+  );
+
+  step(
+    'the flood is over by itself, and its digest says in numbers what came',
+    async () => {
+      await admin.id('digest').waitFor({ timeout: (floodS + 20) * 1000 });
+      await admin.id('flood').waitFor({ state: 'detached' });
+      const position = (await admin.api('GET', '/positions')).body.positions.find((p) => p.areas.includes(flooded));
+      const { digest } = position;
+      assert.equal(position.flood, null);
+      // What was sent is what it counted: all beyond the rows that made it one, as they stand now.
+      const sent = await flood();
+      const folded = sent.filter((a) => a.showing.because === 'flood');
+      assert.ok(folded.length > 0, 'nothing was folded');
+      assert.deepEqual([digest.rows, digest.collapsed], [sent.length - LIMIT - folded.length, folded.length]);
+      assert.deepEqual(digest.came, [{ type: 'presence', count: sent.length - LIMIT }]);
+      assert.equal(digest.leads.reduce((n, l) => n + l.under, 0), folded.length);
+      const seconds = (Date.parse(digest.until) - Date.parse(digest.since)) / 1000;
+      assert.ok(seconds >= floodS - 5 && seconds <= floodS + 15, `it lasted for ${seconds} s`);
+      // And what the page says of it, in its own words.
+      const head = await admin.id('digest').locator('.digest-head .num').textContent();
+      assert.deepEqual(head.match(/\d+/g).map(Number), [digest.rows, digest.collapsed], head);
+      await admin.id('digest').locator('summary').click();
+      const came = await admin.id('digest').locator('.digest-came li').allTextContents();
+      assert.equal(came.length, 1);
+      assert.match(came[0], new RegExp(` ${sent.length - LIMIT}$`));
+      const leads = await admin.id('digest').locator('.digest-leads li b').allTextContents();
+      assert.deepEqual(leads, digest.leads.map((l) => `+${l.under}`));
+      const [first] = digest.leads;
+      const { history } = await alertOf(first.alert);
+      assert.equal(history.filter((h) => h.action === 'digest').length, 1, 'the row that took others says nothing of it');
+      // The queue has all of its lines again.
+      await admin.until('a queue of single rows', 10_000, async () => (await admin.id('alert-row').count()) > LIMIT / 2);
+      assert.equal(await admin.id('row-stack').count(), 0, 'rows still stand behind others');
+      await admin.shoot('digest');
+      await unmoved(desk());
+      await admin.id('digest').locator('.digest-leads a').first().click();
+      await desk().locator(`[data-testid=alert-detail][data-alert-id="${first.alert}"]`).waitFor();
+      await admin.id('digest-dismiss').click();
+      await admin.id('digest').waitFor({ state: 'detached' });
+      await desk().evaluate(() => localStorage.removeItem('skyeye.position'));
+    },
+    skip || (flooded && floodS ? false : 'SKYEYE_FLOOD_S is not set'),
   );
 
   step(

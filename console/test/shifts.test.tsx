@@ -8,14 +8,16 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readHandover, readHandoverLine, readHandoverNow, readHandoverPage } from '../src/api/handover';
 import { readNumbers, readPositions, type Numbers } from '../src/api/numbers';
 import en from '../src/i18n/en.json';
-import { becauseText, FIGURES, figureOf, grouped, overall, shareText, targetText } from '../src/lib/numberwords';
+import zh from '../src/i18n/zh-CN.json';
+import { becauseText, FIGURES, figureOf, figureText, grouped, overall, shareText, targetText } from '../src/lib/numberwords';
+import { windowText } from '../src/lib/words';
 import { NumbersBody } from '../src/pages/numbers';
 import { HandoverPaper } from '../src/ui/handoverpaper';
 import { handoverApi, numbers as made, POSITIONS } from './double/shifts.mjs';
 
 let t: TFunction;
 beforeAll(async () => {
-  await i18next.use(initReactI18next).init({ lng: 'en', resources: { en: { translation: en } }, interpolation: { escapeValue: false } });
+  await i18next.use(initReactI18next).init({ lng: 'en', resources: { en: { translation: en }, 'zh-CN': { translation: zh } }, interpolation: { escapeValue: false } });
   t = i18next.getFixedT('en');
 });
 
@@ -33,7 +35,7 @@ class Refusal extends Error {
 describe('numbers', () => {
   it('are read as they are', () => {
     const n = numbers();
-    expect([n.from, n.to - n.from, n.windows.rows.length, n.windows.minutes]).toEqual([FROM, 8 * 3_600_000, 48, 10]);
+    expect([n.from, n.to - n.from, n.windows.rows.length, n.windows.seconds]).toEqual([FROM, 8 * 3_600_000, 48, 600]);
     expect(n.rows).toBe(n.windows.rows.reduce((a, b) => a + b, 0));
     expect(n.top.sources[0]).toMatchObject({ channel: 'gate', channelName: 'Gate', rule: 'people', kind: 'presence' });
     expect(n.priorities.map((p) => p.priority)).toEqual(['low', 'medium', 'high', 'critical']);
@@ -63,6 +65,21 @@ describe('numbers', () => {
   it('are bounded however much comes', () => {
     const n = numbers({ windows: { ...json().windows, rows: Array(9000).fill(1) } });
     expect(n.windows.rows.length).toBe(4464);
+  });
+
+  it('say how long the window of a flood is, also where nothing was said of it', () => {
+    const { seconds: _, together: __, ...before } = json().windows;
+    const frozen = numbers({ windows: { ...before, minutes: 10 } });
+    expect([frozen.windows.seconds, frozen.windows.together]).toEqual([600, 1]);
+    const short = numbers({ windows: { ...json().windows, seconds: 45, together: 8 } });
+    for (const [language, named] of [
+      ['en', ['Most in 10 minutes', 'Most in 45 seconds']],
+      ['zh-CN', ['10 分钟内最多', '45 秒内最多']],
+    ] as const) {
+      const t = i18next.getFixedT(language);
+      expect([frozen, short].map((n) => figureText(t, n, 'largest'))).toEqual(named);
+    }
+    expect(windowText(i18next.getFixedT('en'), 60)).toBe('1 minute');
   });
 
   it('say what is wrong first', () => {

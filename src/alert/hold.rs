@@ -5,11 +5,12 @@ use std::collections::hash_map::Entry as Slot;
 use super::{
     AlertBook, MINUTE_MS, Open,
     evidence::{LONGEST_HOLD_MS, Steadiness},
+    incident::Shown,
     takes_events,
     timer::Timer,
 };
 use crate::types::{
-    AlertId, EventId, Mono, Now, Severity,
+    AlertId, EventId, Mono, Now, Past, Severity,
     alert::Alert,
     handling::{Because, How},
     payload::AlertState,
@@ -97,6 +98,7 @@ impl AlertBook {
             steady: Steadiness::of(&alert.objects),
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
+        self.shown_before(&alert, now);
         let mut held = Held::new(alert, desk);
         (held.join_until, held.watched) = (join_until.unwrap_or_default(), watched);
         self.held.insert(id, held);
@@ -112,6 +114,17 @@ impl AlertBook {
         }
         self.set_timers(id, now);
         self.leaves_later(id, now.mono);
+    }
+
+    /// A row goes on taking what belongs to it.
+    fn shown_before(&mut self, alert: &Alert, now: Now) {
+        let showing = &alert.handling.showing;
+        if showing.how == How::Row
+            && takes_events(alert.state)
+            && let (Some(since), Some(incident)) = (showing.since, alert.incident)
+        {
+            self.incidents.restore(Shown::of(alert, incident, Past::by_wall(since, now)), now.mono);
+        }
     }
 
     /// Does a new event of its dedupe key belong to this alert?

@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::desk::WINDOW_MS;
-use crate::types::{AlertId, AreaId, ChannelId, IncidentId, Mono, fact::Object};
+use crate::{
+    config,
+    types::{AlertId, AreaId, ChannelId, IncidentId, Mono, Past, alert::Alert, fact::Object},
+};
 
 /// Rows remembered.
 const MAX_ROWS: usize = 2048;
@@ -29,8 +31,8 @@ pub struct Shown {
     pub recorder: Option<String>,
     pub kind: String,
     pub class: Option<String>,
-    pub at: Mono,
-    pub last: Mono,
+    pub at: Past,
+    pub last: Past,
 }
 
 /// What is asked about.
@@ -44,6 +46,20 @@ pub struct Asked<'a> {
 }
 
 impl Shown {
+    pub fn of(a: &Alert, incident: IncidentId, at: Past) -> Self {
+        Self {
+            alert: a.id,
+            incident,
+            channel: a.channel.clone(),
+            area: a.area.last().cloned(),
+            recorder: a.handling.recorder.clone(),
+            kind: a.kind.clone(),
+            class: class(&a.objects).map(str::to_owned),
+            at,
+            last: at,
+        }
+    }
+
     fn same_place(&self, a: &Asked<'_>) -> bool {
         self.channel == *a.channel
             || (self.area.is_some() && self.area.as_ref() == a.area.last())
@@ -57,25 +73,34 @@ pub fn class(objects: &[Object]) -> Option<&str> {
 }
 
 /// The rows of the last minutes, newest last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Incidents {
     rows: VecDeque<Shown>,
+    flood_ms: u64,
+    /// What is older is asked for by nobody.
+    keep_ms: u64,
 }
 
 impl Incidents {
+    pub fn new(cfg: &config::Alert) -> Self {
+        let longest = cfg.flood_window_s.max(cfg.incident_s).max(cfg.neighbour_s);
+        let ms = |s: u32| u64::from(s) * 1000;
+        Self { rows: VecDeque::new(), flood_ms: ms(cfg.flood_window_s), keep_ms: ms(longest) }
+    }
+
     /// The incident of an alert that is about to be a row: of the same place, class and time, else a new one.
     pub fn of(&mut self, a: &Asked<'_>, within_ms: u64, now: Mono) -> Option<IncidentId> {
         let row = self.rows.iter_mut().rev().find(|r| {
-            now.since_ms(r.last) <= within_ms && r.same_place(a) && (r.class.as_deref() == a.class || a.class.is_none())
+            r.last.ms(now) <= within_ms && r.same_place(a) && (r.class.as_deref() == a.class || a.class.is_none())
         })?;
-        row.last = now;
+        row.last = now.into();
         Some(row.incident)
     }
 
     /// The row of a neighbouring channel that shows the same happening.
     pub fn neighbour(&self, a: &Asked<'_>, within_ms: u64, now: Mono) -> Option<AlertId> {
         let row = self.rows.iter().rev().find(|r| {
-            now.since_ms(r.at) <= within_ms
+            r.at.ms(now) <= within_ms
                 && r.channel != *a.channel
                 && r.kind == a.kind
                 && a.class.is_some()
@@ -87,21 +112,25 @@ impl Incidents {
 
     /// The row that takes an alert while its position is flooded: of its incident, its area or its recorder.
     pub fn collapses(&self, a: &Asked<'_>, now: Mono) -> Option<(AlertId, bool)> {
-        let recent = || self.rows.iter().rev().filter(|r| now.since_ms(r.last) <= WINDOW_MS && r.same_place(a));
+        let recent = || self.rows.iter().rev().filter(|r| r.last.ms(now) <= self.flood_ms && r.same_place(a));
         let same_kind = recent().find(|r| r.kind == a.kind);
         same_kind.or_else(|| recent().next()).map(|r| (r.alert, r.kind == a.kind))
     }
 
-    pub fn show(&mut self, row: Shown) {
-        while self.rows.len() >= MAX_ROWS
-            || self
-                .rows
-                .front()
-                .is_some_and(|r| row.at.since_ms(r.last) > WINDOW_MS && row.at.since_ms(r.at) > WINDOW_MS)
-        {
+    pub fn show(&mut self, row: Shown, now: Mono) {
+        while self.rows.len() >= MAX_ROWS || self.rows.front().is_some_and(|r| r.last.ms(now) > self.keep_ms) {
             self.rows.pop_front();
         }
         self.rows.push_back(row);
+    }
+
+    /// Takes up a row that was shown before, in the order of time.
+    pub fn restore(&mut self, row: Shown, now: Mono) {
+        let age = row.at.ms(now);
+        if age > self.keep_ms || self.rows.len() >= MAX_ROWS || self.rows.iter().any(|r| r.alert == row.alert) {
+            return;
+        }
+        self.rows.insert(self.rows.partition_point(|r| r.at.ms(now) >= age), row);
     }
 
     /// A person finished it: nothing goes under it any more.
@@ -158,25 +187,29 @@ mod tests {
         ChannelId::new(id).unwrap()
     }
 
+    fn shown(alert: AlertId, incident: IncidentId, channel: &ChannelId, area: &AreaId, at: Mono) -> Shown {
+        Shown {
+            alert,
+            incident,
+            channel: channel.clone(),
+            area: Some(area.clone()),
+            recorder: None,
+            kind: "intrusion".into(),
+            class: Some("person".into()),
+            at: at.into(),
+            last: at.into(),
+        }
+    }
+
     #[test]
     fn neighbours_are_one_happening_and_other_kinds_are_not() {
         let yard = [AreaId::new("yard").unwrap()];
         let (a, b) = (channel("a"), channel("b"));
         let asked = |channel, kind| Asked { channel, area: &yard, recorder: None, kind, class: Some("person") };
-        let mut incidents = Incidents::default();
+        let mut incidents = Incidents::new(&config::Alert::default());
         assert!(incidents.of(&asked(&a, "intrusion"), 300_000, Mono(0)).is_none());
         let (alert, incident) = (AlertId::at(1), IncidentId::at(1));
-        incidents.show(Shown {
-            alert,
-            incident,
-            channel: a.clone(),
-            area: yard.last().cloned(),
-            recorder: None,
-            kind: "intrusion".into(),
-            class: Some("person".into()),
-            at: Mono(0),
-            last: Mono(0),
-        });
+        incidents.show(shown(alert, incident, &a, &yard[0], Mono(0)), Mono(0));
         assert_eq!(incidents.neighbour(&asked(&b, "intrusion"), 20_000, Mono(5_000)), Some(alert));
         assert_eq!(incidents.neighbour(&asked(&b, "line"), 20_000, Mono(5_000)), None, "another kind is a row");
         assert_eq!(incidents.neighbour(&asked(&a, "intrusion"), 20_000, Mono(5_000)), None, "the same channel is");
@@ -187,6 +220,42 @@ mod tests {
         assert_eq!(incidents.of(&elsewhere, 300_000, Mono(200_000)), None);
         incidents.forget(alert);
         assert_eq!(incidents.collapses(&asked(&b, "intrusion"), Mono(1)), None);
+    }
+
+    #[test]
+    fn a_short_window_of_a_flood_shortens_no_incident() {
+        let yard = [AreaId::new("yard").unwrap()];
+        let a = channel("a");
+        let asked = Asked { channel: &a, area: &yard, recorder: None, kind: "intrusion", class: Some("person") };
+        let mut incidents = Incidents::new(&config::Alert { flood_window_s: 20, ..config::Alert::default() });
+        let (first, incident) = (AlertId::at(1), IncidentId::at(1));
+        incidents.show(shown(first, incident, &a, &yard[0], Mono(0)), Mono(0));
+        let other = AreaId::new("gate").unwrap();
+        incidents.show(shown(AlertId::at(2), IncidentId::at(2), &a, &other, Mono(60_000)), Mono(60_000));
+        assert_eq!(incidents.collapses(&Asked { channel: &channel("b"), ..asked }, Mono(21_000)), None);
+        assert_eq!(incidents.of(&Asked { channel: &channel("b"), ..asked }, 300_000, Mono(299_000)), Some(incident));
+    }
+
+    #[test]
+    fn rows_from_before_are_taken_up_with_their_age_and_in_their_order() {
+        let yard = [AreaId::new("yard").unwrap()];
+        let a = channel("a");
+        let asked =
+            Asked { channel: &channel("b"), area: &yard, recorder: None, kind: "intrusion", class: Some("person") };
+        let now = crate::types::Now { mono: Mono(1000), wall: crate::types::Wall(1_000_000_000) };
+        let ago = |s: i64| Past::by_wall(crate::types::Wall(now.wall.0 - s * 1000), now);
+        let mut incidents = Incidents::new(&config::Alert::default());
+        let [hundred, thirty, old] = [100, 30, 500].map(|s| (AlertId::at(s), s));
+        for (alert, s) in [hundred, thirty, old, (AlertId::at(700), 700)] {
+            let row = shown(alert, IncidentId::at(s), &a, &yard[0], Mono(0));
+            incidents.restore(Shown { at: ago(s), last: ago(s), ..row }, now.mono);
+        }
+        assert_eq!(incidents.neighbour(&asked, 20_000, now.mono), None, "half a minute ago is no second ago");
+        for (alert, s) in [thirty, hundred, old] {
+            assert_eq!(incidents.collapses(&asked, now.mono), Some((alert, true)), "{s}: the newest that is left");
+            incidents.forget(alert);
+        }
+        assert_eq!(incidents.collapses(&asked, now.mono), None, "what is older than all windows is not taken up");
     }
 
     #[test]

@@ -50,7 +50,7 @@ use crate::{
         alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         handling::How,
         payload::{AlertState, EventPayload},
-        position::PositionState,
+        position::{self, PositionState},
     },
 };
 
@@ -132,9 +132,9 @@ impl AlertBook {
             leave: VecDeque::new(),
             sources: Sources::default(),
             outages: Outages::default(),
-            incidents: Incidents::default(),
+            incidents: Incidents::new(&setup.cfg),
             storms: Storms::default(),
-            desks: Desks::new(&setup.positions, setup.cfg.flood_alerts),
+            desks: Desks::new(&setup.positions, &setup.cfg),
             priorities: Priorities::new(&setup.cfg, &setup.time_zone),
             timers: Timers::default(),
             moved: 0,
@@ -279,6 +279,15 @@ impl AlertBook {
         }
     }
 
+    /// Takes up how a position stood before; whether its flood is over is looked at at once.
+    pub fn restore_position(&mut self, kept: &position::Kept, now: Now) -> serde_json::Result<()> {
+        self.desks.restore(kept, now)?;
+        if self.desks.any_flooded() {
+            self.look_at_floods(now.mono);
+        }
+        Ok(())
+    }
+
     fn learns(&mut self, key: &str) {
         let Some(source) = self.sources.get(key) else { return };
         let kept = serde_json::to_string(&source.kept()).unwrap_or_default();
@@ -325,6 +334,9 @@ impl outbox::Fold for AlertBook {
     fn restore(&mut self, learnt: &Learnt, now: Now) {
         self.restore(learnt, now);
     }
+    fn restore_position(&mut self, kept: &position::Kept, now: Now) -> serde_json::Result<()> {
+        self.restore_position(kept, now)
+    }
     fn tick(&mut self, now: Now) -> Vec<AlertChange> {
         self.tick(now)
     }
@@ -333,6 +345,9 @@ impl outbox::Fold for AlertBook {
     }
     fn news(&mut self) -> Option<Vec<PositionState>> {
         self.desks.news()
+    }
+    fn keeps(&mut self) -> Vec<position::Kept> {
+        self.desks.keeps()
     }
 }
 

@@ -147,17 +147,7 @@ impl AlertBook {
             held.alert.handling.due = Some(due);
             held.alert.handling.showing = Showing { how: How::Row, since: Some(now.wall), ..Showing::default() };
         }
-        self.incidents.show(Shown {
-            alert: id,
-            incident,
-            channel: a.channel.clone(),
-            area: a.area.last().cloned(),
-            recorder: a.handling.recorder.clone(),
-            kind: a.kind.clone(),
-            class: class(&a.objects).map(str::to_owned),
-            at: now.mono,
-            last: now.mono,
-        });
+        self.incidents.show(Shown::of(&a, incident, now.mono.into()), now.mono);
         self.desks.shown(desk, Some(&a.kind), now);
         self.flood_timer(now.mono);
         self.set_timers(id, now);

@@ -13,8 +13,10 @@ use crate::types::{
 
 /// A row whose count alone changed is told of at most this often.
 const TELL_MS: u64 = 10_000;
-/// How often a flood is looked at, and how much longer what is not one thing is held.
+/// A flood is looked at so often in its window, and never more seldom than this.
+const FLOOD_LOOKS: u64 = 20;
 const FLOOD_MS: u64 = 30_000;
+/// How much longer what is not one thing is held.
 const HOLD_ON_MS: u64 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,8 +125,14 @@ impl AlertBook {
 
     pub(super) fn flood_timer(&mut self, now: Mono) {
         if self.desks.any_flooded() {
-            self.timers.set_once(now.plus_ms(FLOOD_MS), nobody(), Timer::Flood);
+            let look_ms = u64::from(self.cfg().flood_window_s) * 1000 / FLOOD_LOOKS;
+            self.timers.set_once(now.plus_ms(look_ms.min(FLOOD_MS)), nobody(), Timer::Flood);
         }
+    }
+
+    /// Floods that were taken up may have been over for long.
+    pub(super) fn look_at_floods(&mut self, now: Mono) {
+        self.timers.set(now, nobody(), Timer::Flood);
     }
 
     /// A row stands for one more; told a little later, so that a storm under one row is not a storm of messages.

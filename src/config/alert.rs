@@ -28,8 +28,9 @@ pub struct Alert {
     pub incident_s: u32,
     /// The same kind of thing seen by a neighbouring channel within this time is the same happening.
     pub neighbour_s: u32,
-    /// A position with more new rows than this in ten minutes is flooded.
+    /// A position with more new rows than this in `flood_window_s` is flooded.
     pub flood_alerts: u32,
+    pub flood_window_s: u32,
     /// An alert that nobody took within this time goes to the supervising position, and after the same time again to the
     /// people of its area.
     pub due_critical_s: u32,
@@ -61,6 +62,7 @@ impl Default for Alert {
             incident_s: 300,
             neighbour_s: 20,
             flood_alerts: 10,
+            flood_window_s: 600,
             due_critical_s: 60,
             due_high_s: 300,
             due_medium_s: 1800,
@@ -136,6 +138,7 @@ pub fn problems(c: &Config) -> Vec<Problem> {
         ("incident_s", a.incident_s, 0, 3600),
         ("neighbour_s", a.neighbour_s, 0, 300),
         ("flood_alerts", a.flood_alerts, 2, 1000),
+        ("flood_window_s", a.flood_window_s, 10, 3600),
         ("due_critical_s", a.due_critical_s, 10, 604_800),
         ("due_high_s", a.due_high_s, 10, 604_800),
         ("due_medium_s", a.due_medium_s, 10, 604_800),
@@ -229,6 +232,7 @@ mod tests {
             ("[[position]]\nid = \"p\"\nareas = [\"a\"]\n[[position]]\nid = \"q\"\nareas = [\"a\"]", "by 'p' too"),
             ("[[position]]\nid = \"p\"\nescalate_to = \"p\"", "no other position"),
             ("[alert]\nhold_s = 70", "0 to 50"),
+            ("[alert]\nflood_window_s = 9", "10 to 3600"),
             ("[[alert.raise]]\nsteps = 0", "must be -2"),
             ("[[alert.raise]]\nsteps = 1\nfrom = \"9\"\nto = \"10:00\"", "time of the day"),
         ] {

@@ -1,6 +1,6 @@
 //! The numbers of a span: counted by `store::numbers` in one transaction, judged here against their targets.
 //!
-//! The targets an hour, a window, of a flood, of stale rows and of the ten worst sources are those of ISA-18.2 and EEMUA 191
+//! The targets an hour, a window (of ten minutes, as `alert.flood_window_s` is by default), of a flood, of stale rows and of the ten worst sources are those of ISA-18.2 and EEMUA 191
 //! for one operator; those of false rows and of rows taken in time are our own.
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use super::shifts::{Lies, Names, Shifts, relevant};
 use crate::{
-    config::Config,
+    config::{self, Config},
     store::{
         StoreError,
         numbers::{self as counted, Span},
@@ -40,6 +40,10 @@ const TOP: u32 = 10;
 const RULES: u32 = 20;
 const CHATTERERS: u32 = 20;
 const STALE_ROWS: u32 = 50;
+/// Windows told one by one, a month of those of ten minutes.
+const WINDOWS: u64 = 4464;
+/// The standards count a mean in ten minutes, however long a flood's window is here.
+const MEAN_MS: u64 = 600_000;
 
 /// All that was counted.
 struct Counted {
@@ -85,7 +89,13 @@ impl Shifts {
         let stale = Span { from: Wall(i64::MIN), to: Wall(now.0 - STALE_MS), ..span };
         Ok(Counted {
             totals: counted::totals(&mut tx, span).await?,
-            windows: counted::windows(&mut tx, span, config.alert.flood_alerts).await?,
+            windows: counted::windows(
+                &mut tx,
+                span,
+                i64::from(config.alert.flood_window_s) * 1000,
+                config.alert.flood_alerts,
+            )
+            .await?,
             sources: counted::sources(&mut tx, span, TOP).await?,
             rules: counted::rules(&mut tx, span, RULES).await?,
             times: counted::times(&mut tx, span, due.map(|s| i64::from(s) * 1000), now).await?,
@@ -136,7 +146,7 @@ fn judged(config: &Config, position: Option<&PositionId>, positions: u32, lies: 
         positions: positions.max(1),
         rows,
         rows_per_hour: Figure::most(per(3_600_000), 6.0, 12.0, long),
-        windows: windows(config, &c.windows, span_ms, desks, per(600_000), long),
+        windows: windows(&config.alert, &c.windows, span_ms, desks, per(MEAN_MS), long),
         stale: StaleView {
             count: Figure::most(float(c.stale.0), 4.0, 10.0, true),
             rows: c.stale.1.into_iter().map(|s| stale_row(s, &names)).collect(),
@@ -176,20 +186,28 @@ fn judged(config: &Config, position: Option<&PositionId>, positions: u32, lies: 
     }
 }
 
-fn windows(config: &Config, found: &[counted::Window], span_ms: u64, desks: u64, mean: f64, long: bool) -> WindowsView {
-    let flood = config.alert.flood_alerts;
-    let window_ms = counted::WINDOW_MS.unsigned_abs();
-    let count = span_ms.div_ceil(window_ms);
-    let mut rows = vec![0; usize::try_from(count).unwrap_or(0)];
+fn windows(
+    config: &config::Alert,
+    found: &[counted::Window],
+    span_ms: u64,
+    desks: u64,
+    mean: f64,
+    long: bool,
+) -> WindowsView {
+    let (flood, seconds) = (config.flood_alerts, config.flood_window_s);
+    let count = span_ms.div_ceil(u64::from(seconds) * 1000);
+    let together = count.div_ceil(WINDOWS).max(1);
+    let mut rows = vec![0; usize::try_from(count.div_ceil(together)).unwrap_or(0)];
     for w in found {
-        if let Some(slot) = usize::try_from(w.index).ok().and_then(|i| rows.get_mut(i)) {
-            *slot = u32::try_from(w.rows).unwrap_or(u32::MAX);
+        if let Some(slot) = usize::try_from(w.index / together).ok().and_then(|i| rows.get_mut(i)) {
+            *slot = u32::try_from(w.rows).unwrap_or(u32::MAX).max(*slot);
         }
     }
     let largest = found.iter().map(|w| w.largest).max().unwrap_or(0);
     let flooded = found.iter().map(|w| w.flooded).sum();
     WindowsView {
-        minutes: u32::try_from(window_ms / 60_000).unwrap_or(0),
+        seconds,
+        together: u32::try_from(together).unwrap_or(u32::MAX),
         flood_alerts: flood,
         rows,
         largest: Figure::most(float(largest), f64::from(flood), f64::from(flood) * 2.0, true),
@@ -287,5 +305,38 @@ impl Figures for Shifts {
     fn positions(&self, proof: &ListProof) -> Vec<JudgedPosition> {
         let list = relevant(&self.config(), proof);
         list.into_iter().map(|(id, name)| JudgedPosition { id, name, whole: false }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_those_of_a_flood_and_too_many_stand_together() {
+        let counted = |index, rows| counted::Window { index, rows, largest: rows, flooded: u64::from(rows > 10) };
+        let found = [counted(0, 3), counted(1, 30), counted(49, 2)];
+        let of = |flood_window_s, span_ms| {
+            let config = config::Alert { flood_window_s, ..config::Alert::default() };
+            windows(&config, &found, span_ms, 1, 0.0, true)
+        };
+        let few = of(600, 500 * 60_000);
+        assert_eq!((few.seconds, few.together, few.rows.len()), (600, 1, 50));
+        assert_eq!((few.rows[0], few.rows[1], few.rows[49]), (3, 30, 2));
+        assert!((few.flooded.value - 0.02).abs() < 1e-9, "one of fifty: {:?}", few.flooded);
+        // A month in windows of ten seconds: 267,840.
+        let many = of(10, 31 * 86_400_000);
+        assert_eq!((many.seconds, many.together, many.rows.len()), (10, 60, 4464));
+        assert_eq!(many.rows[0], 30, "the largest of each");
+        assert!((many.largest.value - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_frozen_before_says_ten_minutes() {
+        let figure =
+            serde_json::json!({"value": 1.0, "target": 10.0, "limit": 20.0, "least": false, "verdict": "good"});
+        let old = serde_json::json!({"minutes": 10, "flood_alerts": 10, "rows": [1], "largest": figure, "mean": figure, "flooded": figure});
+        let view: WindowsView = serde_json::from_value(old).unwrap();
+        assert_eq!((view.seconds, view.together), (600, 1));
     }
 }

@@ -5,7 +5,7 @@ use crate::types::{
     AlertId, EventId, Mono, Now, PositionId,
     alert::{ActRefused, Alert, AlertChange, By, EventRefused, Learnt, Wish},
     payload::EventPayload,
-    position::PositionState,
+    position::{self, PositionState},
 };
 
 /// What came of an event.
@@ -43,10 +43,14 @@ pub trait Fold: Send + Sync {
     ) -> Result<Option<AlertChange>, ActRefused>;
     /// Takes up what was learnt of a source before the last stop.
     fn restore(&mut self, learnt: &Learnt, now: Now);
+    /// Takes up how a position stood at the last commit, once the alerts are there.
+    fn restore_position(&mut self, kept: &position::Kept, now: Now) -> serde_json::Result<()>;
     /// What happens by itself until now: what was held lasts, shelves end, nobody came.
     fn tick(&mut self, now: Now) -> Vec<AlertChange>;
     /// When `tick` has something to do.
     fn next_tick(&self) -> Option<Mono>;
     /// How every position stands, where that is other than it was told last.
     fn news(&mut self) -> Option<Vec<PositionState>>;
+    /// What is to be written, with the facts since this was asked last, of the positions that they changed.
+    fn keeps(&mut self) -> Vec<position::Kept>;
 }

@@ -9,7 +9,7 @@ use super::{
     writer::{Retry, Writer},
 };
 use crate::{
-    store::{StoreError, alerts, commands, handovers, history, messages, meta, search, sources},
+    store::{StoreError, alerts, commands, handovers, history, messages, meta, positions, search, sources},
     types::{
         Wall,
         alert::{By, Wish},
@@ -77,6 +77,7 @@ impl Writer {
         }
         commands::prune(&mut conn, before).await?;
         sources::prune(&mut conn, Wall(wall.0 - HISTORY_MS)).await?;
+        positions::prune(&mut conn, Wall(wall.0 - HISTORY_MS)).await?;
         handovers::prune(&mut conn, Wall(wall.0 - HISTORY_MS)).await?;
         sqlx::raw_sql("PRAGMA incremental_vacuum(256)").execute(&mut *conn).await?;
         let stale = Wall(wall.0 - CLOSE_AFTER_MS);
@@ -102,6 +103,7 @@ impl Writer {
                 tracing::warn!("alert {id} cannot be closed: {e}");
             }
         }
+        batch.positions = self.led.fold.keeps();
         if !batch.is_empty() {
             self.persist(&batch, Retry::new(Duration::from_secs(1))).await?;
         }

@@ -24,6 +24,7 @@ use crate::{
         AlertId, ChannelId, EventId, FeedId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
         alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
+        position,
     },
 };
 
@@ -66,6 +67,7 @@ pub(super) struct Batch {
     pub history: Vec<(AlertId, AlertHistory)>,
     pub events: Vec<EventRow>,
     pub learnt: Vec<Learnt>,
+    pub positions: Vec<position::Kept>,
     pub commands: Vec<(UserId, String, Outcome)>,
     pub acked: Vec<i64>,
     /// Confirmed rows whose time of grace is over.
@@ -141,6 +143,7 @@ impl Batch {
             history: Vec::new(),
             events: Vec::new(),
             learnt: Vec::new(),
+            positions: Vec::new(),
             commands: Vec::new(),
             acked: Vec::new(),
             release: Vec::new(),
@@ -159,6 +162,7 @@ impl Batch {
             && self.acked.is_empty()
             && self.release.is_empty()
             && self.commands.is_empty()
+            && self.positions.is_empty()
             && self.feeds.is_none()
             && self.opening.is_none()
     }

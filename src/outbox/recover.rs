@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::Feed,
-    store::{Store, StoreError, alerts, events, messages, meta, sources},
+    store::{Store, StoreError, alerts, events, messages, meta, positions, sources},
     types::{AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
 };
 
@@ -31,6 +31,8 @@ const JOIN_AT_MOST_MS: i64 = 24 * 3_600_000;
 /// Sources of which is remembered what they are like, and alerts with something before them.
 const SOURCES_AT_MOST: i64 = 50_000;
 const TIMED_AT_MOST: i64 = 50_000;
+/// Positions, those of earlier configurations among them.
+const POSITIONS_AT_MOST: i64 = 1000;
 /// Milliseconds to the cursors of a file that replaces a damaged one: above any that counted facts one by one, and
 /// below 2^53, which is what a browser counts to.
 const CURSORS_PER_MS: i64 = 1000;
@@ -126,6 +128,7 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
             tracing::error!("event {id} was left open and cannot be ended: {e}");
         }
     }
+    batch.positions = w.led.fold.keeps();
     let ended = batch.events.len();
     let written = w.write(&batch).await?;
     w.done(&batch, written);
@@ -178,6 +181,11 @@ pub(super) async fn load(
             Ok(alert) if !fold.holds(alert.id) => fold.admit(alert, &[], now),
             Ok(_) => {}
             Err(e) => tracing::error!("an alert is left out: {e}"),
+        }
+    }
+    for kept in positions::latest(conn, POSITIONS_AT_MOST).await? {
+        if let Err(e) = fold.restore_position(&kept, now) {
+            tracing::error!("how position {} stood is left out: {e}", kept.position);
         }
     }
     Ok(found)

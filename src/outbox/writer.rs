@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     config::Feed,
-    store::{Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, search, sources},
+    store::{
+        Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, positions, search, sources,
+    },
     types::{
         AlertId, Clock, EventId, Mono, Phase, UserId,
         alert::{ActRefused, By},
@@ -307,7 +309,7 @@ impl Writer {
         }
     }
 
-    /// How positions stand is a state: told after the commit, and never stored.
+    /// How positions stand is a state: told after the commit, the newest replaces the older.
     pub fn tell_positions(&mut self) {
         if let Some(positions) = self.led.fold.news() {
             *self.shared.positions.lock() = positions;
@@ -445,6 +447,7 @@ impl Writer {
                 Job::Close(reply) => give(reply, ()),
             }
         }
+        batch.positions = self.led.fold.keeps();
         if refused > 0 {
             self.shared.stats.lock().refused += refused;
             metrics::counter!("skyeye_outbox_refused_total").increment(refused);
@@ -510,6 +513,7 @@ impl Writer {
         alerts::add_history(&mut tx, &batch.history).await?;
         search::index(&mut tx, &batch.alerts, &batch.history).await?;
         sources::put(&mut tx, &batch.learnt, batch.at).await?;
+        positions::put(&mut tx, &batch.positions, batch.at).await?;
         events::put(&mut tx, &batch.events).await?;
         messages::add(&mut tx, &batch.messages).await?;
         for (user, request, outcome) in &batch.commands {

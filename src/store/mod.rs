@@ -22,6 +22,7 @@ pub mod messages;
 pub mod meta;
 pub mod numbers;
 mod open;
+pub mod positions;
 mod rows;
 pub mod search;
 pub mod sources;

@@ -13,9 +13,6 @@ use crate::types::{
     payload::{AlertPayload, AlertState},
 };
 
-/// The window of a flood.
-pub const WINDOW_MS: i64 = 600_000;
-
 /// Which rows count.
 #[derive(Debug, Clone, Copy)]
 pub struct Span<'a> {
@@ -94,7 +91,7 @@ pub async fn totals(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result
     })
 }
 
-/// Ten minutes from `from + index * WINDOW_MS` on.
+/// So long from `from + index * window_ms` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub index: u64,
@@ -112,9 +109,14 @@ const WINDOWS: &str = concat!(
 );
 
 /// Windows with at least one row, in order. A position is flooded in one with more than `flood` rows.
-pub async fn windows(conn: &mut SqliteConnection, span: Span<'_>, flood: u32) -> sqlx::Result<Vec<Window>> {
+pub async fn windows(
+    conn: &mut SqliteConnection,
+    span: Span<'_>,
+    window_ms: i64,
+    flood: u32,
+) -> sqlx::Result<Vec<Window>> {
     let found: Vec<(i64, i64, i64, i64)> =
-        over!(sqlx::query_as(WINDOWS), span).bind(WINDOW_MS).bind(i64::from(flood)).fetch_all(conn).await?;
+        over!(sqlx::query_as(WINDOWS), span).bind(window_ms).bind(i64::from(flood)).fetch_all(conn).await?;
     Ok(found
         .into_iter()
         .map(|(index, rows, largest, flooded)| Window {

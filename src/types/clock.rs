@@ -53,6 +53,34 @@ impl JsonSchema for Wall {
     }
 }
 
+/// Something that was, in this process or before it: what is older than the process has no place on its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    at: Mono,
+    /// How much longer ago than `at`, which is then the process's start.
+    before_ms: u64,
+}
+
+impl Past {
+    fn ago(ms: u64, now: Mono) -> Self {
+        Self { at: Mono(now.0.saturating_sub(ms)), before_ms: ms.saturating_sub(now.0) }
+    }
+    /// Something of which only the wall clock is known; a clock that was set back counts as now.
+    pub fn by_wall(at: Wall, now: Now) -> Self {
+        Self::ago(u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0), now.mono)
+    }
+    /// How long ago it was.
+    pub fn ms(self, now: Mono) -> u64 {
+        now.since_ms(self.at).saturating_add(self.before_ms)
+    }
+}
+
+impl From<Mono> for Past {
+    fn from(at: Mono) -> Self {
+        Self { at, before_ms: 0 }
+    }
+}
+
 /// Both clocks read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
@@ -89,6 +117,16 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_before_the_process_has_its_age() {
+        let now = Now { mono: Mono(1000), wall: Wall(1_000_000) };
+        let later = Mono(3000);
+        assert_eq!(Past::from(Mono(400)).ms(later), 2600);
+        assert_eq!(Past::by_wall(Wall(999_500), now).ms(later), 2500);
+        assert_eq!(Past::by_wall(Wall(400_000), now).ms(later), 602_000);
+        assert_eq!(Past::by_wall(Wall(2_000_000), now).ms(later), 2000, "the clock was set back");
+    }
 
     #[test]
     fn wall_round_trips_as_rfc3339() {

@@ -25,7 +25,7 @@ pub mod trace;
 pub mod unit;
 
 pub use buckets::Buckets;
-pub use clock::{Clock, Mono, Now, Wall};
+pub use clock::{Clock, Mono, Now, Past, Wall};
 pub use condition::{Condition, ConditionKind, ConditionSet};
 pub use detection::{Detection, Look, ModelRef, Track};
 pub use fact::{Counts, Details, Event, EventEnd, HealthFact, Phase, RuleRef, Severity, Subjects, Way};

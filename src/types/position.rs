@@ -1,14 +1,15 @@
 //! How a position stands at this moment: whether it is flooded, and what its last flood came to.
 //!
-//! A state and no fact: it is told as it is now, the newest replaces the older, and a process that starts anew knows of no
-//! flood before it. What lasts stands in the histories of the alerts (`digest`).
+//! A state and no fact: it is told as it is now, and the newest replaces the older. What it follows from is kept with the
+//! facts (`Kept`), so that a process that starts anew goes on in the flood; what came of it stands in the histories of the
+//! alerts, too (`digest`).
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AlertId, AreaId, ChannelId, PositionId, Wall};
 
-/// Ten minutes and more in which a position got too much.
+/// A time in which a position got more than it can take (`alert.flood_alerts`, `alert.flood_window_s`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FloodState {
     pub since: Wall,
@@ -19,7 +20,7 @@ pub struct FloodState {
 }
 
 /// So many alerts of one type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Came {
     /// Empty: types beyond those that are counted one by one.
     #[serde(rename = "type")]
@@ -28,7 +29,7 @@ pub struct Came {
 }
 
 /// A row that took others during a flood.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lead {
     pub alert: AlertId,
     #[serde(rename = "type")]
@@ -41,7 +42,7 @@ pub struct Lead {
 }
 
 /// What a flood came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
     pub since: Wall,
     pub until: Wall,
@@ -57,6 +58,14 @@ pub struct Digest {
 pub struct PositionState {
     pub id: PositionId,
     pub flood: Option<FloodState>,
-    /// Of the last flood since the process started.
+    /// Of the last flood.
     pub digest: Option<Digest>,
+}
+
+/// What a position's state follows from, as it is written along with the facts that changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub position: PositionId,
+    /// JSON, known to the book alone.
+    pub kept: String,
 }

@@ -156,7 +156,7 @@ pub struct PositionView {
     pub escalate_to: Option<PositionId>,
     /// Null: it is not flooded.
     pub flood: Option<FloodState>,
-    /// What the last flood since the start of the process came to; null while another one is on.
+    /// What the last flood came to; null while another one is on.
     pub digest: Option<Digest>,
     pub rows: RowsView,
 }

@@ -12,7 +12,7 @@ use skyeye::{
     outbox::{Ledger, LedgerError, LedgerOptions},
     store::{DATABASE, check::check},
     types::{
-        ChannelId, EventEnd, Phase, Severity,
+        ChannelId, Clock, EventEnd, Phase, Severity,
         payload::{AlertPayload, EventPayload},
     },
 };
@@ -44,6 +44,13 @@ fn the_process_that_is_killed() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
+        if mode == "flood" {
+            let ledger = Ledger::open(flooding(Path::new(dir), 600)).await.unwrap();
+            happen(&ledger, 0..9).await;
+            let state = ledger.positions().remove(0);
+            say(serde_json::to_string(&state.flood).unwrap());
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         let ledger = Ledger::open(options(Path::new(dir))).await.unwrap();
         if mode == "ack" {
             for _ in 0..10 {
@@ -81,6 +88,15 @@ fn the_process_that_is_killed() {
             task.await.unwrap();
         }
     });
+}
+
+/// Somebody comes into the picture of each of these channels, one after another.
+async fn happen(ledger: &Ledger, channels: std::ops::Range<u32>) {
+    for n in channels {
+        // Within one millisecond they would be one happening seen twice.
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        ledger.event(person(&format!("gate-{n}"), Severity::Medium)).await.unwrap();
+    }
 }
 
 /// Runs the child for a while, kills it, gives what it said.
@@ -241,4 +257,53 @@ async fn confirmed_rows_are_gone_after_a_clean_stop_or_their_time() {
     assert_eq!(left, 0);
     drop(ledger);
     assert!(open(make).await.pending(0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_goes_on_after_kill_9_and_its_digest_counts_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let said =
+        tokio::task::spawn_blocking(move || killed(&path, "flood", Duration::ZERO, |said| said.len() == 1)).await;
+    let before: serde_json::Value = serde_json::from_str(&said.unwrap()[0]).unwrap();
+    assert_eq!(before["rows"].as_u64().unwrap() + before["collapsed"].as_u64().unwrap(), 7, "{before}: nine less two");
+
+    let ledger = open(|| flooding(dir.path(), 600)).await;
+    let flood = ledger.positions().remove(0).flood.expect("it is flooded still");
+    assert_eq!(serde_json::to_value(&flood).unwrap(), before);
+    happen(&ledger, 9..10).await;
+    let next = ledger.positions().remove(0).flood.unwrap();
+    assert_eq!(next.collapsed, flood.collapsed + 1, "it goes under a row from before the kill");
+    happen(&ledger, 10..11).await;
+    let after = ledger.positions().remove(0).flood.unwrap();
+    assert_eq!((after.since, after.rows + after.collapsed), (flood.since, 9));
+    // Without `close`, as a kill leaves it.
+    drop(ledger);
+    let gone = Clock::start().wall();
+
+    // Then the last row is older than a window of one second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let ledger = open(|| flooding(dir.path(), 1)).await;
+    let mut state = ledger.positions().remove(0);
+    for _ in 0..100 {
+        if state.flood.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        state = ledger.positions().remove(0);
+    }
+    assert_eq!(state.flood, None);
+    let digest = state.digest.expect("what it came to");
+    assert_eq!((digest.since, digest.rows, digest.collapsed), (after.since, after.rows, after.collapsed));
+    assert_eq!(digest.came.iter().map(|c| c.count).sum::<u64>(), 9);
+    assert_eq!(digest.leads.iter().map(|l| l.under).sum::<u64>(), after.collapsed);
+    assert!(digest.until.0 <= gone.0 + 1000, "it ended while nothing ran: {digest:?}");
+    for lead in &digest.leads {
+        let history = ledger.alert(lead.alert).await.unwrap().unwrap().history;
+        assert_eq!(history.iter().filter(|h| h.action == "digest").count(), 1, "{history:?}");
+    }
+    ledger.close().await;
+    let ledger = open(|| flooding(dir.path(), 600)).await;
+    assert_eq!(ledger.positions().remove(0).digest, Some(digest), "it stands until there is another flood");
+    ledger.close().await;
 }

@@ -1,31 +1,16 @@
 //! What the desk asks of the ledger: how positions stand, what belongs together, and how an alert began.
 
 use skyeye::{
-    alert::AlertBook,
-    config,
-    outbox::{Kin, Ledger, LedgerOptions},
-    types::{BBox, Phase, Severity, fact::Object, handling::How},
+    outbox::{Kin, Ledger},
+    types::{Phase, Severity, handling::How},
 };
 
 use super::support::*;
 
-/// Somebody clearly seen at a channel of the yard.
-fn person(channel: &str, severity: Severity) -> skyeye::outbox::FactIn {
-    let mut fact = fact(new_id(), Phase::Start, channel, severity);
-    let bbox = BBox { x: 0.1, y: 0.1, w: 0.2, h: 0.4 };
-    fact.event.objects = vec![Object { track: 1, label: "person".into(), score: 0.9, bbox }];
-    fact
-}
-
-fn flooding(dir: &std::path::Path) -> LedgerOptions {
-    let alert = config::Alert { flood_alerts: 2, neighbour_s: 0, ..config::Alert::default() };
-    LedgerOptions { fold: Box::new(AlertBook::new(alert)), ..options(dir) }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_told_of_its_position_and_its_members_are_found() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(flooding(dir.path())).await.unwrap();
+    let ledger = Ledger::open(flooding(dir.path(), 600)).await.unwrap();
     let before = ledger.positions();
     assert_eq!((before.len(), before[0].id.as_str(), &before[0].flood), (1, "desk", &None));
     let mut alerts = Vec::new();

@@ -7,8 +7,8 @@ use skyeye::{
     config,
     outbox::{AlertCommand, Changes, Committed, FactIn, Ledger, LedgerOptions},
     types::{
-        AreaId, ChannelId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, RuleId, RuleRef, Severity, SiteId,
-        UserId, payload::AlertAction,
+        AreaId, BBox, ChannelId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, RuleId, RuleRef, Severity,
+        SiteId, UserId, fact::Object, payload::AlertAction,
     },
 };
 
@@ -26,6 +26,12 @@ pub fn options(dir: &Path) -> LedgerOptions {
         clock: Clock::start(),
         fold: Box::new(AlertBook::new(alert)),
     }
+}
+
+/// A desk that is flooded by its third row within so many seconds.
+pub fn flooding(dir: &Path, flood_window_s: u32) -> LedgerOptions {
+    let alert = config::Alert { flood_alerts: 2, flood_window_s, neighbour_s: 0, ..config::Alert::default() };
+    LedgerOptions { fold: Box::new(AlertBook::new(alert)), ..options(dir) }
 }
 
 /// Opens; waits for the writer of a handle that was dropped without `close` to let go of the directory.
@@ -73,6 +79,14 @@ pub fn fact(id: EventId, phase: Phase, channel: &str, severity: Severity) -> Fac
         media: vec![],
         recorder: None,
     }
+}
+
+/// Somebody clearly seen at a channel of the yard.
+pub fn person(channel: &str, severity: Severity) -> FactIn {
+    let mut fact = fact(new_id(), Phase::Start, channel, severity);
+    let bbox = BBox { x: 0.1, y: 0.1, w: 0.2, h: 0.4 };
+    fact.event.objects = vec![Object { track: 1, label: "person".into(), score: 0.9, bbox }];
+    fact
 }
 
 pub fn new_id() -> EventId {

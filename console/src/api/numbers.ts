@@ -7,7 +7,7 @@ export const VERDICTS = ['good', 'watch', 'bad', 'few'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 export const CHOSEN = ['shift', 'hours', 'asked'] as const;
 export type Chosen = (typeof CHOSEN)[number];
-/** A month of ten-minute windows. */
+/** Windows that a gateway tells one by one: a month of those of ten minutes. */
 const MAX_WINDOWS = 4464;
 
 export interface Figure {
@@ -56,7 +56,8 @@ export interface Numbers {
   positions: number;
   rows: number;
   perHour: Figure;
-  windows: { minutes: number; flood: number; rows: number[]; largest: Figure; mean: Figure; flooded: Figure };
+  /** `rows` are those of each window of so many `seconds`, or the largest of so many `together`. */
+  windows: { seconds: number; together: number; flood: number; rows: number[]; largest: Figure; mean: Figure; flooded: Figure };
   stale: { count: Figure; rows: StaleRow[] };
   chattering: { count: Figure; sources: { channel: string; channelName: string; rule: string; alerts: number }[] };
   top: { share: Figure; sources: Source[] };
@@ -135,7 +136,16 @@ export function readNumbers(v: unknown): Numbers | null {
     positions: Math.max(1, num(o.positions)),
     rows: num(o.rows),
     perHour,
-    windows: { minutes: num(windows.minutes, 10), flood: num(windows.flood_alerts, 10), rows: list(windows.rows, MAX_WINDOWS).map((n) => num(n)), largest, mean, flooded },
+    windows: {
+      // What was frozen before the window could be another one says nothing of how long it is.
+      seconds: num(windows.seconds, 600),
+      together: Math.max(1, num(windows.together, 1)),
+      flood: num(windows.flood_alerts, 10),
+      rows: list(windows.rows, MAX_WINDOWS).map((n) => num(n)),
+      largest,
+      mean,
+      flooded,
+    },
     stale: { count: figures.stale, rows: all(stales.rows, stale) },
     chattering: {
       count: figures.chattering,

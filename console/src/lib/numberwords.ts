@@ -5,7 +5,7 @@
 import type { TFunction } from 'i18next';
 import { REASONS } from '../api/alerts';
 import type { Figure, Numbers, Verdict } from '../api/numbers';
-import { decimal } from './words';
+import { decimal, windowText } from './words';
 
 export const FIGURES = ['perHour', 'largest', 'flooded', 'stale', 'chattering', 'top', 'inTime', 'wrong'] as const;
 export type FigureName = (typeof FIGURES)[number];
@@ -30,6 +30,11 @@ export function figureOf(n: Numbers, name: FigureName): Figure {
     case 'wrong':
       return n.wrong.share;
   }
+}
+
+/** What a figure is called; a flood's window is as long as the gateway says. */
+export function figureText(t: TFunction, n: Numbers, name: FigureName): string {
+  return t(`numbers.figure.${name}`, { window: windowText(t, n.windows.seconds) });
 }
 
 /** `0.4 %`, `12 %`: what is small is told finer, and never broken over two lines. */

@@ -87,6 +87,11 @@ export function decimal(value: number, digits: number): string {
   return String(Number(value.toFixed(digits)));
 }
 
+/** `10 minutes`, `45 seconds`. */
+export function windowText(t: TFunction, seconds: number): string {
+  return seconds % 60 === 0 ? t('unit.minutesOf', { count: seconds / 60 }) : t('unit.secondsOf', { count: seconds });
+}
+
 export function bitrateText(t: TFunction, kbit: number): string {
   if (kbit <= 0) return t('unit.unknown');
   return kbit >= 10_000 ? t('unit.mbit', { n: decimal(kbit / 1000, 1) }) : t('unit.kbit', { n: Math.round(kbit) });

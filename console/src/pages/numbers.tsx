@@ -8,8 +8,9 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Numbers, Took } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
-import { alertsPath, becauseText, FIGURES, figureOf, shareTarget, shareText } from '../lib/numberwords';
+import { alertsPath, becauseText, FIGURES, shareTarget, shareText } from '../lib/numberwords';
 import { ruleKindText } from '../lib/rulewords';
+import { windowText } from '../lib/words';
 import { rightsText, useMay } from '../state/rights';
 import { useRules } from '../state/rules';
 import { useNumbers, usePositions } from '../state/shifts';
@@ -91,10 +92,10 @@ export function NumbersBody({ numbers }: { numbers: Numbers }) {
       <div className="system-grid">
         <OverallVerdict numbers={numbers} />
         {FIGURES.map((name) => (
-          <FigureTile key={name} name={name} figure={figureOf(numbers, name)} />
+          <FigureTile key={name} name={name} numbers={numbers} />
         ))}
         <section className="card wide">
-          <h2>{t('numbers.windows')}</h2>
+          <h2>{t('numbers.windows', { window: windowText(t, numbers.windows.seconds) })}</h2>
           <WindowBars numbers={numbers} />
         </section>
         <BadActors numbers={numbers} />

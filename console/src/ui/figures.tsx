@@ -1,10 +1,10 @@
 /* Figures beside their targets: a sign and a word say whether each is kept, the colour only repeats it. */
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Figure, Numbers, Verdict } from '../api/numbers';
+import type { Numbers, Verdict } from '../api/numbers';
 import { useTimes } from '../lib/hooks';
-import { FIGURES, figureOf, grouped, overall, targetText, valueText, type FigureName } from '../lib/numberwords';
-import { listText } from '../lib/words';
+import { FIGURES, figureOf, figureText, grouped, overall, targetText, valueText, type FigureName } from '../lib/numberwords';
+import { listText, windowText } from '../lib/words';
 import { Icon, type IconName } from './icons';
 
 const SIGNS: Record<Verdict, IconName> = { good: 'check', watch: 'misconfigured', bad: 'refused', few: 'few' };
@@ -20,11 +20,12 @@ export function VerdictWord({ of, testid }: { of: Verdict; testid?: string }) {
 }
 
 /** One figure on a card of its own. */
-export function FigureTile({ name, figure }: { name: FigureName; figure: Figure }) {
+export function FigureTile({ name, numbers }: { name: FigureName; numbers: Numbers }) {
   const { t } = useTranslation();
+  const figure = figureOf(numbers, name);
   return (
     <section className={`card quarter tile figure-tile v-${figure.verdict}`} data-testid={`figure-${name}`}>
-      <h2>{t(`numbers.figure.${name}`)}</h2>
+      <h2>{figureText(t, numbers, name)}</h2>
       <p className="figure num">{valueText(name, figure.value)}</p>
       <VerdictWord of={figure.verdict} />
       <p className="dim num">{targetText(t, name, figure)}</p>
@@ -60,7 +61,7 @@ export function FigureTable({ numbers }: { numbers: Numbers }) {
           const f = figureOf(numbers, name);
           return (
             <tr key={name}>
-              <th scope="row">{t(`numbers.figure.${name}`)}</th>
+              <th scope="row">{figureText(t, numbers, name)}</th>
               <td className="right num">{valueText(name, f.value)}</td>
               <td>
                 <VerdictWord of={f.verdict} />
@@ -78,7 +79,7 @@ export function FigureTable({ numbers }: { numbers: Numbers }) {
 export function OverallVerdict({ numbers }: { numbers: Numbers }) {
   const { t, i18n } = useTranslation();
   const { verdict, bad, watch } = overall(numbers);
-  const names = (of: FigureName[]): string => listText(i18n.language, of.map((f) => t(`numbers.figure.${f}`)));
+  const names = (of: FigureName[]): string => listText(i18n.language, of.map((f) => figureText(t, numbers, f)));
   return (
     <section className={`card wide verdict figure-overall v-${verdict}`} data-testid="numbers-overall" data-verdict={verdict}>
       <h2>
@@ -95,19 +96,19 @@ const BARS = 144;
 const W = 720;
 const H = 96;
 
-/** Rows of each ten minutes, with the line from which on a position is flooded. */
+/** Rows of each window of a flood, with the line from which on a position is flooded. */
 export function WindowBars({ numbers }: { numbers: Numbers }) {
   const { t } = useTranslation();
   const times = useTimes();
   const id = useId();
-  const { rows, flood, minutes } = numbers.windows;
+  const { rows, flood, seconds, together } = numbers.windows;
   const { bars, each } = grouped(rows, BARS);
   const top = Math.max(flood * 1.3, ...bars) || 1;
   const width = W / Math.max(1, bars.length);
   const y = (n: number): number => H - (n / top) * (H - 4);
   const most = Math.max(0, ...rows);
   const at = rows.indexOf(most);
-  const said = most === 0 ? t('numbers.windowsNone') : t('numbers.windowsSay', { most, at: times.moment(numbers.from + at * minutes * 60_000, 'short'), flood });
+  const said = most === 0 ? t('numbers.windowsNone') : t('numbers.windowsSay', { most, window: windowText(t, seconds), at: times.moment(numbers.from + at * together * seconds * 1000, 'short'), flood });
   return (
     <figure className="window-bars">
       <svg viewBox={`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-labelledby={id}>
@@ -121,7 +122,7 @@ export function WindowBars({ numbers }: { numbers: Numbers }) {
       </p>
       <figcaption id={id} className="num">
         {said}
-        {each > 1 && <span className="dim"> {t('numbers.windowsEach', { n: each * minutes })}</span>}
+        {each * together > 1 && <span className="dim"> {t('numbers.windowsEach', { span: windowText(t, each * together * seconds) })}</span>}
       </figcaption>
     </figure>
   );

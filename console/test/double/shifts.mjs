@@ -34,7 +34,7 @@ export function numbers(channels, position, from, to, flood = 10) {
     positions: position ? 1 : 3,
     rows: all,
     rows_per_hour: fig(all / (span / 3_600_000), 6, 12),
-    windows: { minutes: 10, flood_alerts: flood, rows, largest: fig(Math.max(...rows), flood, flood * 2), mean: fig(all / count, 1, 2), flooded: fig(rows.filter((n) => n > flood).length / count, 0.01, 0.05) },
+    windows: { seconds: 600, together: 1, flood_alerts: flood, rows, largest: fig(Math.max(...rows), flood, flood * 2), mean: fig(all / count, 1, 2), flooded: fig(rows.filter((n) => n > flood).length / count, 0.01, 0.05) },
     stale: {
       count: fig(7, 4, 10),
       rows: Array.from({ length: 7 }, (_, i) => ({ id: `01938f10-0000-7000-8000-00000000000${i}`, ...place(i), rule: 'people', type: i % 2 ? 'intrusion' : 'presence', state: i % 3 ? 'acknowledged' : 'new', priority: ['low', 'medium', 'high'][i % 3], owner: i % 3 ? 'li.na' : null, since: iso(to - (25 + i * 9) * 60 * MINUTE) })),

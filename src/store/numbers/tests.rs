@@ -197,21 +197,23 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     let totals = Totals { rows: rows.len() as u64, by_priority, judged: came_to(rows.iter()) };
     assert_eq!(super::totals(&mut conn, span).await.unwrap(), totals, "{told}");
 
-    let mut slots: BTreeMap<u64, BTreeMap<&PositionId, u64>> = BTreeMap::new();
-    for s in &rows {
-        let slot = slots.entry((s.row().unwrap() - FROM) as u64 / 600_000).or_default();
-        *slot.entry(s.alert.handling.position.as_ref().unwrap()).or_default() += 1;
+    for window_ms in [600_000, 45_000] {
+        let mut slots: BTreeMap<u64, BTreeMap<&PositionId, u64>> = BTreeMap::new();
+        for s in &rows {
+            let slot = slots.entry((s.row().unwrap() - FROM) as u64 / window_ms as u64).or_default();
+            *slot.entry(s.alert.handling.position.as_ref().unwrap()).or_default() += 1;
+        }
+        let expected: Vec<Window> = slots
+            .into_iter()
+            .map(|(index, by)| Window {
+                index,
+                rows: by.values().sum(),
+                largest: *by.values().max().unwrap(),
+                flooded: by.values().filter(|n| **n > 4).count() as u64,
+            })
+            .collect();
+        assert_eq!(windows(&mut conn, span, window_ms, 4).await.unwrap(), expected, "{told}, {window_ms} ms");
     }
-    let expected: Vec<Window> = slots
-        .into_iter()
-        .map(|(index, by)| Window {
-            index,
-            rows: by.values().sum(),
-            largest: *by.values().max().unwrap(),
-            flooded: by.values().filter(|n| **n > 4).count() as u64,
-        })
-        .collect();
-    assert_eq!(windows(&mut conn, span, 4).await.unwrap(), expected, "{told}");
 
     let mut by_source: BTreeMap<(String, String), Vec<&Sample>> = BTreeMap::new();
     rows.iter().for_each(|s| by_source.entry(s.source()).or_default().push(s));

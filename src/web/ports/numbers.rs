@@ -83,17 +83,28 @@ pub struct JudgedView {
     pub nuisance: u64,
 }
 
-/// Ten-minute windows.
+/// What was frozen before the window could be another one says nothing of how long it is.
+fn ten_minutes() -> u32 {
+    600
+}
+fn one() -> u32 {
+    1
+}
+
+/// Windows as long as that of a flood (`alert.flood_window_s`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowsView {
-    pub minutes: u32,
+    #[serde(default = "ten_minutes")]
+    pub seconds: u32,
     /// A position with more rows than this in one is flooded (`alert.flood_alerts`).
     pub flood_alerts: u32,
-    /// Rows of each, in order from `from` on.
+    /// Rows of each, in order from `from` on; where there are too many, of the largest of so many `together`.
     pub rows: Vec<u32>,
+    #[serde(default = "one")]
+    pub together: u32,
     /// Of one position.
     pub largest: Figure,
-    /// Of one position.
+    /// Of one position, in ten minutes.
     pub mean: Figure,
     /// Share of the time in flood.
     pub flooded: Figure,

@@ -23,6 +23,7 @@ use crate::{
 
 /// Within which a person must have been told.
 const TOLD_MS: u64 = 60 * SECOND;
+/// The measure is its own, whatever window the gateway is configured with.
 const WINDOW_MS: u64 = 10 * MINUTE;
 /// No shorter day is judged.
 const SHORTEST: u64 = HOUR;
