@@ -1,7 +1,7 @@
 /*
  * A desk under load: so many open alerts, and so many more a second. For each that comes the oldest is closed, so that
  * the number of the open ones stays; both are said on the live feed, and listed in pages as the gateway lists them. Some
- * belong to an incident, and the newest one grows as long as it is the newest.
+ * belong to an incident, and the newest one grows as long as it is the newest. Who has missed some loads all of them anew.
  */
 const KINDS = ['intrusion', 'presence', 'line', 'loitering', 'crowd'];
 /** Of a hundred. */

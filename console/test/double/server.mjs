@@ -276,6 +276,8 @@ async function api(method, path, params, body, open) {
     case 'GET events/:/snapshot':
       return { bytes: picture([...id].reduce((n, x) => n + x.charCodeAt(0), 0)), type: 'image/bmp' };
     case 'GET changes':
+      // After a break the lists are to be loaded anew, or what was closed meanwhile would stay open for ever.
+      if (crowd) throw new Refusal(410, 'gone', 'the crowd keeps no changes');
       return { changes: [], cursor: 1, more: false };
     case 'GET channels':
       return { channels: state.channels.map((x) => view(x)) };
