@@ -101,7 +101,7 @@ impl Announced<'_> {
         };
         let mut list: Vec<String> = self.left_out.iter().take(NAMED).map(one).collect();
         if self.left_out.len() > NAMED {
-            list.push(format!("{} further feeds", self.left_out.len() - NAMED));
+            list.push(format!("and {} more", self.left_out.len() - NAMED));
         }
         Some(format!(
             "there is no room for all retained topics ({MAX_RETAINED} at most, each channel's own health first), so these \
@@ -165,5 +165,10 @@ mod tests {
             "{told:?}"
         );
         assert!(told[0].contains("'f31' 488 (c512, c513, c514, c515, ...)"), "{told:?}");
+        let told = more.announced_within(SPARE + 27_600).sentence().unwrap();
+        assert!(
+            told.ends_with("'f29' 1000 (c0, c1, c2, c3, ...), and 2 more; name fewer feeds or smaller areas"),
+            "{told}"
+        );
     }
 }

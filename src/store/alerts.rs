@@ -96,8 +96,15 @@ pub async fn add_history(conn: &mut SqliteConnection, lines: &[(AlertId, AlertHi
 pub async fn history(conn: &mut SqliteConnection, alert: AlertId, limit: i64) -> Result<Vec<AlertHistory>, StoreError> {
     type Line = (i64, i64, Option<String>, String, Option<String>, String, Option<String>);
     let mut rows: Vec<Line> = sqlx::query_as(
-        "SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change WHERE alert = ?
-         ORDER BY (action <> 'event' OR from_state IS NOT to_state) DESC, rev DESC LIMIT ?",
+        // Both along the key from its end, so that a hundred thousand events cost a glance each and are not sorted.
+        "WITH told AS MATERIALIZED (
+             SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change
+             WHERE alert = ?1 AND (action <> 'event' OR from_state IS NOT to_state) ORDER BY rev DESC LIMIT ?2
+         )
+         SELECT * FROM told UNION ALL SELECT * FROM (
+             SELECT rev, at_ms, author, action, from_state, to_state, note FROM alert_change
+             WHERE alert = ?1 AND action = 'event' AND from_state IS to_state
+             ORDER BY rev DESC LIMIT max(?2 - (SELECT count(*) FROM told), 0))",
     )
     .bind(&alert.0.as_bytes()[..])
     .bind(limit)
