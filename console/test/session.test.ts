@@ -54,7 +54,7 @@ describe('a login in another window', () => {
 
   it('of somebody else makes this window theirs, and does nothing in their name', async () => {
     Object.assign(gateway, { user: 'bob', csrf: 'second' });
-    await expect(take()).rejects.toMatchObject({ status: 403 });
+    await expect(take()).rejects.toMatchObject({ status: 403, kind: 'other_login' });
     expect(gateway.done).toEqual([]);
     expect(user()).toBe('bob');
     expect(useNotices.getState().list.map((n) => n.text).join()).toContain('bob');

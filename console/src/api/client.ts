@@ -80,14 +80,15 @@ export async function send(method: string, path: string, body?: unknown, signal?
 
 /**
  * All windows of a browser share one cookie: a login in one of them leaves the others with the token of the session before.
- * Gives whether the same user has another token now than the one that was sent.
+ * Gives whether the same user has another token now than the one that was sent; another user is a failure of its own.
  */
 async function tokenIsAnother(sent: string): Promise<boolean> {
   const user = holder;
   const now = await api.session().catch(() => null);
   if (now === null || (now.user === user && now.csrf === sent)) return false;
   onSession(now);
-  return now.user === user;
+  if (now.user !== user) throw new ApiError(403, 'other_login', '');
+  return true;
 }
 
 async function once(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {

@@ -50,7 +50,7 @@ export function typeText(t: TFunction, kind: string): string {
   return isKind(kind) ? t(`kind.${kind}`) : kind;
 }
 
-const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated', 'conflict', 'too_large'] as const;
+const NAMED = ['network', 'forbidden', 'not_found', 'invalid', 'too_many', 'bad_answer', 'unauthenticated', 'conflict', 'too_large', 'other_login'] as const;
 
 /** A failure in the operator's language, with the gateway's own sentence behind it where there is one. */
 export function errorText(t: TFunction, error: unknown): string {
