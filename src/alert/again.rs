@@ -116,6 +116,7 @@ impl AlertBook {
             familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now),
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
+            surer: source.is_surer(&e.objects, now.mono),
             longest_ms: source.longest_ms(),
             useless: source.is_useless(),
             ordinary: source.is_ordinary(),

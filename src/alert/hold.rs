@@ -45,6 +45,8 @@ pub(super) struct Held {
     pub brief: Option<(Mono, Mono)>,
     /// How sure and how urgent it was when it went under another's row.
     pub weighed: Option<(bool, Severity)>,
+    /// It has lasted: that the detector is not sure of it counts no more.
+    pub lasted: bool,
     /// Changed since it was last told, in a number only.
     pub untold: bool,
 }
@@ -52,7 +54,17 @@ pub(super) struct Held {
 impl Held {
     pub fn new(alert: Alert, desk: usize) -> Self {
         let never = Mono::default();
-        Held { alert, join_until: never, leave: never, desk, watched: None, brief: None, weighed: None, untold: false }
+        Held {
+            alert,
+            join_until: never,
+            leave: never,
+            desk,
+            watched: None,
+            brief: None,
+            weighed: None,
+            lasted: false,
+            untold: false,
+        }
     }
 }
 

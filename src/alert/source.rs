@@ -22,6 +22,15 @@ const NEAR: f32 = 0.05;
 const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
 const USUAL: f32 = 0.07;
+/// What keeps to its place so closely, on average, is a thing that stands there; who walks does not.
+const STILL: f32 = 0.015;
+/// So often must something have come from a place before that is known of it, or how sure it is there.
+const KNOWN_PLACE: u32 = 5;
+/// How many times the usual distance from its place, or difference of height, is still usual; and what always is.
+const SCATTER: f32 = 1.75;
+const SCATTER_HEIGHT: f32 = 2.6;
+const ALWAYS_NEAR: f32 = 0.02;
+const ALWAYS_AS_TALL: f32 = 0.1;
 /// How long a spot counts that was seen a few times, and one that was seen often.
 const FEW_MS: u64 = 4 * 3_600_000;
 /// How long it counts against what is sure, and against a moment.
@@ -29,7 +38,6 @@ const SURE_MS: u64 = 3_600_000;
 /// How long an event that came to nothing counts.
 const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
-const OFTEN: u32 = 10;
 const HALF_HOUR_MS: i64 = 1_800_000;
 const HALVES: i64 = 48;
 const TEN_MIN_MS: u64 = 600_000;
@@ -52,6 +60,9 @@ struct Spot {
     h: f32,
     mean: f32,
     dev: f32,
+    /// How far from its place it is on average, and how much taller or smaller, as a share.
+    spread: f32,
+    stretch: f32,
     seen: u32,
     last: Mono,
     hours: Hours,
@@ -103,10 +114,27 @@ impl Spot {
             && (low..=high).contains(&o.bbox.h)
     }
     fn is_live(&self, now: Mono) -> bool {
-        now.since_ms(self.last) <= if self.seen >= OFTEN { OFTEN_MS } else { FEW_MS }
+        let long = self.seen >= KNOWN_PLACE;
+        now.since_ms(self.last) <= if long { OFTEN_MS } else { FEW_MS }
     }
     fn usual(&self, score: f32) -> bool {
-        score <= self.mean + (2.5 * self.dev).max(USUAL)
+        score <= self.most()
+    }
+    /// The highest score that is usual.
+    fn most(&self) -> f32 {
+        self.mean + (2.5 * self.dev).max(USUAL)
+    }
+    /// A poster, a statue: it never moves.
+    fn is_still(&self) -> bool {
+        self.seen >= KNOWN_PLACE && self.spread <= STILL
+    }
+    /// As near and as tall as what it has learnt from: who crosses a line is there for one look only, and what makes him
+    /// another is where he is and how tall.
+    fn holds_closely(&self, o: &Object) -> bool {
+        let (x, y) = centre(o);
+        let near = (SCATTER * self.spread).max(ALWAYS_NEAR);
+        let tall = (SCATTER_HEIGHT * self.stretch).max(ALWAYS_AS_TALL);
+        (self.x - x).abs() <= near && (self.y - y).abs() <= near && (o.bbox.h - self.h).abs() <= tall * self.h
     }
 }
 
@@ -156,11 +184,19 @@ impl Source {
         let seen = |o: &Object| {
             // Who crosses a gate by day is no reason not to tell of the one who does at night.
             let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
-            // Where the detector is wrong it is so at any time; where people pass who need nobody, at the hours at which they do.
-            let known = |s: &Spot| useless && s.usual(o.score) && (!ordinary || s.hours.hold(at.wall));
-            let now_and_then = |s: &Spot| lately(s) || known(s);
-            let usual =
-                |s: &Spot| if o.score < sure { !moment || now_and_then(s) } else { s.usual(o.score) && lately(s) };
+            // Where the detector is wrong it is so at any time, and hardly sure; there every look is like the others. Where
+            // people pass who need nobody, it is at the hours at which they do, and each is another.
+            let wrong = |s: &Spot| s.most() < sure;
+            let known = |s: &Spot| useless && s.usual(o.score) && (!ordinary || wrong(s) || s.hours.hold(at.wall));
+            let alike = |s: &Spot| !wrong(s) || s.holds_closely(o);
+            let crosses = |s: &Spot| alike(s) && (lately(s) || known(s));
+            // A thing that people needed nobody for is the same thing at any hour.
+            let stands = |s: &Spot| ordinary && s.is_still();
+            let usual = |s: &Spot| match (o.score < sure, moment) {
+                (true, false) => true,
+                (true, true) => crosses(s),
+                (false, _) => s.usual(o.score) && (lately(s) || stands(s)),
+            };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
         };
@@ -178,6 +214,15 @@ impl Source {
             self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// Whether one of them is surer than anything was in its place that came from there often.
+    pub fn is_surer(&self, objects: &[Object], now: Mono) -> bool {
+        let surer = |o: &Object| {
+            let mut there = self.spots.iter().filter(|s| s.is_live(now) && s.seen >= KNOWN_PLACE && s.holds(o)).peekable();
+            there.peek().is_some() && there.all(|s| o.score > s.mean + 2.5 * s.dev)
+        };
+        objects.iter().take(MAX_OBJECTS).any(surer)
     }
 
     /// Counts a start and learns where it was. True where it is named chattering by this.
@@ -201,10 +246,15 @@ impl Source {
 
     fn learn(&mut self, o: &Object, Now { mono: now, wall }: Now) {
         let (x, y) = centre(o);
-        if let Some(s) = self.spots.iter_mut().find(|s| s.holds(o)) {
+        let off = |s: &Spot| (s.x - x).abs().max((s.y - y).abs());
+        let there = self.spots.iter_mut().filter(|s| s.holds(o));
+        if let Some(s) = there.min_by(|a, b| off(a).total_cmp(&off(b))) {
             s.seen = s.seen.saturating_add(1);
             // An average over the last twenty or so, so that a spot follows light and season.
             let share = 1.0 / (s.seen.min(20) as f32);
+            let (far, other) = (off(s), (o.bbox.h - s.h).abs() / s.h.max(0.001));
+            s.spread += (far - s.spread) * share;
+            s.stretch += (other - s.stretch) * share;
             s.x += (x - s.x) * share;
             s.y += (y - s.y) * share;
             s.h += (o.bbox.h - s.h) * share;
@@ -226,7 +276,9 @@ impl Source {
         let label = o.label.as_str().into();
         let mut hours = Hours::default();
         hours.add(wall);
-        self.spots.push(Spot { label, x, y, h: o.bbox.h, mean: o.score, dev: 0.0, seen: 1, last: now, hours });
+        let (h, mean) = (o.bbox.h, o.score);
+        let (dev, spread, stretch) = (0.0, 0.0, 0.0);
+        self.spots.push(Spot { label, x, y, h, mean, dev, spread, stretch, seen: 1, last: now, hours });
     }
 
     /// An event of it ended before it was worth a row.

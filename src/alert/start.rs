@@ -128,9 +128,10 @@ impl AlertBook {
                 self.settle(id, e.id, Verdict::Row, now, told);
             }
             (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
-            (How::Held, Some(Verdict::Hold(..) | Verdict::Brief(_))) => {
+            (How::Held, Some(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
                 // The first of them is still watched, or its end was not.
             }
+            (How::Held, Some(Verdict::Brief(_))) => {}
             (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
@@ -142,6 +143,11 @@ impl AlertBook {
         }
         let history = line(&held.alert, now, None, "event", Some(held.alert.state), None);
         (id, Some(history), limited)
+    }
+
+    /// Whether what is held there waits for longer than what comes now.
+    fn waits_longer(&self, id: AlertId, ms: u64, now: Now) -> bool {
+        self.timers.at(id, Timer::Lasted).is_some_and(|at| at > now.mono.plus_ms(ms))
     }
 
     fn opens(&mut self, e: &EventPayload, alert: AlertId) {

@@ -74,6 +74,9 @@ impl Timers {
     pub fn has(&self, id: AlertId) -> bool {
         self.count.contains_key(&id)
     }
+    pub fn at(&self, id: AlertId, timer: Timer) -> Option<Mono> {
+        self.of.get(&(id, timer)).copied()
+    }
     pub fn next(&self) -> Option<Mono> {
         self.queue.first().map(|(at, ..)| *at)
     }
@@ -171,6 +174,9 @@ impl AlertBook {
         }
         // One thing that has lasted has proved itself; what only went on and on has not.
         let sure = watched.steady.is_one_thing();
+        if let Some(held) = self.held.get_mut(&id) {
+            held.lasted = sure;
+        }
         self.show(id, sure, now, told);
         self.tell(id, "shown", None, now, told);
     }
