@@ -103,6 +103,11 @@ pub enum Verdict {
     Brief(Because),
 }
 
+/// For how long is held at least what is known for nothing.
+pub fn longest_hold_ms(cfg: &config::Alert) -> u64 {
+    (u64::from(cfg.hold_s) * 2000).min(LONGEST_HOLD_MS)
+}
+
 pub fn is_sure(score: Option<f32>, cfg: &config::Alert) -> bool {
     score.is_none_or(|s| s >= cfg.sure_score)
 }
@@ -133,9 +138,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         return match e.nature {
             _ if !same_again => Verdict::Row,
             Nature::Moment => moment(e, true),
-            Nature::Seen | Nature::Earned => {
-                Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
-            }
+            Nature::Seen | Nature::Earned => Verdict::Hold(long.max(longest_hold_ms(cfg)), Because::Chattering),
         };
     }
     // What is high is known only where people said so of all that it was, sure or not.
@@ -213,10 +216,29 @@ mod tests {
         let sure = Evidence { score: Some(0.8), ..NEW };
         assert_eq!(judge(sure), Verdict::Row);
         assert_eq!(judge(Evidence { score: None, ..NEW }), Verdict::Row, "no score is no doubt");
-        assert_eq!(judge(Evidence { chattering: true, storm: true, ..sure }), Verdict::Row, "news of a noisy source");
+        assert_eq!(judge(Evidence { chattering: true, ..sure }), Verdict::Row, "news of a noisy source");
+        let glimpse = Verdict::Hold(GLIMPSE_MS, Because::Weak);
         let hardly = Evidence { score: Some(0.7), storm: true, ..sure };
         assert_eq!(judge(hardly), Verdict::Hold(20_000, Because::Weak), "in a storm it may be chance");
-        assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), Verdict::Row);
+        assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), glimpse, "what is high only for a moment");
+        assert_eq!(judge(Evidence { storm: true, ..sure }), glimpse, "longer than a drop");
+        assert_eq!(judge(Evidence { brief_lately: true, ..sure }), glimpse, "what came before it was nothing");
+        assert_eq!(judge(Evidence { storm: true, severity: Severity::High, ..sure }), Verdict::Row, "no doubt");
+        assert_eq!(judge(Evidence { storm: true, score: None, ..sure }), Verdict::Row);
+        let nearly = Evidence { severity: Severity::High, score: Some(0.62), surer: true, familiar: 9, ..NEW };
+        assert_eq!(judge(nearly), glimpse, "surer than a bush ever was, and high");
+        for not in [
+            Evidence { surer: false, ..nearly },
+            Evidence { useless: true, ..nearly },
+            Evidence { severity: Severity::Medium, ..nearly },
+            Evidence { score: Some(0.55), ..nearly },
+        ] {
+            assert_eq!(judge(not), Verdict::Hold(35_000, Because::Chattering), "{not:?}");
+        }
+        let guard = Evidence { severity: Severity::High, ordinary: true, useless: true, thereabouts: 3, ..NEW };
+        assert_eq!(judge(guard), Verdict::Hold(35_000, Because::Chattering), "unsure, at his hour, as people said");
+        assert_eq!(judge(Evidence { useless: false, ..guard }), Verdict::Hold(10_000, Because::Weak));
+        assert_eq!(judge(Evidence { score: Some(0.8), ..guard }), Verdict::Row, "sure");
         let staff = Evidence { ordinary: true, thereabouts: 9, ..sure };
         assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS.min(40_000), Because::Chattering));
         assert_eq!(judge(Evidence { severity: Severity::High, ..staff }), Verdict::Row);

@@ -86,7 +86,7 @@ impl AlertBook {
         for event in open {
             let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
             let happenings = latest.and_then(|d| d.happenings);
-            self.open.insert(*event, Open { alert: alert.id, happenings });
+            self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
         if !open.is_empty() || join_until.is_some() {
             self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);

@@ -40,6 +40,7 @@ const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
 const HALF_HOUR_MS: i64 = 1_800_000;
 const HALVES: i64 = 48;
+const USUAL_HOURS: u32 = 2;
 const TEN_MIN_MS: u64 = 600_000;
 /// A source that was quiet for so long does not chatter any more.
 const CALM_MS: u64 = 1_800_000;
@@ -94,13 +95,17 @@ impl Hours {
         *self = self.on(day);
         self.today |= 1 << half;
     }
-    /// Whether it was at this time of the day, or half an hour off.
-    fn hold(self, wall: Wall) -> bool {
+    /// In how many half hours of both days it was at this time of the day, or half an hour off.
+    fn around(self, wall: Wall) -> u32 {
         let (day, half) = Self::at(wall);
         let of = self.on(day);
         let near = |by: i64| 1u64 << ((i64::from(half) + HALVES + by) % HALVES);
         let around = near(-1) | near(0) | near(1);
-        (of.today | of.before) & around != 0
+        (of.today & around).count_ones() + (of.before & around).count_ones()
+    }
+    /// Whether it is usual at this time of the day; once is not.
+    fn hold(self, wall: Wall) -> bool {
+        self.around(wall) >= USUAL_HOURS
     }
 }
 
@@ -118,11 +123,15 @@ impl Spot {
         now.since_ms(self.last) <= if long { OFTEN_MS } else { FEW_MS }
     }
     fn usual(&self, score: f32) -> bool {
-        score <= self.most()
+        score <= self.mean + (2.5 * self.dev).max(USUAL)
     }
-    /// The highest score that is usual.
-    fn most(&self) -> f32 {
-        self.mean + (2.5 * self.dev).max(USUAL)
+    /// The detector is wrong there: nothing that it says of it is ever sure.
+    fn errs(&self, sure: f32) -> bool {
+        self.seen >= KNOWN_PLACE && !self.usual(sure)
+    }
+    /// People pass there, or a thing stands there that looks like one: the detector is about sure.
+    fn is_passed(&self, sure: f32) -> bool {
+        self.seen >= KNOWN_PLACE && self.mean + USUAL >= sure
     }
     /// A poster, a statue: it never moves.
     fn is_still(&self) -> bool {
@@ -184,11 +193,10 @@ impl Source {
         let seen = |o: &Object| {
             // Who crosses a gate by day is no reason not to tell of the one who does at night.
             let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
-            // Where the detector is wrong it is so at any time, and hardly sure; there every look is like the others. Where
-            // people pass who need nobody, it is at the hours at which they do, and each is another.
-            let wrong = |s: &Spot| s.most() < sure;
-            let known = |s: &Spot| useless && s.usual(o.score) && (!ordinary || wrong(s) || s.hours.hold(at.wall));
-            let alike = |s: &Spot| !wrong(s) || s.holds_closely(o);
+            // Where the detector is wrong it is so at any time, and every look is like the others. Where people pass who need
+            // nobody, it is at the hours at which they do, and each is another.
+            let known = |s: &Spot| useless && s.usual(o.score) && (s.errs(sure) || s.hours.hold(at.wall));
+            let alike = |s: &Spot| s.is_passed(sure) || s.holds_closely(o);
             let crosses = |s: &Spot| alike(s) && (lately(s) || known(s));
             // A thing that people needed nobody for is the same thing at any hour.
             let stands = |s: &Spot| ordinary && s.is_still();
@@ -204,12 +212,17 @@ impl Source {
     }
 
     /// How often something like the least familiar of them was seen thereabouts at this time of the day, however sure. Who
-    /// passes by day is no reason not to tell of the one who does at night.
-    pub fn thereabouts(&self, objects: &[Object], now: Now) -> u32 {
+    /// passes by day is no reason not to tell of the one who does at night. For what is `sure` only those places count at
+    /// which the detector usually is.
+    pub fn thereabouts(&self, objects: &[Object], sure: f32, now: Now) -> u32 {
         let seen = |o: &Object| {
             let (x, y) = centre(o);
             let about = |s: &&Spot| {
-                *s.label == *o.label && (s.x - x).abs() <= ABOUT && (s.y - y).abs() <= ABOUT && s.hours.hold(now.wall)
+                *s.label == *o.label
+                    && (s.x - x).abs() <= ABOUT
+                    && (s.y - y).abs() <= ABOUT
+                    && s.hours.hold(now.wall)
+                    && (o.score < sure || s.is_passed(sure))
             };
             self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
         };
@@ -219,7 +232,8 @@ impl Source {
     /// Whether one of them is surer than anything was in its place that came from there often.
     pub fn is_surer(&self, objects: &[Object], now: Mono) -> bool {
         let surer = |o: &Object| {
-            let mut there = self.spots.iter().filter(|s| s.is_live(now) && s.seen >= KNOWN_PLACE && s.holds(o)).peekable();
+            let mut there =
+                self.spots.iter().filter(|s| s.is_live(now) && s.seen >= KNOWN_PLACE && s.holds(o)).peekable();
             there.peek().is_some() && there.all(|s| o.score > s.mean + 2.5 * s.dev)
         };
         objects.iter().take(MAX_OBJECTS).any(surer)
@@ -447,18 +461,22 @@ mod tests {
             (DAY_S + 7 * 3600, true),
             (2 * DAY_S + 7 * 3600, false),
         ] {
-            assert_eq!(h.hold(wall(s)), holds, "{s}");
+            assert_eq!(h.around(wall(s)) > 0, holds, "{s}");
+            assert!(!h.hold(wall(s)), "once is not usual");
         }
+        let mut twice = h;
+        twice.add(wall(DAY_S + 7 * 3600));
+        assert!(twice.hold(wall(DAY_S + 7 * 3600 + 600)));
         // Midnight is beside the last half hour.
         h.add(wall(DAY_S - 60));
-        assert!(h.hold(wall(DAY_S + 60)) && h.hold(wall(2 * DAY_S - 60)));
+        assert!(h.around(wall(DAY_S + 60)) > 0 && h.around(wall(2 * DAY_S - 60)) > 0);
         let mut early = Hours::default();
         early.add(wall(60));
-        assert!(early.hold(wall(DAY_S - 60)) && !early.hold(wall(DAY_S / 2)));
+        assert!(early.around(wall(DAY_S - 60)) > 0 && early.around(wall(DAY_S / 2)) == 0);
         for half in 0..48u64 {
             let mut one = Hours::default();
             one.add(wall(half * 1800));
-            let near: Vec<u64> = (0..48).filter(|h| one.hold(wall(h * 1800))).collect();
+            let near: Vec<u64> = (0..48).filter(|h| one.around(wall(h * 1800)) > 0).collect();
             let mut want = vec![(half + 47) % 48, half, (half + 1) % 48];
             want.sort_unstable();
             assert_eq!(near, want, "half hour {half}");
@@ -475,8 +493,8 @@ mod tests {
             }
         }
         let (noon, night) = (at(2 * DAY_S + 12 * 3600), at(2 * DAY_S + 3 * 3600));
-        assert!(gate.thereabouts(&person(0.7), noon) >= 3);
-        assert_eq!(gate.thereabouts(&person(0.7), night), 0);
+        assert!(gate.thereabouts(&person(0.7), 0.65, noon) >= 3);
+        assert_eq!(gate.thereabouts(&person(0.7), 0.65, night), 0);
         // A branch that people called false, with a score below any that is sure, is one at any time.
         let mut branch = Source::default();
         for n in 0..20 {
@@ -486,9 +504,68 @@ mod tests {
         let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
         assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
-        branch.result(ResultCode::Nuisance, true);
-        branch.result(ResultCode::Nuisance, true);
-        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 0, "people pass there, but not at this hour");
+        for _ in 0..2 {
+            branch.result(ResultCode::Nuisance, true);
+        }
+        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20, "what was sure was elsewhere");
+        let sure =
+            (branch.thereabouts(&person(0.7), 0.65, at(10 * 3600)), branch.thereabouts(&person(0.6), 0.65, later));
+        assert_eq!(sure, (0, 0), "nothing there was ever sure, and not at this hour");
+        assert_eq!(branch.thereabouts(&person(0.6), 0.65, at(10 * 3600 + 600)), 20);
+        // Of the gate the detector was sure: who is unsure there at another hour is somebody.
+        for _ in 0..3 {
+            gate.result(ResultCode::Nuisance, false);
+        }
+        assert_eq!(gate.familiar(&person(0.6), 0.65, true, noon), 40);
+        assert_eq!(gate.familiar(&person(0.6), 0.65, true, night), 0);
+    }
+
+    #[test]
+    fn who_crosses_where_a_branch_hangs_is_another_by_place_and_height() {
+        let mut branch = Source::default();
+        let seen = |x: f32, h: f32| {
+            let mut o = object("person", 0.52, x);
+            o.bbox.h = h;
+            o.bbox.y = 0.5 - h / 2.0;
+            [o]
+        };
+        for n in 0..40u64 {
+            let off = (n % 5) as f32 - 2.0;
+            branch.start(&seen(0.3 + off * 0.01, 0.2 + off * 0.01), 5, at(n * 60));
+        }
+        let now = at(40 * 60);
+        assert!(branch.familiar(&seen(0.32, 0.22), 0.65, true, now) > 0);
+        for other in [seen(0.345, 0.2), seen(0.3, 0.29), seen(0.3, 0.14)] {
+            assert_eq!(branch.familiar(&other, 0.65, true, now), 0, "{other:?}");
+            assert!(branch.familiar(&other, 0.65, false, now) > 0, "what lasts need not be told apart so closely");
+        }
+    }
+
+    #[test]
+    fn what_stands_there_is_known_at_any_hour_and_who_is_surer_than_a_bush_is_not() {
+        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true));
+        let (mut poster, mut guard) = (Source::default(), Source::default());
+        for n in 0..12u64 {
+            let off = (n % 3) as f32 - 1.0;
+            poster.start(&[object("person", 0.75, 0.3 + off * 0.01)], 5, at(10 * 3600 + n * 60));
+            guard.start(&[object("person", 0.75, 0.3 + off * 0.03)], 5, at(10 * 3600 + n * 60));
+        }
+        people_said(&mut guard);
+        let (night, o) = (at(26 * 3600), [object("person", 0.78, 0.3)]);
+        assert_eq!(poster.familiar(&o, 0.65, false, night), 0, "nobody said that it is nothing");
+        people_said(&mut poster);
+        assert_eq!(poster.familiar(&o, 0.65, false, night), 12);
+        assert_eq!(guard.familiar(&o, 0.65, false, night), 0, "who walks is told of at another hour");
+        assert_eq!(poster.familiar(&[object("person", 0.95, 0.3)], 0.65, false, night), 0, "surer than the poster");
+
+        let mut bush = Source::default();
+        for n in 0..6u64 {
+            bush.start(&[object("person", 0.52, 0.3)], 5, at(n * 600));
+        }
+        let now = at(3600);
+        assert!(bush.is_surer(&[object("person", 0.62, 0.3)], now));
+        assert!(!bush.is_surer(&[object("person", 0.52, 0.3)], now));
+        assert!(!bush.is_surer(&[object("person", 0.62, 0.7)], now), "nothing is known of that place");
     }
 
     #[test]
