@@ -103,11 +103,6 @@ pub enum Verdict {
     Brief(Because),
 }
 
-/// For how long is held at least what is known for nothing.
-pub fn longest_hold_ms(cfg: &config::Alert) -> u64 {
-    (u64::from(cfg.hold_s) * 2000).min(LONGEST_HOLD_MS)
-}
-
 pub fn is_sure(score: Option<f32>, cfg: &config::Alert) -> bool {
     score.is_none_or(|s| s >= cfg.sure_score)
 }
@@ -138,7 +133,9 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         return match e.nature {
             _ if !same_again => Verdict::Row,
             Nature::Moment => moment(e, true),
-            Nature::Seen | Nature::Earned => Verdict::Hold(long.max(longest_hold_ms(cfg)), Because::Chattering),
+            Nature::Seen | Nature::Earned => {
+                Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
+            }
         };
     }
     // What is high is known only where people said so of all that it was, sure or not.

@@ -80,9 +80,9 @@ impl AlertBook {
         (takes_events(a.state) && !news).then_some(id)
     }
 
-    /// What was shelved was brief; what began since then and stays for longer than anything is held is another thing.
+    /// What was shelved was brief; what began since then and lasts as what is unsure must last is another thing.
     pub(super) fn outlasts_its_shelf(&self, id: AlertId, e: &EventPayload, lasts_ms: u64, now: Now) -> bool {
-        if evidence::nature(&e.kind) != Nature::Seen || lasts_ms < evidence::longest_hold_ms(self.cfg()) {
+        if evidence::nature(&e.kind) != Nature::Seen || lasts_ms < u64::from(self.cfg().hold_s) * 1000 {
             return false;
         }
         let Some(h) = self.held.get(&id).map(|h| &h.alert.handling) else { return false };

@@ -157,8 +157,8 @@ fn what_lasts_is_no_branch_though_its_source_is_shelved() {
     let wish = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
     book.act(id, &wish, By::User(&user), None, at(400)).unwrap();
     assert_eq!(say(&mut book, &tree(20, Phase::Start, 500), 500).id, id);
-    assert_eq!(say(&mut book, &tree(20, Phase::Update, 530), 530).id, id, "not yet");
-    let out = say(&mut book, &tree(20, Phase::Update, 540), 540);
+    assert_eq!(say(&mut book, &tree(20, Phase::Update, 519), 519).id, id, "not yet");
+    let out = say(&mut book, &tree(20, Phase::Update, 520), 520);
     assert!(out.id != id && out.handling.showing.how == How::Row && out.active());
     assert!(book.get(id).unwrap().handling.shelved.is_some(), "the tree stays on its shelf");
     assert_eq!(say(&mut book, &tree(20, Phase::Update, 550), 550).id, out.id, "once");
