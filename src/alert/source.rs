@@ -211,9 +211,9 @@ impl Source {
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
 
-    /// How often something like the least familiar of them was seen thereabouts at this time of the day, however sure. Who
-    /// passes by day is no reason not to tell of the one who does at night. For what is `sure` only those places count at
-    /// which the detector usually is.
+    /// How often something like the least familiar of them was seen thereabouts, where that is usual at this time of the day.
+    /// Who passes by day is no reason not to tell of the one who does at night, nor is one who did the night before. For what
+    /// is `sure` only those places count at which the detector usually is.
     pub fn thereabouts(&self, objects: &[Object], sure: f32, now: Now) -> u32 {
         let seen = |o: &Object| {
             let (x, y) = centre(o);
@@ -221,10 +221,13 @@ impl Source {
                 *s.label == *o.label
                     && (s.x - x).abs() <= ABOUT
                     && (s.y - y).abs() <= ABOUT
-                    && s.hours.hold(now.wall)
                     && (o.score < sure || s.is_passed(sure))
             };
-            self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
+            let there = self.spots.iter().filter(about).map(|s| (s.hours.around(now.wall), s.seen));
+            let (hours, seen) = there
+                .filter(|(hours, _)| *hours > 0)
+                .fold((0u32, 0u32), |(hours, seen), (h, n)| (hours + h, seen.saturating_add(n)));
+            if hours >= USUAL_HOURS { seen } else { 0 }
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
