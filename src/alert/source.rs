@@ -103,6 +103,15 @@ impl Hours {
         let around = near(-1) | near(0) | near(1);
         (of.today & around).count_ones() + (of.before & around).count_ones()
     }
+    /// Forgets this time of the day and half an hour to either side.
+    fn clear(&mut self, wall: Wall) {
+        let (_, half) = Self::at(wall);
+        for by in -1..=1 {
+            let bit = 1u64 << ((i64::from(half) + HALVES + by) % HALVES);
+            self.today &= !bit;
+            self.before &= !bit;
+        }
+    }
     /// Whether it is usual at this time of the day; once is not.
     fn hold(self, wall: Wall) -> bool {
         self.around(wall) >= USUAL_HOURS
@@ -203,7 +212,9 @@ impl Source {
             let usual = |s: &Spot| match (o.score < sure, moment) {
                 (true, false) => true,
                 (true, true) => crosses(s),
-                (false, _) => s.usual(o.score) && (lately(s) || stands(s)),
+                // Nothing that stands still crosses a line, and who is plainly there is not one with what seldom is.
+                (false, true) => s.is_passed(sure) && s.usual(o.score) && lately(s),
+                (false, false) => s.usual(o.score) && (lately(s) || stands(s)),
             };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
@@ -313,7 +324,12 @@ impl Source {
         self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
     }
 
-    pub fn result(&mut self, result: ResultCode, sure: bool) {
+    /// What people made of an alert of it that was `opened` then. An hour at which it was true is not one at which who passes
+    /// needs nobody.
+    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall) {
+        if result == ResultCode::True {
+            self.spots.iter_mut().for_each(|s| s.hours.clear(opened));
+        }
         for of in [Some(&mut self.results), Some(&mut self.sure_results).filter(|_| sure)].into_iter().flatten() {
             while of.len() >= MAX_RESULTS {
                 of.pop_front();
@@ -502,13 +518,13 @@ mod tests {
         let mut branch = Source::default();
         for n in 0..20 {
             branch.start(&person(0.52), 5, at(10 * 3600 + n * 600));
-            branch.result(ResultCode::False, false);
+            branch.result(ResultCode::False, false, Wall(0));
         }
         let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
         assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
         for _ in 0..2 {
-            branch.result(ResultCode::Nuisance, true);
+            branch.result(ResultCode::Nuisance, true, Wall(0));
         }
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20, "what was sure was elsewhere");
         let sure =
@@ -517,10 +533,20 @@ mod tests {
         assert_eq!(branch.thereabouts(&person(0.6), 0.65, at(10 * 3600 + 600)), 20);
         // Of the gate the detector was sure: who is unsure there at another hour is somebody.
         for _ in 0..3 {
-            gate.result(ResultCode::Nuisance, false);
+            gate.result(ResultCode::Nuisance, false, Wall(0));
         }
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, noon), 40);
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, night), 0);
+        // All cross it at the same place, where a poster would be known at any hour; but a poster crosses nothing.
+        for _ in 0..3 {
+            gate.result(ResultCode::Nuisance, true, Wall(0));
+        }
+        assert_eq!(gate.familiar(&person(0.7), 0.65, false, night), 40);
+        assert_eq!(gate.familiar(&person(0.7), 0.65, true, night), 0);
+        // An hour at which it was true is none at which who passes needs nobody.
+        gate.result(ResultCode::True, true, noon.wall);
+        assert_eq!(gate.thereabouts(&person(0.7), 0.65, noon), 0);
+        assert!(gate.thereabouts(&person(0.7), 0.65, at(2 * DAY_S + 15 * 3600)) >= 3);
     }
 
     #[test]
@@ -546,7 +572,7 @@ mod tests {
 
     #[test]
     fn what_stands_there_is_known_at_any_hour_and_who_is_surer_than_a_bush_is_not() {
-        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true));
+        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0)));
         let (mut poster, mut guard) = (Source::default(), Source::default());
         for n in 0..12u64 {
             let off = (n % 3) as f32 - 1.0;

@@ -15,7 +15,7 @@ use crate::types::{
 const TELL_MS: u64 = 10_000;
 /// How often a flood is looked at, and how much longer what is not one thing is held.
 const FLOOD_MS: u64 = 30_000;
-const HOLD_ON_MS: u64 = 10_000;
+const HOLD_ON_MS: u64 = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
