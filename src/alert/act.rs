@@ -118,7 +118,7 @@ impl AlertBook {
         }
         let Some(held) = self.held.get_mut(&id) else { return };
         let alert = &mut held.alert;
-        let sure = is_sure(score(&alert.objects), &self.setup.cfg);
+        let (sure, opened) = (is_sure(score(&alert.objects), &self.setup.cfg), alert.opened);
         if !super::takes_events(alert.state) {
             if alert.handling.shelved.take().is_some() {
                 self.shelved.remove(&key);
@@ -131,7 +131,7 @@ impl AlertBook {
                 if wish.action == AlertAction::Resolve
                     && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
                 {
-                    source.result(result, sure);
+                    source.result(result, sure, opened);
                 }
                 self.learns(&key);
             }

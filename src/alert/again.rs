@@ -63,7 +63,7 @@ impl AlertBook {
     }
 
     /// The event leaves its alert for a new one.
-    fn goes_its_own_way(
+    pub(super) fn goes_its_own_way(
         &mut self,
         old: AlertId,
         e: &EventPayload,
@@ -116,10 +116,11 @@ impl AlertBook {
             familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now),
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
+            surer: source.is_surer(&e.objects, now.mono),
             longest_ms: source.longest_ms(),
             useless: source.is_useless(),
             ordinary: source.is_ordinary(),
-            thereabouts: source.thereabouts(&e.objects, now),
+            thereabouts: source.thereabouts(&e.objects, sure, now),
             storm: self.storms.at(&e.area, now.mono),
         }
     }

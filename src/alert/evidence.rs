@@ -20,6 +20,10 @@ const FAMILIAR_SURE: u32 = 5;
 const FAMILIAR_ORDINARY: u32 = 3;
 /// In a storm it takes so much more to be sure.
 const STORM_SCORE: f32 = 0.1;
+/// What is of high severity and so little less than sure waits no longer than what is sure by chance.
+const NEARLY: f32 = 0.05;
+/// Longer than a drop or a beam of light, and short enough to act on what is high.
+const GLIMPSE_MS: u64 = 4_500;
 
 /// What a type of event has proved by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct Evidence {
     pub chattering: bool,
     /// Its source had an event within the hour that came to nothing.
     pub brief_lately: bool,
+    /// It is surer than anything was that came from its place.
+    pub surer: bool,
     /// How long such events of its source last.
     pub longest_ms: u64,
     /// People needed nothing of what its source says, and nothing of what it is sure of.
@@ -77,6 +83,7 @@ impl Evidence {
             familiar: 0,
             chattering: false,
             brief_lately: false,
+            surer: false,
             longest_ms: 0,
             useless: false,
             ordinary: false,
@@ -105,6 +112,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         return Verdict::Row;
     }
     let hold_ms = u64::from(cfg.hold_s) * 1000;
+    let glimpse_ms = GLIMPSE_MS.min(u64::from(cfg.hold_high_s) * 1000);
     // Longer than what comes to nothing usually lasts there.
     let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms + hold_ms * 3 / 4).min(LONGEST_HOLD_MS);
     if is_sure(e.score, cfg) {
@@ -113,9 +121,14 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         // The very same thing from the very same place, which people needed nobody for: a poster, a statue.
         let same_again = ordinary || ((e.chattering || e.ordinary) && e.familiar >= FAMILIAR_SURE);
         // Among so many that are wrong one is as high as this by chance.
-        let by_chance = e.storm && e.severity != Severity::High && !is_sure(e.score.map(|s| s - STORM_SCORE), cfg);
-        if by_chance && e.nature == Nature::Seen && !same_again {
+        let hardly = e.nature == Nature::Seen && !same_again && !is_sure(e.score.map(|s| s - STORM_SCORE), cfg);
+        if hardly && e.severity != Severity::High && e.storm {
             return Verdict::Hold(hold_ms, Because::Weak);
+        }
+        // Where what comes is mostly nothing, a glimpse is not enough; of what is high it is if there is no doubt.
+        let lately = e.nature == Nature::Seen && !same_again && (e.storm || e.brief_lately);
+        if lately && e.score.is_some() && (hardly || e.severity != Severity::High) {
+            return Verdict::Hold(glimpse_ms, Because::Weak);
         }
         return match e.nature {
             _ if !same_again => Verdict::Row,
@@ -125,9 +138,12 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
             }
         };
     }
-    let known = (e.ordinary || e.useless) && e.severity != Severity::High;
+    // What is high is known only where people said so of all that it was, sure or not.
+    let known = if e.severity == Severity::High { e.ordinary && e.useless } else { e.ordinary || e.useless };
     let familiar = e.familiar >= FAMILIAR || (known && e.thereabouts >= FAMILIAR_ORDINARY);
+    let nearly = e.severity == Severity::High && e.surer && is_sure(e.score.map(|s| s + NEARLY), cfg);
     match e.nature {
+        Nature::Seen if nearly && !e.useless && !e.ordinary => Verdict::Hold(glimpse_ms, Because::Weak),
         Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e, false),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,
@@ -182,6 +198,7 @@ mod tests {
         familiar: 0,
         chattering: false,
         brief_lately: false,
+        surer: false,
         longest_ms: 0,
         useless: false,
         ordinary: false,
@@ -196,10 +213,29 @@ mod tests {
         let sure = Evidence { score: Some(0.8), ..NEW };
         assert_eq!(judge(sure), Verdict::Row);
         assert_eq!(judge(Evidence { score: None, ..NEW }), Verdict::Row, "no score is no doubt");
-        assert_eq!(judge(Evidence { chattering: true, storm: true, ..sure }), Verdict::Row, "news of a noisy source");
+        assert_eq!(judge(Evidence { chattering: true, ..sure }), Verdict::Row, "news of a noisy source");
+        let glimpse = Verdict::Hold(GLIMPSE_MS, Because::Weak);
         let hardly = Evidence { score: Some(0.7), storm: true, ..sure };
         assert_eq!(judge(hardly), Verdict::Hold(20_000, Because::Weak), "in a storm it may be chance");
-        assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), Verdict::Row);
+        assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), glimpse, "what is high only for a moment");
+        assert_eq!(judge(Evidence { storm: true, ..sure }), glimpse, "longer than a drop");
+        assert_eq!(judge(Evidence { brief_lately: true, ..sure }), glimpse, "what came before it was nothing");
+        assert_eq!(judge(Evidence { storm: true, severity: Severity::High, ..sure }), Verdict::Row, "no doubt");
+        assert_eq!(judge(Evidence { storm: true, score: None, ..sure }), Verdict::Row);
+        let nearly = Evidence { severity: Severity::High, score: Some(0.62), surer: true, familiar: 9, ..NEW };
+        assert_eq!(judge(nearly), glimpse, "surer than a bush ever was, and high");
+        for not in [
+            Evidence { surer: false, ..nearly },
+            Evidence { useless: true, ..nearly },
+            Evidence { severity: Severity::Medium, ..nearly },
+            Evidence { score: Some(0.55), ..nearly },
+        ] {
+            assert_eq!(judge(not), Verdict::Hold(35_000, Because::Chattering), "{not:?}");
+        }
+        let guard = Evidence { severity: Severity::High, ordinary: true, useless: true, thereabouts: 3, ..NEW };
+        assert_eq!(judge(guard), Verdict::Hold(35_000, Because::Chattering), "unsure, at his hour, as people said");
+        assert_eq!(judge(Evidence { useless: false, ..guard }), Verdict::Hold(10_000, Because::Weak));
+        assert_eq!(judge(Evidence { score: Some(0.8), ..guard }), Verdict::Row, "sure");
         let staff = Evidence { ordinary: true, thereabouts: 9, ..sure };
         assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS.min(40_000), Because::Chattering));
         assert_eq!(judge(Evidence { severity: Severity::High, ..staff }), Verdict::Row);

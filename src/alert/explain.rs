@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::evidence::{is_sure, score};
+use super::evidence::{Nature, is_sure, nature, score};
 use crate::{
     config,
     types::{
@@ -119,6 +119,8 @@ impl Outages {
             Some(h) if h.scope != HealthScope::Channel => None,
             Some(_) => of.filter(|o| o.scope != HealthScope::Channel).map(|o| o.alert).next(),
             None if score(&e.objects).is_some() && is_sure(score(&e.objects), cfg) => None,
+            // It is over when pictures have settled, and cannot be looked at again.
+            None if nature(&e.kind) == Nature::Moment => None,
             None => of.map(|o| o.alert).next(),
         }
     }

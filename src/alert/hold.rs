@@ -46,6 +46,8 @@ pub(super) struct Held {
     pub brief: Option<(Mono, Mono)>,
     /// How sure and how urgent it was when it went under another's row.
     pub weighed: Option<(bool, Severity)>,
+    /// It has lasted: that the detector is not sure of it counts no more.
+    pub lasted: bool,
     /// Changed since it was last told, in a number only.
     pub untold: bool,
 }
@@ -53,7 +55,17 @@ pub(super) struct Held {
 impl Held {
     pub fn new(alert: Alert, desk: usize) -> Self {
         let never = Mono::default();
-        Held { alert, join_until: never, leave: never, desk, watched: None, brief: None, weighed: None, untold: false }
+        Held {
+            alert,
+            join_until: never,
+            leave: never,
+            desk,
+            watched: None,
+            brief: None,
+            weighed: None,
+            lasted: false,
+            untold: false,
+        }
     }
 }
 
@@ -75,7 +87,7 @@ impl AlertBook {
         for event in open {
             let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
             let happenings = latest.and_then(|d| d.happenings);
-            self.open.insert(*event, Open { alert: alert.id, happenings });
+            self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
         if !open.is_empty() || join_until.is_some() {
             self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);

@@ -33,6 +33,7 @@ use std::collections::{HashMap, VecDeque};
 
 use self::{
     desk::Desks,
+    evidence::Verdict,
     explain::Outages,
     hold::Held,
     incident::{Incidents, Storms},
@@ -63,6 +64,8 @@ struct Open {
     alert: AlertId,
     /// How many happenings it told of; `None` while that is not known.
     happenings: Option<u32>,
+    /// Since when.
+    since: Mono,
 }
 
 #[derive(Default)]
@@ -225,11 +228,14 @@ impl AlertBook {
         let id = open.alert;
         let told_of = event.details.as_ref().and_then(|d| d.happenings);
         let more = told_of > open.happenings && open.happenings.is_some();
+        let lasts_ms = now.mono.since_ms(open.since);
         open.happenings = open.happenings.max(told_of);
         if event.phase == Phase::End {
             self.open.remove(&event.id);
         } else if more {
             return Ok(self.happens_again(id, event, channel_name, now, told));
+        } else if self.outlasts_its_shelf(id, event, lasts_ms, now) {
+            return Ok(self.goes_its_own_way(id, event, channel_name, Verdict::Row, now, told));
         }
         let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
         let alert = &mut held.alert;

@@ -173,7 +173,8 @@ impl AlertBook {
                 return Some((lead, Because::Incident));
             }
         }
-        if !self.desks.is_flooded(desk) {
+        // A flood takes many under one row; what is high and sure is not one of many.
+        if !self.desks.is_flooded(desk) || (priority == Severity::High && sure) {
             return None;
         }
         let (lead, same_kind) =
@@ -235,9 +236,10 @@ impl AlertBook {
 
     /// What its priority would be now.
     fn worth(&self, id: AlertId, now: Now) -> Option<Severity> {
-        let a = &self.held.get(&id)?.alert;
+        let held = self.held.get(&id)?;
+        let a = &held.alert;
         let source = self.sources.get(&a.dedupe_key);
-        let sure = is_sure(score(&a.objects), self.cfg());
+        let sure = held.lasted || is_sure(score(&a.objects), self.cfg());
         let history = History {
             mostly_false: source.is_some_and(super::source::Source::mostly_false),
             chatter: !sure && source.is_some_and(|s| s.chattering),

@@ -22,6 +22,15 @@ const NEAR: f32 = 0.05;
 const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
 const USUAL: f32 = 0.07;
+/// What keeps to its place so closely, on average, is a thing that stands there; who walks does not.
+const STILL: f32 = 0.015;
+/// So often must something have come from a place before that is known of it, or how sure it is there.
+const KNOWN_PLACE: u32 = 5;
+/// How many times the usual distance from its place, or difference of height, is still usual; and what always is.
+const SCATTER: f32 = 1.75;
+const SCATTER_HEIGHT: f32 = 2.6;
+const ALWAYS_NEAR: f32 = 0.02;
+const ALWAYS_AS_TALL: f32 = 0.1;
 /// How long a spot counts that was seen a few times, and one that was seen often.
 const FEW_MS: u64 = 4 * 3_600_000;
 /// How long it counts against what is sure, and against a moment.
@@ -29,9 +38,9 @@ const SURE_MS: u64 = 3_600_000;
 /// How long an event that came to nothing counts.
 const LATELY_MS: u64 = 3_600_000;
 const OFTEN_MS: u64 = 24 * 3_600_000;
-const OFTEN: u32 = 10;
 const HALF_HOUR_MS: i64 = 1_800_000;
 const HALVES: i64 = 48;
+const USUAL_HOURS: u32 = 2;
 const TEN_MIN_MS: u64 = 600_000;
 /// A source that was quiet for so long does not chatter any more.
 const CALM_MS: u64 = 1_800_000;
@@ -52,6 +61,9 @@ struct Spot {
     h: f32,
     mean: f32,
     dev: f32,
+    /// How far from its place it is on average, and how much taller or smaller, as a share.
+    spread: f32,
+    stretch: f32,
     seen: u32,
     last: Mono,
     hours: Hours,
@@ -83,13 +95,26 @@ impl Hours {
         *self = self.on(day);
         self.today |= 1 << half;
     }
-    /// Whether it was at this time of the day, or half an hour off.
-    fn hold(self, wall: Wall) -> bool {
+    /// In how many half hours of both days it was at this time of the day, or half an hour off.
+    fn around(self, wall: Wall) -> u32 {
         let (day, half) = Self::at(wall);
         let of = self.on(day);
         let near = |by: i64| 1u64 << ((i64::from(half) + HALVES + by) % HALVES);
         let around = near(-1) | near(0) | near(1);
-        (of.today | of.before) & around != 0
+        (of.today & around).count_ones() + (of.before & around).count_ones()
+    }
+    /// Forgets this time of the day and half an hour to either side.
+    fn clear(&mut self, wall: Wall) {
+        let (_, half) = Self::at(wall);
+        for by in -1..=1 {
+            let bit = 1u64 << ((i64::from(half) + HALVES + by) % HALVES);
+            self.today &= !bit;
+            self.before &= !bit;
+        }
+    }
+    /// Whether it is usual at this time of the day; once is not.
+    fn hold(self, wall: Wall) -> bool {
+        self.around(wall) >= USUAL_HOURS
     }
 }
 
@@ -103,10 +128,31 @@ impl Spot {
             && (low..=high).contains(&o.bbox.h)
     }
     fn is_live(&self, now: Mono) -> bool {
-        now.since_ms(self.last) <= if self.seen >= OFTEN { OFTEN_MS } else { FEW_MS }
+        let long = self.seen >= KNOWN_PLACE;
+        now.since_ms(self.last) <= if long { OFTEN_MS } else { FEW_MS }
     }
     fn usual(&self, score: f32) -> bool {
         score <= self.mean + (2.5 * self.dev).max(USUAL)
+    }
+    /// The detector is wrong there: nothing that it says of it is ever sure.
+    fn errs(&self, sure: f32) -> bool {
+        self.seen >= KNOWN_PLACE && !self.usual(sure)
+    }
+    /// People pass there, or a thing stands there that looks like one: the detector is about sure.
+    fn is_passed(&self, sure: f32) -> bool {
+        self.seen >= KNOWN_PLACE && self.mean + USUAL >= sure
+    }
+    /// A poster, a statue: it never moves.
+    fn is_still(&self) -> bool {
+        self.seen >= KNOWN_PLACE && self.spread <= STILL
+    }
+    /// As near and as tall as what it has learnt from: who crosses a line is there for one look only, and what makes him
+    /// another is where he is and how tall.
+    fn holds_closely(&self, o: &Object) -> bool {
+        let (x, y) = centre(o);
+        let near = (SCATTER * self.spread).max(ALWAYS_NEAR);
+        let tall = (SCATTER_HEIGHT * self.stretch).max(ALWAYS_AS_TALL);
+        (self.x - x).abs() <= near && (self.y - y).abs() <= near && (o.bbox.h - self.h).abs() <= tall * self.h
     }
 }
 
@@ -156,28 +202,55 @@ impl Source {
         let seen = |o: &Object| {
             // Who crosses a gate by day is no reason not to tell of the one who does at night.
             let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
-            // Where the detector is wrong it is so at any time; where people pass who need nobody, at the hours at which they do.
-            let known = |s: &Spot| useless && s.usual(o.score) && (!ordinary || s.hours.hold(at.wall));
-            let now_and_then = |s: &Spot| lately(s) || known(s);
-            let usual =
-                |s: &Spot| if o.score < sure { !moment || now_and_then(s) } else { s.usual(o.score) && lately(s) };
+            // Where the detector is wrong it is so at any time, and every look is like the others. Where people pass who need
+            // nobody, it is at the hours at which they do, and each is another.
+            let known = |s: &Spot| useless && s.usual(o.score) && (s.errs(sure) || s.hours.hold(at.wall));
+            let alike = |s: &Spot| s.is_passed(sure) || s.holds_closely(o);
+            let crosses = |s: &Spot| alike(s) && (lately(s) || known(s));
+            // A thing that people needed nobody for is the same thing at any hour.
+            let stands = |s: &Spot| ordinary && s.is_still();
+            let usual = |s: &Spot| match (o.score < sure, moment) {
+                (true, false) => true,
+                (true, true) => crosses(s),
+                // Nothing that stands still crosses a line, and who is plainly there is not one with what seldom is.
+                (false, true) => s.is_passed(sure) && s.usual(o.score) && lately(s),
+                (false, false) => s.usual(o.score) && (lately(s) || stands(s)),
+            };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
 
-    /// How often something like the least familiar of them was seen thereabouts at this time of the day, however sure. Who
-    /// passes by day is no reason not to tell of the one who does at night.
-    pub fn thereabouts(&self, objects: &[Object], now: Now) -> u32 {
+    /// How often something like the least familiar of them was seen thereabouts, where that is usual at this time of the day.
+    /// Who passes by day is no reason not to tell of the one who does at night, nor is one who did the night before. For what
+    /// is `sure` only those places count at which the detector usually is.
+    pub fn thereabouts(&self, objects: &[Object], sure: f32, now: Now) -> u32 {
         let seen = |o: &Object| {
             let (x, y) = centre(o);
             let about = |s: &&Spot| {
-                *s.label == *o.label && (s.x - x).abs() <= ABOUT && (s.y - y).abs() <= ABOUT && s.hours.hold(now.wall)
+                *s.label == *o.label
+                    && (s.x - x).abs() <= ABOUT
+                    && (s.y - y).abs() <= ABOUT
+                    && (o.score < sure || s.is_passed(sure))
             };
-            self.spots.iter().filter(about).fold(0u32, |sum, s| sum.saturating_add(s.seen))
+            let there = self.spots.iter().filter(about).map(|s| (s.hours.around(now.wall), s.seen));
+            let (hours, seen) = there
+                .filter(|(hours, _)| *hours > 0)
+                .fold((0u32, 0u32), |(hours, seen), (h, n)| (hours + h, seen.saturating_add(n)));
+            if hours >= USUAL_HOURS { seen } else { 0 }
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// Whether one of them is surer than anything was in its place that came from there often.
+    pub fn is_surer(&self, objects: &[Object], now: Mono) -> bool {
+        let surer = |o: &Object| {
+            let mut there =
+                self.spots.iter().filter(|s| s.is_live(now) && s.seen >= KNOWN_PLACE && s.holds(o)).peekable();
+            there.peek().is_some() && there.all(|s| o.score > s.mean + 2.5 * s.dev)
+        };
+        objects.iter().take(MAX_OBJECTS).any(surer)
     }
 
     /// Counts a start and learns where it was. True where it is named chattering by this.
@@ -201,10 +274,15 @@ impl Source {
 
     fn learn(&mut self, o: &Object, Now { mono: now, wall }: Now) {
         let (x, y) = centre(o);
-        if let Some(s) = self.spots.iter_mut().find(|s| s.holds(o)) {
+        let off = |s: &Spot| (s.x - x).abs().max((s.y - y).abs());
+        let there = self.spots.iter_mut().filter(|s| s.holds(o));
+        if let Some(s) = there.min_by(|a, b| off(a).total_cmp(&off(b))) {
             s.seen = s.seen.saturating_add(1);
             // An average over the last twenty or so, so that a spot follows light and season.
             let share = 1.0 / (s.seen.min(20) as f32);
+            let (far, other) = (off(s), (o.bbox.h - s.h).abs() / s.h.max(0.001));
+            s.spread += (far - s.spread) * share;
+            s.stretch += (other - s.stretch) * share;
             s.x += (x - s.x) * share;
             s.y += (y - s.y) * share;
             s.h += (o.bbox.h - s.h) * share;
@@ -226,7 +304,9 @@ impl Source {
         let label = o.label.as_str().into();
         let mut hours = Hours::default();
         hours.add(wall);
-        self.spots.push(Spot { label, x, y, h: o.bbox.h, mean: o.score, dev: 0.0, seen: 1, last: now, hours });
+        let (h, mean) = (o.bbox.h, o.score);
+        let (dev, spread, stretch) = (0.0, 0.0, 0.0);
+        self.spots.push(Spot { label, x, y, h, mean, dev, spread, stretch, seen: 1, last: now, hours });
     }
 
     /// An event of it ended before it was worth a row.
@@ -244,7 +324,12 @@ impl Source {
         self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
     }
 
-    pub fn result(&mut self, result: ResultCode, sure: bool) {
+    /// What people made of an alert of it that was `opened` then. An hour at which it was true is not one at which who passes
+    /// needs nobody.
+    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall) {
+        if result == ResultCode::True {
+            self.spots.iter_mut().for_each(|s| s.hours.clear(opened));
+        }
         for of in [Some(&mut self.results), Some(&mut self.sure_results).filter(|_| sure)].into_iter().flatten() {
             while of.len() >= MAX_RESULTS {
                 of.pop_front();
@@ -395,18 +480,22 @@ mod tests {
             (DAY_S + 7 * 3600, true),
             (2 * DAY_S + 7 * 3600, false),
         ] {
-            assert_eq!(h.hold(wall(s)), holds, "{s}");
+            assert_eq!(h.around(wall(s)) > 0, holds, "{s}");
+            assert!(!h.hold(wall(s)), "once is not usual");
         }
+        let mut twice = h;
+        twice.add(wall(DAY_S + 7 * 3600));
+        assert!(twice.hold(wall(DAY_S + 7 * 3600 + 600)));
         // Midnight is beside the last half hour.
         h.add(wall(DAY_S - 60));
-        assert!(h.hold(wall(DAY_S + 60)) && h.hold(wall(2 * DAY_S - 60)));
+        assert!(h.around(wall(DAY_S + 60)) > 0 && h.around(wall(2 * DAY_S - 60)) > 0);
         let mut early = Hours::default();
         early.add(wall(60));
-        assert!(early.hold(wall(DAY_S - 60)) && !early.hold(wall(DAY_S / 2)));
+        assert!(early.around(wall(DAY_S - 60)) > 0 && early.around(wall(DAY_S / 2)) == 0);
         for half in 0..48u64 {
             let mut one = Hours::default();
             one.add(wall(half * 1800));
-            let near: Vec<u64> = (0..48).filter(|h| one.hold(wall(h * 1800))).collect();
+            let near: Vec<u64> = (0..48).filter(|h| one.around(wall(h * 1800)) > 0).collect();
             let mut want = vec![(half + 47) % 48, half, (half + 1) % 48];
             want.sort_unstable();
             assert_eq!(near, want, "half hour {half}");
@@ -423,20 +512,89 @@ mod tests {
             }
         }
         let (noon, night) = (at(2 * DAY_S + 12 * 3600), at(2 * DAY_S + 3 * 3600));
-        assert!(gate.thereabouts(&person(0.7), noon) >= 3);
-        assert_eq!(gate.thereabouts(&person(0.7), night), 0);
+        assert!(gate.thereabouts(&person(0.7), 0.65, noon) >= 3);
+        assert_eq!(gate.thereabouts(&person(0.7), 0.65, night), 0);
         // A branch that people called false, with a score below any that is sure, is one at any time.
         let mut branch = Source::default();
         for n in 0..20 {
             branch.start(&person(0.52), 5, at(10 * 3600 + n * 600));
-            branch.result(ResultCode::False, false);
+            branch.result(ResultCode::False, false, Wall(0));
         }
         let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
         assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
-        branch.result(ResultCode::Nuisance, true);
-        branch.result(ResultCode::Nuisance, true);
-        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 0, "people pass there, but not at this hour");
+        for _ in 0..2 {
+            branch.result(ResultCode::Nuisance, true, Wall(0));
+        }
+        assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20, "what was sure was elsewhere");
+        let sure =
+            (branch.thereabouts(&person(0.7), 0.65, at(10 * 3600)), branch.thereabouts(&person(0.6), 0.65, later));
+        assert_eq!(sure, (0, 0), "nothing there was ever sure, and not at this hour");
+        assert_eq!(branch.thereabouts(&person(0.6), 0.65, at(10 * 3600 + 600)), 20);
+        // Of the gate the detector was sure: who is unsure there at another hour is somebody.
+        for _ in 0..3 {
+            gate.result(ResultCode::Nuisance, false, Wall(0));
+        }
+        assert_eq!(gate.familiar(&person(0.6), 0.65, true, noon), 40);
+        assert_eq!(gate.familiar(&person(0.6), 0.65, true, night), 0);
+        // All cross it at the same place, where a poster would be known at any hour; but a poster crosses nothing.
+        for _ in 0..3 {
+            gate.result(ResultCode::Nuisance, true, Wall(0));
+        }
+        assert_eq!(gate.familiar(&person(0.7), 0.65, false, night), 40);
+        assert_eq!(gate.familiar(&person(0.7), 0.65, true, night), 0);
+        // An hour at which it was true is none at which who passes needs nobody.
+        gate.result(ResultCode::True, true, noon.wall);
+        assert_eq!(gate.thereabouts(&person(0.7), 0.65, noon), 0);
+        assert!(gate.thereabouts(&person(0.7), 0.65, at(2 * DAY_S + 15 * 3600)) >= 3);
+    }
+
+    #[test]
+    fn who_crosses_where_a_branch_hangs_is_another_by_place_and_height() {
+        let mut branch = Source::default();
+        let seen = |x: f32, h: f32| {
+            let mut o = object("person", 0.52, x);
+            o.bbox.h = h;
+            o.bbox.y = 0.5 - h / 2.0;
+            [o]
+        };
+        for n in 0..40u64 {
+            let off = (n % 5) as f32 - 2.0;
+            branch.start(&seen(0.3 + off * 0.01, 0.2 + off * 0.01), 5, at(n * 60));
+        }
+        let now = at(40 * 60);
+        assert!(branch.familiar(&seen(0.32, 0.22), 0.65, true, now) > 0);
+        for other in [seen(0.345, 0.2), seen(0.3, 0.29), seen(0.3, 0.14)] {
+            assert_eq!(branch.familiar(&other, 0.65, true, now), 0, "{other:?}");
+            assert!(branch.familiar(&other, 0.65, false, now) > 0, "what lasts need not be told apart so closely");
+        }
+    }
+
+    #[test]
+    fn what_stands_there_is_known_at_any_hour_and_who_is_surer_than_a_bush_is_not() {
+        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0)));
+        let (mut poster, mut guard) = (Source::default(), Source::default());
+        for n in 0..12u64 {
+            let off = (n % 3) as f32 - 1.0;
+            poster.start(&[object("person", 0.75, 0.3 + off * 0.01)], 5, at(10 * 3600 + n * 60));
+            guard.start(&[object("person", 0.75, 0.3 + off * 0.03)], 5, at(10 * 3600 + n * 60));
+        }
+        people_said(&mut guard);
+        let (night, o) = (at(26 * 3600), [object("person", 0.78, 0.3)]);
+        assert_eq!(poster.familiar(&o, 0.65, false, night), 0, "nobody said that it is nothing");
+        people_said(&mut poster);
+        assert_eq!(poster.familiar(&o, 0.65, false, night), 12);
+        assert_eq!(guard.familiar(&o, 0.65, false, night), 0, "who walks is told of at another hour");
+        assert_eq!(poster.familiar(&[object("person", 0.95, 0.3)], 0.65, false, night), 0, "surer than the poster");
+
+        let mut bush = Source::default();
+        for n in 0..6u64 {
+            bush.start(&[object("person", 0.52, 0.3)], 5, at(n * 600));
+        }
+        let now = at(3600);
+        assert!(bush.is_surer(&[object("person", 0.62, 0.3)], now));
+        assert!(!bush.is_surer(&[object("person", 0.52, 0.3)], now));
+        assert!(!bush.is_surer(&[object("person", 0.62, 0.7)], now), "nothing is known of that place");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     touch,
 };
 use crate::types::{
-    AlertId, Now, Severity,
+    AlertId, Now, Severity, Wall,
     alert::{Alert, AlertHistory},
     fact::Object,
     handling::{Because, Handling, How},
@@ -80,6 +80,16 @@ impl AlertBook {
         (takes_events(a.state) && !news).then_some(id)
     }
 
+    /// What was shelved was brief; what began since then and lasts as what is unsure must last is another thing.
+    pub(super) fn outlasts_its_shelf(&self, id: AlertId, e: &EventPayload, lasts_ms: u64, now: Now) -> bool {
+        if evidence::nature(&e.kind) != Nature::Seen || lasts_ms < u64::from(self.cfg().hold_s) * 1000 {
+            return false;
+        }
+        let Some(h) = self.held.get(&id).map(|h| &h.alert.handling) else { return false };
+        let since = |at: Wall| u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0);
+        h.showing.how == How::Brief && h.shelved.as_ref().is_some_and(|s| since(s.at) >= lasts_ms)
+    }
+
     /// What is news elsewhere in the picture, or of something else, or sure where all was unsure, is another happening than
     /// the row that is there, or the one that is folded. Of moments every place counts by itself: nobody comes and goes over a line.
     fn is_apart(&self, id: AlertId, e: &EventPayload, verdict: Verdict, familiar: u32) -> bool {
@@ -108,7 +118,7 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        self.opens(e, id);
+        self.opens(e, id, now);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let alert = &mut held.alert;
@@ -128,9 +138,10 @@ impl AlertBook {
                 self.settle(id, e.id, Verdict::Row, now, told);
             }
             (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
-            (How::Held, Some(Verdict::Hold(..) | Verdict::Brief(_))) => {
+            (How::Held, Some(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
                 // The first of them is still watched, or its end was not.
             }
+            (How::Held, Some(Verdict::Brief(_))) => {}
             (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
@@ -144,9 +155,14 @@ impl AlertBook {
         (id, Some(history), limited)
     }
 
-    fn opens(&mut self, e: &EventPayload, alert: AlertId) {
+    /// Whether what is held there waits for longer than what comes now.
+    fn waits_longer(&self, id: AlertId, ms: u64, now: Now) -> bool {
+        self.timers.at(id, Timer::Lasted).is_some_and(|at| at > now.mono.plus_ms(ms))
+    }
+
+    fn opens(&mut self, e: &EventPayload, alert: AlertId, now: Now) {
         let happenings = e.details.as_ref().and_then(|d| d.happenings);
-        self.open.insert(e.id, Open { alert, happenings });
+        self.open.insert(e.id, Open { alert, happenings, since: now.mono });
     }
 
     pub(super) fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
@@ -190,7 +206,7 @@ impl AlertBook {
             limited: 0,
             handling,
         };
-        self.opens(e, id);
+        self.opens(e, id, now);
         self.by_key.insert(e.dedupe_key.clone(), id);
         let channel = self.channels.entry(e.channel.clone()).or_default();
         channel.opened.push_back(now.mono);

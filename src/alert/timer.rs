@@ -17,7 +17,7 @@ const TELL_MS: u64 = 10_000;
 const FLOOD_LOOKS: u64 = 20;
 const FLOOD_MS: u64 = 30_000;
 /// How much longer what is not one thing is held.
-const HOLD_ON_MS: u64 = 10_000;
+const HOLD_ON_MS: u64 = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
@@ -75,6 +75,9 @@ impl Timers {
     }
     pub fn has(&self, id: AlertId) -> bool {
         self.count.contains_key(&id)
+    }
+    pub fn at(&self, id: AlertId, timer: Timer) -> Option<Mono> {
+        self.of.get(&(id, timer)).copied()
     }
     pub fn next(&self) -> Option<Mono> {
         self.queue.first().map(|(at, ..)| *at)
@@ -179,6 +182,9 @@ impl AlertBook {
         }
         // One thing that has lasted has proved itself; what only went on and on has not.
         let sure = watched.steady.is_one_thing();
+        if let Some(held) = self.held.get_mut(&id) {
+            held.lasted = sure;
+        }
         self.show(id, sure, now, told);
         self.tell(id, "shown", None, now, told);
     }

@@ -280,7 +280,9 @@ fn in_a_flood_what_is_sure_rises_or_is_a_row_and_what_is_folded_comes_out() {
     let yard = |n: u8, c: &str, severity, score, s| {
         of_kind("intrusion", severity, seen(n, Phase::Start, &format!("{c}/i"), (score, 0.2), at(s)))
     };
-    let lead = say(&mut book, &yard(1, "a", Severity::High, 0.9, 30), 30);
+    let low = say(&mut book, &yard(9, "d", Severity::Medium, 0.9, 20), 20);
+    let lead = say(&mut book, &yard(1, "a", Severity::High, 0.9, 60), 60);
+    assert!(low.id != lead.id && low.priority() < lead.priority());
     let second = say(&mut book, &yard(2, "b", Severity::High, 0.9, 90), 90);
     assert!(lead.handling.showing.how == How::Row && second.handling.showing.how == How::Row, "two burglaries");
     // Unsure, of a lower severity: it goes under the row when it has gone on for long without being one thing.

@@ -141,3 +141,89 @@ fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     assert_eq!((raised.id, raised.priority(), raised.handling.under), (sure.id, Severity::High, 1));
     assert_eq!(how(&book, sure.id), How::Row);
 }
+
+#[test]
+fn what_lasts_is_no_branch_though_its_source_is_shelved() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let user = UserId::new("li").unwrap();
+    let tree = |n: u8, phase, s: u64| seen(n, phase, "tree/r", (0.55, 0.2), at(s));
+    let mut id = None;
+    for n in 0..6u8 {
+        let s = u64::from(n) * 70;
+        id = Some(say(&mut book, &tree(n, Phase::Start, s), s).id);
+        say(&mut book, &tree(n, Phase::End, s + 3), s + 3);
+    }
+    let id = id.unwrap();
+    let wish = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    book.act(id, &wish, By::User(&user), None, at(400)).unwrap();
+    assert_eq!(say(&mut book, &tree(20, Phase::Start, 500), 500).id, id);
+    assert_eq!(say(&mut book, &tree(20, Phase::Update, 519), 519).id, id, "not yet");
+    let out = say(&mut book, &tree(20, Phase::Update, 520), 520);
+    assert!(out.id != id && out.handling.showing.how == How::Row && out.active());
+    assert!(book.get(id).unwrap().handling.shelved.is_some(), "the tree stays on its shelf");
+    assert_eq!(say(&mut book, &tree(20, Phase::Update, 550), 550).id, out.id, "once");
+}
+
+#[test]
+fn what_was_before_the_shelf_stays_on_it() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let user = UserId::new("li").unwrap();
+    let cleaner = |phase, s: u64| seen(1, phase, "hall/r", (0.9, 0.2), at(s));
+    let id = say(&mut book, &cleaner(Phase::Start, 0), 0).id;
+    let wish = Wish { minutes: Some(60), note: Some("cleaner".into()), ..AlertAction::Shelve.into() };
+    book.act(id, &wish, By::User(&user), None, at(5)).unwrap();
+    for s in [30, 60, 600] {
+        assert_eq!(say(&mut book, &cleaner(Phase::Update, s), s).id, id);
+    }
+}
+
+#[test]
+fn what_has_lasted_does_not_rise_by_itself_afterwards() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let wall =
+        |phase, score, s| EventPayload { severity: Severity::High, ..seen(1, phase, "wall/r", (score, 0.2), at(s)) };
+    let id = say(&mut book, &wall(Phase::Start, 0.6, 0), 0).id;
+    let shown = book.tick(at(10)).remove(0).alert;
+    assert_eq!((shown.handling.showing.how, shown.priority()), (How::Row, Severity::High));
+    let on = say(&mut book, &wall(Phase::Update, 0.7, 12), 12);
+    assert_eq!((on.id, on.handling.showing.raised), (id, None));
+}
+
+#[test]
+fn a_surer_one_waits_no_longer_than_it_has_to() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let wall = |n: u8, phase, score, s| EventPayload {
+        severity: Severity::High,
+        ..seen(n, phase, "wall/r", (score, 0.2), at(s))
+    };
+    for n in 0..6u8 {
+        let s = u64::from(n) * 100;
+        say(&mut book, &wall(n, Phase::Start, 0.52, s), s);
+        say(&mut book, &wall(n, Phase::End, 0.52, s + 2), s + 2);
+    }
+    let bush = say(&mut book, &wall(10, Phase::Start, 0.52, 900), 900);
+    assert_eq!(bush.handling.showing.how, How::Held);
+    let somebody = say(&mut book, &wall(11, Phase::Start, 0.63, 901), 901);
+    assert_eq!((somebody.id, somebody.handling.showing.how), (bush.id, How::Held));
+    book.tick(at(906));
+    assert_eq!(how(&book, bush.id), How::Row);
+}
+
+#[test]
+fn a_crossing_is_not_explained_for_nobody_could_look_again() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let (what, reason) = ("down".into(), "gone".into());
+        let fact = HealthFact { scope: HealthScope::Channel, name, what, state, reason };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    say(&mut book, &health(Phase::Start, 0), 0);
+    say(&mut book, &health(Phase::End, 60), 60);
+    let box_of = |n, kind: &str| EventPayload {
+        kind: kind.into(),
+        ..seen(n, Phase::Start, &format!("gate/{kind}"), (0.55, 0.2), at(70))
+    };
+    assert_eq!(say(&mut book, &box_of(2, "presence"), 70).handling.showing.how, How::Under);
+    assert_eq!(say(&mut book, &box_of(3, "line"), 70).handling.showing.how, How::Row);
+}

@@ -32,6 +32,15 @@ pub struct Noisy {
     pub gates: Vec<Source>,
     pub rained_on: Vec<(usize, u64, u64)>,
     pub wind: [(u64, u64); 2],
+    /// Channels that give no pictures, from when until when.
+    pub down: Vec<(usize, u64, u64)>,
+}
+
+impl Noisy {
+    /// Whether there is no picture in which something could be seen.
+    pub fn is_down(&self, channel: usize, at: u64) -> bool {
+        self.down.iter().any(|(n, from, to)| *n == channel && (*from..*to).contains(&at))
+    }
 }
 
 /// It gets up some hours sooner or later on another day.
@@ -91,7 +100,7 @@ pub fn fill(world: &World, site: u64, script: &mut Script, rng: &mut StdRng) -> 
     for (n, shower) in SHOWERS.into_iter().enumerate() {
         rain(world, n, shower, script, &mut noisy, rng)?;
     }
-    recorders(world, rest, script, rng)?;
+    recorders(world, rest, script, &mut noisy, rng)?;
     noisy.gates = ordinary::fill(world, (site, busy), script, rng)?;
     Ok(noisy)
 }
@@ -254,7 +263,13 @@ fn rain(
 }
 
 /// Two recorders fall and come back, and some cameras by themselves.
-fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRng) -> anyhow::Result<()> {
+fn recorders(
+    world: &World,
+    calm: &[usize],
+    script: &mut Script,
+    noisy: &mut Noisy,
+    rng: &mut StdRng,
+) -> anyhow::Result<()> {
     for (first, from, minutes) in [(calm[0], 9 * HOUR + 40 * MINUTE, 38), (calm[1], 22 * HOUR + 31 * MINUTE, 17)] {
         let under = world.of_recorder(first);
         let list: Vec<_> = under.iter().map(|n| &world.channels[*n]).collect();
@@ -267,6 +282,7 @@ fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRn
             reason: "the recorder does not answer".into(),
         };
         let back = from + minutes * MINUTE;
+        noisy.down.extend(under.iter().map(|n| (*n, from, back)));
         script.outage((list[0], Some(&list)), health, (from, back), rng)?;
         for channel in list {
             for _ in 0..rng.random_range(0..3) {
@@ -289,6 +305,7 @@ fn recorders(world: &World, calm: &[usize], script: &mut Script, rng: &mut StdRn
     for n in &calm[2..32] {
         let from = rng.random_range(0..DAY - 2 * HOUR);
         let to = from + seconds(rng, 600.0, 1.0).max(20 * SECOND);
+        noisy.down.push((*n, from, to));
         let health = HealthFact {
             scope: HealthScope::Channel,
             name: None,

@@ -180,6 +180,11 @@ pub fn fill(
                     (of.channel, of.zone, None, at)
                 }
             };
+            // Where there is no picture no rule says anything of it.
+            let (mut n, mut zone, mut spot, mut at) = (n, zone, spot, at);
+            while noisy.is_down(n, at) {
+                (n, zone, spot, at) = calm(rng);
+            }
             running.push((n, at));
             happens(script, world, What { channel: n, kind, zone, spot, at_ms: at, truth }, rng)?;
         }
@@ -216,6 +221,7 @@ pub fn burglary(world: &World, noisy: &Noisy, script: &mut Script, rng: &mut Std
     let at = 3 * HOUR + 20 * MINUTE + rng.random_range(0..20 * MINUTE);
     let wet: Vec<usize> =
         noisy.rained_on.iter().filter(|(_, from, to)| (*from..*to).contains(&at)).map(|r| r.0).collect();
+    let wet: Vec<usize> = wet.into_iter().filter(|n| !noisy.is_down(*n, at)).collect();
     let n = wet[rng.random_range(0..wet.len())];
     let spot = (rng.random_range(0.2..0.8), 0.6);
     let (zone, mut before) = (9, HOUR);
