@@ -5,6 +5,7 @@ import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
 import zh from '../src/i18n/zh-CN.json';
 import { possibleActions, keyMay } from '../src/lib/actions';
+import { priorityNote } from '../src/lib/historywords';
 import { byPriority, isShown, stateFor, tally } from '../src/lib/queue';
 import { loudest } from '../src/lib/sound';
 import { ageText, momentText, siteDay } from '../src/lib/time';
@@ -134,5 +135,17 @@ describe('the queue', () => {
     expect(loudest([one({ priority: 'low' }), one({}), one({ priority: 'critical', state: 'acknowledged' })], '')).toBe('high');
     expect(loudest([one({}), one({ priority: 'critical' })], '')).toBe('critical');
     expect(loudest([one({ showing: { how: 'held', because: 'weak' } }), one({ state: 'acknowledged' })], '')).toBeNull();
+  });
+});
+
+describe('a change of priority', () => {
+  it.each([
+    ['low -> critical', 'Low → Critical', '低 → 紧急'],
+    ['medium -> high: a -> b', 'Medium → High: a -> b', '中 → 高: a -> b'],
+    ['low -> nowhere', 'low -> nowhere', 'low -> nowhere'],
+    ['the wind', 'the wind', 'the wind'],
+  ])('%s is %s', (note, english, chinese) => {
+    expect(priorityNote(t, note)).toBe(english);
+    expect(priorityNote(tz, note)).toBe(chinese);
   });
 });

@@ -42,7 +42,7 @@ impl AlertBook {
         {
             return Err(ActRefused::Rev { seen, now: alert.rev });
         }
-        let from = alert.state;
+        let (from, was) = (alert.state, alert.priority());
         let to = self.allowed(alert, wish.action, by)?;
         let Some(held) = self.held.get_mut(&id) else { return Err(ActRefused::Absent) };
         let alert = &mut held.alert;
@@ -63,8 +63,7 @@ impl AlertBook {
         }
         self.follow(id, wish, by, now);
         let Some(held) = self.held.get(&id) else { return Err(ActRefused::Absent) };
-        let note = wish.note.clone().or_else(|| wish.result.map(|r| r.as_str().to_owned()));
-        let history = Some(line(&held.alert, now, by.user(), wish.action.as_str(), Some(from), note));
+        let history = Some(line(&held.alert, now, by.user(), wish.action.as_str(), Some(from), said(wish, was)));
         let alert = held.alert.clone();
         self.leaves_later(id, now.mono);
         Ok(Some(AlertChange { alert, history, limited: false, learnt: self.learnt.take() }))
@@ -157,6 +156,21 @@ impl AlertBook {
             self.shelved.remove(&key);
         }
         self.set_timers(id, now);
+    }
+}
+
+/// What the history says beside the name of the action: the person's words, before them who was sent or which priority
+/// became which. `was`: the priority before.
+fn said(wish: &Wish, was: Severity) -> Option<String> {
+    let words = |text: &Option<String>| text.clone().filter(|t| !t.trim().is_empty());
+    let first = match wish.action {
+        AlertAction::Dispatch => words(&wish.to),
+        AlertAction::Priority => wish.priority.map(|to| format!("{} -> {}", was.as_str(), to.as_str())),
+        _ => return wish.note.clone().or_else(|| wish.result.map(|r| r.as_str().to_owned())),
+    };
+    match (first, words(&wish.note)) {
+        (Some(first), Some(note)) => Some(format!("{first}: {note}")),
+        (first, note) => first.or(note),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     types::{
         AlertId, AreaId, ChannelId, CredentialId, EventId, PositionId, UserId,
         alert::{AlertHistory, Wish},
-        payload::{AlertPayload, AlertState, CommandPayload},
+        payload::{AlertAction, AlertPayload, AlertState, CommandPayload},
     },
     web::{
         auth::{ActProof, AlertProof, ListProof, MediaProof, SnapshotProof},
@@ -53,6 +53,20 @@ fn filter(state: StateFilter) -> AlertFilter {
 
 fn change(h: AlertHistory) -> AlertChange {
     AlertChange { rev: h.rev, at: h.at, author: h.author, action: h.action, from: h.from, to: h.to, note: h.note }
+}
+
+async fn said(
+    inner: &Inner,
+    alert: AlertId,
+    action: AlertAction,
+    rev: Option<u64>,
+) -> Result<Option<String>, PortError> {
+    match (action, rev) {
+        (AlertAction::Dispatch | AlertAction::Priority, Some(rev)) => {
+            inner.ledger.said(alert, rev).await.map_err(failed)
+        }
+        _ => Ok(None),
+    }
 }
 
 impl Alerts for WebPorts {
@@ -160,6 +174,10 @@ impl Alerts for WebPorts {
             })
         }
         .boxed()
+    }
+
+    fn said<'a>(&'a self, proof: &'a ActProof, rev: u64) -> BoxFuture<'a, Result<Option<String>, PortError>> {
+        said(&self.0, proof.alert(), proof.action(), Some(rev)).boxed()
     }
 
     fn changes<'a>(
@@ -293,10 +311,17 @@ impl Commands for WebPorts {
         user: &'a UserId,
         request: &'a str,
         command: Result<(ActProof, CommandPayload), String>,
-    ) -> BoxFuture<'a, Result<(), PortError>> {
+    ) -> BoxFuture<'a, Result<Option<String>, PortError>> {
         async move {
+            let of = command.as_ref().ok().map(|(proof, _)| (proof.alert(), proof.action()));
             let command = command.map(|(proof, command)| Some(alert_command(&proof, command)));
-            self.0.ledger.command(user, request, command).await.map(|_| ()).map_err(failed)
+            let result = self.0.ledger.command(user, request, command).await.map_err(failed)?;
+            let Some((alert, action)) = of.filter(|_| result.ok) else { return Ok(None) };
+            // It is done whatever can be read of it.
+            Ok(said(&self.0, alert, action, result.rev).await.unwrap_or_else(|e| {
+                tracing::warn!("what was said to alert {alert} is not on record: {e}");
+                None
+            }))
         }
         .boxed()
     }

@@ -193,6 +193,13 @@ impl Ledger {
         Ok(Some(AlertDetail { alert, history, events }))
     }
 
+    /// What the history says of one change, beside the name of what was done.
+    pub async fn said(&self, alert: AlertId, rev: u64) -> Result<Option<String>, LedgerError> {
+        let mut conn = self.reader().await?;
+        let found = alerts::note(&mut conn, alert, rev).await.map_err(StoreError::from);
+        self.read(found)
+    }
+
     pub(super) async fn alert_now(&self, id: AlertId) -> Result<AlertPayload, ActionError> {
         let mut conn = self.reader().await?;
         self.read(alerts::get(&mut conn, id).await)?.ok_or(ActionError::NotFound(id))

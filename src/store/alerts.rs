@@ -127,6 +127,16 @@ pub async fn history(conn: &mut SqliteConnection, alert: AlertId, limit: i64) ->
         .collect()
 }
 
+/// What the line of one change says beside the name of what was done.
+pub async fn note(conn: &mut SqliteConnection, alert: AlertId, rev: u64) -> sqlx::Result<Option<String>> {
+    let found: Option<Option<String>> = sqlx::query_scalar("SELECT note FROM alert_change WHERE alert = ? AND rev = ?")
+        .bind(&alert.0.as_bytes()[..])
+        .bind(signed(rev))
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.flatten())
+}
+
 pub async fn get(conn: &mut SqliteConnection, id: AlertId) -> Result<Option<AlertPayload>, StoreError> {
     let row: Option<Vec<u8>> = sqlx::query_scalar("SELECT payload FROM alert WHERE id = ?")
         .bind(&id.0.as_bytes()[..])

@@ -369,7 +369,7 @@ pub struct Unfinished {
 }
 
 /// Notes without words of their own are left out: ticks of a procedure, as the console writes them (`lib/procedure.ts`, whose
-/// test reads these patterns), and results, which the alert itself has.
+/// test reads these patterns), and results, priorities and whom it was dispatched to, which the alert itself has.
 const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
             sum(CASE WHEN json_valid(CAST(payload AS TEXT))
                 THEN json_extract(CAST(payload AS TEXT), '$.shelved') IS NOT NULL ELSE 0 END) OVER (),
@@ -378,6 +378,10 @@ const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
              AND NOT (c.action = 'note' AND (c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* done: *'
                                           OR c.note GLOB 'procedure [a-z0-9._-]*: step [0-9]* not done after all: *'))
              AND (c.action IN ('note', 'feedback') OR c.note NOT IN ('true', 'false', 'nuisance', 'test'))
+             AND NOT (c.action = 'priority' AND (c.note LIKE '% -> low' OR c.note LIKE '% -> medium'
+                                              OR c.note LIKE '% -> high' OR c.note LIKE '% -> critical'))
+             AND NOT (c.action = 'dispatch' AND json_valid(CAST(payload AS TEXT))
+                      AND c.note IS json_extract(CAST(payload AS TEXT), '$.dispatched_to'))
              ORDER BY rev DESC LIMIT 1)
      FROM alert INDEXED BY alert_position
      WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'

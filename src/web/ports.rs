@@ -120,6 +120,8 @@ pub struct AlertChange {
     pub action: String,
     pub from: Option<AlertState>,
     pub to: AlertState,
+    /// What the author wrote, without words the result; with `dispatch` whom it was dispatched to and with `priority`
+    /// `OLD -> NEW`, each followed by `: ` and the words if there are any. Null there in lines from before that was said.
     pub note: Option<String>,
 }
 
@@ -223,6 +225,9 @@ pub trait Alerts: Send + Sync {
     fn get<'a>(&'a self, proof: &'a AlertProof) -> BoxFuture<'a, Result<Option<AlertDetail>, PortError>>;
     /// Waits for the commit.
     fn act<'a>(&'a self, proof: &'a ActProof, act: Act) -> BoxFuture<'a, Result<AlertPayload, ActError>>;
+    /// What the history says of the change to `rev`, where the record of who did what says it too: who was sent, which
+    /// priority became which.
+    fn said<'a>(&'a self, proof: &'a ActProof, rev: u64) -> BoxFuture<'a, Result<Option<String>, PortError>>;
     /// At most `limit` rows; the caller filters by scope.
     fn changes<'a>(
         &'a self,
@@ -443,11 +448,12 @@ pub trait NodeInfo: Send + Sync {
 pub trait Commands: Send + Sync {
     /// Carries one command out and commits its result, which then reaches the author on
     /// `.../result/{user}/{request}`. `Err` holds a sentence: the command was refused before it got here, and the result
-    /// says so. Returns when the result is committed; the author's PUBACK waits for it.
+    /// says so. Returns when the result is committed; the author's PUBACK waits for it. Gives what the record of who did
+    /// what says beside the action, as [`Alerts::said`].
     fn run<'a>(
         &'a self,
         user: &'a UserId,
         request: &'a str,
         command: Result<(ActProof, CommandPayload), String>,
-    ) -> BoxFuture<'a, Result<(), PortError>>;
+    ) -> BoxFuture<'a, Result<Option<String>, PortError>>;
 }

@@ -254,6 +254,7 @@ async fn deeds_are_on_record_and_secrets_nowhere() {
     let session = g.alice().await;
     g.get(&session, &format!("/api/v1/events/{}/snapshot", alert.last_event)).await;
     g.post(&session, &format!("/api/v1/alerts/{}/acknowledge", alert.id), json!({})).await;
+    g.post(&session, &format!("/api/v1/alerts/{}/priority", alert.id), json!({ "priority": "high" })).await;
     let body = json!({ "old": PASSWORD, "new": "canary-new-password" });
     let session = Session::of(&g.post(&session, "/api/v1/password", body).await);
     g.post(&session, "/api/v1/logout", json!({})).await;
@@ -264,6 +265,7 @@ async fn deeds_are_on_record_and_secrets_nowhere() {
         ("login", String::new()),
         ("snapshot_viewed", alert.last_event.to_string()),
         ("alert_action", format!("acknowledge {}", alert.id)),
+        ("alert_action", format!("priority {}: low -> high", alert.id)),
         ("password_changed", String::new()),
         ("logout", String::new()),
     ];

@@ -309,10 +309,11 @@ impl Alerts for World {
                         (alert.state, alert.owner) = (AlertState::New, None);
                         return Ok(alert.clone());
                     }
-                    AlertAction::Note | AlertAction::Feedback => {
+                    AlertAction::Note | AlertAction::Feedback | AlertAction::Priority => {
                         alert.rev += 1;
                         let (rev, at, to) = (alert.rev, alert.opened, alert.state);
-                        let (author, note) = (Some(proof.author().clone()), act.wish.note);
+                        let priced = act.wish.priority.map(|p| format!("low -> {}", p.as_str()));
+                        let (author, note) = (Some(proof.author().clone()), priced.or(act.wish.note));
                         let action = act.wish.action.as_str().to_owned();
                         let alert = alert.clone();
                         detail.history.push(AlertChange { rev, at, author, action, from: Some(to), to, note });
@@ -332,6 +333,13 @@ impl Alerts for World {
             };
             self.say_alert(&alert);
             Ok(alert)
+        })
+    }
+    fn said<'a>(&'a self, proof: &'a ActProof, rev: u64) -> BoxFuture<'a, Result<Option<String>, PortError>> {
+        Box::pin(async move {
+            let alerts = self.alerts.lock().unwrap();
+            let line = alerts.get(&proof.alert()).and_then(|d| d.history.iter().find(|h| h.rev == rev));
+            Ok(line.filter(|h| matches!(h.action.as_str(), "dispatch" | "priority")).and_then(|h| h.note.clone()))
         })
     }
     fn changes<'a>(
@@ -544,7 +552,7 @@ impl Commands for World {
         user: &'a UserId,
         request: &'a str,
         command: Result<(ActProof, CommandPayload), String>,
-    ) -> BoxFuture<'a, Result<(), PortError>> {
+    ) -> BoxFuture<'a, Result<Option<String>, PortError>> {
         Box::pin(async move {
             let error = match command {
                 Ok((proof, c)) => {
@@ -561,7 +569,7 @@ impl Commands for World {
                 scope: Scope::User(user.clone()),
                 cursor: Some(0),
             });
-            Ok(())
+            Ok(None)
         })
     }
 }

@@ -314,3 +314,39 @@ fn what_is_high_joins_only_a_row_of_its_own_rule() {
     let more = say(&mut book, &event(4, Phase::Start, "gate/t/2", Severity::High, at(3)), 3);
     assert_eq!((more.id, more.limited), (high.id, 1));
 }
+
+#[test]
+fn the_history_says_who_was_sent_and_which_priority_became_which() {
+    let mut book = AlertBook::new(cfg(60, 30));
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    let li = UserId::new("li").unwrap();
+    let mut told = |action: AlertAction, with: &dyn Fn(&mut Wish)| {
+        let mut wish = Wish::from(action);
+        with(&mut wish);
+        let done = book.act(id, &wish, By::User(&li), None, at(1)).unwrap().unwrap();
+        done.history.unwrap().note
+    };
+    let to = |name: &str, note: Option<&str>| {
+        let (name, note) = (name.to_owned(), note.map(str::to_owned));
+        move |w: &mut Wish| (w.to, w.note) = (Some(name.clone()), note.clone())
+    };
+    let as_urgent = |priority, note: Option<&'static str>| {
+        move |w: &mut Wish| (w.priority, w.note) = (Some(priority), note.map(str::to_owned))
+    };
+    let note = |text: Option<String>| text.unwrap_or_else(|| "null".into());
+    let priority = AlertAction::Priority;
+    assert_eq!(note(told(priority, &as_urgent(Severity::Critical, None))), "medium -> critical");
+    assert_eq!(note(told(priority, &as_urgent(Severity::Medium, None))), "critical -> medium");
+    assert_eq!(note(told(priority, &as_urgent(Severity::High, Some("a fire")))), "medium -> high: a fire");
+    assert_eq!(note(told(AlertAction::Acknowledge, &|_| ())), "null");
+    for (to, want) in [
+        (to("巡逻车 7", None), "巡逻车 7"),
+        (to("patrol: north", Some("quick")), "patrol: north: quick"),
+        (to("patrol 2", Some(" ")), "patrol 2"),
+        (to(" ", Some("whoever is near")), "whoever is near"),
+        (to(" ", None), "null"),
+    ] {
+        assert_eq!(note(told(AlertAction::Dispatch, &to)), want);
+        assert_eq!(note(told(AlertAction::Return, &|_| ())), "null");
+    }
+}

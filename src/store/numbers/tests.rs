@@ -439,10 +439,23 @@ async fn what_was_said_last_is_in_somebodys_words() {
             vec![line(1, "note", Some("procedure gate: step 2 takes long: call earlier"))],
             Some("procedure gate: step 2 takes long: call earlier"),
         ),
+        (
+            "a priority and nothing more",
+            vec![line(1, "feedback", Some("on our way")), line(2, "priority", Some("low -> critical"))],
+            Some("on our way"),
+        ),
+        ("a priority with words", vec![line(1, "priority", Some("low -> high: a fire"))], Some("low -> high: a fire")),
+        (
+            "who was sent and nothing more",
+            vec![line(1, "acknowledge", Some("I look")), line(2, "dispatch", Some("巡逻车 7"))],
+            Some("I look"),
+        ),
+        ("who was sent with words", vec![line(1, "dispatch", Some("巡逻车 7: quick"))], Some("巡逻车 7: quick")),
         ("a tick's words where somebody was sent", vec![line(1, "dispatch", tick)], tick),
     ] {
         let mut one = sample(&mut Dice(5), 1);
         one.alert.state = AlertState::Acknowledged;
+        one.alert.handling.dispatched_to = Some("巡逻车 7".into());
         one.alert.handling.showing = Showing { how: How::Row, since: Some(Wall(FROM)), ..Showing::default() };
         one.history = history;
         let (_dir, store) = filled(std::slice::from_ref(&one)).await;

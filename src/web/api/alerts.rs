@@ -19,7 +19,7 @@ use crate::{
     },
     web::{
         AppState,
-        auth::{Deed, Login, Right},
+        auth::{Deed, Login, Right, acted},
         error::{ApiError, Ids, Params},
         ports::{Act, AlertDetail, AlertList, AlertQuery, Kin, StateFilter},
         session::{Me, Peer},
@@ -167,7 +167,12 @@ pub async fn act(
     let sees = login.may(Right::See);
     let done = state.ports().alerts.act(&proof, act).await.map_err(ApiError::from);
     let alert = done.map_err(|e| if sees { e } else { e.blind() })?;
-    state.auth().record(login.user(), Deed::AlertAction, &format!("{} {id}", action.as_str()), address).await;
+    let said = state.ports().alerts.said(&proof, alert.rev).await.unwrap_or_else(|e| {
+        // It is done whatever can be read of it.
+        tracing::warn!("what was said to alert {id} is not on record: {e}");
+        None
+    });
+    state.auth().record(login.user(), Deed::AlertAction, &acted(action, id, said), address).await;
     Ok(if sees { Json(alert).into_response() } else { StatusCode::NO_CONTENT.into_response() })
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     store::users::{AuditRow, Users},
-    types::Wall,
+    types::{AlertId, Wall, payload::AlertAction},
 };
 
 const QUEUE: usize = 1024;
@@ -105,6 +105,12 @@ impl Deed {
             Deed::AuditExported => "audit_exported",
         }
     }
+}
+
+/// What was done to an alert, as it stands on record; `said` is what the alert's history says of it.
+pub fn acted(action: AlertAction, alert: AlertId, said: Option<String>) -> String {
+    let said = said.map_or(String::new(), |said| format!(": {said}"));
+    format!("{} {alert}{said}", action.as_str())
 }
 
 /// Cheap to clone; the writing task ends with the last clone.

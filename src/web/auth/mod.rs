@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-pub use audit::{Audit, Deed};
+pub use audit::{Audit, Deed, acted};
 pub use feeds::{Feed, Feeds};
 pub use people::{NewUser, Rights, session_name};
 pub use proof::{

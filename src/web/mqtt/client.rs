@@ -32,7 +32,7 @@ use crate::{
     types::{UserId, payload::CommandPayload},
     web::{
         AppState,
-        auth::{ActProof, AuthError, Deed, Feed, Login},
+        auth::{ActProof, AuthError, Deed, Feed, Login, acted},
     },
 };
 
@@ -342,12 +342,12 @@ impl Client {
                 return Err(());
             }
         };
-        let deed = command.as_ref().ok().map(|(_, c)| format!("{} {}", c.action.as_str(), c.alert));
-        self.state.ports().commands.run(user, request, command).await.map_err(|e| {
+        let done = command.as_ref().ok().map(|(_, c)| (c.action, c.alert));
+        let said = self.state.ports().commands.run(user, request, command).await.map_err(|e| {
             tracing::warn!("a command was not carried out: {e}");
         })?;
-        if let Some(deed) = deed {
-            self.state.auth().record(user, Deed::AlertAction, &deed, self.address).await;
+        if let Some((action, alert)) = done {
+            self.state.auth().record(user, Deed::AlertAction, &acted(action, alert, said), self.address).await;
         }
         Ok(())
     }

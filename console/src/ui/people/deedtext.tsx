@@ -3,16 +3,17 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { ALERT_ACTIONS, type AlertAction } from '../../api/alerts';
 import type { Deed } from '../../api/people';
+import { priorityNote } from '../../lib/historywords';
 import { Said } from '../said';
 
-const ALERT = /^(\w+) ([0-9a-f]{8}-[0-9a-f-]{27})$/;
+const ALERT = /^(\w+) ([0-9a-f]{8}-[0-9a-f-]{27})(?:: (.*))?$/s;
 const REVISION = /^revision (\d{1,15}): (.*)$/s;
 const isAction = (word: string): word is AlertAction => (ALERT_ACTIONS as readonly string[]).includes(word);
 
 export function DeedObject({ deed }: { deed: Deed }) {
   const { t } = useTranslation();
   if (deed.what === '') return <span className="dim">–</span>;
-  const [, action = '', alert = ''] = (deed.action === 'alert_action' && ALERT.exec(deed.what)) || [];
+  const [, action = '', alert = '', said = ''] = (deed.action === 'alert_action' && ALERT.exec(deed.what)) || [];
   if (alert !== '') {
     return (
       <>
@@ -20,6 +21,7 @@ export function DeedObject({ deed }: { deed: Deed }) {
         <Link className="mono" to={`/alerts/${alert}`} title={alert}>
           {alert.slice(0, 13)}…
         </Link>
+        {said !== '' && <span className="break">: {action === 'priority' ? priorityNote(t, said) : said}</span>}
       </>
     );
   }
