@@ -1,7 +1,7 @@
 /* What a line of an alert's history says, in the operator's language. */
 import type { TFunction } from 'i18next';
 import { ALERT_ACTIONS, RESULTS } from '../api/alerts';
-import type { HistoryEntry } from '../api/types';
+import { SEVERITIES, type HistoryEntry } from '../api/types';
 import type { Words } from './hooks';
 import { readTick } from './procedure';
 import { saidText } from './said';
@@ -18,9 +18,19 @@ export function historyTitle(t: TFunction, h: HistoryEntry): string {
 
 const DIGEST = /^the flood since (\S+) is over: (\d+) of its (\d+) folded alerts are under this row; (\d+) rows were shown$/;
 
+const CHANGE = /^(\w+) -> (\w+)$/;
+
+/** A priority that was set: which it was and which it is. */
+function changeText(t: TFunction, note: string): string | null {
+  const [from, to] = (CHANGE.exec(note) ?? []).slice(1).map((word) => SEVERITIES.find((s) => s === word));
+  return from && to ? `${t(`severity.${from}`)} → ${t(`severity.${to}`)}` : null;
+}
+
 /** The note under it; what a person wrote stays as it was written. */
 export function historyNote(t: TFunction, times: Words, h: HistoryEntry): string | null {
   if (h.note === null) return null;
+  const change = h.action === 'priority' ? changeText(t, h.note) : null;
+  if (change !== null) return change;
   if (h.author !== null) {
     // Without words of his own the result stands in their place.
     const result = h.action === 'resolve' ? RESULTS.find((r) => r === h.note) : undefined;
