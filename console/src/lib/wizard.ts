@@ -16,6 +16,12 @@ export interface Login {
 }
 export const NO_LOGIN: Login = { kind: 'new', credential: '', username: '', password: '', id: '' };
 
+/** The login to begin with at a host: the one that is stored for it already, else a new one under its name. */
+export function firstLogin(host: string, credentials: readonly { id: string }[]): Login {
+  const id = credentialId(host);
+  return credentials.some((c) => c.id === id) ? { ...NO_LOGIN, kind: 'stored', credential: id, id } : { ...NO_LOGIN, id };
+}
+
 export interface Device {
   /** Host, host:port, or the address of a stream. */
   address: string;
