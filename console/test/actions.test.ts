@@ -3,7 +3,7 @@ import i18next, { type TFunction } from 'i18next';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readAlert, type Alert } from '../src/api/types';
 import en from '../src/i18n/en.json';
-import { act, addNote } from '../src/lib/actions';
+import { ACTION_KEYS, act, actionOfKey, addNote, keyMay } from '../src/lib/actions';
 import { absorb, reset } from '../src/state/live';
 import { useNotices } from '../src/state/notices';
 import { alertJson } from './fixtures';
@@ -75,6 +75,21 @@ describe('an action', () => {
     });
     expect(await act(t, mine(), 'acknowledge')).toBe(false);
     expect(asked).toEqual([5]);
+  });
+});
+
+describe('keys', () => {
+  it('are one for each action, and none of those that do something else on the desk', () => {
+    const keys = Object.values(ACTION_KEYS);
+    expect(new Set([...keys, 'J', 'K', 'G', 'F', 'L']).size).toBe(keys.length + 5);
+    expect(['n', 'C', 'o', 'u', 'a', 'x', 'Enter'].map(actionOfKey)).toEqual(['note', 'close', 'reopen', 'release', 'acknowledge', null, null]);
+  });
+
+  it('do what the state lets be done', () => {
+    const at = (state: string): Alert => readAlert(alertJson({ state })) as Alert;
+    expect(keyMay('release', at('acknowledged'))).toBe(true);
+    expect([keyMay('close', at('resolved')), keyMay('reopen', at('resolved')), keyMay('close', at('new'))]).toEqual([true, true, false]);
+    expect([keyMay('note', at('resolved')), keyMay('note', at('closed'))]).toEqual([true, false]);
   });
 });
 

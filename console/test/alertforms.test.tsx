@@ -22,7 +22,7 @@ const alert = (part: Record<string, unknown> = {}): Alert => readAlert(alertJson
 const show = (page: React.ReactElement): string => renderToStaticMarkup(<QueryClientProvider client={new QueryClient()}>{page}</QueryClientProvider>);
 
 describe('an open form', () => {
-  const form = (possible: boolean): string => show(<AlertForm alert={alert({ state: 'dispatched' })} what="dispatch" result={null} possible={possible} onClose={() => undefined} />);
+  const form = (possible: boolean): string => show(<AlertForm alert={alert({ state: 'dispatched' })} what="dispatch" result={null} possible={possible} onHide={() => undefined} onClose={() => undefined} />);
 
   it('stays when somebody else was faster, says so, and sends nothing', () => {
     const html = form(false);
@@ -42,6 +42,22 @@ const login = (user: string, rights = ['see', 'feedback', 'act']): void =>
 afterEach(() => {
   forgetDrafts();
   clearSession();
+});
+
+describe('the form of a result', () => {
+  const resolve = (result: 'false' | null): string =>
+    show(<AlertForm alert={alert({ state: 'acknowledged' })} what="resolve" result={result} possible onHide={() => undefined} onClose={() => undefined} />);
+  const focused = (html: string): string[] => [...html.matchAll(/<input[^>]*autofocus[^>]*>/g)].map(([field]) => /data-testid="action-note-text"/.test(field) ? 'note' : (/value="(\w+)"/.exec(field)?.[1] ?? ''));
+
+  it('has the keys in its note where the key said the result, else at the results', () => {
+    expect(focused(resolve('false'))).toEqual(['note']);
+    expect(focused(resolve(null))).toEqual(['true']);
+  });
+
+  it('can be sent off without a result, to be told that one is missing', () => {
+    expect(/<button[^>]*data-testid="form-send"[^>]*>/.exec(resolve(null))?.[0]).not.toContain(' disabled=');
+    expect(resolve(null)).not.toContain('form-unchosen');
+  });
 });
 
 describe('what is written and not sent', () => {

@@ -14,7 +14,7 @@ import { badNumber, editOf, fieldIn, formOf, rebase } from '../src/lib/channelfo
 import { valueWord } from '../src/lib/configwords';
 import { fieldText } from '../src/lib/fieldwords';
 import { FIELDS, firstTab, obstacle, refusedRows, sizeProblem } from '../src/lib/planwords';
-import { brandPath, channelOf, credentialId, firstName, hostOf, idProblem, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, readAddress } from '../src/lib/wizard';
+import { brandPath, channelOf, credentialId, firstLogin, firstName, hostOf, idProblem, loginRefused, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, probeSteps, readAddress } from '../src/lib/wizard';
 import { ConditionChip, Tags } from '../src/ui/channelbits';
 import { FieldChanges } from '../src/ui/fieldchanges';
 import { MappingTable, PlanTabs } from '../src/ui/importplan';
@@ -188,6 +188,37 @@ describe('the wizard', () => {
       credential: 'login-h',
       tags: ['a', 'b'],
     });
+  });
+  it('begins with the login that is stored for the host', () => {
+    expect(firstLogin('10.0.0.5', [{ id: 'login-10.0.0.5' }])).toEqual({ ...NO_LOGIN, kind: 'stored', credential: 'login-10.0.0.5', id: 'login-10.0.0.5' });
+    expect(firstLogin('10.0.0.5', [{ id: 'login-10.0.0.50' }])).toEqual({ ...NO_LOGIN, id: 'login-10.0.0.5' });
+  });
+  it('says once that a login was refused, with a cross at what was tried, and leads back to it', () => {
+    const why = "refuses user name or password; correct the channel's [[credential]] (tried again rarely, so that the camera does not lock the account)";
+    const read = readProbe({
+      done: true,
+      step: '',
+      steps: [{ text: 'takes the paths of Dahua' }, { text: 'looks at stream main' }, { text: `stream main: ${why}` }],
+      device: null,
+      streams: [{ name: 'main', kind: 'main', url: 'rtsp://h/1m', channel_no: 1, error: why }, { name: 'sub', kind: 'sub', url: 'rtsp://h/1s', channel_no: 1 }],
+      error: `the stream ${why}`,
+    }) as Probe;
+    expect(loginRefused(read)).toBe('stream');
+    expect(probeSteps(read)).toEqual([
+      { text: 'takes the paths of Dahua', failed: false },
+      { text: 'looks at stream main', failed: true },
+    ]);
+    const page = html(<ProbeStep probe={read} error={null} onBack={() => undefined} onAgain={() => undefined} onNext={() => undefined} />);
+    expect(page).toContain(en.wizard.wrongLogin);
+    expect(page).not.toContain('[[credential]]');
+    expect(page.match(/button primary/g)).toHaveLength(1);
+    expect(page).toMatch(/class="button primary"[^>]*data-testid="wizard-correct-login"/);
+  });
+  it('marks what failed, whatever it was', () => {
+    const seen = (part: object): Probe => readProbe({ done: true, step: '', steps: [{ text: 'asks h at port 80 for ONVIF' }], streams: [], error: 'the device cannot be reached', ...part }) as Probe;
+    expect(probeSteps(seen({}))).toEqual([{ text: 'asks h at port 80 for ONVIF', failed: true }]);
+    expect(probeSteps(seen({ error: '' }))).toEqual([{ text: 'asks h at port 80 for ONVIF', failed: false }]);
+    expect([loginRefused(seen({})), loginRefused(seen({ error: 'the device wants a user name and password for ONVIF' }))]).toEqual([null, 'onvif']);
   });
   it('shows the paths of a brand for a channel', () => {
     const brand = { id: 'b', name: 'B', main: '/c{channel:02}', sub: '/{channel}/{channel-1}', port: 554, note: '', defaultUser: '' };

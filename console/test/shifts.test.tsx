@@ -183,6 +183,14 @@ describe('handovers', () => {
     expect(html).not.toContain('<script>');
   });
 
+  it('say once why something was put aside', () => {
+    const whole = desk.get?.(1);
+    const row = whole.rows[8];
+    const paper = (text: string): string => show(<HandoverPaper of={readHandover({ ...whole, rows: [{ ...row, note: { ...whole.rows[0].note, text } }] })!} positionName="North" />);
+    expect(paper(row.shelved.reason).split(row.shelved.reason)).toHaveLength(2);
+    expect(paper('the gate is open')).toContain('the gate is open');
+  });
+
   it('say how many there are of all, and how many of each are not listed', () => {
     const whole = desk.get?.(1);
     const paper = (part: Record<string, unknown>): string => show(<HandoverPaper of={readHandover({ ...whole, ...part })!} positionName="North" />);

@@ -9,7 +9,9 @@ import { priorityNote } from '../src/lib/historywords';
 import { byPriority, isShown, stateFor, tally } from '../src/lib/queue';
 import { loudest } from '../src/lib/sound';
 import { ageText, momentText, siteDay } from '../src/lib/time';
-import { bytesText, decimal, kindText, labelText, rateText } from '../src/lib/words';
+import type { Words } from '../src/lib/hooks';
+import { historyNote } from '../src/lib/historywords';
+import { bytesText, decimal, ends, kindText, labelText, rateText } from '../src/lib/words';
 import { alertJson, person } from './fixtures';
 
 let t: TFunction;
@@ -73,9 +75,22 @@ describe('words', () => {
     expect(labelText(tz, 'toString')).toBe('toString');
     expect(labelText(t, 'person.x')).toBe('person.x');
   });
+  it('cut a name in its middle, so that its end tells it from its neighbours', () => {
+    expect(ends('North gate (MJPEG, UDP)')).toEqual(['North gate ', '(MJPEG, UDP)']);
+    expect(ends('东门 3 号（H.265）')).toEqual(['东门 3 号', '（H.265）']);
+    expect(ends('Gate (which was built where nothing was before)')).toEqual(['Gate (which was built where nothing was bef', 'ore)']);
+    expect(ends('abc')).toEqual(['', 'abc']);
+    expect(ends('(x)')).toEqual(['', '(x)']);
+  });
+  it('say of a priority that was set which it was and which it is', () => {
+    const note = (words: TFunction, text: string, action = 'priority'): string | null =>
+      historyNote(words, {} as Words, { rev: 1, at: 0, author: 'ann', action, from: 'new', to: 'new', note: text });
+    expect([note(t, 'medium -> critical'), note(tz, 'medium -> critical')]).toEqual(['Medium → Critical', '中 → 紧急']);
+    expect([note(t, 'medium -> odd'), note(t, 'medium -> high', 'note')]).toEqual(['medium -> odd', 'medium -> high']);
+  });
   it('name an alert by what is seen most', () => {
     const car = { ...person, label: 'car' };
-    expect(kindText(tz, alert({ objects: [person, car, car] }))).toBe('汽车出现');
+    expect(kindText(tz, alert({ objects: [person, car, car] }))).toBe('目标出现：汽车');
     expect(kindText(t, alert({ objects: [] }))).toBe('Presence');
     expect(kindText(t, alert({ type: 'line_crossing' }))).toBe('line_crossing');
     const health = (part: object, subjects?: object) =>

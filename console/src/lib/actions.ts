@@ -17,7 +17,24 @@ const POSSIBLE: Record<AlertState, readonly AlertAction[]> = {
   resolved: ['close', 'reopen'],
   closed: [],
 };
-export type KeyAction = 'acknowledge' | 'dispatch' | 'resolve' | 'shelve';
+export type KeyAction = 'acknowledge' | 'release' | 'dispatch' | 'resolve' | 'close' | 'reopen' | 'shelve' | 'note';
+/** By which key, on the desk. */
+export const ACTION_KEYS: Readonly<Record<KeyAction, string>> = {
+  acknowledge: 'A',
+  release: 'U',
+  dispatch: 'D',
+  resolve: 'R',
+  close: 'C',
+  reopen: 'O',
+  shelve: 'S',
+  note: 'N',
+};
+const KEY_ACTIONS = Object.keys(ACTION_KEYS) as KeyAction[];
+
+export function actionOfKey(key: string): KeyAction | null {
+  const upper = key.toUpperCase();
+  return KEY_ACTIONS.find((a) => ACTION_KEYS[a] === upper) ?? null;
+}
 
 /** Why the login may not do this to the alert; null: it may. */
 export function withheld(t: TFunction, alert: Alert, action: AlertAction): string | null {
@@ -34,6 +51,7 @@ export function withheld(t: TFunction, alert: Alert, action: AlertAction): strin
 
 /** What one key may do. */
 export function keyMay(action: KeyAction, alert: Alert): boolean {
+  if (action === 'note') return alert.state !== 'closed';
   return action === 'shelve' ? mayShelve(alert) : POSSIBLE[alert.state].includes(action);
 }
 

@@ -17,6 +17,12 @@ export function composing(e: Pick<Press, 'nativeEvent' | 'keyCode'>): boolean {
   return e.nativeEvent.isComposing || e.keyCode === 229;
 }
 
+/** Gives the keys to the list of the desk; where it is not there, or has no rows, to the alert that is read. */
+export function keysHome(): void {
+  const home = document.getElementById('alert-queue') ?? document.querySelector<HTMLElement>('.detail');
+  home?.focus({ preventScroll: true });
+}
+
 interface KeysBack {
   onPointerDown: () => void;
   onKeyDown: (e: Press) => void;

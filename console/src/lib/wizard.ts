@@ -16,6 +16,12 @@ export interface Login {
 }
 export const NO_LOGIN: Login = { kind: 'new', credential: '', username: '', password: '', id: '' };
 
+/** The login to begin with at a host: the one that is stored for it already, else a new one under its name. */
+export function firstLogin(host: string, credentials: readonly { id: string }[]): Login {
+  const id = credentialId(host);
+  return credentials.some((c) => c.id === id) ? { ...NO_LOGIN, kind: 'stored', credential: id, id } : { ...NO_LOGIN, id };
+}
+
 export interface Device {
   /** Host, host:port, or the address of a stream. */
   address: string;
@@ -78,6 +84,26 @@ export function credentialId(host: string): string {
 }
 export function idProblem(id: string): boolean {
   return !/^[a-z0-9._-]{1,64}$/.test(id);
+}
+
+/** Whether the device refused the login: what a channel would be told of its credential is not what is to be done here. */
+export function loginRefused(probe: Probe): 'stream' | 'onvif' | null {
+  if (!probe.done) return null;
+  const [, by] = /^the (stream|device) (?:refuses|wants) (?:a )?user name/.exec(probe.error) ?? [];
+  return by === 'stream' ? 'stream' : by === 'device' ? 'onvif' : null;
+}
+
+/** What was tried, and whether it came to nothing. The reason that ended it stands by itself and not here, too. */
+export function probeSteps(probe: Probe): { text: string; failed: boolean }[] {
+  const out: { text: string; failed: boolean }[] = [];
+  const last = (): void => void (out.length > 0 && (out[out.length - 1] = { ...(out.at(-1) as (typeof out)[number]), failed: true }));
+  for (const text of probe.steps) {
+    const why = probe.streams.find((s) => s.error !== '' && text.endsWith(`: ${s.error}`))?.error;
+    if (why !== undefined && probe.done && probe.error.endsWith(why)) last();
+    else out.push({ text, failed: why !== undefined || text.startsWith('ONVIF: ') });
+  }
+  if (probe.done && probe.error !== '' && !out.some((s) => s.failed)) last();
+  return out;
 }
 
 /** The sub stream is what is looked at, if it sends; else what sends. */

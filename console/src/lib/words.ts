@@ -44,6 +44,19 @@ export function kindText(t: TFunction, alert: Pick<Alert, 'kind' | 'objects' | '
   return first ? t('kind.presenceOf', { what: labelText(t, first.label) }) : t('kind.presence');
 }
 
+/** So long an end is kept whole. */
+const END = 16;
+
+/**
+ * A name that is cut in its middle where there is no room: cameras of one post differ at the end, `(H.265)` from
+ * `(MJPEG, UDP)`.
+ */
+export function ends(name: string): [string, string] {
+  const bracket = name.search(/[(（][^(（]*$/);
+  const at = bracket > 0 && name.length - bracket <= END ? bracket : Math.max(0, name.length - 4);
+  return [name.slice(0, at), name.slice(at)];
+}
+
 /** A type of alerts alone, without an alert that would say more. */
 export function typeText(t: TFunction, kind: string): string {
   if (kind === 'health' || kind === 'presence') return t(`kind.${kind}`);

@@ -8,7 +8,8 @@ import { useTranslation } from 'react-i18next';
 import type { Channel } from '../api/channel';
 import { configure, type ProbeAsk } from '../api/configure';
 import { useTitle } from '../lib/hooks';
-import { credentialId, firstName, hostOf, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, STEPS, type Device, type Saving, type Step } from '../lib/wizard';
+import { firstLogin, firstName, hostOf, mainBeside, NO_DEVICE, NO_LOGIN, preselect, probeAsk, STEPS, type Device, type Saving, type Step } from '../lib/wizard';
+import { useCredentials } from '../state/inventory';
 import { useMayConfigure } from '../state/rights';
 import { Icon } from '../ui/icons';
 import { Blank } from '../ui/parts';
@@ -37,6 +38,7 @@ function Wizard() {
   const [step, setStep] = useState<Step>('device');
   const [device, setDevice] = useState(NO_DEVICE);
   const [login, setLogin] = useState(NO_LOGIN);
+  const credentials = useCredentials();
   const [picked, setPicked] = useState<number | null>(null);
   const [saving, setSaving] = useState(NOTHING);
   const [saved, setSaved] = useState<Channel | null>(null);
@@ -51,7 +53,9 @@ function Wizard() {
   const at = STEPS.indexOf(step);
 
   const toLogin = (d: Device): void => {
-    setLogin((l) => (l.id === '' ? { ...l, id: credentialId(hostOf(d.address)) } : l));
+    // What was typed for one address is kept, also when the address is corrected.
+    const fresh = firstLogin(hostOf(d.address), credentials.data ?? []);
+    setLogin((l) => (l.username === '' && l.password === '' && l.id !== fresh.id ? fresh : l));
     setStep('login');
   };
   const ask = (): void => {

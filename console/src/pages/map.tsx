@@ -82,7 +82,7 @@ export default function MapPage() {
   const go = useNavigate();
   const query = useChannels();
   const channels = useHealthy(query.data, HEALTH_MS);
-  const areas = useAreasOfMap();
+  const { areas, areasPending } = useAreasOfMap();
   const info = useMapInfo();
   const order = useLive((s) => s.order);
   const hidden = usePrefs((s) => s.hidden);
@@ -154,7 +154,8 @@ export default function MapPage() {
   }, [follow, ready, wanted, found, chosen.count, show]);
   const lost = follow && ready && wanted !== null && found === null;
 
-  if (query.isPending || info.isPending) return <Loading text={t('map.loading')} />;
+  // What is shown at first is all that has a place: what has one must be known by then.
+  if (query.isPending || info.isPending || areasPending) return <Loading text={t('map.loading')} />;
   if (query.isError && channels.length === 0) {
     return (
       <Blank icon="misconfigured" title={t('channels.failed')} tone="bad">

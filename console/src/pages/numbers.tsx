@@ -2,15 +2,13 @@
  * What a position is judged by, after ISA-18.2: one sentence on top, eight figures beside their targets, and below why:
  * when it was too much, which sources it came from (each one click from its rule), how fast it was taken, what it came to.
  */
-import type { TFunction } from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Numbers, Took } from '../api/numbers';
 import { useTimes, useTitle } from '../lib/hooks';
 import { alertsPath, becauseText, FIGURES, shareTarget, shareText } from '../lib/numberwords';
-import { ruleKindText } from '../lib/rulewords';
-import { windowText } from '../lib/words';
+import { typeText, windowText } from '../lib/words';
 import { rightsText, useMay } from '../state/rights';
 import { useRules } from '../state/rules';
 import { useNumbers, usePositions } from '../state/shifts';
@@ -110,10 +108,6 @@ export function NumbersBody({ numbers }: { numbers: Numbers }) {
   );
 }
 
-function kindWord(t: TFunction, kind: string): string {
-  return kind === 'health' ? t('kind.health') : ruleKindText(t, kind);
-}
-
 /** To the rule's form where it is one that can be changed here, else to the rule; the gateway's own has no page. */
 function RuleLink({ id, text }: { id: string; text?: string }) {
   const { t } = useTranslation();
@@ -175,7 +169,7 @@ function BadActors({ numbers }: { numbers: Numbers }) {
                 <tr key={`${s.channel} ${s.rule}`} data-testid="bad-actor">
                   <th scope="row">
                     {s.channelName}
-                    <span className="dim under">{kindWord(t, s.kind)}</span>
+                    <span className="dim under">{typeText(t, s.kind)}</span>
                   </th>
                   <td>
                     <RuleLink id={s.rule} />
@@ -352,7 +346,7 @@ function Stale({ numbers }: { numbers: Numbers }) {
               {rows.map((r) => (
                 <tr key={r.id}>
                   <th scope="row">
-                    <Link to={`/alerts/${encodeURIComponent(r.id)}`}>{kindWord(t, r.kind)}</Link>
+                    <Link to={`/alerts/${encodeURIComponent(r.id)}`}>{typeText(t, r.kind)}</Link>
                     <span className="dim under">
                       {r.channelName}
                       {r.owner !== null && ` · ${t('alerts.owner', { user: r.owner })}`}

@@ -3,7 +3,7 @@
  * that it can be tried first. Trying works on what stands in the form, before anything is saved.
  */
 import { useQueryClient } from '@tanstack/react-query';
-import { useMemo, useState, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import type { Channel } from '../api/channel';
@@ -84,6 +84,8 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
   const [rev, setRev] = useState(detail?.rev ?? 0);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<{ text: string; key: string | null } | null>(null);
+  const [refusals, setRefusals] = useState(0);
+  const page = useRef<HTMLFormElement>(null);
   const set: Set = (part) => setForm((f) => ({ ...f, ...part }));
   const bad = badKeys(form);
   const changes = changesOf(start, form);
@@ -91,7 +93,15 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
   const nowhere = form.scope === 'named' ? form.channels.length === 0 : form.scope === 'template' && form.tags.length + form.areas.length === 0;
   const whole = bad.length === 0 && !idBad && !nowhere;
   const problem = (key: string): string | undefined => (bad.includes(key) ? t('rules.noNumber') : error?.key === key ? error.text : undefined);
+  const atField = error !== null && error.key !== null && hasField(form, error.key);
+  useEffect(() => {
+    if (refusals > 0 && page.current) toFirstWrong(page.current);
+  }, [refusals]);
   const save = async (): Promise<void> => {
+    if (!whole) {
+      setRefusals((n) => n + 1);
+      return;
+    }
     setBusy(true);
     setError(null);
     try {
@@ -109,6 +119,7 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
         setError({ text: key !== null && e instanceof ApiError ? saidAtField(t, e.message) : errorText(t, e), key });
       }
       setBusy(false);
+      setRefusals((n) => n + 1);
     }
   };
   const ask = whole ? (detail ? { id: detail.rule.id, rule: changes } : { rule: newRule(form) }) : null;
@@ -124,6 +135,7 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
       </header>
       <div className="rule-cards">
         <form
+          ref={page}
           className="form rule-main"
           data-testid="rule-form"
           onSubmit={(e) => {
@@ -131,19 +143,24 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
             void save();
           }}
         >
-          {error && (error.key === null || error.key === 'id') && <Problem>{error.text}</Problem>}
+          {error && (!atField || error.key === 'id') && <Problem>{error.text}</Problem>}
           <What form={form} set={set} detail={detail} problem={problem} idBad={idBad} />
-          <Where form={form} set={set} channels={channels.data ?? []} problem={problem} nowhere={nowhere && error !== null} />
+          <Where form={form} set={set} channels={channels.data ?? []} problem={problem} nowhere={nowhere && refusals > 0} />
           {GROUPS.map((group) => (
             <Numbers key={group} group={group} form={form} set={set} problem={problem} />
           ))}
           <div className="form-foot">
             {detail === null && <p className="hint-text">{t('rules.newHint')}</p>}
             <span className="grow" />
+            {refusals > 0 && !busy && (error !== null || !whole) && (
+              <p className="form-error" role="status" data-testid="rule-not-saved">
+                {t(!whole || atField ? 'rules.notSaved' : 'rules.notSavedAbove')}
+              </p>
+            )}
             <Link className="button" to={detail ? `/rules/${encodeURIComponent(detail.rule.id)}` : '/rules'}>
               {t('edit.cancel')}
             </Link>
-            <button type="submit" className="button primary" disabled={busy || !whole || (detail !== null && Object.keys(changes).length === 0)} data-testid="rule-save">
+            <button type="submit" className="button primary" disabled={busy || (detail !== null && Object.keys(changes).length === 0)} aria-disabled={!whole} data-testid="rule-save">
               {busy ? t('action.busy') : t('edit.save')}
             </button>
           </div>
@@ -154,6 +171,24 @@ function Form({ start, detail }: { start: RuleForm; detail: RuleDetail | null })
       </div>
     </>
   );
+}
+
+/** Whether the form shows a field for it, as it stands. */
+function hasField(form: RuleForm, key: string): boolean {
+  if (key === 'lines') return takesLines(form.type);
+  if (key === 'direction') return takesLines(form.type) && form.lines.length > 0;
+  if (key === 'zones') return takesZones(form.type);
+  if (['channels', 'tags', 'areas', 'except'].includes(key)) return form.scope !== 'all';
+  return ['id', 'labels', 'timetable'].includes(key) || GROUPS.some((g) => fieldsOf(form.type, g).some((f) => f.key === key));
+}
+
+/** What is wrong is far above the button that was pressed. */
+function toFirstWrong(form: HTMLFormElement): void {
+  const wrong = form.querySelector<HTMLElement>('[aria-invalid=true], .form-error, .problem');
+  if (!wrong || wrong.closest('.form-foot')) return;
+  const field = wrong.matches('[aria-invalid=true]') ? wrong : wrong.closest('fieldset.field')?.querySelector<HTMLElement>('input');
+  field?.focus({ preventScroll: true });
+  wrong.scrollIntoView({ block: 'center' });
 }
 
 function Part({ title, children }: { title: string; children: ReactNode }) {

@@ -30,6 +30,10 @@ export function useTellChoice(): void {
     wire.current = opened;
     return () => opened.close();
   }, []);
+  const desk = useMatch('/') !== null;
+  useEffect(() => {
+    if (desk) useChosen.setState({ alert: null });
+  }, [desk]);
   useEffect(() => {
     if (!id) return;
     take(id);

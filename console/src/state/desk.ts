@@ -8,6 +8,8 @@ import { drafts } from './drafts';
 
 export type Form = 'dispatch' | 'resolve' | 'shelve' | 'note';
 export type AnyForm = Form | 'feedback';
+/** What a key asks of the actions: a form, or the question whether to close. */
+export type Asked = Form | 'close';
 
 export interface Written {
   what: AnyForm;
@@ -20,13 +22,13 @@ export interface Written {
 export const written = drafts<Written>('alert');
 
 interface Desk {
-  asked: { alert: string; form: Form; result: Result | null } | null;
-  ask: (alert: string, form: Form, result?: Result) => void;
+  asked: { alert: string; what: Asked; result: Result | null } | null;
+  ask: (alert: string, what: Asked, result?: Result) => void;
   taken: () => void;
 }
 
 export const useDesk = create<Desk>((set) => ({
   asked: null,
-  ask: (alert, form, result) => set({ asked: { alert, form, result: result ?? null } }),
+  ask: (alert, what, result) => set({ asked: { alert, what, result: result ?? null } }),
   taken: () => set({ asked: null }),
 }));

@@ -14,7 +14,8 @@ export function useMapInfo() {
 
 const NONE: never[] = [];
 export function useAreasOfMap() {
-  return useAreas().data ?? NONE;
+  const { data, isPending } = useAreas();
+  return { areas: data ?? NONE, areasPending: isPending };
 }
 
 /** The alert that was chosen last, here or in another window; one that is not known here is asked for. */

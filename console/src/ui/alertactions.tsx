@@ -1,9 +1,10 @@
 /* What can be done with the alert. What needs words or a choice opens a form under the buttons; closing asks once more. */
-import { useEffect, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AlertAction, Result } from '../api/alerts';
 import type { Alert } from '../api/types';
-import { act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
+import { ACTION_KEYS, act, mayPrioritise, mayShelve, possibleActions, withheld } from '../lib/actions';
+import { keysHome } from '../lib/keys';
 import { useDesk, written, type AnyForm } from '../state/desk';
 import { notify } from '../state/notices';
 import { rightsText, useMay } from '../state/rights';
@@ -18,10 +19,10 @@ const ICONS: Partial<Record<AlertAction, IconName>> = {
   return: 'undo',
   resolve: 'check',
   reopen: 'undo',
-  close: 'cross',
+  close: 'archive',
   feedback: 'note',
 };
-const HINTS: Partial<Record<AlertAction, string>> = { acknowledge: 'A', dispatch: 'D', resolve: 'R', shelve: 'S' };
+const HINTS: Partial<Record<AlertAction, string>> = ACTION_KEYS;
 const FORMS: readonly string[] = ['dispatch', 'resolve', 'shelve', 'note', 'feedback'];
 const hasForm = (action: AlertAction): action is AnyForm => FORMS.includes(action);
 
@@ -44,11 +45,25 @@ export function AlertActions({ alert }: { alert: Alert }) {
     const id = setTimeout(() => setSure(false), 5000);
     return () => clearTimeout(id);
   }, [sure]);
+  const root = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (asked?.alert !== alert.id) return;
-    open(asked.form, asked.result);
     useDesk.getState().taken();
+    if (asked.what !== 'close') {
+      open(asked.what, asked.result);
+      return;
+    }
+    // What is asked there is read out, and Enter answers it, too.
+    root.current?.querySelector<HTMLElement>('[data-testid=action-close]')?.focus();
+    void run('close');
   }, [asked, alert.id]);
+  // What had the keys may be gone with what was done: they are the queue's then, and nobody's is said to no screen reader.
+  const held = useRef(false);
+  useLayoutEffect(() => {
+    if (!held.current || (document.activeElement !== null && document.activeElement !== document.body)) return;
+    held.current = false;
+    keysHome();
+  });
 
   const all: AlertAction[] = [...possibleActions(alert.state)];
   if (mayShelve(alert)) all.push('shelve');
@@ -59,6 +74,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
     if (written.of(alert.id)?.what === form?.what) written.drop(alert.id);
     setForm(null);
   };
+  const hide = (): void => setForm(null);
   const run = async (action: AlertAction): Promise<void> => {
     if (busy) return;
     const why = withheld(t, alert, action);
@@ -67,7 +83,7 @@ export function AlertActions({ alert }: { alert: Alert }) {
       return;
     }
     if (hasForm(action)) {
-      if (form?.what === action) close();
+      if (form?.what === action) hide();
       else open(action, null);
       return;
     }
@@ -118,7 +134,16 @@ export function AlertActions({ alert }: { alert: Alert }) {
     );
   };
   return (
-    <>
+    <div
+      ref={root}
+      className="alert-acts"
+      onFocus={() => {
+        held.current = true;
+      }}
+      onBlur={() => {
+        held.current = false;
+      }}
+    >
       {buttons()}
       {form && (
         <AlertForm
@@ -129,9 +154,10 @@ export function AlertActions({ alert }: { alert: Alert }) {
           // Somebody else may have moved the alert on meanwhile: what is being written stays, and so do the keys that write it.
           possible={mayAct && all.includes(form.what)}
           focus={form.asks > 0}
+          onHide={hide}
           onClose={close}
         />
       )}
-    </>
+    </div>
   );
 }

@@ -16,6 +16,7 @@ export function AlertForm({
   result: first,
   possible,
   focus = true,
+  onHide,
   onClose,
 }: {
   alert: Alert;
@@ -25,6 +26,9 @@ export function AlertForm({
   possible: boolean;
   /** Whether it takes the keys when it opens. */
   focus?: boolean;
+  /** Puts it away with what is written in it. */
+  onHide: () => void;
+  /** Throws that away. */
   onClose: () => void;
 }) {
   const { t } = useTranslation();
@@ -43,7 +47,9 @@ export function AlertForm({
     else if (written.of(alert.id)?.what === what) written.drop(alert.id);
   }, [alert.id, what, note, to, result, minutes, empty]);
   const needsNote = what === 'shelve' || what === 'note' || what === 'feedback';
-  const missing = (needsNote && note.trim() === '') || (what === 'resolve' && result === null) || (what === 'dispatch' && to.trim() === '');
+  const missing = (needsNote && note.trim() === '') || (what === 'dispatch' && to.trim() === '');
+  const unchosen = what === 'resolve' && result === null;
+  const [asked, setAsked] = useState(false);
   // Nobody would miss it. Where the keys are in it somebody is about to write.
   const form = useRef<HTMLFormElement>(null);
   const unused = !possible && empty && !busy;
@@ -53,6 +59,11 @@ export function AlertForm({
 
   const submit = async (): Promise<void> => {
     if (missing || busy || !possible) return;
+    if (unchosen) {
+      setAsked(true);
+      form.current?.querySelector<HTMLElement>('input[name=result]')?.focus();
+      return;
+    }
     const body: ActBody = {};
     if (note.trim() !== '') body.note = note.trim();
     if (what === 'dispatch') body.to = to.trim();
@@ -76,11 +87,11 @@ export function AlertForm({
       onKeyDown={(e) => {
         if (e.key !== 'Escape' || composing(e)) return;
         e.stopPropagation();
-        onClose();
+        onHide();
       }}
     >
       {what === 'resolve' && (
-        <fieldset>
+        <fieldset aria-describedby={asked && unchosen ? 'form-unchosen' : undefined}>
           <legend>{t('result.label')}</legend>
           {RESULTS.map((r, i) => (
             <label key={r}>
@@ -88,13 +99,18 @@ export function AlertForm({
                 type="radio"
                 name="result"
                 value={r}
-                autoFocus={focus && (first ? r === first : i === 0)}
+                autoFocus={focus && first === null && (result ? r === result : i === 0)}
                 checked={result === r}
                 onChange={() => setResult(r)}
               />
               <span>{t(`result.${r}`)}</span>
             </label>
           ))}
+          {asked && unchosen && (
+            <p id="form-unchosen" className="form-error" role="alert" data-testid="form-unchosen">
+              {t('result.choose')}
+            </p>
+          )}
         </fieldset>
       )}
       {what === 'dispatch' && <DispatchTo alert={alert} value={to} focus={focus} onChange={setTo} />}
@@ -116,7 +132,8 @@ export function AlertForm({
           value={note}
           maxLength={1000}
           required={needsNote}
-          autoFocus={focus && needsNote}
+          // A key that says the result leaves only the words to be said.
+          autoFocus={focus && (needsNote || (what === 'resolve' && first !== null))}
           data-testid="action-note-text"
           onChange={(e) => setNote(e.target.value)}
         />

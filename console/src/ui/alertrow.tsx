@@ -3,7 +3,7 @@ import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Alert } from '../api/types';
 import type { By } from '../lib/collapse';
-import { kindText, labelText, objectCounts } from '../lib/words';
+import { ends, kindText, labelText, objectCounts } from '../lib/words';
 import { useAreaText } from '../state/channels';
 import { useSession } from '../state/session';
 import { AlertFlags } from './alertflags';
@@ -45,11 +45,13 @@ export const AlertRow = memo(function AlertRow({
 }) {
   const { t } = useTranslation();
   const me = useSession((s) => s.session?.user);
-  // The last levels tell most; the detail shows the whole path.
-  const area = useAreaText(alert.area.slice(-2));
+  // The last levels tell most, and the very last is never cut; the detail shows the whole path.
+  const above = useAreaText(alert.area.slice(-2, -1));
+  const last = useAreaText(alert.area.slice(-1));
   const counts = objectCounts(alert.objects);
   const [first] = counts;
   const more = counts.length > 1 || (first?.count ?? 0) > 1;
+  const [start, end] = ends(alert.channelName);
   return (
     <>
       <span className={behind > 0 ? 'row-picture stacked' : 'row-picture'}>
@@ -75,22 +77,27 @@ export const AlertRow = memo(function AlertRow({
             <SeveritySign severity={alert.handling.priority} />
             <span className={`row-severity sev-${alert.handling.priority}`}>{t(`severity.${alert.handling.priority}`)}</span>
             <b>{kindText(t, alert)}</b>
-            {more && (
+            {more && first && <span className="row-count num">×{first.count}</span>}
+            {counts.length > 1 && (
               <span className="row-objects num">
-                {counts.map((o, i) => (i === 0 ? `×${o.count}` : `${labelText(t, o.label)} ×${o.count}`)).join(' · ')}
+                {counts
+                  .slice(1)
+                  .map((o) => `· ${labelText(t, o.label)} ×${o.count}`)
+                  .join(' ')}
               </span>
             )}
           </span>
           <Age at={alert.opened} className="row-age" />
         </span>
         <span className="row-line">
-          <span className="row-channel" title={alert.channelName}>
-            {alert.channelName}
+          <span className="row-channel middle" title={alert.channelName}>
+            <span>{start}</span>
+            <span>{end}</span>
           </span>
           <StateChip state={alert.state} />
         </span>
         <span className="row-line row-foot">
-          <span className="row-area">
+          <span className="row-area middle" title={above === '' ? undefined : `${above} / ${last}`}>
             <span className="row-flags">
               {behind > 0 && by && (
                 <span className="alert-flag" aria-hidden="true">
@@ -99,9 +106,9 @@ export const AlertRow = memo(function AlertRow({
               )}
               <AlertFlags alert={alert} />
             </span>
-            {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}
-            {alert.events > 1 && area !== '' && ' · '}
-            {area}
+            {alert.events > 1 && <span className="row-events num">{t('alerts.events', { count: alert.events })}</span>}
+            {above !== '' && <span>{`${above} / `}</span>}
+            <span>{last}</span>
           </span>
           {alert.owner && alert.state !== 'closed' ? (
             <span className="dim">{alert.owner === me ? t('alerts.ownerYou') : t('alerts.owner', { user: alert.owner })}</span>

@@ -115,8 +115,11 @@ export function EventList({
 }
 
 export function History({ entries }: { entries: readonly HistoryEntry[] }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const times = useTimes();
+  // Chinese says first who did it: behind the deed it would be whom it was done to.
+  const whoFirst = i18n.language === 'zh-CN';
+  const who = (h: HistoryEntry): React.ReactNode => <span className="dim">{h.author ? t('detail.by', { user: h.author }) : t('detail.bySystem')}</span>;
   // Events are listed by themselves; the history tells what changed hands or state.
   const told = entries.filter((h) => h.action !== 'event' || h.from !== h.to).sort((a, b) => b.rev - a.rev);
   return (
@@ -124,9 +127,10 @@ export function History({ entries }: { entries: readonly HistoryEntry[] }) {
       {told.map((h) => (
         <li key={h.rev} className={h.to ? `to-${h.to}` : ''}>
           <span className="history-what">
+            {whoFirst && <>{who(h)} </>}
             <b>{historyTitle(t, h)}</b>
             {h.to && h.to !== h.from && h.action === 'event' && <span> {t('detail.toState', { state: t(`state.${h.to}`) })}</span>}
-            <span className="dim"> {h.author ? t('detail.by', { user: h.author }) : t('detail.bySystem')}</span>
+            {!whoFirst && <> {who(h)}</>}
           </span>
           <span className="num dim">{times.moment(h.at, 'full')}</span>
           {h.note && <q>{historyNote(t, times, h)}</q>}

@@ -10,7 +10,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate } from 'react-router';
 import type { Result } from '../api/alerts';
 import { SEVERITIES } from '../api/types';
-import { act, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
+import { act, actionOfKey, keyMay, mayPrioritise, withheld, type KeyAction } from '../lib/actions';
 import type { Line } from '../lib/collapse';
 import { keyIsOurs } from '../lib/keys';
 import { useDesk } from '../state/desk';
@@ -77,7 +77,7 @@ export function useDeskKeys(current: RefObject<Current>, { choose, toggle }: Cho
       const why = withheld(t, alert, action);
       if (why !== null) notify('bad', why);
       else if (keyMay(action, alert)) {
-        if (action === 'acknowledge') void act(t, alert, action);
+        if (action === 'acknowledge' || action === 'release' || action === 'reopen') void act(t, alert, action);
         else useDesk.getState().ask(alert.id, action, result);
       } else {
         notify('bad', t('action.notNow', { action: t(`action.${action}`), state: t(`state.${alert.state}`) }));
@@ -111,22 +111,6 @@ export function useDeskKeys(current: RefObject<Current>, { choose, toggle }: Cho
           if (inDetail) return;
           move(-1);
           break;
-        case 'a':
-        case 'A':
-          quick('acknowledge');
-          break;
-        case 'r':
-        case 'R':
-          quick('resolve');
-          break;
-        case 'd':
-        case 'D':
-          quick('dispatch');
-          break;
-        case 's':
-        case 'S':
-          quick('shelve');
-          break;
         case 'f':
         case 'F':
           quick('resolve', 'false');
@@ -152,8 +136,11 @@ export function useDeskKeys(current: RefObject<Current>, { choose, toggle }: Cho
         case '?':
           help(true);
           break;
-        default:
-          return;
+        default: {
+          const action = actionOfKey(e.key);
+          if (action === null) return;
+          quick(action);
+        }
       }
       e.preventDefault();
     };

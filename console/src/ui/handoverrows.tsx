@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { HandoverRow, HandoverState } from '../api/handover';
 import { useTimes } from '../lib/hooks';
-import { ruleKindText } from '../lib/rulewords';
+import { typeText } from '../lib/words';
 import { Heads } from './heads';
 import { Icon, type IconName } from './icons';
 import { SeverityWord, StateChip } from './parts';
@@ -64,7 +64,7 @@ function RowTable({ rows }: { rows: readonly HandoverRow[] }) {
               <SeverityWord severity={r.priority} />
             </td>
             <th scope="row">
-              <Link to={`/alerts/${encodeURIComponent(r.id)}`}>{r.kind === 'health' ? t('kind.health') : ruleKindText(t, r.kind)}</Link>
+              <Link to={`/alerts/${encodeURIComponent(r.id)}`}>{typeText(t, r.kind)}</Link>
               <span className="dim under">
                 {r.channelName} · <span className="num">{times.moment(r.since, 'short')}</span>
               </span>
@@ -80,7 +80,8 @@ function RowTable({ rows }: { rows: readonly HandoverRow[] }) {
                   {t('handover.shelvedUntil', { until: times.moment(r.shelved.until, 'short'), by: r.shelved.by })} {r.shelved.reason}
                 </span>
               )}
-              {r.note !== null && (
+              {/* Why it was put aside may be the last that was said, too. */}
+              {r.note !== null && r.note.text !== r.shelved?.reason && (
                 <span className="under">
                   {r.note.text}
                   <span className="dim num">

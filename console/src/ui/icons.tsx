@@ -32,6 +32,7 @@ const PATHS = {
   down: <path d="M4.500 7.500 10 13l5.500-5.500" />,
   check: <path d="M3.5 10.5 8 15l8.5-10" />,
   cross: <path d="M5 5l10 10M15 5 5 15" />,
+  archive: <path d="M3 3.500h14v4H3zM4 7.500v9h12v-9M7.500 11.500l2 2 3.500-4" />,
   hand: <path d="M4 11l4.5 4.500L16.5 6" />,
   undo: <path d="M7 5 3 9l4 4M3.5 9H12a4.5 4.5 0 0 1 0 9h-2" />,
   flag: <path d="M5 18V3h9.500l-2 3.5 2 3.500H5" />,

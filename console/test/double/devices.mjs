@@ -18,11 +18,13 @@ export function discovery(ask, ms, channels) {
   return { done: share === 1, asked: Math.floor(of * share), of, found, error: null };
 }
 
+const REFUSES = "refuses user name or password; correct the channel's [[credential]] (tried again rarely, so that the camera does not lock the account)";
+const REFUSED = ['takes the paths of Dahua', 'looks at stream main', `stream main: ${REFUSES}`];
 const STEPS = ['Asks 10.0.7.40 by ONVIF.', 'Dahua NVR4216, firmware 4.001; its clock is 7 s behind.', 'Four profiles on two channels.', 'Looks at the sub stream of channel 1: H.264, 704x576, 12.5 pictures a second.', 'Looks at the main stream of channel 1: H.265, 2560x1440.'];
 
 export function probe(ask, ms) {
   const bad = ask.password === 'wrong';
-  const steps = STEPS.slice(0, bad ? 1 : STEPS.length);
+  const steps = bad ? REFUSED : STEPS;
   const n = Math.min(steps.length, Math.floor(ms / 400));
   const done = ms / 400 > steps.length;
   const host = ask.host ?? new URL(ask.url).hostname;
@@ -33,9 +35,11 @@ export function probe(ask, ms) {
     steps: steps.slice(0, done ? undefined : n).map((text) => ({ text })),
     device: bad || n < 2 ? null : { manufacturer: 'Dahua', model: 'NVR4216-16P', firmware: '4.001.0000000', serial: '6G0123PAZ99', clock_skew_ms: -7200 },
     streams:
-      bad || !done
+      !done
         ? []
-        : ask.url
+        : bad
+          ? [stream(1, 'main', { error: REFUSES }), stream(1, 'sub', {})]
+          : ask.url
           ? [stream(1, 'sub', { url: ask.url, codec: 'h264', width: 704, height: 576, fps: 12.5, kbit_s: 410, key_interval_s: 2, measured: true, picture: true })]
           : [
               stream(1, 'main', { codec: 'h265', width: 2560, height: 1440, fps: 25, kbit_s: 4100, key_interval_s: 2, measured: true, picture: true }),
@@ -45,7 +49,7 @@ export function probe(ask, ms) {
             ],
     snapshot_url: null,
     picture: done && !bad,
-    error: bad && done ? 'The device refused user and password (401). It was tried once.' : null,
-    advice: bad && done ? 'Type the password again. Several wrong ones lock the account for some minutes.' : null,
+    error: bad && done ? `the stream ${REFUSES}` : null,
+    advice: bad && done ? 'Cameras are channel 1; recorders count from 1. The sub stream must be switched on in the camera\'s encode settings. The ONVIF user is the device\'s own unless ONVIF has its user list.' : null,
   };
 }

@@ -33,7 +33,7 @@ const NONE: readonly Channel[] = [];
 export default function MiniMap({ alert }: { alert: Alert }) {
   const { t } = useTranslation();
   const channels = useChannels().data ?? NONE;
-  const areas = useAreasOfMap();
+  const { areas } = useAreasOfMap();
   const theme = useThemeShown();
   const where = useAreaText(alert.area);
   const { id, channel, area } = alert;

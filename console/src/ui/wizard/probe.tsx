@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { configure } from '../../api/configure';
 import type { Probe, ProbedStream } from '../../api/discover';
 import { useTimes } from '../../lib/hooks';
+import { loginRefused, probeSteps } from '../../lib/wizard';
 import { bitrateText, codecText, decimal, errorText, rateText } from '../../lib/words';
 import { Problem } from '../form';
 import { Icon } from '../icons';
@@ -42,13 +43,17 @@ export function ProbeStep({
   const { t } = useTranslation();
   const usable = probe?.streams.some((s) => s.url !== '') ?? false;
   const running = !probe?.done && !error;
+  const refused = probe ? loginRefused(probe) : null;
   return (
     <div className="wizard-step">
       <ol className="probe-steps" aria-live="polite" data-testid="probe-steps" data-done={probe?.done ?? false}>
-        {(probe?.steps ?? []).map((s, i) => (
-          <li key={i}>
-            <Icon name="check" />
-            <Said className="break" text={s} />
+        {(probe ? probeSteps(probe) : []).map((s, i) => (
+          <li key={i} className={s.failed ? 'failed' : ''}>
+            <Icon name={s.failed ? 'cross' : 'check'} />
+            <span className="break">
+              <Said text={s.text} />
+              {s.failed && <span className="visually-hidden"> {t('wizard.stepFailed')}</span>}
+            </span>
           </li>
         ))}
         {running && (
@@ -61,9 +66,7 @@ export function ProbeStep({
       {error !== null && error !== undefined && <Problem>{errorText(t, error)}</Problem>}
       {probe?.done && probe.error !== '' && (
         <Problem>
-          <p className="break">
-            <Said text={probe.error} />
-          </p>
+          <p className="break">{refused === 'stream' ? t('wizard.wrongLogin') : <Said text={probe.error} />}</p>
           {probe.advice !== '' && (
             <p className="break">
               <b>{t('log.todo')}</b> <Said text={probe.advice} />
@@ -73,14 +76,21 @@ export function ProbeStep({
       )}
       {probe?.done && probe.error === '' && !usable && <Problem>{t('wizard.noStream')}</Problem>}
       <div className="wizard-foot">
-        <button type="button" className="button" onClick={onBack}>
-          <Icon name="back" />
-          {t('wizard.back')}
-        </button>
+        {!refused && (
+          <button type="button" className="button" onClick={onBack}>
+            <Icon name="back" />
+            {t('wizard.back')}
+          </button>
+        )}
         <button type="button" className="button" disabled={running} data-testid="probe-again" onClick={onAgain}>
           {t('wizard.again')}
         </button>
-        <button type="button" className="button primary" disabled={running || !usable} data-testid="wizard-next" onClick={onNext}>
+        {refused && (
+          <button type="button" className="button primary" autoFocus data-testid="wizard-correct-login" onClick={onBack}>
+            {t('wizard.correctLogin')}
+          </button>
+        )}
+        <button type="button" className={refused ? 'button' : 'button primary'} disabled={running || !usable} data-testid="wizard-next" onClick={onNext}>
           {t('wizard.toStreams')}
           <Icon name="next" />
         </button>
