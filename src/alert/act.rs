@@ -97,7 +97,9 @@ impl AlertBook {
                 let until = later(now.wall, u64::from(wish.minutes.unwrap_or(0)) * 60_000);
                 let reason = wish.note.clone().unwrap_or_default();
                 alert.handling.shelved = Some(Shelf { by: user, reason, at: now.wall, until });
-                self.shelved.insert(key.clone(), id);
+                self.shelves.put(&key, id);
+                // So that it is known after a restart, too, what stays on it.
+                self.learns(&key, now);
             }
             (AlertAction::Unshelve, _) => {
                 alert.handling.shelved = None;
@@ -120,7 +122,7 @@ impl AlertBook {
         let (sure, opened) = (is_sure(score(&alert.objects), &self.setup.cfg), alert.opened);
         if !super::takes_events(alert.state) {
             if alert.handling.shelved.take().is_some() {
-                self.shelved.remove(&key);
+                self.shelves.take(&key, id);
             }
             self.incidents.forget(id);
             self.leads_no_more(id, now.mono);
@@ -132,7 +134,7 @@ impl AlertBook {
                 {
                     source.result(result, sure, opened);
                 }
-                self.learns(&key);
+                self.learns(&key, now);
             }
         }
         self.set_timers(id, now);
@@ -152,9 +154,7 @@ impl AlertBook {
             let kind = Some(held.alert.kind.as_str());
             self.desks.shown(desk, kind, now);
         }
-        if self.shelved.get(&key) == Some(&id) {
-            self.shelved.remove(&key);
-        }
+        self.shelves.take(&key, id);
         self.set_timers(id, now);
     }
 }

@@ -99,7 +99,7 @@ impl AlertBook {
         let named = source.start(&e.objects, chatter, now);
         let evidence = Evidence { chattering: source.chattering, ..before };
         if named {
-            self.learns(&e.dedupe_key);
+            self.learns(&e.dedupe_key, now);
         }
         (evidence::judge(&evidence, &self.setup.cfg), evidence.familiar)
     }

@@ -37,6 +37,8 @@ pub(super) struct Held {
     pub alert: Alert,
     /// A new event of the dedupe key joins until then, though none is open.
     pub join_until: Mono,
+    /// Until then a new event of the dedupe key goes on in it wherever it is: the process that saw the last one has ended.
+    pub carried_until: Mono,
     /// When it is looked at whether it can leave; the latest entry of the queue counts.
     pub leave: Mono,
     pub desk: usize,
@@ -58,6 +60,7 @@ impl Held {
         Held {
             alert,
             join_until: never,
+            carried_until: never,
             leave: never,
             desk,
             watched: None,
@@ -77,20 +80,21 @@ impl AlertBook {
     pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
         alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
         // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
-        let join_until = match alert.last_end {
-            Some(end) => {
-                let gone = u64::try_from(now.wall.0.saturating_sub(end.0)).unwrap_or(0);
-                (gone <= self.join_ms()).then(|| now.mono.plus_ms(self.join_ms() - gone))
-            }
-            None => None,
-        };
+        let gone = alert.last_end.map(|end| u64::try_from(now.wall.0.saturating_sub(end.0)).unwrap_or(0));
+        let left = |of: u64| gone.and_then(|gone| of.checked_sub(gone)).map(|left| now.mono.plus_ms(left));
+        let join_until = left(self.takes_for_ms(&alert));
+        // What was put aside is known by its place only, and of those that were seen some are forgotten.
+        let aside = alert.handling.shelved.is_some();
+        let carried_until = if aside { Some(now.mono.plus_ms(self.join_ms())) } else { left(self.join_ms()) };
         for event in open {
             let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
             let happenings = latest.and_then(|d| d.happenings);
             self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
         if !open.is_empty() || join_until.is_some() {
-            self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
+            // The newest one, in whatever order they come.
+            let newest = self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
+            *newest = alert.id.max(*newest);
         }
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
@@ -99,8 +103,8 @@ impl AlertBook {
         if moves {
             alert.handling.position = Some(self.desks.get(desk).id.clone());
         }
-        if alert.handling.shelved.is_some() {
-            self.shelved.insert(alert.dedupe_key.clone(), id);
+        if aside {
+            self.shelves.put(&alert.dedupe_key, id);
         }
         let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
         let watched = waits.then(|| Watched {
@@ -114,6 +118,9 @@ impl AlertBook {
         let mut held = Held::new(alert, desk);
         (held.join_until, held.watched) = (join_until.unwrap_or_default(), watched);
         self.held.insert(id, held);
+        if let Some(until) = carried_until {
+            self.carries(id, until, now.mono);
+        }
         if waits {
             // How long it waited before is not known: once more. What is over without having been judged is judged now.
             let ms = if open.is_empty() { 0 } else { u64::from(self.cfg().hold_s) * 1000 };
@@ -187,9 +194,8 @@ impl AlertBook {
         if self.by_key.get(&alert.dedupe_key) == Some(&id) {
             self.by_key.remove(&alert.dedupe_key);
         }
-        if self.shelved.get(&alert.dedupe_key) == Some(&id) {
-            self.shelved.remove(&alert.dedupe_key);
-        }
+        self.shelves.take(&alert.dedupe_key, id);
+        self.carried.take(&alert.dedupe_key, id);
         if let Slot::Occupied(mut channel) = self.channels.entry(alert.channel) {
             let c = channel.get_mut();
             c.latest = c.latest.filter(|l| *l != id);

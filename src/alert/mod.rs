@@ -17,6 +17,7 @@
 
 mod act;
 mod again;
+mod carry;
 mod desk;
 mod evidence;
 mod explain;
@@ -32,6 +33,7 @@ mod timer;
 use std::collections::{HashMap, VecDeque};
 
 use self::{
+    carry::{Carried, Shelves},
     desk::Desks,
     evidence::Verdict,
     explain::Outages,
@@ -47,7 +49,7 @@ use crate::{
     config::{self, Config},
     outbox::{self, Folded},
     types::{
-        AlertId, ChannelId, EventId, Mono, Now, Phase, PositionId, RuleId, UserId, Wall,
+        AlertId, ChannelId, EventEnd, EventId, Mono, Now, Phase, PositionId, RuleId, UserId, Wall,
         alert::{ActRefused, Alert, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         handling::How,
         payload::{AlertState, EventPayload},
@@ -88,8 +90,8 @@ pub struct AlertBook {
     setup: Setup,
     held: HashMap<AlertId, Held>,
     by_key: HashMap<String, AlertId>,
-    /// Shelved alerts by dedupe key: what they were shelved for stays with them.
-    shelved: HashMap<String, AlertId>,
+    shelves: Shelves,
+    carried: Carried,
     open: HashMap<EventId, Open>,
     channels: HashMap<ChannelId, Channel>,
     /// When to look whether an alert can leave the book; in order of time.
@@ -129,7 +131,8 @@ impl AlertBook {
         Self {
             held: HashMap::new(),
             by_key: HashMap::new(),
-            shelved: HashMap::new(),
+            shelves: Shelves::default(),
+            carried: Carried::default(),
             open: HashMap::new(),
             channels: HashMap::new(),
             leave: VecDeque::new(),
@@ -252,26 +255,35 @@ impl AlertBook {
             alert.media.clone_from(&event.media);
         }
         self.lets_go(id, now);
+        if event.end == Some(EventEnd::Interrupted) {
+            self.carries(id, now.mono.plus_ms(self.join_ms()), now.mono);
+        }
         self.ends(id, event, now, told);
         let history = self.held.get(&id).map(|h| line(&h.alert, now, None, "event", Some(h.alert.state), None));
         self.close_when_over(id);
         Ok((id, history, false))
     }
 
-    /// One event less of an alert is open.
-    fn lets_go(&mut self, id: AlertId, now: Now) {
+    /// How long after the end of its last event an alert takes another.
+    fn takes_for_ms(&self, alert: &Alert) -> u64 {
         let (join_ms, cooldown_ms) = (self.join_ms(), u64::from(self.cfg().cooldown_s) * 1000);
-        let Some(held) = self.held.get_mut(&id) else { return };
-        let alert = &mut held.alert;
-        alert.open_events = alert.open_events.saturating_sub(1);
-        alert.last_end = Some(now.wall);
         let cools = if alert.handling.showing.how == How::Row {
             // Who crosses a line is where the line is: what comes again is counted with the row that is there.
             evidence::nature(&alert.kind) == evidence::Nature::Moment
         } else {
             alert.handling.chattering
         };
-        held.join_until = now.mono.plus_ms(if cools { join_ms.max(cooldown_ms) } else { join_ms });
+        if cools { join_ms.max(cooldown_ms) } else { join_ms }
+    }
+
+    /// One event less of an alert is open.
+    fn lets_go(&mut self, id: AlertId, now: Now) {
+        let Some(join_ms) = self.held.get(&id).map(|h| self.takes_for_ms(&h.alert)) else { return };
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let alert = &mut held.alert;
+        alert.open_events = alert.open_events.saturating_sub(1);
+        alert.last_end = Some(now.wall);
+        held.join_until = now.mono.plus_ms(join_ms);
         if alert.open_events == 0 {
             self.leaves_later(id, now.mono);
         }
@@ -280,7 +292,7 @@ impl AlertBook {
     /// Takes up what was learnt of a source before.
     pub fn restore(&mut self, learnt: &Learnt, now: Now) {
         match serde_json::from_str(&learnt.kept) {
-            Ok(kept) => self.sources.restore(&learnt.key, kept, now.mono),
+            Ok(kept) => self.sources.restore(&learnt.key, kept, now),
             Err(_) => self.sources.forgotten += 1,
         }
     }
@@ -294,9 +306,9 @@ impl AlertBook {
         Ok(())
     }
 
-    fn learns(&mut self, key: &str) {
+    fn learns(&mut self, key: &str, now: Now) {
         let Some(source) = self.sources.get(key) else { return };
-        let kept = serde_json::to_string(&source.kept()).unwrap_or_default();
+        let kept = serde_json::to_string(&source.kept(now)).unwrap_or_default();
         self.learnt = Some(Learnt { key: key.to_owned(), kept });
     }
 }

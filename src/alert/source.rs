@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AlertId, Mono, Now, Wall, fact::Object, handling::ResultCode};
+use crate::types::{AlertId, Mono, Now, Past, Wall, fact::Object, handling::ResultCode};
 
 /// Sources remembered.
 const MAX_SOURCES: usize = 50_000;
@@ -17,7 +17,7 @@ const MAX_SOURCES: usize = 50_000;
 const MAX_SPOTS: usize = 8;
 const MAX_OBJECTS: usize = 8;
 /// Two boxes are in one place if their centres are no further apart, in shares of the picture.
-const NEAR: f32 = 0.05;
+pub const NEAR: f32 = 0.05;
 /// And so far apart they are on one path.
 const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
@@ -65,12 +65,12 @@ struct Spot {
     spread: f32,
     stretch: f32,
     seen: u32,
-    last: Mono,
+    last: Past,
     hours: Hours,
 }
 
 /// At which times of the day something was, in half hours of today and of the day before.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Hours {
     day: i64,
     today: u64,
@@ -129,7 +129,7 @@ impl Spot {
     }
     fn is_live(&self, now: Mono) -> bool {
         let long = self.seen >= KNOWN_PLACE;
-        now.since_ms(self.last) <= if long { OFTEN_MS } else { FEW_MS }
+        self.last.ms(now) <= if long { OFTEN_MS } else { FEW_MS }
     }
     fn usual(&self, score: f32) -> bool {
         score <= self.mean + (2.5 * self.dev).max(USUAL)
@@ -180,14 +180,19 @@ pub struct Source {
 }
 
 /// What of a source outlives the process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Kept {
     pub chattering: bool,
     pub results: Vec<ResultCode>,
     pub sure_results: Vec<ResultCode>,
     pub over: Option<(AlertId, Wall)>,
+    spots: Vec<KeptSpot>,
 }
+
+/// A spot as it is kept: its label; where, how high, how sure and how much that varies; how often, when last, at which hours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KeptSpot(Box<str>, [f32; 5], u32, Wall, Hours);
 
 impl Source {
     /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
@@ -201,7 +206,7 @@ impl Source {
         }
         let seen = |o: &Object| {
             // Who crosses a gate by day is no reason not to tell of the one who does at night.
-            let lately = |s: &Spot| now.since_ms(s.last) <= SURE_MS;
+            let lately = |s: &Spot| s.last.ms(now) <= SURE_MS;
             // Where the detector is wrong it is so at any time, and every look is like the others. Where people pass who need
             // nobody, it is at the hours at which they do, and each is another.
             let known = |s: &Spot| useless && s.usual(o.score) && (s.errs(sure) || s.hours.hold(at.wall));
@@ -289,14 +294,14 @@ impl Source {
             let off = (o.score - s.mean).abs();
             s.mean += (o.score - s.mean) * share;
             s.dev += (off - s.dev) * share;
-            s.last = now;
+            s.last = now.into();
             s.hours.add(wall);
             return;
         }
         if self.spots.len() >= MAX_SPOTS
             && let Some(at) = (0..self.spots.len()).min_by_key(|i| {
                 let s = &self.spots[*i];
-                (s.is_live(now), s.seen, s.last)
+                (s.is_live(now), s.seen, std::cmp::Reverse(s.last.ms(now)))
             })
         {
             self.spots.swap_remove(at);
@@ -306,7 +311,7 @@ impl Source {
         hours.add(wall);
         let (h, mean) = (o.bbox.h, o.score);
         let (dev, spread, stretch) = (0.0, 0.0, 0.0);
-        self.spots.push(Spot { label, x, y, h, mean, dev, spread, stretch, seen: 1, last: now, hours });
+        self.spots.push(Spot { label, x, y, h, mean, dev, spread, stretch, seen: 1, last: now.into(), hours });
     }
 
     /// An event of it ended before it was worth a row.
@@ -353,10 +358,15 @@ impl Source {
         mostly_bad(&self.results)
     }
 
-    pub fn kept(&self) -> Kept {
+    pub fn kept(&self, now: Now) -> Kept {
         let list = |of: &VecDeque<ResultCode>| of.iter().copied().collect();
         let (results, sure_results) = (list(&self.results), list(&self.sure_results));
-        Kept { chattering: self.chattering, results, sure_results, over: self.over }
+        let spot = |s: &Spot| {
+            let last = Wall(now.wall.0.saturating_sub_unsigned(s.last.ms(now.mono)));
+            KeptSpot(s.label.clone(), [s.x, s.y, s.h, s.mean, s.dev], s.seen, last, s.hours)
+        };
+        let spots = self.spots.iter().map(spot).collect();
+        Kept { chattering: self.chattering, results, sure_results, over: self.over, spots }
     }
 }
 
@@ -396,15 +406,29 @@ impl Sources {
         source
     }
 
-    pub fn restore(&mut self, key: &str, kept: Kept, now: Mono) {
-        let source = self.at(key, now);
+    pub fn restore(&mut self, key: &str, kept: Kept, now: Now) {
+        let source = self.at(key, now.mono);
         source.chattering = kept.chattering;
         source.over = kept.over;
         source.results = kept.results.into_iter().take(MAX_RESULTS).collect();
         source.sure_results = kept.sure_results.into_iter().take(MAX_RESULTS).collect();
+        let spot = |KeptSpot(label, [x, y, h, mean, dev], seen, last, hours)| Spot {
+            label,
+            x,
+            y,
+            h,
+            mean,
+            dev,
+            seen,
+            last: Past::by_wall(last, now),
+            hours,
+        };
+        if source.spots.is_empty() {
+            source.spots = kept.spots.into_iter().take(MAX_SPOTS).map(spot).collect();
+        }
         if source.chattering {
             // So that it calms down if it says nothing more.
-            source.starts.push_back(now);
+            source.starts.push_back(now.mono);
         }
     }
 

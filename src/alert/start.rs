@@ -5,7 +5,7 @@ use super::{
     evidence::{self, Nature, Verdict, is_sure, score},
     line,
     show::GAP_MS,
-    source::centre,
+    source::{NEAR, centre},
     takes_events,
     timer::Timer,
     touch,
@@ -19,7 +19,7 @@ use crate::types::{
 };
 
 /// Boxes further apart than this, in shares of the picture, are not the same visitor coming and going.
-const APART: f32 = 0.25;
+pub(super) const APART: f32 = 0.25;
 /// An alert that comes within this time after a finished one of its source is said to recur.
 const RECURS_MS: i64 = 24 * 3_600_000;
 /// Seen from the same place so often, an event stays with what was shelved.
@@ -41,13 +41,17 @@ impl AlertBook {
         if let Some(id) = self.stays_shelved(e, familiar, now) {
             return self.join(id, e, None, false, now, told);
         }
+        let settled = if explained.is_some() { None } else { Some(verdict) };
+        if let Some(id) = self.goes_on_from_before(e, now) {
+            let shelved = self.held.get(&id).is_some_and(|h| h.alert.handling.shelved.is_some());
+            return self.join(id, e, settled.filter(|_| !shelved), false, now, told);
+        }
         let same = self
             .by_key
             .get(&e.dedupe_key)
             .copied()
             .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
-        let settled = if explained.is_some() { None } else { Some(verdict) };
         match (same, limited) {
             (Some(id), _) => self.join(id, e, settled, false, now, told),
             (None, Some(id)) => self.join(id, e, settled, true, now, told),
@@ -68,16 +72,33 @@ impl AlertBook {
 
     /// What an alert was shelved for stays with it; news of the same source does not.
     fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
-        let id = *self.shelved.get(&e.dedupe_key)?;
-        let a = &self.held.get(&id)?.alert;
+        let mut shelved = self.shelves.of(&e.dedupe_key).peekable();
+        shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
-        let goes_on =
-            self.by_key.get(&e.dedupe_key).filter(|n| **n != id).and_then(|n| self.held.get(n)).is_some_and(|h| {
-                h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
-                    && is_near(&e.objects, &h.alert.objects)
-            });
-        let news = goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO);
-        (takes_events(a.state) && !news).then_some(id)
+        let latest = self.by_key.get(&e.dedupe_key).and_then(|n| self.held.get(n));
+        let goes_on = latest.filter(|h| h.alert.handling.shelved.is_none()).is_some_and(|h| {
+            h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
+                && is_near(&e.objects, &h.alert.objects, APART)
+        });
+        shelved.find(|id| {
+            self.held.get(id).map(|h| &h.alert).is_some_and(|a| {
+                // Who put it aside has seen where it was, if nobody else has.
+                let there = is_near(&e.objects, &a.objects, NEAR) && !self.is_surer(e, a);
+                let news =
+                    goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO && !there);
+                takes_events(a.state) && !news
+            })
+        })
+    }
+
+    /// Sure where all was unsure.
+    pub(super) fn is_surer(&self, e: &EventPayload, a: &Alert) -> bool {
+        is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg())
+    }
+
+    /// High, and sure of it.
+    pub(super) fn is_sure_and_high(&self, e: &EventPayload) -> bool {
+        e.severity >= Severity::High && is_sure(score(&e.objects), self.cfg())
     }
 
     /// What was shelved was brief; what began since then and lasts as what is unsure must last is another thing.
@@ -103,10 +124,8 @@ impl AlertBook {
         if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
-        let surer = is_sure(score(&e.objects), self.cfg()) && !is_sure(score(&a.objects), self.cfg());
-        let sure_and_high = e.severity >= Severity::High && is_sure(score(&e.objects), self.cfg());
-        let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || sure_and_high);
-        surer || moment || !is_near(&e.objects, &a.objects)
+        let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || self.is_sure_and_high(e));
+        self.is_surer(e, a) || moment || !is_near(&e.objects, &a.objects, APART)
     }
 
     fn join(
@@ -241,11 +260,11 @@ impl AlertBook {
     }
 }
 
-/// Whether one of these may be the same visitor as one of those.
-fn is_near(some: &[Object], others: &[Object]) -> bool {
+/// Whether one of these is no further than that from one of those, and of its kind.
+pub(super) fn is_near(some: &[Object], others: &[Object], apart: f32) -> bool {
     let near = |o: &Object, p: &Object| {
         let ((x, y), (u, v)) = (centre(o), centre(p));
-        o.label == p.label && (x - u).abs() <= APART && (y - v).abs() <= APART
+        o.label == p.label && (x - u).abs() <= apart && (y - v).abs() <= apart
     };
     some.iter().any(|o| others.iter().any(|p| near(o, p)))
 }

@@ -1,6 +1,7 @@
 //! Data-driven: a script of events and actions at given seconds, and what the alerts look like after each.
 
 mod again;
+mod carry;
 mod rows;
 
 use std::collections::BTreeMap;

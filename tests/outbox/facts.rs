@@ -7,7 +7,11 @@ use std::{
 
 use skyeye::{
     outbox::{Committed, Ledger, LedgerError},
-    types::{EventEnd, Message, Phase, Scope, Severity, alert::EventRefused, payload::EventPayload},
+    types::{
+        EventEnd, Message, Phase, Scope, Severity,
+        alert::EventRefused,
+        payload::{AlertAction, EventPayload},
+    },
 };
 
 use super::support::*;
@@ -148,4 +152,30 @@ async fn a_person_still_in_view_after_a_crash_joins_the_same_alert() {
     assert_eq!(detail.events.len(), 2);
     let actions: Vec<_> = detail.history.iter().map(|h| h.action.as_str()).collect();
     assert_eq!(actions, ["opened", "event", "event"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shelved_rings_after_no_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let seen = |score, x| {
+        let mut fact = person("gate", Severity::Medium);
+        (fact.event.objects[0].score, fact.event.objects[0].bbox.x) = (score, x);
+        fact
+    };
+    let first = ledger.event(seen(0.7, 0.1)).await.unwrap();
+    let mut shelve = command(&first, AlertAction::Shelve, "li", None);
+    (shelve.wish.minutes, shelve.wish.note) = (Some(15), Some("the guard".into()));
+    ledger.act(shelve).await.unwrap();
+    // Surer and elsewhere each time; the second crash finds nothing open.
+    for (n, x) in [(2, 0.7), (3, 0.4)] {
+        for _ in 0..n - 1 {
+            drop(ledger);
+            ledger = open(|| options(dir.path())).await;
+        }
+        let next = ledger.event(seen(0.9, x)).await.unwrap();
+        let alert = ledger.alert(first.alert).await.unwrap().unwrap().alert;
+        assert_eq!((next.alert, alert.events), (first.alert, n), "{n}");
+        assert!(alert.handling.shelved.is_some() && alert.active);
+    }
 }
