@@ -45,7 +45,7 @@ export const AlertRow = memo(function AlertRow({
 }) {
   const { t } = useTranslation();
   const me = useSession((s) => s.session?.user);
-  // The last levels tell most, and the very last is never cut; the detail shows the whole path.
+  // The last level tells most; the detail shows the whole path.
   const above = useAreaText(alert.area.slice(-2, -1));
   const last = useAreaText(alert.area.slice(-1));
   const counts = objectCounts(alert.objects);
@@ -94,10 +94,19 @@ export const AlertRow = memo(function AlertRow({
             <span>{start}</span>
             <span>{end}</span>
           </span>
-          <StateChip state={alert.state} />
+          {last !== '' && (
+            <span className="row-area" title={above === '' ? last : `${above} / ${last}`}>
+              {last}
+            </span>
+          )}
+          {alert.owner && alert.state !== 'closed' ? (
+            <span className="row-owner dim">{alert.owner === me ? t('alerts.ownerYou') : t('alerts.owner', { user: alert.owner })}</span>
+          ) : (
+            <span className={`row-owner ${alert.active ? 'going' : 'dim'}`}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
+          )}
         </span>
         <span className="row-line row-foot">
-          <span className="row-area middle" title={above === '' ? undefined : `${above} / ${last}`}>
+          <span className="row-more">
             <span className="row-flags">
               {behind > 0 && by && (
                 <span className="alert-flag" aria-hidden="true">
@@ -106,15 +115,9 @@ export const AlertRow = memo(function AlertRow({
               )}
               <AlertFlags alert={alert} />
             </span>
-            {alert.events > 1 && <span className="row-events num">{t('alerts.events', { count: alert.events })}</span>}
-            {above !== '' && <span>{`${above} / `}</span>}
-            <span>{last}</span>
+            {alert.events > 1 && <span className="num">{t('alerts.events', { count: alert.events })}</span>}
           </span>
-          {alert.owner && alert.state !== 'closed' ? (
-            <span className="dim">{alert.owner === me ? t('alerts.ownerYou') : t('alerts.owner', { user: alert.owner })}</span>
-          ) : (
-            <span className={alert.active ? 'going' : 'dim'}>{t(alert.active ? 'alerts.active' : 'alerts.cleared')}</span>
-          )}
+          <StateChip state={alert.state} />
         </span>
       </span>
     </>
