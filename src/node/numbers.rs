@@ -146,7 +146,7 @@ fn judged(config: &Config, position: Option<&PositionId>, positions: u32, lies: 
         positions: positions.max(1),
         rows,
         rows_per_hour: Figure::most(per(3_600_000), 6.0, 12.0, long),
-        windows: windows(&config.alert, &c.windows, span_ms, desks, per(MEAN_MS), long),
+        windows: windows(&config.alert, &c.windows, lies, desks, per(MEAN_MS), long),
         stale: StaleView {
             count: Figure::most(float(c.stale.0), 4.0, 10.0, true),
             rows: c.stale.1.into_iter().map(|s| stale_row(s, &names)).collect(),
@@ -189,13 +189,15 @@ fn judged(config: &Config, position: Option<&PositionId>, positions: u32, lies: 
 fn windows(
     config: &config::Alert,
     found: &[counted::Window],
-    span_ms: u64,
+    lies: Lies,
     desks: u64,
     mean: f64,
     long: bool,
 ) -> WindowsView {
     let (flood, seconds) = (config.flood_alerts, config.flood_window_s);
-    let count = span_ms.div_ceil(u64::from(seconds) * 1000);
+    let window = i64::from(seconds.max(1)) * 1000;
+    // The first and the last one may reach beyond the span.
+    let count = u64::try_from((lies.to.0 - 1) / window - lies.from.0 / window + 1).unwrap_or(0);
     let together = count.div_ceil(WINDOWS).max(1);
     let mut rows = vec![0; usize::try_from(count.div_ceil(together)).unwrap_or(0)];
     for w in found {
@@ -311,19 +313,24 @@ impl Figures for Shifts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::ports::numbers::Chosen;
 
     #[test]
     fn windows_are_those_of_a_flood_and_too_many_stand_together() {
         let counted = |index, rows| counted::Window { index, rows, largest: rows, flooded: u64::from(rows > 10) };
         let found = [counted(0, 3), counted(1, 30), counted(49, 2)];
-        let of = |flood_window_s, span_ms| {
+        let from = |from: i64, flood_window_s, span_ms: i64| {
             let config = config::Alert { flood_window_s, ..config::Alert::default() };
-            windows(&config, &found, span_ms, 1, 0.0, true)
+            let lies = Lies { from: Wall(from), to: Wall(from + span_ms), chosen: Chosen::Asked };
+            windows(&config, &found, lies, 1, 0.0, true)
         };
+        let of = |flood_window_s, span_ms| from(0, flood_window_s, span_ms);
         let few = of(600, 500 * 60_000);
         assert_eq!((few.seconds, few.together, few.rows.len()), (600, 1, 50));
         assert_eq!((few.rows[0], few.rows[1], few.rows[49]), (3, 30, 2));
         assert!((few.flooded.value - 0.02).abs() < 1e-9, "one of fifty: {:?}", few.flooded);
+        // They lie on the clock: a span that begins within one has a part of one more at its end.
+        assert_eq!(from(60_000, 600, 500 * 60_000).rows.len(), 51);
         // A month in windows of ten seconds: 267,840.
         let many = of(10, 31 * 86_400_000);
         assert_eq!((many.seconds, many.together, many.rows.len()), (10, 60, 4464));

@@ -91,7 +91,8 @@ pub async fn totals(conn: &mut SqliteConnection, span: Span<'_>) -> sqlx::Result
     })
 }
 
-/// So long from `from + index * window_ms` on.
+/// A stretch of the clock, multiples of its length since 1970: a row is in the same one whenever it is counted. Index 0 is
+/// the one in which the span begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub index: u64,
@@ -104,7 +105,7 @@ pub struct Window {
 
 const WINDOWS: &str = concat!(
     "SELECT slot, sum(n), max(n), count(*) FILTER (WHERE n > ?6) FROM (",
-    rows!("SELECT position, (row_ms - ?1) / ?5 AS slot, count(*) AS n", "GROUP BY position, slot"),
+    rows!("SELECT position, row_ms / ?5 - ?1 / ?5 AS slot, count(*) AS n", "GROUP BY position, slot"),
     ") GROUP BY slot ORDER BY slot"
 );
 

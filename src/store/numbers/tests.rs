@@ -200,7 +200,7 @@ async fn compare(store: &Store, samples: &[Sample], position: Option<&str>, root
     for window_ms in [600_000, 45_000] {
         let mut slots: BTreeMap<u64, BTreeMap<&PositionId, u64>> = BTreeMap::new();
         for s in &rows {
-            let slot = slots.entry((s.row().unwrap() - FROM) as u64 / window_ms as u64).or_default();
+            let slot = slots.entry((s.row().unwrap() / window_ms - FROM / window_ms) as u64).or_default();
             *slot.entry(s.alert.handling.position.as_ref().unwrap()).or_default() += 1;
         }
         let expected: Vec<Window> = slots

@@ -91,14 +91,15 @@ fn one() -> u32 {
     1
 }
 
-/// Windows as long as that of a flood (`alert.flood_window_s`).
+/// Windows as long as that of a flood (`alert.flood_window_s`). They lie on the clock, multiples of their length since 1970, so
+/// that a figure is the same whenever it is asked for; the first and the last may reach beyond the span.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowsView {
     #[serde(default = "ten_minutes")]
     pub seconds: u32,
     /// A position with more rows than this in one is flooded (`alert.flood_alerts`).
     pub flood_alerts: u32,
-    /// Rows of each, in order from `from` on; where there are too many, of the largest of so many `together`.
+    /// Rows of each, in order from the one on that holds `from`; where there are too many, of the largest of so many `together`.
     pub rows: Vec<u32>,
     #[serde(default = "one")]
     pub together: u32,
