@@ -190,9 +190,10 @@ pub struct Kept {
     spots: Vec<KeptSpot>,
 }
 
-/// A spot as it is kept: its label; where, how high, how sure and how much that varies; how often, when last, at which hours.
+/// A spot as it is kept: its label; where, how high, how sure and how much that varies, how far off and how much taller or
+/// smaller; how often, when last, at which hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KeptSpot(Box<str>, [f32; 5], u32, Wall, Hours);
+struct KeptSpot(Box<str>, [f32; 7], u32, Wall, Hours);
 
 impl Source {
     /// How often something like this came from the same places, the least familiar object counts; 0: it is news. Without
@@ -363,7 +364,7 @@ impl Source {
         let (results, sure_results) = (list(&self.results), list(&self.sure_results));
         let spot = |s: &Spot| {
             let last = Wall(now.wall.0.saturating_sub_unsigned(s.last.ms(now.mono)));
-            KeptSpot(s.label.clone(), [s.x, s.y, s.h, s.mean, s.dev], s.seen, last, s.hours)
+            KeptSpot(s.label.clone(), [s.x, s.y, s.h, s.mean, s.dev, s.spread, s.stretch], s.seen, last, s.hours)
         };
         let spots = self.spots.iter().map(spot).collect();
         Kept { chattering: self.chattering, results, sure_results, over: self.over, spots }
@@ -412,13 +413,15 @@ impl Sources {
         source.over = kept.over;
         source.results = kept.results.into_iter().take(MAX_RESULTS).collect();
         source.sure_results = kept.sure_results.into_iter().take(MAX_RESULTS).collect();
-        let spot = |KeptSpot(label, [x, y, h, mean, dev], seen, last, hours)| Spot {
+        let spot = |KeptSpot(label, [x, y, h, mean, dev, spread, stretch], seen, last, hours)| Spot {
             label,
             x,
             y,
             h,
             mean,
             dev,
+            spread,
+            stretch,
             seen,
             last: Past::by_wall(last, now),
             hours,
@@ -616,9 +619,9 @@ mod tests {
             bush.start(&[object("person", 0.52, 0.3)], 5, at(n * 600));
         }
         let now = at(3600);
-        assert!(bush.is_surer(&[object("person", 0.62, 0.3)], now));
-        assert!(!bush.is_surer(&[object("person", 0.52, 0.3)], now));
-        assert!(!bush.is_surer(&[object("person", 0.62, 0.7)], now), "nothing is known of that place");
+        assert!(bush.is_surer(&[object("person", 0.62, 0.3)], now.mono));
+        assert!(!bush.is_surer(&[object("person", 0.52, 0.3)], now.mono));
+        assert!(!bush.is_surer(&[object("person", 0.62, 0.7)], now.mono), "nothing is known of that place");
     }
 
     #[test]
