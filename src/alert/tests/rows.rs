@@ -60,7 +60,9 @@ fn a_chattering_source_is_named_and_news_of_it_is_a_row() {
     let news = say(&mut book, &seen(50, Phase::Start, "tree/r", (0.55, 0.7), at(600)), 600);
     assert_eq!(news.handling.showing.how, How::Held, "elsewhere, and unsure");
     let news = say(&mut book, &seen(51, Phase::Start, "tree/r", (0.9, 0.2), at(601)), 601);
-    assert_eq!(news.handling.showing.how, How::Row, "sure");
+    assert_eq!(news.handling.showing.how, How::Held, "sure, but a glimpse is not enough where all was nothing");
+    let told = book.tick(at(606)).into_iter().find(|c| c.alert.id == news.id).unwrap();
+    assert_eq!(told.alert.handling.showing.how, How::Row, "sure, and there for longer than a glimpse");
 }
 
 #[test]
