@@ -176,7 +176,8 @@ async fn numbers_are_those_of_the_logins_own_areas() {
         (&json!("gate"), &json!("Gate <script>"), &json!(2))
     );
     assert_eq!((&n["rows_per_hour"]["value"], &n["rows_per_hour"]["verdict"]), (&json!(0.25), &json!("good")));
-    assert_eq!(n["windows"]["rows"].as_array().unwrap().len(), 48);
+    // Windows lie on the clock: eight hours that begin within one have a part of one more.
+    assert!((48..=49).contains(&n["windows"]["rows"].as_array().unwrap().len()));
     assert_eq!(n["times"]["due"], 0, "low ones have eight hours");
 
     let positions = async |who: &Session| {
