@@ -110,7 +110,7 @@ fn cut_in_two(state: AlertState, active: bool, shelved: bool, held_back: bool, m
     assert_eq!(before.handling.showing.how, how, "{case}");
 
     drop(book);
-    assert!(BACK > KILLED);
+    const { assert!(BACK > KILLED) };
     let mut book = written.load(anew(BACK));
     // Surer than it was looked at last, and elsewhere; then elsewhere again.
     for (n, place, s) in [(8, (0.9, 0.8), BACK + 7), (9, (0.8, 0.5), BACK + 12)] {
