@@ -23,6 +23,7 @@ import { absorb, reset, useLive, type Live } from '../src/state/live';
 import { AlertDetail } from '../src/ui/alertdetail';
 import { channel } from './channelfixtures';
 import { alertJson } from './fixtures';
+import { type Node, walk } from './syntax';
 
 // Without a browser the store tells what it was begun with; and there is no window to measure.
 vi.mock('../src/state/live', async (original) => {
@@ -79,17 +80,6 @@ it.each([
   expect(queries.getQueryCache().getAll().length).toBeGreaterThan(0);
 });
 
-interface Node {
-  type: string;
-  [key: string]: unknown;
-}
-function walk(node: unknown, see: (n: Node) => void): void {
-  if (Array.isArray(node)) for (const n of node) walk(n, see);
-  else if (typeof node === 'object' && node !== null) {
-    if (typeof (node as Node).type === 'string') see(node as Node);
-    for (const value of Object.values(node)) walk(value, see);
-  }
-}
 /** What makes functions that outlive a drawing. */
 const KEEPS = new Set(['useCallback', 'useQuery', 'useInfiniteQuery', 'useMutation']);
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import en from '../src/i18n/en.json';
 import { firstLanguage } from '../src/i18n';
 import zh from '../src/i18n/zh-CN.json';
+import { type Node, walk } from './syntax';
 
 type Tree = { [key: string]: string | Tree };
 
@@ -71,17 +72,6 @@ describe('languages', () => {
 const SAME = new Set(['skyeye', 'J', 'K', '…', '–', '·', '×', '/', '|', '%', ',', ':', '+', '(', ')']);
 const TOLD = new Set(['aria-label', 'title', 'alt', 'placeholder', 'label']);
 
-interface Node {
-  type: string;
-  [key: string]: unknown;
-}
-function walk(node: unknown, see: (n: Node) => void): void {
-  if (Array.isArray(node)) for (const n of node) walk(n, see);
-  else if (typeof node === 'object' && node !== null) {
-    if (typeof (node as Node).type === 'string') see(node as Node);
-    for (const value of Object.values(node)) walk(value, see);
-  }
-}
 
 describe('pages', () => {
   const root = join(import.meta.dirname, '../src');

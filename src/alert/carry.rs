@@ -15,17 +15,17 @@ use super::{
 };
 use crate::types::{AlertId, Mono, Now, alert::Alert, payload::EventPayload};
 
-/// Alerts by their dedupe key.
+/// Alerts by their dedupe key, the one that was put there last at the end: what is shelved, what carries on.
 #[derive(Debug, Default)]
-struct ByKey(HashMap<String, Vec<AlertId>>);
+pub(super) struct ByKey(HashMap<String, Vec<AlertId>>);
 
 impl ByKey {
-    fn put(&mut self, key: &str, id: AlertId) {
+    pub fn put(&mut self, key: &str, id: AlertId) {
         let of = self.0.entry(key.to_owned()).or_default();
         of.retain(|i| *i != id);
         of.push(id);
     }
-    fn take(&mut self, key: &str, id: AlertId) {
+    pub fn take(&mut self, key: &str, id: AlertId) {
         if let Some(of) = self.0.get_mut(key) {
             of.retain(|i| *i != id);
             if of.is_empty() {
@@ -33,25 +33,8 @@ impl ByKey {
             }
         }
     }
-    fn of(&self, key: &str) -> impl DoubleEndedIterator<Item = AlertId> {
+    pub fn of(&self, key: &str) -> impl DoubleEndedIterator<Item = AlertId> {
         self.0.get(key).into_iter().flatten().copied()
-    }
-}
-
-/// Shelved alerts: what they were shelved for stays with them.
-#[derive(Debug, Default)]
-pub(super) struct Shelves(ByKey);
-
-impl Shelves {
-    pub fn put(&mut self, key: &str, id: AlertId) {
-        self.0.put(key, id);
-    }
-    pub fn take(&mut self, key: &str, id: AlertId) {
-        self.0.take(key, id);
-    }
-    /// The one that was shelved last comes first.
-    pub fn of(&self, key: &str) -> impl Iterator<Item = AlertId> {
-        self.0.of(key).rev()
     }
 }
 

@@ -80,7 +80,7 @@ impl AlertBook {
     pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
         alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
         // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
-        let gone = alert.last_end.map(|end| u64::try_from(now.wall.0.saturating_sub(end.0)).unwrap_or(0));
+        let gone = alert.last_end.map(|end| Past::by_wall(end, now).ms(now.mono));
         let left = |of: u64| gone.and_then(|gone| of.checked_sub(gone)).map(|left| now.mono.plus_ms(left));
         let join_until = left(self.takes_for_ms(&alert));
         // What was put aside is known by its place only, and of those that were seen some are forgotten.

@@ -33,7 +33,7 @@ mod timer;
 use std::collections::{HashMap, VecDeque};
 
 use self::{
-    carry::{Carried, Shelves},
+    carry::{ByKey, Carried},
     desk::Desks,
     evidence::Verdict,
     explain::Outages,
@@ -90,7 +90,8 @@ pub struct AlertBook {
     setup: Setup,
     held: HashMap<AlertId, Held>,
     by_key: HashMap<String, AlertId>,
-    shelves: Shelves,
+    /// Shelved alerts: what they were shelved for stays with them.
+    shelves: ByKey,
     carried: Carried,
     open: HashMap<EventId, Open>,
     channels: HashMap<ChannelId, Channel>,
@@ -131,7 +132,7 @@ impl AlertBook {
         Self {
             held: HashMap::new(),
             by_key: HashMap::new(),
-            shelves: Shelves::default(),
+            shelves: ByKey::default(),
             carried: Carried::default(),
             open: HashMap::new(),
             channels: HashMap::new(),

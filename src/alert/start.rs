@@ -11,7 +11,7 @@ use super::{
     touch,
 };
 use crate::types::{
-    AlertId, Now, Severity, Wall,
+    AlertId, Now, Past, Severity,
     alert::{Alert, AlertHistory},
     fact::Object,
     handling::{Because, Handling, How},
@@ -72,7 +72,7 @@ impl AlertBook {
 
     /// What an alert was shelved for stays with it; news of the same source does not.
     fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
-        let mut shelved = self.shelves.of(&e.dedupe_key).peekable();
+        let mut shelved = self.shelves.of(&e.dedupe_key).rev().peekable();
         shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
         let latest = self.by_key.get(&e.dedupe_key).and_then(|n| self.held.get(n));
@@ -107,8 +107,8 @@ impl AlertBook {
             return false;
         }
         let Some(h) = self.held.get(&id).map(|h| &h.alert.handling) else { return false };
-        let since = |at: Wall| u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0);
-        h.showing.how == How::Brief && h.shelved.as_ref().is_some_and(|s| since(s.at) >= lasts_ms)
+        let before = |at| Past::by_wall(at, now).ms(now.mono) >= lasts_ms;
+        h.showing.how == How::Brief && h.shelved.as_ref().is_some_and(|s| before(s.at))
     }
 
     /// What is news elsewhere in the picture, or of something else, or sure where all was unsure, is another happening than
