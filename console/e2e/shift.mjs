@@ -258,8 +258,13 @@ export function operatorSteps({ step, desk, url, shots, skip, like, open, live, 
       const [wrong] = await happen('wrong', ['high']);
       await page.locator(row(wrong.id)).waitFor();
       const chosen = () => op.id('alert-detail').getAttribute('data-alert-id');
-      const rows = await page.locator('[data-testid=alert-row]').count();
-      for (let i = 0; i <= rows && (await chosen()) !== wrong.id; i += 1) await page.keyboard.press(i === 0 ? 'k' : 'j');
+      const order = () => page.locator('[data-testid=alert-row]').evaluateAll((rows) => rows.map((r) => r.dataset.alertId));
+      // One key at a time, as a person: what is chosen is looked at before the next one, and rows may move in between.
+      for (let tries = 0; tries < 40 && (await chosen()) !== wrong.id; tries += 1) {
+        const [here, rows] = [await chosen(), await order()];
+        await page.keyboard.press(rows.indexOf(wrong.id) < rows.indexOf(here) ? 'k' : 'j');
+        await page.waitForFunction((was) => document.querySelector('[data-testid=alert-detail]')?.dataset.alertId !== was, here, { timeout: 2000 }).catch(() => {});
+      }
       assert.equal(await chosen(), wrong.id, 'J and K do not lead to it');
       await page.keyboard.press('a');
       await state(page, 'acknowledged');
