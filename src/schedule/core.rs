@@ -5,6 +5,10 @@
 //! focus in the `Lanes` as well. So a channel whose catch-up never gets its turn in a crowded lane is still looked at
 //! when it is the oldest, and nobody starves.
 //!
+//! While all that wait will be looked at within their deadline, the order of arrival is as good for everybody's rate as
+//! any other, and far better for the slowest look: by age, a channel that was looked at a moment ago stands behind all
+//! others, however long it has waited. So weighted age decides only when somebody will be left out, and who.
+//!
 //! The deadline has a hard case: after a power cut all cameras of a street send their key frames in the same 200 ms,
 //! and with a deadline of 300 ms the workers would rest for three quarters of the time while most channels wait. To
 //! look at samples past their deadline would break the promise that a look is never late. With `recall` the workers
@@ -35,6 +39,10 @@ const STALLS: f64 = 8.0;
 const STALLS_MS: f64 = 1000.0;
 /// A stretched floor is what can be done on average; so much is left for the moment at which a key frame comes.
 const LEEWAY: f64 = 1.1;
+/// Who waits is in the order of arrival while all will be looked at within this share of the deadline,
+const SOON: f64 = 0.75;
+/// and no sample of patrol was lost for so long.
+const WELL_MS: u64 = 1000;
 /// How many late channels are named.
 const NAMED: usize = 100;
 
@@ -62,8 +70,8 @@ struct Slot {
 enum Place {
     /// It has no sample, or is in flight.
     None,
-    /// In the order's class, and by the second key in the lane of its tier.
-    Waits { class: usize, key: Key, lane: Option<(Tier, Key)> },
+    /// In the order's class, since when, and by the second key in the lane of its tier.
+    Waits { class: usize, key: Key, came: Mono, lane: Option<(Tier, Key)> },
     /// Its sample is past its deadline and may be recalled.
     Stale(Key),
 }
@@ -110,6 +118,8 @@ pub struct Schedule {
     sequence: u64,
     pending: usize,
     drops: [Drops; 3],
+    /// When a sample of patrol was replaced or grew too old.
+    lost: Option<Mono>,
     /// What the floors need, lightest channels first; built anew when a channel came, went or changed.
     needs: Vec<Need>,
     needs_changed: bool,
@@ -133,6 +143,7 @@ impl Schedule {
             sequence: 0,
             pending: 0,
             drops: [Drops::default(); 3],
+            lost: None,
             needs: Vec::new(),
             needs_changed: false,
             stretch: 0.0,
@@ -228,6 +239,9 @@ impl Schedule {
                 } else {
                     drops.replaced += 1;
                 }
+                if old.tier == Tier::Patrol {
+                    self.lost = Some(slot.offered);
+                }
                 if !stale && (old.tier, old.active) == (tier, active) {
                     return true;
                 }
@@ -247,13 +261,14 @@ impl Schedule {
             let lane_first = self.lanes.len() > 0 && (self.patrol_ready == 0 || self.lanes.has_time());
             let head = match lane_first {
                 true => self.lanes.head().map(|key| (None, key)),
-                false => self.order.head(now).map(|(score, key)| (Some(score), key)),
+                false => self.head(now).map(|(score, key)| (Some(score), key)),
             };
             let Some((score, (_, _, index))) = head else { return self.recall(None, now) };
             let (deadline_ms, recall) = (self.options.deadline_ms, self.options.recall);
             let pending = self.slot(index).and_then(|s| s.pending.as_ref());
             let expired = pending.is_some_and(|s| now.since_ms(s.offered) > deadline_ms);
-            let set_aside = expired && recall && pending.is_some_and(|s| s.tier == Tier::Patrol);
+            let pending_tier = pending.map(|s| s.tier);
+            let set_aside = expired && recall && pending_tier == Some(Tier::Patrol);
             if !expired
                 && score.is_some()
                 && !self.stale.is_empty()
@@ -262,6 +277,9 @@ impl Schedule {
                 return Some(recalled);
             }
             self.displace(index);
+            if expired && pending_tier == Some(Tier::Patrol) {
+                self.lost = Some(now);
+            }
             if set_aside {
                 self.set_aside(index);
                 continue;
@@ -282,6 +300,30 @@ impl Schedule {
             self.depart(index, sample.tier, lane, now);
             return Some(sample);
         }
+    }
+
+    /// The next in patrol's order, and its weighted age.
+    fn head(&mut self, now: Mono) -> Option<(Score, Key)> {
+        if let Some(index) = self.first_come(now)
+            && let Some(Slot { place: Place::Waits { class, key, .. }, .. }) = self.slot(index)
+        {
+            let (class, key) = (*class, *key);
+            return Some((self.order.score(class, key.0, now), key));
+        }
+        self.order.head(now)
+    }
+
+    /// Who came first, if nothing was lost of late and the workers will have looked at all that wait well before the
+    /// deadlines. That is not known before the first look; and where somebody has waited for long already, the workers
+    /// are slower than they say.
+    fn first_come(&self, now: Mono) -> Option<usize> {
+        let look_us = |tier| self.meter.expected_us(tier);
+        let cost_us = self.patrol_ready as f64 * look_us(Tier::Patrol) + self.lanes.cost_us(look_us);
+        let left_ms = SOON * self.options.deadline_ms as f64 - cost_us / 1000.0 / self.options.workers.max(1) as f64;
+        if left_ms < 0.0 || !self.meter.has_measured() || self.lost.is_some_and(|at| now.since_ms(at) < WELL_MS) {
+            return None;
+        }
+        self.order.first_come(look_us(Tier::Patrol) / 1000.0, left_ms, now)
     }
 
     /// Ends the look at a channel; it took `busy_us` of a worker's time.
@@ -512,7 +554,8 @@ impl Schedule {
         let (tier, key) = (sample.tier, (slot.last, self.sequence, index));
         // In patrol's order a catch-up has no more than its channel's weight: its own lane goes first anyway.
         let class = slot.classes.of(sample.active && tier == Tier::Patrol);
-        self.order.insert(class, key);
+        let came = sample.offered;
+        self.order.insert(class, key, came);
         let mut lane = None;
         if tier == Tier::Patrol {
             self.patrol_ready += 1;
@@ -521,15 +564,15 @@ impl Schedule {
             self.lanes.insert(tier, key);
             lane = Some((tier, key));
         }
-        slot.place = Place::Waits { class, key, lane };
+        slot.place = Place::Waits { class, key, came, lane };
     }
 
     fn displace(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         match std::mem::replace(&mut slot.place, Place::None) {
             Place::None => {}
-            Place::Waits { class, key, lane } => {
-                self.order.remove(class, &key);
+            Place::Waits { class, key, came, lane } => {
+                self.order.remove(class, &key, came);
                 match lane {
                     Some((tier, key)) => self.lanes.remove(tier, &key),
                     None => self.patrol_ready -= 1,

@@ -89,6 +89,12 @@ impl Lanes {
         self.waiting[0].len() + self.waiting[1].len()
     }
 
+    /// Worker time that all that wait here will take.
+    pub fn cost_us(&self, look_us: impl Fn(Tier) -> f64) -> f64 {
+        let waiting = [Tier::CatchUp, Tier::Focus].into_iter().zip(&self.waiting);
+        waiting.map(|(tier, waiting)| waiting.len() as f64 * look_us(tier)).sum()
+    }
+
     #[cfg(test)]
     pub fn contains(&self, tier: Tier, key: &Key) -> bool {
         lane(tier).is_some_and(|i| self.waiting[i].contains(key))

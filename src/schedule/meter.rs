@@ -83,6 +83,11 @@ impl Meter {
         self.mean_us[tier as usize].or(self.mean_us[Tier::Patrol as usize]).unwrap_or(GUESS_US)
     }
 
+    /// False before the first look in patrol has ended.
+    pub fn has_measured(&self) -> bool {
+        self.mean_us[Tier::Patrol as usize].is_some()
+    }
+
     pub fn window(&self, now: Mono) -> Window {
         let begin = (now.0 / 1000 + 1).saturating_sub(WINDOW_S as u64) * 1000;
         let begin = begin.max(self.since.unwrap_or(now).0);

@@ -3,7 +3,8 @@
 //! In go samples, at most one pending a channel (a newer one takes the older one's place, counted); out comes, each
 //! time a worker asks, the sample whose turn it is. There are two lanes. Patrol's order is weighted age: weight x time
 //! since the channel's last look, so that under overload the rate of looks falls and their latency does not, shares
-//! follow the weights, and no channel starves, since its age grows until it is the greatest. Focus and catch-up go
+//! follow the weights, and no channel starves, since its age grows until it is the greatest; while all that wait will
+//! be looked at in time, they go in the order of arrival, which keeps the slowest look short. Focus and catch-up go
 //! before patrol for as long as their share of the workers' time lasts. A sample past its deadline is dropped and
 //! counted: the next one is worth more. A channel has at most one sample in flight.
 //!

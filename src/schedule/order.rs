@@ -9,6 +9,9 @@
 //!
 //! A channel that has waited for three quarters of its (stretched) floor goes before all that have not, those by their
 //! share of it: whatever moves elsewhere, floors that fit are kept, since a look at the last quarter is soon enough.
+//!
+//! Each class is also sorted by the time at which its samples came, for the times at which all that wait will be looked
+//! at anyhow (`first_come`).
 
 use std::collections::BTreeSet;
 
@@ -63,6 +66,8 @@ struct Class {
     urgent_ms: f64,
     per_floor: f64,
     ready: BTreeSet<Key>,
+    /// The same, by time of arrival, then by time of the last look.
+    came: BTreeSet<(Mono, Mono, usize)>,
 }
 
 /// A channel's classes: at rest, and while something moves.
@@ -114,6 +119,7 @@ impl Order {
             urgent_ms: f64::INFINITY,
             per_floor: 0.0,
             ready: BTreeSet::new(),
+            came: BTreeSet::new(),
         };
         class.stretch(stretch);
         self.classes.push(class);
@@ -143,15 +149,36 @@ impl Order {
         self.classes.get(class).map_or(Score(0.0), |c| c.score(last, now))
     }
 
-    pub fn insert(&mut self, class: usize, key: Key) {
+    /// The one that has the greatest weight x time of waiting, `look_ms` of its own look counted to it: what is equal goes
+    /// in the order of arrival, and what weighs more waits less. None if one waits for longer than `most_ms`.
+    pub fn first_come(&self, look_ms: f64, most_ms: f64, now: Mono) -> Option<usize> {
+        let mut best: Option<(f64, Mono, usize)> = None;
+        for class in &self.classes {
+            let Some((came, last, index)) = class.came.first().copied() else { continue };
+            let waited_ms = now.since_ms(came) as f64;
+            if waited_ms > most_ms {
+                return None;
+            }
+            let waits = class.weight * (waited_ms + look_ms);
+            if best.is_none_or(|(most, oldest, _)| waits > most || (waits == most && last < oldest)) {
+                best = Some((waits, last, index));
+            }
+        }
+        best.map(|(.., index)| index)
+    }
+
+    /// `key` is by the last look; the sample came at `came`.
+    pub fn insert(&mut self, class: usize, key: Key, came: Mono) {
         if let Some(class) = self.classes.get_mut(class) {
             self.ready += usize::from(class.ready.insert(key));
+            class.came.insert((came, key.0, key.2));
         }
     }
 
-    pub fn remove(&mut self, class: usize, key: &Key) {
+    pub fn remove(&mut self, class: usize, key: &Key, came: Mono) {
         if let Some(class) = self.classes.get_mut(class) {
             self.ready -= usize::from(class.ready.remove(key));
+            class.came.remove(&(came, key.0, key.2));
         }
     }
 
@@ -160,8 +187,9 @@ impl Order {
     }
 
     #[cfg(test)]
-    pub fn contains(&self, class: usize, key: &Key) -> bool {
-        self.classes[class].ready.contains(key)
+    pub fn contains(&self, class: usize, key: &Key, came: Mono) -> bool {
+        let class = &self.classes[class];
+        class.ready.contains(key) && class.came.contains(&(came, key.0, key.2)) && class.ready.len() == class.came.len()
     }
 }
 

@@ -6,6 +6,9 @@
 //! figure has real cameras: as many channels over RTSP as give the same load, at the farm's phases. The floor is the
 //! median of one bare decode and run, before and after.
 //!
+//! It counts from when every fed channel's event has begun and nothing waits any more: a begin is dearer than an update
+//! (its picture is encoded and written), and all begins in the first seconds are no load of a running site.
+//!
 //! What is left out is said: samples dropped by the schedule are counted, and a look without a message too.
 
 use std::time::Duration;
@@ -38,8 +41,12 @@ pub struct LatencyArgs {
 
 /// Channels of the farm that the fed gateway reads beside its work, without a rule on them.
 const READ: u32 = 50;
-/// Before it counts, at most: caches, pools and the events of all channels are begun.
+/// Before it counts, at least: caches and pools are warm.
 const WARM_S: f64 = 4.0;
+/// Looks at every fed channel before it counts: its event has begun and has its pictures.
+const WARM_LOOKS: f64 = 3.0;
+/// Whatever still waits is looked at within this time.
+const SETTLED: Duration = Duration::from_millis(1500);
 /// Between two looks at a channel at full load; more than a second, the least between two updates of an event.
 const APART_S: f64 = 4.0;
 /// Counts looks that were finished.
@@ -71,11 +78,7 @@ impl Bed {
         let length_s = film.units.iter().map(|u| u.pts_90k).max().unwrap_or(0) as f64 / 90_000.0;
         let key_s = length_s / units.len().max(1) as f64;
         let farm = Cameras::start(setting.common.url.as_deref(), &path, 4000, &[])?;
-        let mut words = setting.subject("looks")?;
-        let seconds = (setting.seconds(30) / 5.0).clamp(1.0, 6.0);
-        words.extend(["--seconds".to_owned(), format!("{seconds:.0}")]);
-        let alone = Child::start("the workers", &words)?.object(Duration::from_secs(120))?;
-        let full_hz = alone["samples_s"].as_f64().filter(|hz| *hz > 0.0).context("the workers look at nothing")?;
+        let full_hz = full_hz(setting)?;
         let mut look = Look::new(setting, units)?;
         look.ours()?;
         let bare_ms = vec![look.bare_ms(100)?];
@@ -121,13 +124,15 @@ impl Bed {
         seconds: f64,
         seed: u64,
     ) -> anyhow::Result<Run> {
-        gateway.feed(rate_hz, WARM_S.min(seconds), seed, true)?;
+        let round_s = self.fed_channels() as f64 / rate_hz;
+        gateway.feed(rate_hz, (round_s * WARM_LOOKS).max(WARM_S), seed, true)?;
+        std::thread::sleep(SETTLED);
         let before = gateway.metrics()?;
         let (from_ms, used) = (wall_ms(), gateway.usage()?);
         let fed = gateway.feed(rate_hz, seconds, seed.wrapping_add(1), true)?;
         let (until_ms, after) = (wall_ms(), gateway.usage()?);
         let at_end = gateway.metrics()?;
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(SETTLED);
         let metrics = gateway.metrics()?;
         let grown = |name: &str| metrics.sum(name, "") - before.sum(name, "");
         let looks = grown(LOOKS);
@@ -138,6 +143,15 @@ impl Bed {
         run.finished_hz = (at_end.sum(LOOKS, "") - before.sum(LOOKS, "")) / run.seconds.max(0.001);
         Ok(run)
     }
+}
+
+/// Samples a second of the workers alone, on all cores.
+fn full_hz(setting: &Setting) -> anyhow::Result<f64> {
+    let mut words = setting.subject("looks")?;
+    let seconds = (setting.seconds(30) / 5.0).clamp(1.0, 6.0);
+    words.extend(["--seconds".to_owned(), format!("{seconds:.0}")]);
+    let alone = Child::start("the workers", &words)?.object(Duration::from_secs(120))?;
+    alone["samples_s"].as_f64().filter(|hz| *hz > 0.0).context("the workers look at nothing")
 }
 
 /// What came of a run.
@@ -204,8 +218,8 @@ impl Run {
         self.events.iter().map(|(e, at)| at - e.times.ingested.0 as f64).collect()
     }
 
-    /// The median of p99 over five parts of the run: what disturbs the machine for a moment is in one of them.
-    pub fn p99_by_part(&self) -> f64 {
+    /// p99 of five parts of the run: what disturbs the machine for a moment is in one of them.
+    fn p99_of_parts(&self) -> Vec<f64> {
         const PARTS: usize = 5;
         let mut parts = vec![Vec::new(); PARTS];
         for (event, at) in &self.events {
@@ -215,7 +229,7 @@ impl Run {
                 part.push(at - event.times.ingested.0 as f64);
             }
         }
-        measure::median(&mut parts.iter_mut().map(|p| measure::quantile(p, 0.99)).collect::<Vec<_>>())
+        parts.iter_mut().map(|p| measure::quantile(p, 0.99)).collect()
     }
 
     /// Milliseconds from the last byte to the begin of the commit: decoding, inference, rules, hand-over.
@@ -232,11 +246,13 @@ impl Run {
     pub fn tell(&self, report: Report, prefix: &str) -> Report {
         let mut all = self.latencies();
         let (mut before, mut after) = (self.before_commit(), self.after_commit());
+        let mut parts = self.p99_of_parts();
         report
+            .with(&format!("{prefix}p99_of_parts_ms"), parts.clone())
+            .with(&format!("{prefix}p99_by_part_ms"), measure::median(&mut parts))
             .with(&format!("{prefix}p50_ms"), measure::quantile(&mut all, 0.5))
             .with(&format!("{prefix}p99_ms"), measure::quantile(&mut all, 0.99))
             .with(&format!("{prefix}p999_ms"), measure::quantile(&mut all, 0.999))
-            .with(&format!("{prefix}p99_by_part_ms"), self.p99_by_part())
             .with(&format!("{prefix}to_commit_p50_ms"), measure::quantile(&mut before, 0.5))
             .with(&format!("{prefix}to_commit_p99_ms"), measure::quantile(&mut before, 0.99))
             .with(&format!("{prefix}from_commit_p50_ms"), measure::quantile(&mut after, 0.5))
@@ -264,11 +280,13 @@ pub fn run(setting: &Setting, args: &LatencyArgs) -> anyhow::Result<Report> {
     drop((hand, gateway));
     let cameras = if args.poisson_only { None } else { Some(real(setting, &bed, rate_hz, seconds)?) };
     let floor = bed.floor_ms()?;
+    let after_hz = full_hz(setting)?;
     let p99 = measure::quantile(&mut fed.latencies(), 0.99);
     let mut report = fed
         .tell(Report::new("latency", p99, floor, "ms"), "")
         .with("load", args.load)
         .with("full_load_hz", bed.full_hz)
+        .with("full_load_after_hz", after_hz)
         .with("arrivals_hz", rate_hz)
         .with("channels", bed.fed_channels())
         .with("arrivals_late_p99_ms", fed.late_p99_ms)

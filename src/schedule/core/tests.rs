@@ -81,6 +81,34 @@ fn a_sample_past_its_deadline_is_dropped_and_its_channel_comes_first_next() {
     assert_eq!(s.take(Mono(3000)).unwrap().unit.channel, id(0));
 }
 
+/// Two channels, of which the second was looked at a moment ago, offer again, the second first.
+fn looked_at_and_back(weights: &[f32], deadline_ms: u64, look_us: u64) -> Schedule {
+    let mut s = schedule(weights, deadline_ms);
+    for (n, at) in [(0, 100), (1, 9_000)] {
+        s.offer(sample(n, at));
+        s.take(Mono(at)).unwrap();
+        s.done(&id(n), look_us, Mono(at));
+    }
+    s.offer(sample(1, 9_990));
+    s.offer(sample(0, 10_000));
+    s
+}
+
+#[test]
+fn while_all_are_looked_at_in_time_who_comes_first_is_first_and_else_who_is_oldest() {
+    let next = |mut s: Schedule, at| number(&s.take(Mono(at)).unwrap());
+    assert_eq!(next(looked_at_and_back(&[1.0, 1.0], 300, 20_000), 10_010), 1, "both fit");
+    assert_eq!(next(looked_at_and_back(&[1.0, 1.0], 300, 120_000), 10_010), 0, "240 ms of work are too near to 300 ms");
+    assert_eq!(next(looked_at_and_back(&[1.0, 1.0], 300, 20_000), 10_200), 0, "slower than they say");
+    assert_eq!(next(looked_at_and_back(&[8.0, 1.0], 300, 20_000), 10_010), 0, "what weighs more waits less");
+    let mut s = looked_at_and_back(&[1.0, 1.0], 300, 20_000);
+    s.offer(sample(1, 10_005));
+    assert_eq!(next(s, 10_010), 0, "one was lost");
+    let mut s = looked_at_and_back(&[1.0, 1.0, 1.0], 300, 20_000);
+    s.offer(active(2, 10_009));
+    assert_eq!(next(s, 10_010), 2, "something moves there");
+}
+
 #[test]
 fn a_removed_channel_leaves_nothing() {
     let mut s = schedule(&[1.0, 1.0], 2000);
@@ -190,12 +218,12 @@ fn ten_thousand_channels_are_no_slower() {
 
 #[test]
 fn what_moves_goes_before_what_rests_as_if_eight_times_as_heavy() {
-    let mut s = schedule(&[1.0, 1.0, 1.0], 60_000);
-    // The last look at 0 and 1 began at 8 and 9 s ago, at 2 just over one eighth of 8 s ago.
+    let mut s = schedule(&[1.0, 1.0, 1.0], 2000);
+    // Three looks of a second each do not fit: age decides. The last look at 0 and 1 began at 8 and 9 s ago, at 2 just over one eighth of 8 s ago.
     for (n, at) in [(0, 2000), (1, 1000), (2, 8990)] {
         s.offer(sample(n, at));
         s.take(Mono(at)).unwrap();
-        s.done(&id(n), 1000, Mono(at));
+        s.done(&id(n), 1_000_000, Mono(at));
     }
     s.offer(sample(0, 10_000));
     s.offer(sample(1, 10_000));
@@ -564,9 +592,9 @@ impl Schedule {
             assert_eq!(slot.place == Place::None, slot.pending.is_none() || slot.in_flight);
             match slot.place {
                 Place::None => {}
-                Place::Waits { class, key, lane } => {
+                Place::Waits { class, key, came, lane } => {
                     waiting += 1;
-                    assert!(self.order.contains(class, &key));
+                    assert!(self.order.contains(class, &key, came));
                     let tier = slot.pending.as_ref().unwrap().tier;
                     assert_eq!(lane.map(|(t, _)| t), (tier != Tier::Patrol).then_some(tier));
                     match lane {
