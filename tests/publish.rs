@@ -142,6 +142,24 @@ async fn facts_arrive_in_order_and_count_on_their_ack_only() {
 }
 
 #[tokio::test]
+async fn a_fact_committed_while_the_outbox_is_being_read_goes_out_at_once() {
+    let embedded = Embedded::start().await;
+    let running = embedded.run();
+    running.connected(true, SHORT).await;
+    running.outbox.commit_events("nb", 1);
+    running.drained().await;
+    running.outbox.commit_late();
+    running.outbox.commit_events("nb", 1);
+    // Sooner than the outbox is looked at without being asked to.
+    until("the second one is acknowledged", SHORT, || running.outbox.acked_in_order() == [1, 2, 3]).await;
+    // A stop that comes while it is read takes along what was committed meanwhile.
+    running.outbox.commit_late();
+    running.outbox.commit_events("nb", 1);
+    running.publisher.shutdown(SHORT).await;
+    assert_eq!(running.outbox.acked_in_order(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
 async fn mosquittos_own_client_reads_the_whole_site() {
     let embedded = Embedded::start().await;
     let running = embedded.run();

@@ -328,13 +328,23 @@ impl Ledger {
         self.ask(|reply| Job::Command { user, request, command, reply }).await?
     }
 
-    /// Messages that the broker has not confirmed, behind `after`, oldest first.
+    /// Messages that the broker has not confirmed, behind `after`, oldest first. Fewer than `limit`: there are no more.
     pub async fn pending(&self, after: i64, limit: usize) -> Result<Vec<OutboxRow>, LedgerError> {
         // Taken before the read: what is confirmed later than this may be seen once more, which at-least-once allows.
         let acking = self.shared.acking.lock().clone();
-        let mut rows = self.read_pending(after, limit).await?;
-        rows.retain(|r| !acking.contains(&r.cursor));
-        Ok(rows)
+        let (mut behind, mut found) = (after, Vec::new());
+        while found.len() < limit.max(1) {
+            let rows = self.read_pending(behind, limit - found.len()).await?;
+            let Some(last) = rows.last() else { break };
+            behind = last.cursor;
+            let all = found.len() + rows.len();
+            found.extend(rows.into_iter().filter(|r| !acking.contains(&r.cursor)));
+            // What was left out makes room for what stands behind it.
+            if found.len() == all {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The broker has confirmed these. Comes back as soon as it is noted; the rows go with one of the next commits.

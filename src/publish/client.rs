@@ -399,8 +399,9 @@ impl<S: Source> Engine<S> {
             return;
         }
         if flow.more && flow.load.is_none() && flow.rows.len() < BATCH / 2 {
-            // Before the question: what is committed after it wakes us again.
+            // Both before the question: what is committed after it wakes us again, and that stands when the answer comes.
             wake.borrow_and_update();
+            flow.more = false;
             flow.looked = now;
             let (source, after) = (self.source.clone(), flow.after);
             flow.load = Some(Box::pin(async move { source.pending(after, BATCH).await }));
@@ -415,7 +416,7 @@ impl<S: Source> Engine<S> {
     fn loaded(&self, flow: &mut Flow, rows: Result<Vec<Row>, SourceError>, now: Mono) {
         match rows {
             Ok(rows) => {
-                flow.more = rows.len() >= BATCH;
+                flow.more |= rows.len() >= BATCH;
                 flow.first.get_or_insert(rows.first().map_or(i64::MAX, |row| row.cursor));
                 if let Some(last) = rows.last() {
                     flow.after = last.cursor;
@@ -425,6 +426,7 @@ impl<S: Source> Engine<S> {
             Err(e) => {
                 tracing::warn!("{e}");
                 metrics::counter!("skyeye_publish_source_errors_total").increment(1);
+                flow.more = true;
                 flow.rest_until = now.plus_ms(1_000);
             }
         }

@@ -30,7 +30,7 @@ pub struct SourceError(pub String);
 
 /// The durable queue, as `publish` sees it. Calls may be slow: they never hold up the connection to the broker.
 pub trait Source: Send + Sync + 'static {
-    /// Unacknowledged rows with a cursor above `after`, lowest first, at most `limit`.
+    /// Unacknowledged rows with a cursor above `after`, lowest first, at most `limit`; fewer: there are no more.
     fn pending(&self, after: i64, limit: usize) -> impl Future<Output = Result<Vec<Row>, SourceError>> + Send;
     /// The broker took these rows: each has had its PUBACK, and so has every row before it.
     fn acked(&self, cursors: Vec<i64>) -> impl Future<Output = Result<(), SourceError>> + Send;

@@ -249,6 +249,8 @@ impl Proxy {
 pub struct Outbox {
     inner: Mutex<Inner>,
     newest: watch::Sender<i64>,
+    /// Once: a row is committed after the next answer was read and before it is given.
+    late: AtomicBool,
 }
 
 #[derive(Default)]
@@ -261,7 +263,7 @@ struct Inner {
 
 impl Outbox {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::default(), newest: watch::channel(0).0 })
+        Arc::new(Self { inner: Mutex::default(), newest: watch::channel(0).0, late: AtomicBool::new(false) })
     }
     /// Commits a row; gives its cursor, which is also `%` in the payload.
     pub fn commit(&self, topic: &str, payload: &str, retain: bool) -> i64 {
@@ -280,6 +282,10 @@ impl Outbox {
             .map(|i| self.commit(&format!("skyeye/v1/{site}/channel/c{}/event/presence", i % 5), "%", false))
             .collect()
     }
+    /// The next answer that holds something is overtaken by a commit.
+    pub fn commit_late(&self) {
+        self.late.store(true, Ordering::SeqCst);
+    }
     pub fn set_open_alerts(&self, open: Vec<Message>) {
         self.inner.lock().open = open;
     }
@@ -293,8 +299,14 @@ impl Outbox {
 
 impl Source for Outbox {
     async fn pending(&self, after: i64, limit: usize) -> Result<Vec<Row>, SourceError> {
-        let inner = self.inner.lock();
-        Ok(inner.rows.values().filter(|r| r.cursor > after).take(limit).cloned().collect())
+        let rows: Vec<Row> =
+            self.inner.lock().rows.values().filter(|r| r.cursor > after).take(limit).cloned().collect();
+        if !rows.is_empty() && self.late.swap(false, Ordering::SeqCst) {
+            self.commit("skyeye/v1/nb/channel/c1/event/presence", "%", false);
+            // Long enough for whoever asked to hear of the commit before the answer.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(rows)
     }
     async fn acked(&self, cursors: Vec<i64>) -> Result<(), SourceError> {
         let mut inner = self.inner.lock();
