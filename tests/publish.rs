@@ -219,6 +219,8 @@ async fn a_shutdown_publishes_what_is_pending_first() {
     running.publisher.shutdown(LONG).await;
     assert_eq!(running.outbox.pending_count(), 0);
     until("all arrived", SHORT, || subscriber.payloads("/event/").len() == expected.len()).await;
+    assert!(embedded.broker.shutdown().await, "and the broker ends in order");
+    assert!(!embedded.broker.shutdown().await, "which it says once");
 }
 
 #[tokio::test]

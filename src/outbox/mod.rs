@@ -373,7 +373,16 @@ impl Ledger {
 
     /// Writes what is queued, marks a clean stop and closes the database. Open events should have been ended before.
     pub async fn close(&self) {
-        if self.ask(Job::Close).await.is_err() {
+        self.end(true).await;
+    }
+
+    /// The same where the broker may not have on disk what it confirmed: that goes out again at the next start.
+    pub async fn close_unsynced(&self) {
+        self.end(false).await;
+    }
+
+    async fn end(&self, synced: bool) {
+        if self.ask(|reply| Job::Close { synced, reply }).await.is_err() {
             tracing::debug!("the ledger was closed already");
         }
     }

@@ -74,7 +74,11 @@ pub(super) enum Job {
         feeds: Vec<Feed>,
         reply: Reply<Result<(), LedgerError>>,
     },
-    Close(Reply<()>),
+    Close {
+        /// What the broker confirmed is on its disk, too.
+        synced: bool,
+        reply: Reply<()>,
+    },
 }
 
 /// An answer that waits for the commit.
@@ -118,7 +122,7 @@ impl Job {
             Job::Command { reply, .. } => give(reply, Err(lost)),
             Job::Acked(_) => {}
             Job::Feeds { reply, .. } => give(reply, Err(lost)),
-            Job::Close(reply) => give(reply, ()),
+            Job::Close { reply, .. } => give(reply, ()),
         }
     }
 }
@@ -188,16 +192,16 @@ impl Writer {
                 }
             };
             let (mut jobs, closing) = self.gather(first).await;
-            if let Some(reply) = closing {
+            if let Some((synced, reply)) = closing {
                 self.queue.close();
                 while let Ok(job) = self.queue.try_recv() {
                     match job {
-                        Job::Close(other) => give(other, ()),
+                        Job::Close { reply: other, .. } => give(other, ()),
                         job => jobs.push(job),
                     }
                 }
                 self.process(jobs).await;
-                self.close().await;
+                self.close(synced).await;
                 give(reply, ());
                 return;
             }
@@ -215,7 +219,7 @@ impl Writer {
     }
 
     /// Company for the first job: all that is there, and in busy times what arrives within the group commit's time.
-    async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<Reply<()>>) {
+    async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<(bool, Reply<()>)>) {
         let busy = self.company >= COMPANY;
         let group = if busy { Duration::from_millis(self.group_commit_ms) } else { Duration::ZERO };
         self.company = 0;
@@ -224,7 +228,7 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Close(reply) => return (jobs, Some(reply)),
+                Job::Close { synced, reply } => return (jobs, Some((synced, reply))),
                 Job::Acked(_) => {}
                 _ => {
                     self.company += 1;
@@ -376,7 +380,7 @@ impl Writer {
                     asked.push((user, request));
                     wanted.extend(command.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.alert));
                 }
-                Job::Event { .. } | Job::Acked(_) | Job::Feeds { .. } | Job::Close(_) => {}
+                Job::Event { .. } | Job::Acked(_) | Job::Feeds { .. } | Job::Close { .. } => {}
             }
         }
         if !self.stale && starts.is_empty() && wanted.is_empty() && asked.is_empty() {
@@ -444,7 +448,7 @@ impl Writer {
                 }
                 Job::Acked(cursors) => batch.acked.extend(cursors),
                 Job::Feeds { reply, .. } => give(reply, Err(LedgerError::Closed)),
-                Job::Close(reply) => give(reply, ()),
+                Job::Close { reply, .. } => give(reply, ()),
             }
         }
         batch.positions = self.led.fold.keeps();
@@ -614,8 +618,11 @@ impl Writer {
         }
     }
 
-    /// Marks a clean stop, in which the broker syncs what it confirmed, and closes the file.
-    async fn close(&mut self) {
+    /// Closes the file; where the broker has synced what it confirmed, the stop is marked as clean.
+    async fn close(&mut self, synced: bool) {
+        if !synced {
+            return self.store.close().await;
+        }
         let clean = async {
             let mut conn = self.store.writer().acquire().await?;
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
