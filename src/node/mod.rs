@@ -20,6 +20,7 @@ mod focus;
 mod handover;
 mod health;
 mod intake;
+mod line;
 mod live;
 mod look;
 pub mod looks;

@@ -290,9 +290,18 @@ impl Ledger {
 
     /// Writes a fact. Comes back when it is on disk, or when it is certain that it is not.
     pub async fn event(&self, fact: FactIn) -> Result<Committed, LedgerError> {
-        let channel_name = fact.channel_name.clone();
-        let payload = Box::new(self.payload(fact));
-        self.ask(|reply| Job::Event { payload, channel_name, reply }).await?
+        self.events(vec![fact]).await?.pop().unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// Writes facts in their order and in one transaction. Comes back with what became of each when they are on disk, or
+    /// with an error when it is certain that none is; what is refused is so by itself and keeps the others from nothing.
+    pub async fn events(&self, facts: Vec<FactIn>) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
+        let named = |mut fact: FactIn| {
+            let channel_name = std::mem::take(&mut fact.channel_name);
+            (self.payload(fact), channel_name)
+        };
+        let facts = facts.into_iter().map(named).collect();
+        self.ask(|reply| Job::Events { facts, reply }).await?
     }
 
     /// Does what a person wants; comes back when it is on disk.

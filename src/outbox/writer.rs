@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// Jobs in one transaction.
+/// Facts, and jobs, in one transaction, the last job beyond them.
 const BATCH: usize = 512;
 /// Confirmations alone are in no hurry: they wait this long for facts to go along with.
 const ACKS_WAIT: Duration = Duration::from_millis(50);
@@ -45,6 +45,8 @@ const IDLE_TICK: Duration = Duration::from_secs(30);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 type Reply<T> = oneshot::Sender<T>;
+/// What became of a fact.
+pub(super) type Fate = Result<Committed, LedgerError>;
 
 /// Why an action came to nothing.
 pub(super) enum NotActed {
@@ -53,10 +55,10 @@ pub(super) enum NotActed {
 }
 
 pub(super) enum Job {
-    Event {
-        payload: Box<EventPayload>,
-        channel_name: String,
-        reply: Reply<Result<Committed, LedgerError>>,
+    /// Facts with the names of their channels, which are written in their order and together.
+    Events {
+        facts: Vec<(EventPayload, String)>,
+        reply: Reply<Result<Vec<Fate>, LedgerError>>,
     },
     Act {
         command: AlertCommand,
@@ -84,7 +86,7 @@ pub(super) enum Job {
 /// An answer that waits for the commit.
 #[allow(clippy::large_enum_variant)] // lives for one batch
 enum Answer {
-    Event(Reply<Result<Committed, LedgerError>>, Result<Committed, LedgerError>),
+    Events(Reply<Result<Vec<Fate>, LedgerError>>, Vec<Fate>),
     Act(Reply<Result<Option<AlertPayload>, NotActed>>, Result<Option<AlertPayload>, NotActed>),
     Command(Reply<Result<ResultPayload, LedgerError>>, ResultPayload),
 }
@@ -97,7 +99,7 @@ fn give<T>(reply: Reply<T>, answer: T) {
 impl Answer {
     fn give(self) {
         match self {
-            Answer::Event(reply, answer) => give(reply, answer),
+            Answer::Events(reply, answers) => give(reply, Ok(answers)),
             Answer::Act(reply, answer) => give(reply, answer),
             Answer::Command(reply, answer) => give(reply, Ok(answer)),
         }
@@ -105,8 +107,8 @@ impl Answer {
     fn fail(self, lost: LedgerError) {
         match self {
             // A refusal stands whether or not the others were written.
-            Answer::Event(reply, Err(refused)) => give(reply, Err(refused)),
-            Answer::Event(reply, Ok(_)) => give(reply, Err(lost)),
+            Answer::Events(reply, refused) if refused.iter().all(Result::is_err) => give(reply, Ok(refused)),
+            Answer::Events(reply, _) => give(reply, Err(lost)),
             Answer::Act(reply, Err(refused)) => give(reply, Err(refused)),
             Answer::Act(reply, Ok(_)) => give(reply, Err(NotActed::Lost(lost))),
             Answer::Command(reply, _) => give(reply, Err(lost)),
@@ -115,9 +117,17 @@ impl Answer {
 }
 
 impl Job {
+    /// How many facts it brings.
+    fn facts(&self) -> usize {
+        match self {
+            Job::Events { facts, .. } => facts.len(),
+            Job::Acked(_) => 0,
+            _ => 1,
+        }
+    }
     fn fail(self, lost: LedgerError) {
         match self {
-            Job::Event { reply, .. } => give(reply, Err(lost)),
+            Job::Events { reply, .. } => give(reply, Err(lost)),
             Job::Act { reply, .. } => give(reply, Err(NotActed::Lost(lost))),
             Job::Command { reply, .. } => give(reply, Err(lost)),
             Job::Acked(_) => {}
@@ -231,12 +241,12 @@ impl Writer {
                 Job::Close { synced, reply } => return (jobs, Some((synced, reply))),
                 Job::Acked(_) => {}
                 _ => {
-                    self.company += 1;
+                    self.company += job.facts();
                     until = until.min(Instant::now() + group);
                 }
             }
             jobs.push(job);
-            if jobs.len() >= BATCH {
+            if jobs.len() >= BATCH || self.company >= BATCH {
                 break;
             }
             next = match self.queue.try_recv() {
@@ -374,13 +384,15 @@ impl Writer {
         let mut asked: Vec<(&UserId, &String)> = Vec::new();
         for job in jobs {
             match job {
-                Job::Event { payload, .. } if payload.phase == Phase::Start => starts.push(payload.id),
+                Job::Events { facts, .. } => {
+                    starts.extend(facts.iter().filter(|(p, _)| p.phase == Phase::Start).map(|(p, _)| p.id));
+                }
                 Job::Act { command, .. } => wanted.push(command.alert),
                 Job::Command { user, request, command, .. } => {
                     asked.push((user, request));
                     wanted.extend(command.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.alert));
                 }
-                Job::Event { .. } | Job::Acked(_) | Job::Feeds { .. } | Job::Close { .. } => {}
+                Job::Acked(_) | Job::Feeds { .. } | Job::Close { .. } => {}
             }
         }
         if !self.stale && starts.is_empty() && wanted.is_empty() && asked.is_empty() {
@@ -423,14 +435,17 @@ impl Writer {
         batch.changes(&mut self.led, by_itself);
         for job in jobs {
             match job {
-                Job::Event { payload, channel_name, reply } => {
-                    let event = payload.id;
-                    let answer = batch.event(&mut self.led, *payload, &channel_name, &known.events, now);
-                    let answer = answer.map_err(|why| {
-                        refused += 1;
-                        LedgerError::Refused { event, why }
-                    });
-                    answers.push(Answer::Event(reply, answer));
+                Job::Events { facts, reply } => {
+                    let mut fates = Vec::with_capacity(facts.len());
+                    for (payload, channel_name) in facts {
+                        let event = payload.id;
+                        let fate = batch.event(&mut self.led, payload, &channel_name, &known.events, now);
+                        fates.push(fate.map_err(|why| {
+                            refused += 1;
+                            LedgerError::Refused { event, why }
+                        }));
+                    }
+                    answers.push(Answer::Events(reply, fates));
                 }
                 Job::Act { command: c, reply } => {
                     let by = By::person(&c.author, c.over_others);
