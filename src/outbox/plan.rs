@@ -1,8 +1,8 @@
 //! From jobs to rows, in memory: what one transaction will write.
 //!
 //! The payload of a fact is whole only here, where its place in the order is known. A batch is planned once and written
-//! as often as it takes; should it never get to disk, `Ledgered::rewind` takes the numbers back and the alerts are
-//! read again from what is written.
+//! as often as it takes; should it be given up, `Ledgered::rewind` takes the numbers back, what is on disk says whether it got
+//! there all the same (`settle`), and the alerts are read again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,6 +40,8 @@ pub(super) struct Ledgered {
     pub cursor: i64,
     pub seq: u64,
     pub channel_seq: HashMap<ChannelId, u64>,
+    /// `seq` and those of channels as a batch had them that was given up, until it is known what became of it.
+    pub spent: (u64, Vec<(ChannelId, u64)>),
 }
 
 impl Ledgered {
@@ -51,10 +53,25 @@ impl Ledgered {
 
     /// As if the batch had never been planned, but for the alerts: those are to be read again.
     pub fn rewind(&mut self, batch: &Batch) {
+        let now = |(channel, _): &(ChannelId, u64)| Some((channel.clone(), *self.channel_seq.get(channel)?));
+        self.spent = (self.seq, batch.from_channel.iter().filter_map(now).collect());
         (self.cursor, self.seq) = batch.from;
         for (channel, seq) in batch.from_channel.iter().rev() {
             self.channel_seq.insert(channel.clone(), *seq);
         }
+    }
+
+    /// After `rewind`: up to this cursor the file has messages. Where that is beyond what was known, the batch is in it, and
+    /// its numbers are never given out again. True if so.
+    pub fn settle(&mut self, highest: i64) -> bool {
+        let (seq, channels) = std::mem::take(&mut self.spent);
+        if highest <= self.cursor {
+            return false;
+        }
+        self.cursor = highest;
+        self.seq = self.seq.max(seq);
+        self.channel_seq.extend(channels);
+        true
     }
 }
 

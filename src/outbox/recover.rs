@@ -53,6 +53,7 @@ pub(super) async fn open(
         cursor: 0,
         seq: 0,
         channel_seq: HashMap::new(),
+        spent: Default::default(),
     };
     let mut writer = Writer {
         store,

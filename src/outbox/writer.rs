@@ -274,6 +274,7 @@ impl Writer {
     /// Takes other feeds over, in a transaction of its own.
     async fn refeed(&mut self, feeds: Vec<Feed>) -> Result<(), LedgerError> {
         let mut conn = self.store.writer().acquire().await.map_err(StoreError::from)?;
+        self.settle(&mut conn).await?;
         let open = alerts::open(&mut conn).await?;
         drop(conn);
         let before = std::mem::replace(&mut self.led.feeds, feeds);
@@ -377,6 +378,27 @@ impl Writer {
         retry.wait().await
     }
 
+    /// After a batch that was given up, what is on disk decides: a COMMIT that failed may have got there all the same.
+    async fn settle(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        if !self.stale {
+            return Ok(());
+        }
+        let (highest, waiting) = (messages::highest(conn).await?, messages::waiting(conn).await?);
+        recover::load(conn, self.led.fold.as_mut(), self.clock).await?;
+        if self.led.settle(highest) {
+            tracing::warn!(
+                "messages that were taken for lost are on disk; they go out, and the numbers go on behind them"
+            );
+            let mut stats = self.shared.stats.lock();
+            (stats.outbox_rows, stats.outbox_bytes) = waiting;
+            stats.cursor = highest;
+            drop(stats);
+            self.shared.newest.send_replace(highest);
+        }
+        self.stale = false;
+        Ok(())
+    }
+
     async fn look_up(&mut self, jobs: &[Job]) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut starts = Vec::new();
@@ -399,12 +421,7 @@ impl Writer {
             return Ok(known);
         }
         let mut conn = self.store.writer().acquire().await?;
-        if self.stale {
-            // A COMMIT that failed may have got to disk all the same; a cursor is never given twice.
-            self.led.cursor = self.led.cursor.max(messages::highest(&mut conn).await?);
-            recover::load(&mut conn, self.led.fold.as_mut(), self.clock).await?;
-            self.stale = false;
-        }
+        self.settle(&mut conn).await?;
         if !starts.is_empty() {
             known.events = events::known(&mut conn, &starts).await?;
         }

@@ -128,6 +128,38 @@ async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_a_batch_that_got_to_disk_although_its_commit_failed_are_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger =
+        Ledger::open(LedgerOptions { retry_for: Duration::from_millis(200), ..options(dir.path()) }).await.unwrap();
+    let id = new_id();
+    ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    let path = dir.path().join(DATABASE);
+    let mut other =
+        sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let lost = ledger.event(fact(id, Phase::Update, "gate", Severity::Low)).await;
+    assert!(matches!(lost, Err(LedgerError::Lost { .. })), "{lost:?}");
+    // As if that had been written after all: an event and its alert.
+    sqlx::raw_sql(
+        "INSERT INTO message (cursor, at_ms, topic, retain, payload) VALUES (3, 0, 'e', 0, x''), (4, 0, 'a', 0, x'');
+         INSERT INTO outbox (cursor, rank, severity, bytes) VALUES (3, 0, 0, 65), (4, 0, 0, 65); COMMIT",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    let next = ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    assert_eq!(next.cursor, 5);
+    let end = ledger.event_by_id(id).await.unwrap().unwrap();
+    assert_eq!((end.phase, end.order.seq, end.channel_seq), (Phase::End, 5, 3));
+    let stats = ledger.stats();
+    let waiting: (i64, i64) =
+        sqlx::query_as("SELECT count(*), sum(bytes) FROM outbox").fetch_one(ledger.store().reader()).await.unwrap();
+    assert_eq!((stats.outbox_rows, stats.outbox_bytes), waiting);
+    assert_eq!(waiting.0, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_offline_check_finds_each_broken_promise() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(DATABASE);
