@@ -11,6 +11,7 @@
 //! `degraded` says so meanwhile; then the callers get an error and nothing of the batch exists. Nothing here is
 //! done a frame, a sample or a health tick. Never: a success before the commit, a cursor given twice.
 
+mod checkpoint;
 mod finds;
 mod fold;
 mod hooks;

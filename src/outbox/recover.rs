@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Fold, LedgerError, LedgerOptions, Shared,
+    checkpoint::Log,
     plan::{Batch, Ledgered},
     writer::{Job, Writer},
 };
@@ -56,6 +57,7 @@ pub(super) async fn open(
         spent: Default::default(),
     };
     let mut writer = Writer {
+        log: Log::tended(store.clone()),
         store,
         led,
         queue,
@@ -79,6 +81,7 @@ pub(super) async fn open(
             // A page beyond what the check at opening had time for. Once more, with a fresh file.
             writer.store.mark_damaged(&e);
             writer.store = writer.store.reopen(&o.store, o.clock).await?;
+            writer.log = Log::tended(writer.store.clone());
             first(&mut writer).await?;
         }
         Err(e) => return Err(e.into()),

@@ -14,7 +14,9 @@ use tokio::{
 };
 
 use super::{
-    AlertCommand, Committed, LedgerError, Shared, housekeeping,
+    AlertCommand, Committed, LedgerError, Shared,
+    checkpoint::Log,
+    housekeeping,
     plan::{Batch, Ledgered},
     recover::{self, CLEAN, DROPPED, FEEDS, SEVERITIES},
 };
@@ -156,6 +158,7 @@ struct Known {
 
 pub(super) struct Writer {
     pub store: Store,
+    pub log: Log,
     pub led: Ledgered,
     pub queue: mpsc::Receiver<Job>,
     pub shared: Arc<Shared>,
@@ -595,6 +598,7 @@ impl Writer {
     pub fn done(&mut self, batch: &Batch, written: Written) {
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
+        self.log.grew(bytes);
         {
             let mut stats = self.shared.stats.lock();
             if let Some((rows, bytes)) = written.waiting {

@@ -128,6 +128,24 @@ async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_brought_into_the_file_while_facts_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let bytes = || std::fs::metadata(dir.path().join(DATABASE)).unwrap().len();
+    let before = bytes();
+    for n in 0..100 {
+        ledger.event(fact(new_id(), Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+    }
+    for _ in 0..250 {
+        if bytes() > before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the file has {before} bytes still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_of_a_batch_that_got_to_disk_although_its_commit_failed_are_not_given_again() {
     let dir = tempfile::tempdir().unwrap();
     let ledger =
