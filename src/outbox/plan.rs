@@ -100,8 +100,11 @@ pub(super) struct Batch {
     from_channel: Vec<(ChannelId, u64)>,
 }
 
+/// Ranks of originals; the copies of feeds are as many below them.
+const RANKS: i64 = 9;
+
 /// The order in which a full outbox gives up: events by severity, then command results, then alerts, which an
-/// integrator's list of open work hangs on, then what is critical.
+/// integrator's list of open work hangs on, then what is critical. Before all of them their copies go, in the same order.
 fn rank(kind: Kind, severity: Severity) -> i64 {
     match (kind, severity) {
         (Kind::Event, Severity::Low) => 0,
@@ -193,9 +196,9 @@ impl Batch {
     fn say(&mut self, led: &mut Ledgered, kind: Kind, severity: Severity, message: Message) {
         let (rank, at) = (rank(kind, severity), self.at);
         let copies = copies(led, &message);
-        let new = |message: Message, copy| NewMessage { message: message.into(), at, severity, rank, copy };
-        self.messages.push(new(message, false));
-        self.messages.extend(copies.into_iter().map(|m| new(m, true)));
+        let new = |message: Message, rank, copy| NewMessage { message: message.into(), at, severity, rank, copy };
+        self.messages.push(new(message, rank, false));
+        self.messages.extend(copies.into_iter().map(|m| new(m, rank - RANKS, true)));
     }
 
     /// After a change of the feeds: those that hold an open alert now get it, those that held it before are cleared.
@@ -216,7 +219,7 @@ impl Batch {
                 led.cursor += 1;
                 let scope = Scope::Channel { channel: alert.channel.clone(), area: alert.area.clone() };
                 let message = Message { topic, payload, retain: true, scope, cursor: Some(led.cursor) };
-                let (rank, severity) = (rank(Kind::Alert, alert.severity), alert.severity);
+                let (rank, severity) = (rank(Kind::Alert, alert.severity) - RANKS, alert.severity);
                 self.messages.push(NewMessage { message: message.into(), at: self.at, severity, rank, copy: true });
             }
         }

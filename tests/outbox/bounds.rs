@@ -54,6 +54,25 @@ async fn a_full_outbox_gives_up_the_least_important_and_counts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_outbox_gives_up_copies_before_any_original() {
+    let dir = tempfile::tempdir().unwrap();
+    let feeds = vec![config::Feed { id: "town".parse().unwrap(), areas: vec!["town".parse().unwrap()] }];
+    let outbox = config::Outbox { max_bytes: 120_000, ..Default::default() };
+    let ledger = Ledger::open(LedgerOptions { outbox, feeds, ..options(dir.path()) }).await.unwrap();
+    let severities = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    let mut before = 0;
+    for n in 0..100 {
+        ledger.event(fact(new_id(), Phase::Start, "gate", severities[n % 4])).await.unwrap();
+        let left = ledger.pending(0, 1000).await.unwrap();
+        let copies = left.iter().filter(|r| r.topic.contains("/feed/")).count();
+        let originals = left.len() - copies;
+        assert!(originals == before + 2 || copies == 0, "an original went and {copies} copies are left");
+        before = originals;
+    }
+    assert!(before < 200, "it was full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_that_are_no_longer_kept_are_gone() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = config::Outbox { keep_changes_h: 0, ..Default::default() };
