@@ -6,10 +6,10 @@
 //! `pending` and `acked` are the publisher's side: a row is deleted on PUBACK, or, where PUBACK may precede the
 //! broker's disk (the embedded one), kept for `hold_acked_ms` and sent again after an unclean start.
 //!
-//! Bounds: the queue of jobs (callers wait), the batch, the outbox in bytes (the oldest of the lowest severity goes
-//! first, counted, alerts last), kept messages by age and bytes. A write that fails is tried again for `retry_for`, and
-//! `degraded` says so meanwhile; then the callers get an error and nothing of the batch exists. Nothing here is
-//! done a frame, a sample or a health tick. Never: a success before the commit, a cursor given twice.
+//! Bounds: the queue of jobs (callers wait), the batch, the outbox in bytes (copies for feeds and then the oldest of the
+//! lowest severity go first, counted, alerts last), kept messages by age and bytes. A write that fails is tried again for
+//! `retry_for`, and `degraded` says so meanwhile; then the callers get an error and nothing of the batch exists. Nothing
+//! here is done a frame, a sample or a health tick. Never: a success before the commit, a cursor given twice.
 
 mod checkpoint;
 mod finds;
@@ -19,6 +19,7 @@ mod housekeeping;
 mod plan;
 mod reads;
 mod recover;
+mod refeed;
 mod writer;
 
 use std::{
@@ -376,7 +377,8 @@ impl Ledger {
         self.shared.feed.subscribe()
     }
 
-    /// From now on these are the feeds. Open alerts that come into one are copied, those that leave one are cleared.
+    /// From now on these are the feeds. Open alerts that come into one are copied, those that leave one are cleared, some at
+    /// a time and after this has come back.
     pub async fn set_feeds(&self, feeds: Vec<config::Feed>) -> Result<(), LedgerError> {
         self.ask(|reply| Job::Feeds { feeds, reply }).await?
     }

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Committed, Fold, Folded};
+use super::{
+    Committed, Fold, Folded,
+    refeed::{self, Refeed},
+};
 use crate::{
     config::Feed,
     publish::topic::Topics,
@@ -21,7 +24,7 @@ use crate::{
         messages::{NewMessage, weight},
     },
     types::{
-        AlertId, ChannelId, EventId, FeedId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
+        AlertId, ChannelId, EventId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
         alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
         position,
@@ -36,6 +39,8 @@ pub(super) struct Ledgered {
     pub fold: Box<dyn Fold>,
     /// Copies of what belongs to them are written along.
     pub feeds: Vec<Feed>,
+    /// Open alerts that other feeds are still to be told of.
+    pub refeed: Option<Refeed>,
     /// The newest cursor given out.
     pub cursor: i64,
     pub seq: u64,
@@ -89,8 +94,9 @@ pub(super) struct Batch {
     pub acked: Vec<i64>,
     /// Confirmed rows whose time of grace is over.
     pub release: Vec<i64>,
-    /// The feeds, as they are written down to be compared at the next start.
-    pub feeds: Option<String>,
+    /// The feeds, as they are written down to be compared at the next start, and those before a change that is not
+    /// through.
+    pub feeds: Option<(Vec<Feed>, Vec<Vec<Feed>>)>,
     /// The first transaction after opening; true if the last stop was clean.
     pub opening: Option<bool>,
     pub limited: u64,
@@ -140,12 +146,12 @@ fn json<T: Serialize>(value: &T) -> Bytes {
 /// Copies of a message for the feeds that it belongs to, each with the next cursor.
 fn copies(led: &mut Ledgered, message: &Message) -> Vec<Message> {
     let Scope::Channel { area, .. } = &message.scope else { return Vec::new() };
-    if led.feeds.is_empty() {
+    if led.feeds.is_empty() && led.refeed.is_none() {
         return Vec::new();
     }
     let topics = Topics::new(&led.site);
-    let held: Vec<String> =
-        led.feeds.iter().filter(|f| f.holds(area)).filter_map(|f| topics.copy(&f.id, &message.topic)).collect();
+    let told = refeed::told(led, area, message.payload.is_empty());
+    let held: Vec<String> = told.into_iter().filter_map(|id| topics.copy(id, &message.topic)).collect();
     held.into_iter()
         .map(|topic| {
             led.cursor += 1;
@@ -201,28 +207,13 @@ impl Batch {
         self.messages.extend(copies.into_iter().map(|m| new(m, rank - RANKS, true)));
     }
 
-    /// After a change of the feeds: those that hold an open alert now get it, those that held it before are cleared.
-    pub fn refeed(&mut self, led: &mut Ledgered, before: &[Feed], open: &[AlertPayload]) {
-        let topics = Topics::new(&led.site);
-        let now = led.feeds.clone();
-        self.feeds = Some(serde_json::to_string(&now).unwrap_or_default());
-        for alert in open {
-            let topic = topics.alert(alert.id);
-            let held = |feeds: &[Feed], id: &FeedId| feeds.iter().any(|f| f.id == *id && f.holds(&alert.area));
-            for feed in now.iter().chain(before.iter().filter(|b| now.iter().all(|n| n.id != b.id))) {
-                let payload = match (held(before, &feed.id), held(&now, &feed.id)) {
-                    (false, true) => json(alert),
-                    (true, false) => Bytes::new(),
-                    _ => continue,
-                };
-                let Some(topic) = topics.copy(&feed.id, &topic) else { continue };
-                led.cursor += 1;
-                let scope = Scope::Channel { channel: alert.channel.clone(), area: alert.area.clone() };
-                let message = Message { topic, payload, retain: true, scope, cursor: Some(led.cursor) };
-                let (rank, severity) = (rank(Kind::Alert, alert.severity) - RANKS, alert.severity);
-                self.messages.push(NewMessage { message: message.into(), at: self.at, severity, rank, copy: true });
-            }
-        }
+    /// Adds copies of open alerts for feeds that are told of them anew.
+    pub fn tell_feeds(&mut self, told: Vec<(Message, Severity)>) {
+        let at = self.at;
+        self.messages.extend(told.into_iter().map(|(message, severity)| {
+            let rank = rank(Kind::Alert, severity) - RANKS;
+            NewMessage { message: message.into(), at, severity, rank, copy: true }
+        }));
     }
 
     /// A start, update or end. `known`: ids of starts that the store has seen before.

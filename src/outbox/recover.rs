@@ -13,6 +13,7 @@ use super::{
     Fold, LedgerError, LedgerOptions, Shared,
     checkpoint::Log,
     plan::{Batch, Ledgered},
+    refeed::Refeed,
     writer::{Job, Writer},
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 /// Keys of the store's named values.
 pub(super) const CLEAN: &str = "clean_stop";
 pub(super) const FEEDS: &str = "feeds";
+pub(super) const FORMER_FEEDS: &str = "feeds_before";
 pub(super) const FLOOR: &str = "changes_floor";
 pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped_high", "dropped_critical"];
 
@@ -51,6 +53,7 @@ pub(super) async fn open(
         boot,
         fold: o.fold,
         feeds: o.feeds,
+        refeed: None,
         cursor: 0,
         seq: 0,
         channel_seq: HashMap::new(),
@@ -115,15 +118,16 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     let open = load(&mut conn, w.led.fold.as_mut(), w.clock).await?;
     let before = meta::get(&mut conn, FEEDS).await?;
     let before: Vec<Feed> = before.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let refed = before != w.led.feeds;
-    let held = if refed { alerts::open(&mut conn).await? } else { Vec::new() };
+    let former = meta::get(&mut conn, FORMER_FEEDS).await?;
+    let former: Vec<Vec<Feed>> = former.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     drop(conn);
+    let refeed = Some(Refeed::new(before.clone(), former.clone()));
+    w.led.refeed = refeed.filter(|_| before != w.led.feeds || !former.is_empty());
+    w.more_to_tidy = w.led.refeed.is_some();
 
     let mut batch = Batch::new(&w.led, now.wall);
     batch.opening = Some(clean);
-    if refed {
-        batch.refeed(&mut w.led, &before, &held);
-    }
+    batch.feeds = w.led.refeed.as_ref().map(|r| (w.led.feeds.clone(), r.before.clone()));
     for (id, mut event) in open {
         event.phase = Phase::End;
         event.end = Some(EventEnd::Interrupted);

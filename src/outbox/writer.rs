@@ -18,7 +18,8 @@ use super::{
     checkpoint::Log,
     housekeeping,
     plan::{Batch, Ledgered},
-    recover::{self, CLEAN, DROPPED, FEEDS, SEVERITIES},
+    recover::{self, CLEAN, DROPPED, FEEDS, FORMER_FEEDS, SEVERITIES},
+    refeed::Refeed,
 };
 use crate::{
     config::Feed,
@@ -274,20 +275,22 @@ impl Writer {
         self.facts(facts).await;
     }
 
-    /// Takes other feeds over, in a transaction of its own.
+    /// Takes other feeds over, in a transaction of its own; open alerts follow.
     async fn refeed(&mut self, feeds: Vec<Feed>) -> Result<(), LedgerError> {
         let mut conn = self.store.writer().acquire().await.map_err(StoreError::from)?;
         self.settle(&mut conn).await?;
-        let open = alerts::open(&mut conn).await?;
         drop(conn);
-        let before = std::mem::replace(&mut self.led.feeds, feeds);
+        let former = self.led.refeed.as_ref().map(|r| r.before.clone()).unwrap_or_default();
+        let refeed = Refeed::new(self.led.feeds.clone(), former);
         let mut batch = Batch::new(&self.led, self.clock.wall());
-        batch.refeed(&mut self.led, &before, &open);
+        batch.feeds = Some((feeds.clone(), refeed.before.clone()));
         if let Err(e) = self.persist(&batch, Retry::new(self.retry_for)).await {
-            self.led.feeds = before;
             return Err(LedgerError::Lost { why: e.to_string() });
         }
+        self.led.feeds = feeds;
+        self.led.refeed = Some(refeed);
         self.shared.feeds.lock().clone_from(&self.led.feeds);
+        self.next_prune = self.clock.mono();
         Ok(())
     }
 
@@ -382,7 +385,7 @@ impl Writer {
     }
 
     /// After a batch that was given up, what is on disk decides: a COMMIT that failed may have got there all the same.
-    async fn settle(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub async fn settle(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         if !self.stale {
             return Ok(());
         }
@@ -545,8 +548,9 @@ impl Writer {
             }
             written.waiting = Some(messages::waiting(&mut tx).await?);
         }
-        if let Some(feeds) = &batch.feeds {
-            meta::set(&mut tx, FEEDS, feeds).await?;
+        if let Some((feeds, former)) = &batch.feeds {
+            meta::set(&mut tx, FEEDS, &serde_json::to_string(feeds).unwrap_or_default()).await?;
+            meta::set(&mut tx, FORMER_FEEDS, &serde_json::to_string(former).unwrap_or_default()).await?;
         }
         alerts::put(&mut tx, &batch.alerts).await?;
         alerts::add_history(&mut tx, &batch.history).await?;
