@@ -160,6 +160,27 @@ async fn a_fact_committed_while_the_outbox_is_being_read_goes_out_at_once() {
 }
 
 #[tokio::test]
+async fn facts_go_between_the_pages_of_open_alerts_and_nothing_older_behind_them() {
+    let embedded = Embedded::start().await;
+    let subscriber = Subscriber::start(embedded.broker.addr(), alice("s1"), &["skyeye/v1/nb/#"]).await;
+    let outbox = Outbox::new();
+    // As many as fill a hundred pages, of which one changes when it has been sent.
+    outbox.commit_events("nb", 2000);
+    outbox.set_open_alerts((0..1000).map(|n| open_alert(&format!("a{n}"), 0)).collect());
+    let running = Running::start(&embedded.publish, &node(embedded.dir.path()), Some(&embedded.broker), outbox.clone());
+    until("the first page", LONG, || !subscriber.payloads("/alert/").is_empty()).await;
+    let newer = outbox.commit("skyeye/v1/nb/alert/a0", "newer", true);
+    until("all are sent again", LONG, || subscriber.payloads("/alert/").len() > 1000).await;
+    running.drained().await;
+    assert_eq!(outbox.acked_in_order(), (1..=newer).collect::<Vec<_>>());
+    let got = subscriber.got();
+    let place = |topic: &str| got.iter().position(|g| g.topic.ends_with(topic)).unwrap();
+    let first_event = got.iter().position(|g| g.topic.contains("/event/")).unwrap();
+    assert!(first_event < place("/alert/a999"), "facts do not wait for the last of them");
+    assert_eq!(subscriber.payloads("/alert/a0"), ["open a0", "newer"]);
+}
+
+#[tokio::test]
 async fn mosquittos_own_client_reads_the_whole_site() {
     let embedded = Embedded::start().await;
     let running = embedded.run();

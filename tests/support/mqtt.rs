@@ -18,7 +18,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rumqttc::{AsyncClient, ConnectionError, Event, MqttOptions, Packet, QoS, SubscribeReasonCode};
 use skyeye::{
-    publish::{Row, Source, SourceError},
+    publish::{OpenAlerts, Row, Source, SourceError},
     types::Message,
 };
 use tokio::{
@@ -245,6 +245,9 @@ impl Proxy {
     }
 }
 
+/// Open alerts in a page.
+const PAGE: usize = 10;
+
 /// An outbox in memory, with the ledger's behaviour as `Source` describes it.
 pub struct Outbox {
     inner: Mutex<Inner>,
@@ -319,8 +322,12 @@ impl Source for Outbox {
     fn wake(&self) -> watch::Receiver<i64> {
         self.newest.subscribe()
     }
-    async fn open_alerts(&self) -> Result<Vec<Message>, SourceError> {
-        Ok(self.inner.lock().open.clone())
+    async fn open_alerts(&self, behind: i64) -> Result<OpenAlerts, SourceError> {
+        let inner = self.inner.lock();
+        let at = usize::try_from(behind).unwrap_or(0);
+        let messages: Vec<Message> = inner.open.iter().skip(at).take(PAGE).cloned().collect();
+        let next = (messages.len() == PAGE).then_some((at + PAGE) as i64);
+        Ok(OpenAlerts { messages, next })
     }
 }
 
