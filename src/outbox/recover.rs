@@ -29,9 +29,9 @@ pub(super) const FORMER_FEEDS: &str = "feeds_before";
 pub(super) const FLOOR: &str = "changes_floor";
 pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped_high", "dropped_critical"];
 
-/// An alert that nobody looked up for this long joins nothing; only bounds how much is read at opening.
-const JOIN_AT_MOST_MS: i64 = 24 * 3_600_000;
-/// Sources of which is remembered what they are like, and alerts with something before them.
+/// What is read at opening at most: alerts that are over and may be joined, the newest of them; sources of which is
+/// remembered what they are like; alerts with something before them.
+const JOINED_AT_MOST: i64 = 20_000;
 const SOURCES_AT_MOST: i64 = 50_000;
 const TIMED_AT_MOST: i64 = 50_000;
 /// Positions, those of earlier configurations among them.
@@ -181,7 +181,8 @@ pub(super) async fn load(
     for learnt in sources::latest(conn, SOURCES_AT_MOST).await? {
         fold.restore(&learnt, now);
     }
-    let mut others = alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await?;
+    let since = now.wall.0.saturating_sub_unsigned(fold.remembers_ms());
+    let mut others = alerts::joinable(conn, Wall(since), JOINED_AT_MOST).await?;
     others.extend(alerts::timed(conn, TIMED_AT_MOST).await?);
     others.extend(alerts::elsewhere(conn, &fold.positions(), TIMED_AT_MOST).await?);
     for alert in others {

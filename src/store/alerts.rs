@@ -160,14 +160,19 @@ pub async fn load(conn: &mut SqliteConnection, id: AlertId) -> Result<Option<Ale
     row.map(alert).transpose()
 }
 
-/// Alerts that a new event may still join: their last event ended at `since` or later. Active ones are found by their
-/// open events.
-pub async fn joinable(conn: &mut SqliteConnection, since: Wall) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
+/// Alerts that a new event may still join, newest first: their last event ended at `since` or later. Active ones are found
+/// by their open events.
+pub async fn joinable(
+    conn: &mut SqliteConnection,
+    since: Wall,
+    limit: i64,
+) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
     let rows: Vec<Held> = sqlx::query_as(
         "SELECT payload, last_end_ms, limited FROM alert
-         WHERE state <> 'closed' AND active = 0 AND last_end_ms >= ? ORDER BY opened_cursor DESC",
+         WHERE state <> 'closed' AND active = 0 AND last_end_ms >= ? ORDER BY opened_cursor DESC LIMIT ?",
     )
     .bind(since.0)
+    .bind(limit)
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(alert).collect())

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use skyeye::{
+    alert::AlertBook,
     config,
-    outbox::{Changes, Ledger, LedgerError, LedgerOptions},
-    store::{DATABASE, check::check},
+    outbox::{Changes, Fold, Ledger, LedgerError, LedgerOptions},
+    store::{DATABASE, alerts::joinable, check::check},
     types::{
-        Phase, Severity,
+        Clock, Phase, Severity, Wall,
         payload::{AlertAction, AlertState, EventPayload},
     },
 };
@@ -194,6 +195,28 @@ async fn numbers_of_a_batch_that_got_to_disk_although_its_commit_failed_are_not_
         sqlx::query_as("SELECT count(*), sum(bytes) FROM outbox").fetch_one(ledger.store().reader()).await.unwrap();
     assert_eq!((stats.outbox_rows, stats.outbox_bytes), waiting);
     assert_eq!(waiting.0, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_reads_of_what_is_over_only_what_can_be_joined_and_a_bounded_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let mut opened = Vec::new();
+    for n in 0..4 {
+        let (id, channel) = (new_id(), format!("c-{n}"));
+        opened.push(ledger.event(fact(id, Phase::Start, &channel, Severity::Low)).await.unwrap().alert);
+        ledger.event(fact(id, Phase::End, &channel, Severity::Low)).await.unwrap();
+    }
+    let book = |cfg| Fold::remembers_ms(&AlertBook::new(cfg));
+    assert_eq!(book(config::Alert::default()), 3_600_000, "not a day");
+    assert_eq!(book(config::Alert { join_s: 7200, ..Default::default() }), 7_200_000);
+    let mut conn = ledger.store().reader().acquire().await.unwrap();
+    let found = joinable(&mut conn, Wall(0), 3).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|a| a.unwrap().id).collect();
+    opened.reverse();
+    assert_eq!(found, opened[..3], "the newest");
+    let later = Clock::start().wall().0 + 1000;
+    assert!(joinable(&mut conn, Wall(later), 3).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
