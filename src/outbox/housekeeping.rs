@@ -112,13 +112,16 @@ impl Writer {
         Ok(true)
     }
 
-    /// Counts the bytes of kept messages beside the way: the table may be large and a start must be quick.
+    /// Counts the bytes of kept messages beside the way: the table may be large and a start must be quick. Commits from now
+    /// on count themselves.
     pub(super) fn count_kept(&self) {
-        let (store, shared) = (self.store.clone(), self.shared.clone());
+        let (store, shared, upto) = (self.store.clone(), self.shared.clone(), self.led.cursor);
+        // What the opening wrote is among them.
+        shared.kept.store(0, Ordering::Relaxed);
         tokio::spawn(async move {
             let counted = async {
                 let mut conn = store.reader().acquire().await?;
-                messages::kept_bytes(&mut conn).await
+                messages::kept_bytes(&mut conn, upto).await
             };
             match counted.await {
                 Ok(bytes) => drop(shared.kept.fetch_add(bytes, Ordering::Relaxed)),

@@ -104,6 +104,29 @@ async fn changes_that_are_no_longer_kept_are_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_start_writes_is_counted_once_among_what_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(|| LedgerOptions { hold_acked_ms: 0, ..options(dir.path()) }).await;
+    for n in 0..50 {
+        ledger.event(fact(new_id(), Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+    }
+    let bytes = ledger.stats().outbox_bytes;
+    let rows = ledger.pending(0, 1000).await.unwrap();
+    ledger.acked(rows.iter().map(|r| r.cursor).collect()).await.unwrap();
+    while ledger.stats().outbox_rows > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ledger.close().await;
+    // The ends of the open events are as much again. Both are below twice the bound, and with the ends twice above it.
+    let outbox = config::Outbox { max_bytes: bytes.unsigned_abs() * 5 / 4, ..Default::default() };
+    let ledger = open(|| LedgerOptions { outbox: outbox.clone(), ..options(dir.path()) }).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    ledger.event(fact(new_id(), Phase::Start, "gate", Severity::Low)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Here { .. }), "nothing was too much");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
     let dir = tempfile::tempdir().unwrap();
     let ledger =
