@@ -16,12 +16,14 @@ use skyeye::{
         IncomingCommand, PublishOptions, Publisher, States,
         broker::{Broker, EmbeddedBroker},
     },
+    telemetry::Heard,
     types::{ChannelId, Clock, Message, NodeId, Scope, SiteId, UserId},
 };
 use support::mqtt::{
     Login, Mosquitto, Outbox, Proxy, Subscriber, assert_complete_and_in_order, connect, free_port, until,
 };
 use tokio::sync::mpsc;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 const SHORT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(30);
@@ -178,6 +180,32 @@ async fn facts_go_between_the_pages_of_open_alerts_and_nothing_older_behind_them
     let first_event = got.iter().position(|g| g.topic.contains("/event/")).unwrap();
     assert!(first_event < place("/alert/a999"), "facts do not wait for the last of them");
     assert_eq!(subscriber.payloads("/alert/a0"), ["open a0", "newer"]);
+}
+
+#[tokio::test]
+async fn what_the_broker_drops_for_a_client_that_is_away_is_counted() {
+    let metrics = skyeye::telemetry::init_metrics();
+    // On this thread, on which everything of the test runs.
+    let _heard = tracing_subscriber::registry().with(Heard).set_default();
+    let embedded = Embedded::start().await;
+    let login = Login { keep: true, ..alice("away") };
+    let subscriber = Subscriber::start(embedded.broker.addr(), login, &["skyeye/v1/nb/#"]).await;
+    subscriber.vanish().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let running = embedded.run();
+    // Some more than 64 MiB.
+    let body = "x".repeat(900_000);
+    for _ in 0..80 {
+        running.outbox.commit("skyeye/v1/nb/channel/c1/event/presence", &body, false);
+    }
+    running.drained().await;
+    let dropped = || -> f64 {
+        let text = metrics.render();
+        let line = text.lines().find_map(|l| l.strip_prefix("skyeye_publish_broker_dropped_total "));
+        line.expect("it is there from the start").parse().unwrap()
+    };
+    until("what is too much is counted", SHORT, || dropped() >= 5.0).await;
+    assert!(dropped() < 10.0, "{}", dropped());
 }
 
 #[tokio::test]

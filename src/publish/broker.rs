@@ -37,7 +37,8 @@ const MAX_CLIENTS_PER_ADDRESS: usize = 512;
 const MAX_NEW_PER_S: u32 = 200;
 /// Largest packet either way; events and alerts are a few KiB.
 pub(super) const MAX_PACKET_BYTES: usize = 1 << 20;
-/// What is kept for one client that is away or slow; the oldest goes first.
+/// What is kept for one client that is away or slow; the oldest goes first, which only the library's log tells
+/// (`telemetry::Heard` counts it).
 const MAX_QUEUED_MESSAGES: usize = 20_000;
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 const MAX_FILTERS: usize = 64;
