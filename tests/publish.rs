@@ -16,12 +16,14 @@ use skyeye::{
         IncomingCommand, PublishOptions, Publisher, States,
         broker::{Broker, EmbeddedBroker},
     },
+    telemetry::Heard,
     types::{ChannelId, Clock, Message, NodeId, Scope, SiteId, UserId},
 };
 use support::mqtt::{
     Login, Mosquitto, Outbox, Proxy, Subscriber, assert_complete_and_in_order, connect, free_port, until,
 };
 use tokio::sync::mpsc;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 const SHORT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(30);
@@ -142,6 +144,71 @@ async fn facts_arrive_in_order_and_count_on_their_ack_only() {
 }
 
 #[tokio::test]
+async fn a_fact_committed_while_the_outbox_is_being_read_goes_out_at_once() {
+    let embedded = Embedded::start().await;
+    let running = embedded.run();
+    running.connected(true, SHORT).await;
+    running.outbox.commit_events("nb", 1);
+    running.drained().await;
+    running.outbox.commit_late();
+    running.outbox.commit_events("nb", 1);
+    // Sooner than the outbox is looked at without being asked to.
+    until("the second one is acknowledged", SHORT, || running.outbox.acked_in_order() == [1, 2, 3]).await;
+    // A stop that comes while it is read takes along what was committed meanwhile.
+    running.outbox.commit_late();
+    running.outbox.commit_events("nb", 1);
+    running.publisher.shutdown(SHORT).await;
+    assert_eq!(running.outbox.acked_in_order(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn facts_go_between_the_pages_of_open_alerts_and_nothing_older_behind_them() {
+    let embedded = Embedded::start().await;
+    let subscriber = Subscriber::start(embedded.broker.addr(), alice("s1"), &["skyeye/v1/nb/#"]).await;
+    let outbox = Outbox::new();
+    // As many as fill a hundred pages, of which one changes when it has been sent.
+    outbox.commit_events("nb", 2000);
+    outbox.set_open_alerts((0..1000).map(|n| open_alert(&format!("a{n}"), 0)).collect());
+    let running = Running::start(&embedded.publish, &node(embedded.dir.path()), Some(&embedded.broker), outbox.clone());
+    until("the first page", LONG, || !subscriber.payloads("/alert/").is_empty()).await;
+    let newer = outbox.commit("skyeye/v1/nb/alert/a0", "newer", true);
+    until("all are sent again", LONG, || subscriber.payloads("/alert/").len() > 1000).await;
+    running.drained().await;
+    assert_eq!(outbox.acked_in_order(), (1..=newer).collect::<Vec<_>>());
+    let got = subscriber.got();
+    let place = |topic: &str| got.iter().position(|g| g.topic.ends_with(topic)).unwrap();
+    let first_event = got.iter().position(|g| g.topic.contains("/event/")).unwrap();
+    assert!(first_event < place("/alert/a999"), "facts do not wait for the last of them");
+    assert_eq!(subscriber.payloads("/alert/a0"), ["open a0", "newer"]);
+}
+
+#[tokio::test]
+async fn what_the_broker_drops_for_a_client_that_is_away_is_counted() {
+    let metrics = skyeye::telemetry::init_metrics();
+    // On this thread, on which everything of the test runs.
+    let _heard = tracing_subscriber::registry().with(Heard).set_default();
+    let embedded = Embedded::start().await;
+    let login = Login { keep: true, ..alice("away") };
+    let subscriber = Subscriber::start(embedded.broker.addr(), login, &["skyeye/v1/nb/#"]).await;
+    subscriber.vanish().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let running = embedded.run();
+    // Some more than 64 MiB.
+    let body = "x".repeat(900_000);
+    for _ in 0..80 {
+        running.outbox.commit("skyeye/v1/nb/channel/c1/event/presence", &body, false);
+    }
+    running.drained().await;
+    let dropped = || -> f64 {
+        let text = metrics.render();
+        let line = text.lines().find_map(|l| l.strip_prefix("skyeye_publish_broker_dropped_total "));
+        line.expect("it is there from the start").parse().unwrap()
+    };
+    until("what is too much is counted", SHORT, || dropped() >= 5.0).await;
+    assert!(dropped() < 10.0, "{}", dropped());
+}
+
+#[tokio::test]
 async fn mosquittos_own_client_reads_the_whole_site() {
     let embedded = Embedded::start().await;
     let running = embedded.run();
@@ -201,6 +268,8 @@ async fn a_shutdown_publishes_what_is_pending_first() {
     running.publisher.shutdown(LONG).await;
     assert_eq!(running.outbox.pending_count(), 0);
     until("all arrived", SHORT, || subscriber.payloads("/event/").len() == expected.len()).await;
+    assert!(embedded.broker.shutdown().await, "and the broker ends in order");
+    assert!(!embedded.broker.shutdown().await, "which it says once");
 }
 
 #[tokio::test]

@@ -325,6 +325,13 @@ impl outbox::Fold for AlertBook {
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
         self.admit(alert, open, now);
     }
+    fn remembers_ms(&self) -> u64 {
+        let c = self.cfg();
+        let windows = [c.join_s, c.cooldown_s, c.flood_window_s, c.incident_s, c.neighbour_s];
+        let longest = windows.into_iter().max().unwrap_or(0);
+        // A flood that goes on has its digest told to the rows that it began with.
+        (u64::from(longest) * 1000).max(3_600_000)
+    }
     fn positions(&self) -> Vec<PositionId> {
         self.desks.ids()
     }

@@ -3,7 +3,8 @@
 //! before the first, which therefore is the last of an event to go.
 //!
 //! A file appears under its final name only when it is whole and synced. All file work runs on blocking threads. Over
-//! the quota, and past retention, the oldest go first, counted. The directory is readable by the gateway's user only.
+//! the quota, and past retention, the oldest go first, counted; a picture that brings the rest over it does not wait for
+//! that. The directory is readable by the gateway's user only.
 
 use std::{
     fs, io,
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -31,6 +32,9 @@ const RESERVE_BYTES: u64 = 64 << 20;
 /// A larger file was not written by us.
 const MAX_READ_BYTES: u64 = 64 << 20;
 const DAY_MS: i64 = 86_400_000;
+/// Over the quota so many of a hundred bytes of it stay: at exactly the quota every picture would call for the next sweep,
+/// each of which lists the oldest day.
+const STAY_PERCENT: u64 = 97;
 
 /// Handle to the evidence directory; cheap to clone.
 #[derive(Clone)]
@@ -47,6 +51,8 @@ struct Inner {
     used: AtomicU64,
     serial: AtomicU64,
     sweeping: Mutex<()>,
+    /// A sweep was asked for by a picture and has not ended.
+    sweep_asked: AtomicBool,
 }
 
 /// What a sweep deleted.
@@ -77,6 +83,7 @@ impl Files {
             used: AtomicU64::new(0),
             serial: AtomicU64::new(0),
             sweeping: Mutex::new(()),
+            sweep_asked: AtomicBool::new(false),
         };
         inner.scan()?;
         Ok(Self { inner: Arc::new(inner) })
@@ -88,10 +95,29 @@ impl Files {
         let (inner, jpeg) = (self.inner.clone(), jpeg.clone());
         let stored = blocking(move || inner.store(event, number, &jpeg)).await;
         match &stored {
-            Ok(_) => metrics::counter!("skyeye_evidence_stored_total").increment(1),
+            Ok(_) => {
+                metrics::counter!("skyeye_evidence_stored_total").increment(1);
+                self.make_room();
+            }
             Err(e) => metrics::counter!("skyeye_evidence_errors_total", "kind" => e.kind()).increment(1),
         }
         stored
+    }
+
+    /// Over the quota, has the oldest deleted beside the way.
+    fn make_room(&self) {
+        let inner = &self.inner;
+        if !inner.is_over() || inner.sweep_asked.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let inner = inner.clone();
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(e) = inner.sweep() {
+                // The picture is stored; that there is too much is another matter.
+                tracing::warn!("evidence over its quota could not be deleted: {e}");
+            }
+            inner.sweep_asked.store(false, Ordering::SeqCst);
+        }));
     }
 
     /// A picture of an event; `None` if there is none (any more).
@@ -100,8 +126,8 @@ impl Files {
         blocking(move || inner.read(event, number)).await
     }
 
-    /// Deletes what is past retention and, oldest first, what is over the quota. To be called now and then; storing
-    /// over the quota does it too.
+    /// Deletes what is past retention and, oldest first, what is over the quota and a little more. To be called now and
+    /// then; storing over the quota asks for it, too.
     pub async fn sweep(&self) -> Result<Swept, EvidenceError> {
         let inner = self.inner.clone();
         blocking(move || inner.sweep()).await
@@ -223,12 +249,6 @@ impl Inner {
         }
         self.add(bytes);
         self.subtract(before);
-        if self.used.load(Ordering::Relaxed) > self.config.quota_bytes
-            && let Err(e) = self.sweep()
-        {
-            // The picture is stored; that there is too much is another matter.
-            tracing::warn!("evidence over its quota could not be deleted: {e}");
-        }
         Ok(Media {
             kind: "snapshot".into(),
             content_type: "image/jpeg".into(),
@@ -263,21 +283,26 @@ impl Inner {
         }
     }
 
+    fn is_over(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.config.quota_bytes
+    }
+
     fn sweep(&self) -> Result<Swept, EvidenceError> {
         // One at a time: a second would count the same files.
         let Some(_one) = self.sweeping.try_lock() else { return Ok(Swept::default()) };
         let mut swept = Swept::default();
+        let stay = if self.is_over() { self.config.quota_bytes / 100 * STAY_PERCENT } else { u64::MAX };
         let now = self.clock.wall();
         let cutoff = day_name(Wall(now.0 - i64::from(self.config.retention_days) * DAY_MS));
         let yesterday = day_name(Wall(now.0 - DAY_MS));
         for day in self.days()? {
             let name = day.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
             let expired = name < cutoff;
-            if !expired && self.used.load(Ordering::Relaxed) <= self.config.quota_bytes {
+            if !expired && self.used.load(Ordering::Relaxed) <= stay {
                 break;
             }
             for (file, meta) in entries(&day)? {
-                if !expired && self.used.load(Ordering::Relaxed) <= self.config.quota_bytes {
+                if !expired && self.used.load(Ordering::Relaxed) <= stay {
                     break;
                 }
                 if meta.is_file() && file.ends_with(".jpg") {
@@ -335,6 +360,11 @@ mod tests {
     fn event(days_ago: i64, ms: i64) -> EventId {
         EventId::at(Clock::start().wall().0 - days_ago * DAY_MS + ms)
     }
+    async fn swept(files: &Files) {
+        while files.inner.sweep_asked.load(Ordering::SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
     fn all_files(dir: &Path) -> Vec<String> {
         let files = walkdir::WalkDir::new(dir).into_iter().filter_map(Result::ok).filter(|e| e.file_type().is_file());
         files.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
@@ -374,6 +404,7 @@ mod tests {
         assert_eq!(files.read_snapshot(old, 2).await.unwrap().unwrap()[0], 2);
         assert_eq!(files.read_snapshot(old, 3).await.unwrap(), None);
         files.store_snapshot(new, 0, &jpeg(9, 600)).await.unwrap();
+        swept(&files).await;
         let mut left = Vec::new();
         for number in 0..3 {
             left.push(files.read_snapshot(old, number).await.unwrap().is_some());
@@ -389,6 +420,7 @@ mod tests {
         for (i, event) in events.iter().enumerate() {
             files.store_snapshot(*event, 0, &jpeg(i as u8, 300)).await.unwrap();
         }
+        swept(&files).await;
         assert!(files.used_bytes() <= 1000);
         let mut left = Vec::new();
         for event in &events {
@@ -396,6 +428,19 @@ mod tests {
         }
         assert_eq!(left, [false, false, true, true, true]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the empty day is gone");
+    }
+
+    #[tokio::test]
+    async fn a_sweep_makes_room_for_more_than_one_picture() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::open(dir.path(), Clock::start(), config(20_000, 30)).unwrap();
+        let mut used = Vec::new();
+        for n in 0..23 {
+            files.store_snapshot(event(1, n), 0, &jpeg(0, 1000)).await.unwrap();
+            swept(&files).await;
+            used.push(files.used_bytes());
+        }
+        assert_eq!(used[18..], [19_000, 20_000, 19_000, 20_000, 19_000]);
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@
 //! last. What can be refused (a port that is taken, a folder, a certificate) is asked for before the first worker runs, and
 //! a refusal closes the ledger again; a model that cannot be had is no refusal, the cameras are read and the node says
 //! what is degraded. A stop goes the other way: no more pictures, no more looks, open events end as `reconfigured`, the
-//! ledger takes what is under way, the publisher drains, the broker goes. Each step of a stop is bounded in time: a disk
-//! that does not answer or a worker that hangs must not keep the process from ending.
+//! ledger takes what is under way, the publisher drains, the broker goes, and the ledger once the broker's store is on disk.
+//! Each step of a stop is bounded in time: a disk that does not answer or a worker that hangs must not keep the process
+//! from ending.
 
 pub mod ages;
 mod announce;
@@ -19,6 +20,7 @@ mod focus;
 mod handover;
 mod health;
 mod intake;
+mod line;
 mod live;
 mod look;
 pub mod looks;
@@ -457,10 +459,18 @@ impl Node {
         self.stop_web.cancel();
         ended("the web stage", self.web).await;
         self.inner.stored.close().await;
-        self.inner.ledger.close().await;
-        if let Some(broker) = &self.broker {
-            broker.shutdown().await;
+        // The broker's disk first: only then what it confirmed may be forgotten. The library gives up by itself after 5 s
+        // and does not say so, so what took longer than ours has not ended in order.
+        let synced = match &self.broker {
+            Some(broker) => tokio::time::timeout(STEP, broker.shutdown()).await.unwrap_or(false),
+            None => true,
+        };
+        if !synced {
+            tracing::error!("the broker did not end in order; what it confirmed last goes out again at the next start");
+            self.inner.ledger.close_unsynced().await;
+            return;
         }
+        self.inner.ledger.close().await;
         tracing::info!("stopped in order");
     }
 }

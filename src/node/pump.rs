@@ -1,33 +1,44 @@
 //! From the workers to the ledger: events with their pictures, kept in order for each channel.
 //!
-//! A worker hands over and goes on; if the disk is slow the queues fill, workers wait, and the schedule drops samples
-//! that grow too old. A fact itself is never dropped here: it is tried until it is committed or the node stops.
+//! A worker hands over and goes on. A lane stores the pictures of what it has taken side by side, and commits what is
+//! ready as one group while the next gathers, so that a burst is few commits. If the disk is slow the queues fill, workers
+//! wait, and the schedule drops samples that grow too old. A fact itself is never dropped here: its group is tried until
+//! it is committed or the node stops. A picture that the disk does not take in time is given up, and its event goes on.
 
 use std::{
-    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use parking_lot::RwLock;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use crate::{
-    evidence::{Files, Jpeg},
+    evidence::{EvidenceError, Files, Jpeg},
     node::{
         ages::Ages,
-        shots::{Pictures, Shots},
+        line::{Line, Picture},
+        shots::Shots,
     },
     outbox::{FactIn, Ledger, LedgerError},
-    types::{AreaId, ChannelId, Event, EventId, Phase, payload::Media},
+    types::{AreaId, ChannelId, Event, Phase, payload::Media},
 };
 
 /// Lanes work side by side, so that commits of different channels are grouped; a channel always takes the same lane.
 const LANES: usize = 8;
 /// Events that wait in a lane.
 const LANE_CAPACITY: usize = 64;
-/// A fact that the ledger refused for a passing reason is tried again after this.
+/// Pictures on their way to the disk at a time, in all lanes: each has a thread, and on a disk that hangs it keeps it.
+const WRITES: usize = 16;
+/// A picture that is not on disk by then is given up.
+const PICTURE_LIMIT: Duration = Duration::from_secs(3);
+/// A group that the ledger could not write for a passing reason is tried again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// One event on its way to the ledger.
@@ -58,17 +69,37 @@ impl Place {
     }
 }
 
+/// Where a lane takes its events.
+struct To {
+    ledger: Ledger,
+    files: Arc<Files>,
+    ages: Arc<Ages>,
+    shots: Arc<Shots>,
+    writes: Arc<Semaphore>,
+}
+
 impl Pump {
     /// Starts the lanes; they end when the pump is closed and their queues are empty.
     pub fn start(ledger: &Ledger, files: &Arc<Files>, ages: &Arc<Ages>) -> (Self, Vec<JoinHandle<()>>) {
         let shots = Arc::<Shots>::default();
+        let to = Arc::new(To {
+            ledger: ledger.clone(),
+            files: files.clone(),
+            ages: ages.clone(),
+            shots: shots.clone(),
+            writes: Arc::new(Semaphore::new(WRITES)),
+        });
+        Self::to(&to)
+    }
+
+    fn to(to: &Arc<To>) -> (Self, Vec<JoinHandle<()>>) {
         let (lanes, tasks) = (0..LANES)
             .map(|_| {
                 let (tx, rx) = mpsc::channel(LANE_CAPACITY);
-                (tx, tokio::spawn(lane(rx, ledger.clone(), files.clone(), ages.clone(), shots.clone())))
+                (tx, tokio::spawn(lane(rx, to.clone())))
             })
             .unzip();
-        (Self { lanes: Arc::new(RwLock::new(lanes)), shots }, tasks)
+        (Self { lanes: Arc::new(RwLock::new(lanes)), shots: to.shots.clone() }, tasks)
     }
 
     /// Hands over from a worker thread; waits while the lane is full. False if the node is stopping.
@@ -103,82 +134,227 @@ impl Pump {
     }
 }
 
-async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, ages: Arc<Ages>, shots: Arc<Shots>) {
-    // Pictures of the events that are open: their updates and ends name them too. A channel keeps its lane, so an
-    // event's start and end meet here; there is one entry an open event.
-    let mut open: HashMap<EventId, Pictures> = HashMap::new();
-    while let Some(item) = rx.recv().await {
-        let media = match item.event.phase {
-            Phase::Start | Phase::Update => {
-                // Of an event from before the start nothing is known, and it has no further pictures.
-                if item.event.phase == Phase::Start {
-                    open.insert(item.event.id, Pictures::default());
-                }
-                match open.get_mut(&item.event.id) {
-                    Some(pictures) => {
-                        keep(&files, &item, pictures).await;
-                        pictures.media()
-                    }
-                    None => Vec::new(),
-                }
+async fn lane(mut rx: mpsc::Receiver<Item>, to: Arc<To>) {
+    let mut line = Line::default();
+    let mut pictures = FuturesUnordered::new();
+    // One group at a time: what follows a group that must be tried again must not overtake it.
+    let mut group: Option<BoxFuture<'static, ()>> = None;
+    let mut open = true;
+    loop {
+        if group.is_none() {
+            let facts = line.ready(&to.shots);
+            if !facts.is_empty() {
+                group = Some(Box::pin(commit(to.clone(), facts)));
             }
-            Phase::End => {
-                shots.ends(item.event.id);
-                open.remove(&item.event.id).map(|p| p.media()).unwrap_or_default()
-            }
-        };
-        let fact = FactIn {
-            event: item.event,
-            channel_name: item.channel_name,
-            area: item.area,
-            skew_ms: item.skew_ms,
-            media,
-            recorder: item.recorder,
-        };
-        commit(&ledger, fact, &ages).await;
-    }
-}
-
-/// Stores a picture of the event. An event whose picture cannot be stored goes without.
-async fn keep(files: &Files, item: &Item, pictures: &mut Pictures) {
-    let Some(jpeg) = &item.snapshot else { return };
-    match files.store_snapshot(item.event.id, pictures.next, jpeg).await {
-        // The boxes of this very look: the event's own move on with every update.
-        Ok(media) => {
-            pictures.add(Media { objects: item.event.objects.clone(), seen: Some(item.event.seen), ..media });
         }
-        Err(e) => tracing::warn!(channel = %item.event.channel, "the event goes without its picture: {e}"),
+        if !open && line.is_empty() && group.is_none() {
+            return;
+        }
+        let committed = async {
+            match &mut group {
+                Some(group) => group.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            item = rx.recv(), if open && line.has_room() => match item {
+                Some(item) => pictures.extend(line.push(item).map(|picture| store(to.clone(), picture))),
+                None => open = false,
+            },
+            Some((serial, media)) = pictures.next() => line.stored(serial, media),
+            () = committed => group = None,
+        }
     }
-    pictures.next = pictures.next.saturating_add(1);
 }
 
-async fn commit(ledger: &Ledger, fact: FactIn, ages: &Ages) {
+/// Stores a picture of an event; gives its event's place and, unless it could not be stored in time, the picture.
+async fn store(to: Arc<To>, picture: Picture) -> (u64, Option<Media>) {
+    let (serial, channel) = (picture.serial, picture.channel.clone());
+    let writing = async {
+        let Ok(place) = to.writes.clone().acquire_owned().await else { return Err(EvidenceError::Cancelled) };
+        let files = to.files.clone();
+        // A task of its own, so that the place is taken for as long as the disk holds the thread, event or not.
+        let write = tokio::spawn(async move {
+            let stored = files.store_snapshot(picture.event, picture.number, &picture.jpeg).await;
+            drop(place);
+            stored
+        });
+        write.await.unwrap_or(Err(EvidenceError::Cancelled))
+    };
+    let why = match timeout(PICTURE_LIMIT, writing).await {
+        Ok(Ok(media)) => return (serial, Some(media)),
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => {
+            metrics::counter!("skyeye_evidence_errors_total", "kind" => "slow").increment(1);
+            format!("the disk has not taken it within {} s", PICTURE_LIMIT.as_secs())
+        }
+    };
+    tracing::warn!(%channel, "the event goes without its picture: {why}");
+    (serial, None)
+}
+
+async fn commit(to: Arc<To>, facts: Vec<FactIn>) {
     let mut told = false;
     loop {
-        match ledger.event(fact.clone()).await {
-            Ok(committed) => {
-                ages.committed(committed.cursor, fact.event.at);
-                if fact.event.phase != Phase::Update {
-                    tracing::info!(
-                        channel = %fact.event.channel, event = %fact.event.id, phase = ?fact.event.phase,
-                        rule = %fact.event.rule.id, cursor = committed.cursor, "event"
-                    );
+        match to.ledger.events(facts.clone()).await {
+            Ok(fates) => {
+                for (fact, fate) in facts.iter().zip(fates) {
+                    match fate {
+                        Ok(committed) => {
+                            to.ages.committed(committed.cursor, fact.event.at);
+                            if fact.event.phase != Phase::Update {
+                                tracing::info!(
+                                    channel = %fact.event.channel, event = %fact.event.id, phase = ?fact.event.phase,
+                                    rule = %fact.event.rule.id, cursor = committed.cursor, "event"
+                                );
+                            }
+                        }
+                        Err(e) => refused(fact, &e),
+                    }
                 }
                 return;
             }
             Err(e @ (LedgerError::Lost { .. } | LedgerError::Store(_))) => {
                 if !told {
-                    tracing::error!("an event waits for the disk: {e}");
+                    tracing::error!("{} events wait for the disk: {e}", facts.len());
                     told = true;
                 }
-                metrics::counter!("skyeye_outbox_retries_total").increment(1);
+                metrics::counter!("skyeye_outbox_retries_total").increment(facts.len() as u64);
                 tokio::time::sleep(RETRY).await;
             }
-            Err(e) => {
-                metrics::counter!("skyeye_outbox_refused_total").increment(1);
-                tracing::error!(event = %fact.event.id, "the ledger refuses an event: {e}");
-                return;
-            }
+            Err(e) => return facts.iter().for_each(|fact| refused(fact, &e)),
         }
+    }
+}
+
+fn refused(fact: &FactIn, why: &LedgerError) {
+    metrics::counter!("skyeye_outbox_refused_total").increment(1);
+    tracing::error!(event = %fact.event.id, "the ledger refuses an event: {why}");
+}
+
+/// Items for tests of what is on the way to the ledger.
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+    use crate::types::{Clock, EventEnd, EventId, RuleId, RuleRef, Severity};
+
+    pub fn jpeg() -> Jpeg {
+        Jpeg { bytes: vec![1; 100], width: 64, height: 48 }
+    }
+
+    pub fn item(channel: &str, id: EventId, phase: Phase, snapshot: Option<Jpeg>) -> Item {
+        let now = Clock::start().now();
+        Item {
+            event: Event {
+                id,
+                phase,
+                end: (phase == Phase::End).then_some(EventEnd::Cleared),
+                kind: "presence",
+                rule: RuleRef { id: RuleId::new("r").unwrap(), revision: "1".into() },
+                severity: Severity::Low,
+                zone: None,
+                objects: Vec::new(),
+                dedupe_key: format!("{channel}/r/"),
+                at: now.mono,
+                seen: now.wall,
+                ingested: now.wall,
+                camera_clock: false,
+                model: None,
+                rate_hz: 1.0,
+                health: None,
+                subjects: None,
+                details: None,
+                channel: ChannelId::new(channel).unwrap(),
+            },
+            snapshot,
+            channel_name: channel.to_owned(),
+            area: Vec::new(),
+            skew_ms: None,
+            recorder: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{
+        testing::{item, jpeg},
+        *,
+    };
+    use crate::{
+        alert::AlertBook,
+        config::Config,
+        outbox::{Changes, LedgerOptions},
+        types::{Clock, EventId, payload::EventPayload},
+    };
+
+    async fn to(dir: &Path) -> Arc<To> {
+        let (mut config, clock) = (Config::default(), Clock::start());
+        config.node.data_dir = dir.to_owned();
+        let book = Box::new(AlertBook::of(&config));
+        Arc::new(To {
+            ledger: Ledger::open(LedgerOptions::new(&config, book, clock)).await.unwrap(),
+            files: Arc::new(Files::open(&dir.join("evidence"), clock, config.evidence.clone()).unwrap()),
+            ages: Arc::new(Ages::new(clock)),
+            shots: Arc::default(),
+            writes: Arc::new(Semaphore::new(WRITES)),
+        })
+    }
+
+    async fn ended(lanes: Vec<JoinHandle<()>>) {
+        for lane in lanes {
+            lane.await.unwrap();
+        }
+    }
+
+    async fn events(ledger: &Ledger) -> Vec<EventPayload> {
+        let Changes::Here { messages, more: false, .. } = ledger.changes(0, 1000).await.unwrap() else { panic!() };
+        let events = messages.iter().filter(|m| m.topic.contains("/event/"));
+        events.map(|m| serde_json::from_slice(&m.payload).unwrap()).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_burst_of_one_channel_is_few_commits_and_keeps_its_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = to(dir.path()).await;
+        let before = to.ledger.stats().transactions;
+        let (pump, lanes) = Pump::to(&to);
+        let ids: Vec<EventId> = (0..100).map(|_| EventId::at(Clock::start().wall().0)).collect();
+        for id in &ids {
+            assert!(pump.put(item("a", *id, Phase::Start, None)).await);
+        }
+        for id in &ids {
+            assert!(pump.put(item("a", *id, Phase::End, None)).await);
+        }
+        pump.close();
+        ended(lanes).await;
+        let commits = to.ledger.stats().transactions - before;
+        assert!(commits < 50, "{commits} commits for 200 facts");
+        let told = events(&to.ledger).await;
+        assert_eq!(told.iter().map(|e| e.id).collect::<Vec<_>>(), [&ids[..], &ids[..]].concat());
+        assert!(told.iter().zip(1..).all(|(e, n)| e.channel_seq == n));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_event_waits_for_its_picture_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = to(dir.path()).await;
+        let (pump, lanes) = Pump::to(&to);
+        let [first, second] = [0, 1].map(|_| EventId::at(Clock::start().wall().0));
+        pump.put(item("a", first, Phase::Start, Some(jpeg()))).await;
+        while to.ledger.stats().open_events < 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // As if every write hung.
+        let all = to.writes.clone().acquire_many_owned(WRITES as u32).await.unwrap();
+        pump.put(item("a", second, Phase::Start, Some(jpeg()))).await;
+        pump.put(item("a", second, Phase::End, None)).await;
+        pump.close();
+        timeout(PICTURE_LIMIT * 5, ended(lanes)).await.expect("it goes on without");
+        drop(all);
+        let told: Vec<_> = events(&to.ledger).await.iter().map(|e| (e.id, e.phase, e.media.len())).collect();
+        assert_eq!(told, [(first, Phase::Start, 1), (second, Phase::Start, 0), (second, Phase::End, 0)]);
     }
 }

@@ -9,9 +9,9 @@ use crate::{
     inventory::{self, Edit, Expect, Op, arm::armed},
     node::{Inner, ages::Ages},
     outbox::{AlertCommand, Ledger, LedgerError},
-    publish::{Command, IncomingCommand, Row, Source, SourceError},
+    publish::{Command, IncomingCommand, OpenAlerts, Row, Source, SourceError},
     types::{
-        Message, RuleId, UserId,
+        RuleId, UserId,
         alert::Wish,
         payload::{CommandPayload, RuleAction, RuleCommandPayload},
     },
@@ -20,6 +20,9 @@ use crate::{
         auth::{ActProof, Auth, AuthError, Deed},
     },
 };
+
+/// Open alerts that are read at a time to be published again, each with its copies.
+const ALERTS: usize = 64;
 
 /// The durable queue behind the publisher.
 pub struct LedgerSource {
@@ -49,8 +52,9 @@ impl Source for LedgerSource {
         self.ledger.wake()
     }
 
-    async fn open_alerts(&self) -> Result<Vec<Message>, SourceError> {
-        self.ledger.open_alerts().await.map_err(failed)
+    async fn open_alerts(&self, behind: i64) -> Result<OpenAlerts, SourceError> {
+        let (messages, next) = self.ledger.open_alerts(behind, ALERTS).await.map_err(failed)?;
+        Ok(OpenAlerts { messages, next })
     }
 }
 

@@ -24,6 +24,8 @@ pub trait Fold: Send + Sync {
     fn reset(&mut self);
     /// Takes up an alert as the store holds it. `open`: its events that have not ended.
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now);
+    /// So long after its last event an alert that nothing else holds can still matter to a coming one.
+    fn remembers_ms(&self) -> u64;
     /// The positions that there are: an alert of another one is taken up, so that it gets one of these.
     fn positions(&self) -> Vec<PositionId>;
     fn holds(&self, alert: AlertId) -> bool;

@@ -1,5 +1,5 @@
 //! What the writer does between batches, in pieces so small that no fact waits for it: old messages and old history
-//! go, forgotten alerts are closed, free pages are given back.
+//! go, forgotten alerts are closed, free pages are given back, other feeds are told of open alerts (`refeed`).
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -37,6 +37,7 @@ impl Writer {
         if now < self.next_prune {
             return;
         }
+        let refeeding = self.refeed_some().await;
         let more = match self.piece().await {
             Ok(more) => more,
             Err(e) => {
@@ -44,6 +45,7 @@ impl Writer {
                 false
             }
         };
+        let more = more || refeeding;
         self.more_to_tidy = more;
         self.next_prune = now.plus_ms(if more { NEXT_MS } else { EVERY_MS });
     }
@@ -110,13 +112,16 @@ impl Writer {
         Ok(true)
     }
 
-    /// Counts the bytes of kept messages beside the way: the table may be large and a start must be quick.
+    /// Counts the bytes of kept messages beside the way: the table may be large and a start must be quick. Commits from now
+    /// on count themselves.
     pub(super) fn count_kept(&self) {
-        let (store, shared) = (self.store.clone(), self.shared.clone());
+        let (store, shared, upto) = (self.store.clone(), self.shared.clone(), self.led.cursor);
+        // What the opening wrote is among them.
+        shared.kept.store(0, Ordering::Relaxed);
         tokio::spawn(async move {
             let counted = async {
                 let mut conn = store.reader().acquire().await?;
-                messages::kept_bytes(&mut conn).await
+                messages::kept_bytes(&mut conn, upto).await
             };
             match counted.await {
                 Ok(bytes) => drop(shared.kept.fetch_add(bytes, Ordering::Relaxed)),

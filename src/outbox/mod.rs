@@ -6,11 +6,12 @@
 //! `pending` and `acked` are the publisher's side: a row is deleted on PUBACK, or, where PUBACK may precede the
 //! broker's disk (the embedded one), kept for `hold_acked_ms` and sent again after an unclean start.
 //!
-//! Bounds: the queue of jobs (callers wait), the batch, the outbox in bytes (the oldest of the lowest severity goes
-//! first, counted, alerts last), kept messages by age and bytes. A write that fails is tried again for `retry_for`, and
-//! `degraded` says so meanwhile; then the callers get an error and nothing of the batch exists. Nothing here is
-//! done a frame, a sample or a health tick. Never: a success before the commit, a cursor given twice.
+//! Bounds: the queue of jobs (callers wait), the batch, the outbox in bytes (copies for feeds and then the oldest of the
+//! lowest severity go first, counted, alerts last), kept messages by age and bytes. A write that fails is tried again for
+//! `retry_for`, and `degraded` says so meanwhile; then the callers get an error and nothing of the batch exists. Nothing
+//! here is done a frame, a sample or a health tick. Never: a success before the commit, a cursor given twice.
 
+mod checkpoint;
 mod finds;
 mod fold;
 mod hooks;
@@ -18,6 +19,7 @@ mod housekeeping;
 mod plan;
 mod reads;
 mod recover;
+mod refeed;
 mod writer;
 
 use std::{
@@ -290,9 +292,18 @@ impl Ledger {
 
     /// Writes a fact. Comes back when it is on disk, or when it is certain that it is not.
     pub async fn event(&self, fact: FactIn) -> Result<Committed, LedgerError> {
-        let channel_name = fact.channel_name.clone();
-        let payload = Box::new(self.payload(fact));
-        self.ask(|reply| Job::Event { payload, channel_name, reply }).await?
+        self.events(vec![fact]).await?.pop().unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// Writes facts in their order and in one transaction. Comes back with what became of each when they are on disk, or
+    /// with an error when it is certain that none is; what is refused is so by itself and keeps the others from nothing.
+    pub async fn events(&self, facts: Vec<FactIn>) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
+        let named = |mut fact: FactIn| {
+            let channel_name = std::mem::take(&mut fact.channel_name);
+            (self.payload(fact), channel_name)
+        };
+        let facts = facts.into_iter().map(named).collect();
+        self.ask(|reply| Job::Events { facts, reply }).await?
     }
 
     /// Does what a person wants; comes back when it is on disk.
@@ -328,13 +339,23 @@ impl Ledger {
         self.ask(|reply| Job::Command { user, request, command, reply }).await?
     }
 
-    /// Messages that the broker has not confirmed, behind `after`, oldest first.
+    /// Messages that the broker has not confirmed, behind `after`, oldest first. Fewer than `limit`: there are no more.
     pub async fn pending(&self, after: i64, limit: usize) -> Result<Vec<OutboxRow>, LedgerError> {
         // Taken before the read: what is confirmed later than this may be seen once more, which at-least-once allows.
         let acking = self.shared.acking.lock().clone();
-        let mut rows = self.read_pending(after, limit).await?;
-        rows.retain(|r| !acking.contains(&r.cursor));
-        Ok(rows)
+        let (mut behind, mut found) = (after, Vec::new());
+        while found.len() < limit.max(1) {
+            let rows = self.read_pending(behind, limit - found.len()).await?;
+            let Some(last) = rows.last() else { break };
+            behind = last.cursor;
+            let all = found.len() + rows.len();
+            found.extend(rows.into_iter().filter(|r| !acking.contains(&r.cursor)));
+            // What was left out makes room for what stands behind it.
+            if found.len() == all {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The broker has confirmed these. Comes back as soon as it is noted; the rows go with one of the next commits.
@@ -356,14 +377,24 @@ impl Ledger {
         self.shared.feed.subscribe()
     }
 
-    /// From now on these are the feeds. Open alerts that come into one are copied, those that leave one are cleared.
+    /// From now on these are the feeds. Open alerts that come into one are copied, those that leave one are cleared, some at
+    /// a time and after this has come back.
     pub async fn set_feeds(&self, feeds: Vec<config::Feed>) -> Result<(), LedgerError> {
         self.ask(|reply| Job::Feeds { feeds, reply }).await?
     }
 
     /// Writes what is queued, marks a clean stop and closes the database. Open events should have been ended before.
     pub async fn close(&self) {
-        if self.ask(Job::Close).await.is_err() {
+        self.end(true).await;
+    }
+
+    /// The same where the broker may not have on disk what it confirmed: that goes out again at the next start.
+    pub async fn close_unsynced(&self) {
+        self.end(false).await;
+    }
+
+    async fn end(&self, synced: bool) {
+        if self.ask(|reply| Job::Close { synced, reply }).await.is_err() {
             tracing::debug!("the ledger was closed already");
         }
     }

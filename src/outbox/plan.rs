@@ -1,8 +1,8 @@
 //! From jobs to rows, in memory: what one transaction will write.
 //!
 //! The payload of a fact is whole only here, where its place in the order is known. A batch is planned once and written
-//! as often as it takes; should it never get to disk, `Ledgered::rewind` takes the numbers back and the alerts are
-//! read again from what is written.
+//! as often as it takes; should it be given up, `Ledgered::rewind` takes the numbers back, what is on disk says whether it got
+//! there all the same (`settle`), and the alerts are read again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Committed, Fold, Folded};
+use super::{
+    Committed, Fold, Folded,
+    refeed::{self, Refeed},
+};
 use crate::{
     config::Feed,
     publish::topic::Topics,
@@ -21,7 +24,7 @@ use crate::{
         messages::{NewMessage, weight},
     },
     types::{
-        AlertId, ChannelId, EventId, FeedId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
+        AlertId, ChannelId, EventId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
         alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
         position,
@@ -36,10 +39,14 @@ pub(super) struct Ledgered {
     pub fold: Box<dyn Fold>,
     /// Copies of what belongs to them are written along.
     pub feeds: Vec<Feed>,
+    /// Open alerts that other feeds are still to be told of.
+    pub refeed: Option<Refeed>,
     /// The newest cursor given out.
     pub cursor: i64,
     pub seq: u64,
     pub channel_seq: HashMap<ChannelId, u64>,
+    /// `seq` and those of channels as a batch had them that was given up, until it is known what became of it.
+    pub spent: (u64, Vec<(ChannelId, u64)>),
 }
 
 impl Ledgered {
@@ -51,10 +58,25 @@ impl Ledgered {
 
     /// As if the batch had never been planned, but for the alerts: those are to be read again.
     pub fn rewind(&mut self, batch: &Batch) {
+        let now = |(channel, _): &(ChannelId, u64)| Some((channel.clone(), *self.channel_seq.get(channel)?));
+        self.spent = (self.seq, batch.from_channel.iter().filter_map(now).collect());
         (self.cursor, self.seq) = batch.from;
         for (channel, seq) in batch.from_channel.iter().rev() {
             self.channel_seq.insert(channel.clone(), *seq);
         }
+    }
+
+    /// After `rewind`: up to this cursor the file has messages. Where that is beyond what was known, the batch is in it, and
+    /// its numbers are never given out again. True if so.
+    pub fn settle(&mut self, highest: i64) -> bool {
+        let (seq, channels) = std::mem::take(&mut self.spent);
+        if highest <= self.cursor {
+            return false;
+        }
+        self.cursor = highest;
+        self.seq = self.seq.max(seq);
+        self.channel_seq.extend(channels);
+        true
     }
 }
 
@@ -72,8 +94,9 @@ pub(super) struct Batch {
     pub acked: Vec<i64>,
     /// Confirmed rows whose time of grace is over.
     pub release: Vec<i64>,
-    /// The feeds, as they are written down to be compared at the next start.
-    pub feeds: Option<String>,
+    /// The feeds, as they are written down to be compared at the next start, and those before a change that is not
+    /// through.
+    pub feeds: Option<(Vec<Feed>, Vec<Vec<Feed>>)>,
     /// The first transaction after opening; true if the last stop was clean.
     pub opening: Option<bool>,
     pub limited: u64,
@@ -83,8 +106,11 @@ pub(super) struct Batch {
     from_channel: Vec<(ChannelId, u64)>,
 }
 
+/// Ranks of originals; the copies of feeds are as many below them.
+const RANKS: i64 = 9;
+
 /// The order in which a full outbox gives up: events by severity, then command results, then alerts, which an
-/// integrator's list of open work hangs on, then what is critical.
+/// integrator's list of open work hangs on, then what is critical. Before all of them their copies go, in the same order.
 fn rank(kind: Kind, severity: Severity) -> i64 {
     match (kind, severity) {
         (Kind::Event, Severity::Low) => 0,
@@ -120,12 +146,12 @@ fn json<T: Serialize>(value: &T) -> Bytes {
 /// Copies of a message for the feeds that it belongs to, each with the next cursor.
 fn copies(led: &mut Ledgered, message: &Message) -> Vec<Message> {
     let Scope::Channel { area, .. } = &message.scope else { return Vec::new() };
-    if led.feeds.is_empty() {
+    if led.feeds.is_empty() && led.refeed.is_none() {
         return Vec::new();
     }
     let topics = Topics::new(&led.site);
-    let held: Vec<String> =
-        led.feeds.iter().filter(|f| f.holds(area)).filter_map(|f| topics.copy(&f.id, &message.topic)).collect();
+    let told = refeed::told(led, area, message.payload.is_empty());
+    let held: Vec<String> = told.into_iter().filter_map(|id| topics.copy(id, &message.topic)).collect();
     held.into_iter()
         .map(|topic| {
             led.cursor += 1;
@@ -176,33 +202,18 @@ impl Batch {
     fn say(&mut self, led: &mut Ledgered, kind: Kind, severity: Severity, message: Message) {
         let (rank, at) = (rank(kind, severity), self.at);
         let copies = copies(led, &message);
-        let new = |message: Message, copy| NewMessage { message: message.into(), at, severity, rank, copy };
-        self.messages.push(new(message, false));
-        self.messages.extend(copies.into_iter().map(|m| new(m, true)));
+        let new = |message: Message, rank, copy| NewMessage { message: message.into(), at, severity, rank, copy };
+        self.messages.push(new(message, rank, false));
+        self.messages.extend(copies.into_iter().map(|m| new(m, rank - RANKS, true)));
     }
 
-    /// After a change of the feeds: those that hold an open alert now get it, those that held it before are cleared.
-    pub fn refeed(&mut self, led: &mut Ledgered, before: &[Feed], open: &[AlertPayload]) {
-        let topics = Topics::new(&led.site);
-        let now = led.feeds.clone();
-        self.feeds = Some(serde_json::to_string(&now).unwrap_or_default());
-        for alert in open {
-            let topic = topics.alert(alert.id);
-            let held = |feeds: &[Feed], id: &FeedId| feeds.iter().any(|f| f.id == *id && f.holds(&alert.area));
-            for feed in now.iter().chain(before.iter().filter(|b| now.iter().all(|n| n.id != b.id))) {
-                let payload = match (held(before, &feed.id), held(&now, &feed.id)) {
-                    (false, true) => json(alert),
-                    (true, false) => Bytes::new(),
-                    _ => continue,
-                };
-                let Some(topic) = topics.copy(&feed.id, &topic) else { continue };
-                led.cursor += 1;
-                let scope = Scope::Channel { channel: alert.channel.clone(), area: alert.area.clone() };
-                let message = Message { topic, payload, retain: true, scope, cursor: Some(led.cursor) };
-                let (rank, severity) = (rank(Kind::Alert, alert.severity), alert.severity);
-                self.messages.push(NewMessage { message: message.into(), at: self.at, severity, rank, copy: true });
-            }
-        }
+    /// Adds copies of open alerts for feeds that are told of them anew.
+    pub fn tell_feeds(&mut self, told: Vec<(Message, Severity)>) {
+        let at = self.at;
+        self.messages.extend(told.into_iter().map(|(message, severity)| {
+            let rank = rank(Kind::Alert, severity) - RANKS;
+            NewMessage { message: message.into(), at, severity, rank, copy: true }
+        }));
     }
 
     /// A start, update or end. `known`: ids of starts that the store has seen before.

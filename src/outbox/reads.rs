@@ -5,7 +5,11 @@ use sqlx::{Sqlite, pool::PoolConnection};
 use super::{ActionError, Ledger, LedgerError, OutboxRow};
 use crate::{
     publish::topic::Topics,
-    store::{StoreError, alerts, events, members, messages},
+    store::{
+        StoreError,
+        alerts::{self, OpenAlert},
+        events, members, messages,
+    },
     types::{
         AlertId, ChannelId, EventId, Message, PositionId, Scope, Severity,
         alert::AlertHistory,
@@ -113,18 +117,18 @@ impl Ledger {
             .collect())
     }
 
-    /// All alerts that are not closed, as retained messages, oldest first, each with its copies for feeds: what a broker
-    /// that lost its memory needs.
-    pub async fn open_alerts(&self) -> Result<Vec<Message>, LedgerError> {
+    /// Alerts that are not closed, as retained messages, oldest first, each with its copies for feeds: what a broker that
+    /// lost its memory needs. At most `limit` alerts behind a place, and the place behind which there may be more.
+    pub async fn open_alerts(&self, behind: i64, limit: usize) -> Result<(Vec<Message>, Option<i64>), LedgerError> {
         let mut conn = self.reader().await?;
-        let alerts = self.read(alerts::open(&mut conn).await)?;
+        let found = self.read(alerts::open(&mut conn, behind, rows(limit)).await.map_err(StoreError::from))?;
         drop(conn);
         let (topics, feeds) = (Topics::new(&self.site), self.shared.feeds.lock().clone());
-        let mut messages = Vec::with_capacity(alerts.len());
-        for a in alerts {
+        let mut messages = Vec::with_capacity(found.alerts.len());
+        for OpenAlert { alert: a, payload } in found.alerts {
             let message = Message {
                 topic: topics.alert(a.id),
-                payload: serde_json::to_vec(&a).unwrap_or_default().into(),
+                payload,
                 retain: true,
                 cursor: Some(a.order.cursor),
                 scope: Scope::Channel { channel: a.channel, area: a.area.clone() },
@@ -134,7 +138,7 @@ impl Ledger {
             messages.push(message);
             messages.extend(copies);
         }
-        Ok(messages)
+        Ok((messages, found.next))
     }
 
     /// How many alerts are not closed.

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::{
     Fold, LedgerError, LedgerOptions, Shared,
+    checkpoint::Log,
     plan::{Batch, Ledgered},
+    refeed::Refeed,
     writer::{Job, Writer},
 };
 use crate::{
@@ -23,12 +25,13 @@ use crate::{
 /// Keys of the store's named values.
 pub(super) const CLEAN: &str = "clean_stop";
 pub(super) const FEEDS: &str = "feeds";
+pub(super) const FORMER_FEEDS: &str = "feeds_before";
 pub(super) const FLOOR: &str = "changes_floor";
 pub(super) const DROPPED: [&str; 4] = ["dropped_low", "dropped_medium", "dropped_high", "dropped_critical"];
 
-/// An alert that nobody looked up for this long joins nothing; only bounds how much is read at opening.
-const JOIN_AT_MOST_MS: i64 = 24 * 3_600_000;
-/// Sources of which is remembered what they are like, and alerts with something before them.
+/// What is read at opening at most: alerts that are over and may be joined, the newest of them; sources of which is
+/// remembered what they are like; alerts with something before them.
+const JOINED_AT_MOST: i64 = 20_000;
 const SOURCES_AT_MOST: i64 = 50_000;
 const TIMED_AT_MOST: i64 = 50_000;
 /// Positions, those of earlier configurations among them.
@@ -50,11 +53,14 @@ pub(super) async fn open(
         boot,
         fold: o.fold,
         feeds: o.feeds,
+        refeed: None,
         cursor: 0,
         seq: 0,
         channel_seq: HashMap::new(),
+        spent: Default::default(),
     };
     let mut writer = Writer {
+        log: Log::tended(store.clone()),
         store,
         led,
         queue,
@@ -78,6 +84,7 @@ pub(super) async fn open(
             // A page beyond what the check at opening had time for. Once more, with a fresh file.
             writer.store.mark_damaged(&e);
             writer.store = writer.store.reopen(&o.store, o.clock).await?;
+            writer.log = Log::tended(writer.store.clone());
             first(&mut writer).await?;
         }
         Err(e) => return Err(e.into()),
@@ -111,15 +118,16 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     let open = load(&mut conn, w.led.fold.as_mut(), w.clock).await?;
     let before = meta::get(&mut conn, FEEDS).await?;
     let before: Vec<Feed> = before.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let refed = before != w.led.feeds;
-    let held = if refed { alerts::open(&mut conn).await? } else { Vec::new() };
+    let former = meta::get(&mut conn, FORMER_FEEDS).await?;
+    let former: Vec<Vec<Feed>> = former.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     drop(conn);
+    let refeed = Some(Refeed::new(before.clone(), former.clone()));
+    w.led.refeed = refeed.filter(|_| before != w.led.feeds || !former.is_empty());
+    w.more_to_tidy = w.led.refeed.is_some();
 
     let mut batch = Batch::new(&w.led, now.wall);
     batch.opening = Some(clean);
-    if refed {
-        batch.refeed(&mut w.led, &before, &held);
-    }
+    batch.feeds = w.led.refeed.as_ref().map(|r| (w.led.feeds.clone(), r.before.clone()));
     for (id, mut event) in open {
         event.phase = Phase::End;
         event.end = Some(EventEnd::Interrupted);
@@ -173,7 +181,8 @@ pub(super) async fn load(
     for learnt in sources::latest(conn, SOURCES_AT_MOST).await? {
         fold.restore(&learnt, now);
     }
-    let mut others = alerts::joinable(conn, Wall(now.wall.0 - JOIN_AT_MOST_MS)).await?;
+    let since = now.wall.0.saturating_sub_unsigned(fold.remembers_ms());
+    let mut others = alerts::joinable(conn, Wall(since), JOINED_AT_MOST).await?;
     others.extend(alerts::timed(conn, TIMED_AT_MOST).await?);
     others.extend(alerts::elsewhere(conn, &fold.positions(), TIMED_AT_MOST).await?);
     for alert in others {

@@ -14,9 +14,12 @@ use tokio::{
 };
 
 use super::{
-    AlertCommand, Committed, LedgerError, Shared, housekeeping,
+    AlertCommand, Committed, LedgerError, Shared,
+    checkpoint::Log,
+    housekeeping,
     plan::{Batch, Ledgered},
-    recover::{self, CLEAN, DROPPED, FEEDS, SEVERITIES},
+    recover::{self, CLEAN, DROPPED, FEEDS, FORMER_FEEDS, SEVERITIES},
+    refeed::Refeed,
 };
 use crate::{
     config::Feed,
@@ -30,7 +33,7 @@ use crate::{
     },
 };
 
-/// Jobs in one transaction.
+/// Facts, and jobs, in one transaction, the last job beyond them.
 const BATCH: usize = 512;
 /// Confirmations alone are in no hurry: they wait this long for facts to go along with.
 const ACKS_WAIT: Duration = Duration::from_millis(50);
@@ -45,6 +48,8 @@ const IDLE_TICK: Duration = Duration::from_secs(30);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 type Reply<T> = oneshot::Sender<T>;
+/// What became of a fact.
+pub(super) type Fate = Result<Committed, LedgerError>;
 
 /// Why an action came to nothing.
 pub(super) enum NotActed {
@@ -53,10 +58,10 @@ pub(super) enum NotActed {
 }
 
 pub(super) enum Job {
-    Event {
-        payload: Box<EventPayload>,
-        channel_name: String,
-        reply: Reply<Result<Committed, LedgerError>>,
+    /// Facts with the names of their channels, which are written in their order and together.
+    Events {
+        facts: Vec<(EventPayload, String)>,
+        reply: Reply<Result<Vec<Fate>, LedgerError>>,
     },
     Act {
         command: AlertCommand,
@@ -74,13 +79,17 @@ pub(super) enum Job {
         feeds: Vec<Feed>,
         reply: Reply<Result<(), LedgerError>>,
     },
-    Close(Reply<()>),
+    Close {
+        /// What the broker confirmed is on its disk, too.
+        synced: bool,
+        reply: Reply<()>,
+    },
 }
 
 /// An answer that waits for the commit.
 #[allow(clippy::large_enum_variant)] // lives for one batch
 enum Answer {
-    Event(Reply<Result<Committed, LedgerError>>, Result<Committed, LedgerError>),
+    Events(Reply<Result<Vec<Fate>, LedgerError>>, Vec<Fate>),
     Act(Reply<Result<Option<AlertPayload>, NotActed>>, Result<Option<AlertPayload>, NotActed>),
     Command(Reply<Result<ResultPayload, LedgerError>>, ResultPayload),
 }
@@ -93,7 +102,7 @@ fn give<T>(reply: Reply<T>, answer: T) {
 impl Answer {
     fn give(self) {
         match self {
-            Answer::Event(reply, answer) => give(reply, answer),
+            Answer::Events(reply, answers) => give(reply, Ok(answers)),
             Answer::Act(reply, answer) => give(reply, answer),
             Answer::Command(reply, answer) => give(reply, Ok(answer)),
         }
@@ -101,8 +110,8 @@ impl Answer {
     fn fail(self, lost: LedgerError) {
         match self {
             // A refusal stands whether or not the others were written.
-            Answer::Event(reply, Err(refused)) => give(reply, Err(refused)),
-            Answer::Event(reply, Ok(_)) => give(reply, Err(lost)),
+            Answer::Events(reply, refused) if refused.iter().all(Result::is_err) => give(reply, Ok(refused)),
+            Answer::Events(reply, _) => give(reply, Err(lost)),
             Answer::Act(reply, Err(refused)) => give(reply, Err(refused)),
             Answer::Act(reply, Ok(_)) => give(reply, Err(NotActed::Lost(lost))),
             Answer::Command(reply, _) => give(reply, Err(lost)),
@@ -111,14 +120,22 @@ impl Answer {
 }
 
 impl Job {
+    /// How many facts it brings.
+    fn facts(&self) -> usize {
+        match self {
+            Job::Events { facts, .. } => facts.len(),
+            Job::Acked(_) => 0,
+            _ => 1,
+        }
+    }
     fn fail(self, lost: LedgerError) {
         match self {
-            Job::Event { reply, .. } => give(reply, Err(lost)),
+            Job::Events { reply, .. } => give(reply, Err(lost)),
             Job::Act { reply, .. } => give(reply, Err(NotActed::Lost(lost))),
             Job::Command { reply, .. } => give(reply, Err(lost)),
             Job::Acked(_) => {}
             Job::Feeds { reply, .. } => give(reply, Err(lost)),
-            Job::Close(reply) => give(reply, ()),
+            Job::Close { reply, .. } => give(reply, ()),
         }
     }
 }
@@ -142,6 +159,7 @@ struct Known {
 
 pub(super) struct Writer {
     pub store: Store,
+    pub log: Log,
     pub led: Ledgered,
     pub queue: mpsc::Receiver<Job>,
     pub shared: Arc<Shared>,
@@ -188,16 +206,16 @@ impl Writer {
                 }
             };
             let (mut jobs, closing) = self.gather(first).await;
-            if let Some(reply) = closing {
+            if let Some((synced, reply)) = closing {
                 self.queue.close();
                 while let Ok(job) = self.queue.try_recv() {
                     match job {
-                        Job::Close(other) => give(other, ()),
+                        Job::Close { reply: other, .. } => give(other, ()),
                         job => jobs.push(job),
                     }
                 }
                 self.process(jobs).await;
-                self.close().await;
+                self.close(synced).await;
                 give(reply, ());
                 return;
             }
@@ -215,7 +233,7 @@ impl Writer {
     }
 
     /// Company for the first job: all that is there, and in busy times what arrives within the group commit's time.
-    async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<Reply<()>>) {
+    async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<(bool, Reply<()>)>) {
         let busy = self.company >= COMPANY;
         let group = if busy { Duration::from_millis(self.group_commit_ms) } else { Duration::ZERO };
         self.company = 0;
@@ -224,15 +242,15 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Close(reply) => return (jobs, Some(reply)),
+                Job::Close { synced, reply } => return (jobs, Some((synced, reply))),
                 Job::Acked(_) => {}
                 _ => {
-                    self.company += 1;
+                    self.company += job.facts();
                     until = until.min(Instant::now() + group);
                 }
             }
             jobs.push(job);
-            if jobs.len() >= BATCH {
+            if jobs.len() >= BATCH || self.company >= BATCH {
                 break;
             }
             next = match self.queue.try_recv() {
@@ -257,19 +275,22 @@ impl Writer {
         self.facts(facts).await;
     }
 
-    /// Takes other feeds over, in a transaction of its own.
+    /// Takes other feeds over, in a transaction of its own; open alerts follow.
     async fn refeed(&mut self, feeds: Vec<Feed>) -> Result<(), LedgerError> {
         let mut conn = self.store.writer().acquire().await.map_err(StoreError::from)?;
-        let open = alerts::open(&mut conn).await?;
+        self.settle(&mut conn).await?;
         drop(conn);
-        let before = std::mem::replace(&mut self.led.feeds, feeds);
+        let former = self.led.refeed.as_ref().map(|r| r.before.clone()).unwrap_or_default();
+        let refeed = Refeed::new(self.led.feeds.clone(), former);
         let mut batch = Batch::new(&self.led, self.clock.wall());
-        batch.refeed(&mut self.led, &before, &open);
+        batch.feeds = Some((feeds.clone(), refeed.before.clone()));
         if let Err(e) = self.persist(&batch, Retry::new(self.retry_for)).await {
-            self.led.feeds = before;
             return Err(LedgerError::Lost { why: e.to_string() });
         }
+        self.led.feeds = feeds;
+        self.led.refeed = Some(refeed);
         self.shared.feeds.lock().clone_from(&self.led.feeds);
+        self.next_prune = self.clock.mono();
         Ok(())
     }
 
@@ -363,6 +384,27 @@ impl Writer {
         retry.wait().await
     }
 
+    /// After a batch that was given up, what is on disk decides: a COMMIT that failed may have got there all the same.
+    pub async fn settle(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        if !self.stale {
+            return Ok(());
+        }
+        let (highest, waiting) = (messages::highest(conn).await?, messages::waiting(conn).await?);
+        recover::load(conn, self.led.fold.as_mut(), self.clock).await?;
+        if self.led.settle(highest) {
+            tracing::warn!(
+                "messages that were taken for lost are on disk; they go out, and the numbers go on behind them"
+            );
+            let mut stats = self.shared.stats.lock();
+            (stats.outbox_rows, stats.outbox_bytes) = waiting;
+            stats.cursor = highest;
+            drop(stats);
+            self.shared.newest.send_replace(highest);
+        }
+        self.stale = false;
+        Ok(())
+    }
+
     async fn look_up(&mut self, jobs: &[Job]) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut starts = Vec::new();
@@ -370,25 +412,22 @@ impl Writer {
         let mut asked: Vec<(&UserId, &String)> = Vec::new();
         for job in jobs {
             match job {
-                Job::Event { payload, .. } if payload.phase == Phase::Start => starts.push(payload.id),
+                Job::Events { facts, .. } => {
+                    starts.extend(facts.iter().filter(|(p, _)| p.phase == Phase::Start).map(|(p, _)| p.id));
+                }
                 Job::Act { command, .. } => wanted.push(command.alert),
                 Job::Command { user, request, command, .. } => {
                     asked.push((user, request));
                     wanted.extend(command.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.alert));
                 }
-                Job::Event { .. } | Job::Acked(_) | Job::Feeds { .. } | Job::Close(_) => {}
+                Job::Acked(_) | Job::Feeds { .. } | Job::Close { .. } => {}
             }
         }
         if !self.stale && starts.is_empty() && wanted.is_empty() && asked.is_empty() {
             return Ok(known);
         }
         let mut conn = self.store.writer().acquire().await?;
-        if self.stale {
-            // A COMMIT that failed may have got to disk all the same; a cursor is never given twice.
-            self.led.cursor = self.led.cursor.max(messages::highest(&mut conn).await?);
-            recover::load(&mut conn, self.led.fold.as_mut(), self.clock).await?;
-            self.stale = false;
-        }
+        self.settle(&mut conn).await?;
         if !starts.is_empty() {
             known.events = events::known(&mut conn, &starts).await?;
         }
@@ -419,14 +458,17 @@ impl Writer {
         batch.changes(&mut self.led, by_itself);
         for job in jobs {
             match job {
-                Job::Event { payload, channel_name, reply } => {
-                    let event = payload.id;
-                    let answer = batch.event(&mut self.led, *payload, &channel_name, &known.events, now);
-                    let answer = answer.map_err(|why| {
-                        refused += 1;
-                        LedgerError::Refused { event, why }
-                    });
-                    answers.push(Answer::Event(reply, answer));
+                Job::Events { facts, reply } => {
+                    let mut fates = Vec::with_capacity(facts.len());
+                    for (payload, channel_name) in facts {
+                        let event = payload.id;
+                        let fate = batch.event(&mut self.led, payload, &channel_name, &known.events, now);
+                        fates.push(fate.map_err(|why| {
+                            refused += 1;
+                            LedgerError::Refused { event, why }
+                        }));
+                    }
+                    answers.push(Answer::Events(reply, fates));
                 }
                 Job::Act { command: c, reply } => {
                     let by = By::person(&c.author, c.over_others);
@@ -444,7 +486,7 @@ impl Writer {
                 }
                 Job::Acked(cursors) => batch.acked.extend(cursors),
                 Job::Feeds { reply, .. } => give(reply, Err(LedgerError::Closed)),
-                Job::Close(reply) => give(reply, ()),
+                Job::Close { reply, .. } => give(reply, ()),
             }
         }
         batch.positions = self.led.fold.keeps();
@@ -506,8 +548,9 @@ impl Writer {
             }
             written.waiting = Some(messages::waiting(&mut tx).await?);
         }
-        if let Some(feeds) = &batch.feeds {
-            meta::set(&mut tx, FEEDS, feeds).await?;
+        if let Some((feeds, former)) = &batch.feeds {
+            meta::set(&mut tx, FEEDS, &serde_json::to_string(feeds).unwrap_or_default()).await?;
+            meta::set(&mut tx, FORMER_FEEDS, &serde_json::to_string(former).unwrap_or_default()).await?;
         }
         alerts::put(&mut tx, &batch.alerts).await?;
         alerts::add_history(&mut tx, &batch.history).await?;
@@ -559,6 +602,7 @@ impl Writer {
     pub fn done(&mut self, batch: &Batch, written: Written) {
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
+        self.log.grew(bytes);
         {
             let mut stats = self.shared.stats.lock();
             if let Some((rows, bytes)) = written.waiting {
@@ -614,8 +658,11 @@ impl Writer {
         }
     }
 
-    /// Marks a clean stop, in which the broker syncs what it confirmed, and closes the file.
-    async fn close(&mut self) {
+    /// Closes the file; where the broker has synced what it confirmed, the stop is marked as clean.
+    async fn close(&mut self, synced: bool) {
+        if !synced {
+            return self.store.close().await;
+        }
         let clean = async {
             let mut conn = self.store.writer().acquire().await?;
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;

@@ -37,7 +37,8 @@ const MAX_CLIENTS_PER_ADDRESS: usize = 512;
 const MAX_NEW_PER_S: u32 = 200;
 /// Largest packet either way; events and alerts are a few KiB.
 pub(super) const MAX_PACKET_BYTES: usize = 1 << 20;
-/// What is kept for one client that is away or slow; the oldest goes first.
+/// What is kept for one client that is away or slow; the oldest goes first, which only the library's log tells
+/// (`telemetry::Heard` counts it).
 const MAX_QUEUED_MESSAGES: usize = 20_000;
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 const MAX_FILTERS: usize = 64;
@@ -51,8 +52,9 @@ pub trait Broker: Send + Sync {
     fn addr(&self) -> SocketAddr;
     /// User name and password of the gateway itself.
     fn login(&self) -> (String, Secret);
-    /// Ends all connections and writes what is queued. May be called more than once.
-    fn shutdown(&self) -> BoxFuture<'_, ()>;
+    /// Ends all connections and writes what is queued, which may take seconds. True if it ended in order; once it was
+    /// asked, it says nothing more.
+    fn shutdown(&self) -> BoxFuture<'_, bool>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +90,7 @@ pub struct EmbeddedBroker {
     password: Secret,
     gate: Arc<Gate>,
     stop: BrokerShutdownHandle,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<bool>>>,
 }
 
 impl EmbeddedBroker {
@@ -147,10 +149,12 @@ impl EmbeddedBroker {
         let stop = broker.shutdown_handle();
         let mut ready = broker.ready_receiver();
         let task = tokio::spawn(async move {
-            if let Err(e) = broker.run().await {
+            let ended = broker.run().await;
+            if let Err(e) = &ended {
                 tracing::error!("the embedded broker ended: {e}");
                 metrics::counter!("skyeye_publish_broker_ended_total").increment(1);
             }
+            ended.is_ok()
         });
         // From here on dropping it ends the task.
         let broker = Self { addr: reachable(addr), password, gate, stop, task: Mutex::new(Some(task)) };
@@ -177,15 +181,14 @@ impl Broker for EmbeddedBroker {
     fn login(&self) -> (String, Secret) {
         (GATEWAY.to_owned(), self.password.clone())
     }
-    fn shutdown(&self) -> BoxFuture<'_, ()> {
+    fn shutdown(&self) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             self.stop.shutdown();
-            let task = self.task.lock().take();
-            if let Some(task) = task
-                && let Err(e) = task.await
-            {
+            let Some(task) = self.task.lock().take() else { return false };
+            task.await.unwrap_or_else(|e| {
                 tracing::error!("the embedded broker's task failed: {e}");
-            }
+                false
+            })
         })
     }
 }

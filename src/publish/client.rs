@@ -22,7 +22,7 @@ use super::{
     backoff::backoff_ms,
     command,
     link::{CONNECT_TIMEOUT, PublishOptions},
-    source::{IncomingCommand, Row, Source, SourceError},
+    source::{IncomingCommand, OpenAlerts, Row, Source, SourceError},
     states::States,
     topic::Topics,
     wire::{Happened, Sent, Unsent, Wire},
@@ -36,6 +36,8 @@ use crate::types::{
 const BATCH: usize = 256;
 /// One state goes between this many facts, so that a long drain does not hide that a camera failed.
 const FACTS_PER_STATE: u32 = 8;
+/// So many facts may go between two pages of open alerts that are sent again.
+const FACTS_PER_PAGE: usize = 256;
 /// Commands that wait for their turn; the broker keeps the others.
 const MAX_WAITING: usize = 256;
 /// The outbox is looked at this often even if nobody said that it has something.
@@ -170,6 +172,17 @@ async fn done<T>(job: &mut Job<T>) -> T {
     }
 }
 
+/// Open alerts that are sent again, a page at a time with facts between. Facts wait while a page is read and sent, or a
+/// newer state could precede an older one.
+struct Again {
+    page: VecDeque<Message>,
+    /// The next page begins behind this place; `None`: all are known.
+    next: Option<i64>,
+    /// Facts that may go before the next page.
+    facts: usize,
+    in_flight: usize,
+}
+
 /// What a connection is doing; dropped with it.
 struct Flow {
     /// Read from the outbox, not yet sent.
@@ -178,12 +191,12 @@ struct Flow {
     /// The outbox may have rows behind `after`.
     more: bool,
     load: Job<Result<Vec<Row>, SourceError>>,
-    /// First pending row at the time of the connect; `i64::MAX` if there was none.
+    /// The newest cursor when the outbox was asked.
+    newest: i64,
+    /// First pending row at the time of the connect, or what would have been it.
     first: Option<i64>,
-    alerts: Job<Result<Vec<Message>, SourceError>>,
-    /// Open alerts to be sent again; facts wait until they are known, or a newer state could precede an older one.
-    again: Option<VecDeque<Message>>,
-    again_in_flight: usize,
+    alerts: Job<Result<OpenAlerts, SourceError>>,
+    again: Again,
     /// The outbox failed; it is asked again from this time on.
     rest_until: Mono,
     looked: Mono,
@@ -309,10 +322,10 @@ impl<S: Source> Engine<S> {
             after: i64::MIN,
             more: true,
             load: None,
+            newest: i64::MIN,
             first: None,
             alerts: None,
-            again: None,
-            again_in_flight: 0,
+            again: Again { page: VecDeque::new(), next: Some(i64::MIN), facts: 0, in_flight: 0 },
             rest_until: now,
             looked: now,
             waiting: VecDeque::new(),
@@ -399,15 +412,23 @@ impl<S: Source> Engine<S> {
             return;
         }
         if flow.more && flow.load.is_none() && flow.rows.len() < BATCH / 2 {
-            // Before the question: what is committed after it wakes us again.
-            wake.borrow_and_update();
+            // Both before the question: what is committed after it wakes us again, and that stands when the answer comes.
+            flow.newest = *wake.borrow_and_update();
+            flow.more = false;
             flow.looked = now;
             let (source, after) = (self.source.clone(), flow.after);
             flow.load = Some(Box::pin(async move { source.pending(after, BATCH).await }));
         }
-        if self.republish && flow.first.is_some() && flow.again.is_none() && flow.alerts.is_none() {
+        // The next page has its turn when as many facts have gone as may, or there are none.
+        let turn = flow.again.facts == 0 || (flow.rows.is_empty() && !flow.more && flow.load.is_none());
+        let idle = flow.first.is_some() && flow.alerts.is_none() && flow.again.page.is_empty();
+        if self.republish
+            && idle
+            && turn
+            && let Some(behind) = flow.again.next
+        {
             let source = self.source.clone();
-            flow.alerts = Some(Box::pin(async move { source.open_alerts().await }));
+            flow.alerts = Some(Box::pin(async move { source.open_alerts(behind).await }));
         }
         self.start_ack();
     }
@@ -415,8 +436,8 @@ impl<S: Source> Engine<S> {
     fn loaded(&self, flow: &mut Flow, rows: Result<Vec<Row>, SourceError>, now: Mono) {
         match rows {
             Ok(rows) => {
-                flow.more = rows.len() >= BATCH;
-                flow.first.get_or_insert(rows.first().map_or(i64::MAX, |row| row.cursor));
+                flow.more |= rows.len() >= BATCH;
+                flow.first.get_or_insert(rows.first().map_or(flow.newest.saturating_add(1), |row| row.cursor));
                 if let Some(last) = rows.last() {
                     flow.after = last.cursor;
                 }
@@ -425,18 +446,21 @@ impl<S: Source> Engine<S> {
             Err(e) => {
                 tracing::warn!("{e}");
                 metrics::counter!("skyeye_publish_source_errors_total").increment(1);
+                flow.more = true;
                 flow.rest_until = now.plus_ms(1_000);
             }
         }
     }
 
-    fn alerts_loaded(&self, flow: &mut Flow, alerts: Result<Vec<Message>, SourceError>, now: Mono) {
+    fn alerts_loaded(&self, flow: &mut Flow, alerts: Result<OpenAlerts, SourceError>, now: Mono) {
+        flow.again.facts = FACTS_PER_PAGE;
         match alerts {
-            Ok(alerts) => {
-                // What is still in the outbox comes from there, in its order.
+            Ok(OpenAlerts { messages, next }) => {
+                // What has changed since, or was in the outbox, comes from there, in its order.
                 let first = flow.first.unwrap_or(i64::MAX);
                 let known = |m: &Message| m.cursor.is_none_or(|cursor| cursor < first);
-                flow.again = Some(alerts.into_iter().filter(known).collect());
+                flow.again.page = messages.into_iter().filter(known).collect();
+                flow.again.next = next;
             }
             Err(e) => {
                 tracing::warn!("open alerts are not published again yet: {e}");
@@ -447,18 +471,19 @@ impl<S: Source> Engine<S> {
 
     fn pump(&mut self, flow: &mut Flow, wire: &mut Wire) {
         while wire.has_room() {
-            if let Some(message) = flow.again.as_mut().and_then(VecDeque::pop_front) {
+            if let Some(message) = flow.again.page.pop_front() {
                 match wire.send(&message.topic, &message.payload, true, Sent::Again) {
-                    Ok(()) => flow.again_in_flight += 1,
+                    Ok(()) => flow.again.in_flight += 1,
                     Err(Unsent::Never(why)) => unsendable(&message.topic, why),
                     Err(Unsent::Busy) => {
-                        flow.again.get_or_insert_default().push_front(message);
+                        flow.again.page.push_front(message);
                         break;
                     }
                 }
                 continue;
             }
-            let held = self.republish && flow.again.is_none();
+            let due = flow.again.next.is_some() && flow.again.facts == 0;
+            let held = self.republish && (due || flow.alerts.is_some());
             let fact = !held && !flow.rows.is_empty();
             if self.states.has_ready() && (!fact || flow.turn + 1 >= FACTS_PER_STATE) {
                 flow.turn = 0;
@@ -478,6 +503,7 @@ impl<S: Source> Engine<S> {
             }
             let Some(row) = flow.rows.pop_front() else { break };
             flow.turn += 1;
+            flow.again.facts = flow.again.facts.saturating_sub(1);
             match wire.send_row(&row) {
                 Ok(()) => {}
                 Err(Unsent::Never(why)) => {
@@ -490,7 +516,7 @@ impl<S: Source> Engine<S> {
                 }
             }
         }
-        let again_done = flow.again.as_ref().is_some_and(VecDeque::is_empty) && flow.again_in_flight == 0;
+        let again_done = flow.again.next.is_none() && flow.again.page.is_empty() && flow.again.in_flight == 0;
         if self.republish && again_done {
             self.republish = false;
         }
@@ -500,7 +526,7 @@ impl<S: Source> Engine<S> {
         match wire.note(event) {
             Happened::Nothing | Happened::Alive => {}
             Happened::Acked(Sent::State(message)) => self.states.taken(&message),
-            Happened::Acked(Sent::Again) => flow.again_in_flight = flow.again_in_flight.saturating_sub(1),
+            Happened::Acked(Sent::Again) => flow.again.in_flight = flow.again.in_flight.saturating_sub(1),
             Happened::Acked(Sent::Fact(_) | Sent::Offline) => {}
             Happened::SubscriptionRefused => {
                 tracing::warn!("the broker refused the subscription to commands; none will arrive over MQTT");

@@ -25,5 +25,5 @@ mod wire;
 
 pub use client::{Link, Publisher};
 pub use link::{PublishError, PublishOptions};
-pub use source::{Command, IncomingCommand, Row, Source, SourceError};
+pub use source::{Command, IncomingCommand, OpenAlerts, Row, Source, SourceError};
 pub use states::States;

@@ -28,16 +28,24 @@ pub struct Row {
 #[error("the outbox cannot be used: {0}")]
 pub struct SourceError(pub String);
 
+/// Some of the alerts that are not closed, as retained messages.
+#[derive(Debug, Clone, Default)]
+pub struct OpenAlerts {
+    pub messages: Vec<Message>,
+    /// The place behind which there may be more; `None` after the last.
+    pub next: Option<i64>,
+}
+
 /// The durable queue, as `publish` sees it. Calls may be slow: they never hold up the connection to the broker.
 pub trait Source: Send + Sync + 'static {
-    /// Unacknowledged rows with a cursor above `after`, lowest first, at most `limit`.
+    /// Unacknowledged rows with a cursor above `after`, lowest first, at most `limit`; fewer: there are no more.
     fn pending(&self, after: i64, limit: usize) -> impl Future<Output = Result<Vec<Row>, SourceError>> + Send;
     /// The broker took these rows: each has had its PUBACK, and so has every row before it.
     fn acked(&self, cursors: Vec<i64>) -> impl Future<Output = Result<(), SourceError>> + Send;
     /// Changes whenever rows were committed; the value is the newest cursor.
     fn wake(&self) -> watch::Receiver<i64>;
-    /// The retained message of every alert that is not closed.
-    fn open_alerts(&self) -> impl Future<Output = Result<Vec<Message>, SourceError>> + Send;
+    /// The retained messages of some alerts that are not closed, behind a place; `i64::MIN` is before the first.
+    fn open_alerts(&self, behind: i64) -> impl Future<Output = Result<OpenAlerts, SourceError>> + Send;
 }
 
 /// A command as it came from the broker. The broker's ACL ties `user` to the login, so the author is known.

@@ -160,14 +160,19 @@ pub async fn load(conn: &mut SqliteConnection, id: AlertId) -> Result<Option<Ale
     row.map(alert).transpose()
 }
 
-/// Alerts that a new event may still join: their last event ended at `since` or later. Active ones are found by their
-/// open events.
-pub async fn joinable(conn: &mut SqliteConnection, since: Wall) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
+/// Alerts that a new event may still join, newest first: their last event ended at `since` or later. Active ones are found
+/// by their open events.
+pub async fn joinable(
+    conn: &mut SqliteConnection,
+    since: Wall,
+    limit: i64,
+) -> Result<Vec<Result<Alert, StoreError>>, StoreError> {
     let rows: Vec<Held> = sqlx::query_as(
         "SELECT payload, last_end_ms, limited FROM alert
-         WHERE state <> 'closed' AND active = 0 AND last_end_ms >= ? ORDER BY opened_cursor DESC",
+         WHERE state <> 'closed' AND active = 0 AND last_end_ms >= ? ORDER BY opened_cursor DESC LIMIT ?",
     )
     .bind(since.0)
+    .bind(limit)
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(alert).collect())
@@ -221,13 +226,42 @@ pub async fn stale(
     rows.iter().map(|id| Ok(AlertId(id_of(id)?))).collect()
 }
 
-/// Payloads of all alerts that are not closed, oldest first.
-pub async fn open(conn: &mut SqliteConnection) -> Result<Vec<AlertPayload>, StoreError> {
-    let rows: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT payload FROM alert WHERE state <> 'closed' ORDER BY opened_cursor")
-            .fetch_all(conn)
-            .await?;
-    rows.iter().map(|p| parse(p)).collect()
+/// An alert that is not closed.
+#[derive(Debug, Clone)]
+pub struct OpenAlert {
+    pub alert: AlertPayload,
+    /// The same as it was published.
+    pub payload: Bytes,
+}
+
+/// Some alerts that are not closed.
+#[derive(Debug, Clone)]
+pub struct OpenAlerts {
+    pub alerts: Vec<OpenAlert>,
+    /// The place behind which there may be more; `None` after the last.
+    pub next: Option<i64>,
+}
+
+/// Alerts that are not closed, by their opening, oldest first, behind a place. One that cannot be read is left out and said.
+pub async fn open(conn: &mut SqliteConnection, behind: i64, limit: i64) -> sqlx::Result<OpenAlerts> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT opened_cursor, payload FROM alert INDEXED BY alert_open
+         WHERE state <> 'closed' AND opened_cursor > ? ORDER BY opened_cursor LIMIT ?",
+    )
+    .bind(behind)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= limit;
+    let next = rows.last().map(|(place, _)| *place).filter(|_| full);
+    let mut alerts = Vec::with_capacity(rows.len());
+    for (_, payload) in rows {
+        match parse(&payload) {
+            Ok(alert) => alerts.push(OpenAlert { alert, payload: payload.into() }),
+            Err(e) => tracing::error!("an open alert is left out: {e}"),
+        }
+    }
+    Ok(OpenAlerts { alerts, next })
 }
 
 /// How many are not closed.

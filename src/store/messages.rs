@@ -139,9 +139,10 @@ pub async fn waiting(conn: &mut SqliteConnection) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE acked_ms IS NULL").fetch_one(conn).await
 }
 
-/// Bytes of all kept payloads.
-pub async fn kept_bytes(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("SELECT coalesce(sum(length(payload) + length(topic) + 64), 0) FROM message")
+/// Bytes of all kept messages up to a cursor.
+pub async fn kept_bytes(conn: &mut SqliteConnection, upto: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT coalesce(sum(length(payload) + length(topic) + 64), 0) FROM message WHERE cursor <= ?")
+        .bind(upto)
         .fetch_one(conn)
         .await
 }

@@ -3,7 +3,8 @@
 //! `Store::open` takes the directory's lock, checks the file, brings its tables up to date and gives one connection that
 //! writes and a few that read. WAL with `synchronous = FULL`: what COMMIT reported survives a loss of power. A read
 //! is ended after its time limit, so that it never holds up a checkpoint. A damaged file is moved aside and a fresh one
-//! begun, and that is said (`Store::degraded`); a file of a newer program is refused.
+//! begun, and that is said (`Store::degraded`); a file of a newer program is refused. The write-ahead log is brought into
+//! the file beside the writer (`Store::checkpoint`, by the ledger); where that does not keep up a commit does it itself.
 //!
 //! Each repository is a file of its own with plain functions over a connection: the seam at which PostgreSQL
 //! takes over alerts, users and history one day. SQL is constant text with bound parameters, never formatted from data.
@@ -52,6 +53,7 @@ struct Inner {
     dir: PathBuf,
     writer: SqlitePool,
     reader: SqlitePool,
+    tender: SqlitePool,
     read_timeout: Duration,
     degraded: Mutex<Vec<String>>,
     /// Where cursors begin in a file that replaces a damaged one.
@@ -124,6 +126,13 @@ impl Store {
     pub fn reader(&self) -> &SqlitePool {
         &self.inner.reader
     }
+    /// Brings what is committed from the write-ahead log into the file, over a connection of its own and in nobody's way;
+    /// gives the pages that are left.
+    pub async fn checkpoint(&self) -> sqlx::Result<i64> {
+        let query = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)");
+        let (_, pages, done): (i64, i64, i64) = query.fetch_one(&self.inner.tender).await?;
+        Ok(pages - done)
+    }
     /// What went wrong at opening or since, one sentence each; empty is good.
     pub fn degraded(&self) -> Vec<String> {
         self.inner.degraded.lock().clone()
@@ -165,6 +174,7 @@ impl Store {
     }
     async fn disconnect(&self) {
         self.inner.reader.close().await;
+        self.inner.tender.close().await;
         if let Err(e) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await {
             tracing::warn!("the write-ahead log stays beside the database until the next start: {e}");
         }

@@ -32,6 +32,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 const READERS: u32 = 4;
 /// The pages are checked at opening for at most this long: a start after a crash must be up within 5 s.
 const CHECK_FOR: Duration = Duration::from_secs(1);
+/// Pages of the write-ahead log (of 4 KiB) from which on a commit waits for a checkpoint of its own.
+const LOG_PAGES: &str = "8000";
 /// A transaction of another connection is waited for this long.
 const BUSY: Duration = Duration::from_secs(5);
 /// SQLite's virtual machine asks for the time after this many steps.
@@ -92,9 +94,10 @@ impl Store {
             }
         };
         let reader = reader(&path, read_timeout, clock).await?;
+        let tender = tender(&path).await?;
         let degraded = Mutex::new(degraded);
         let dir = dir.to_owned();
-        Ok(Store { inner: Arc::new(Inner { dir, writer, reader, read_timeout, degraded, cursor_base, lock }) })
+        Ok(Store { inner: Arc::new(Inner { dir, writer, reader, tender, read_timeout, degraded, cursor_base, lock }) })
     }
 
     /// Opens the database for looking only: no lock, no tables made, nothing written. For `skyeye store check`.
@@ -166,7 +169,7 @@ async fn writer(path: &Path, clock: Clock) -> Result<SqlitePool, StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .statement_cache_capacity(200)
-        .pragma("wal_autocheckpoint", "1000")
+        .pragma("wal_autocheckpoint", LOG_PAGES)
         .pragma("journal_size_limit", "67108864")
         .pragma("trusted_schema", "OFF")
         .thread_name(|_| "store-writer".into());
@@ -232,6 +235,25 @@ async fn reader(path: &Path, time: Duration, clock: Clock) -> Result<SqlitePool,
         .await?)
 }
 
+/// The connection that only brings the write-ahead log into the file.
+async fn tender(path: &Path) -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("trusted_schema", "OFF")
+        .thread_name(|_| "store-tender".into());
+    Ok(SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?)
+}
+
 /// Ends whatever runs on the connection `time` from now.
 async fn limit(conn: &mut SqliteConnection, clock: Clock, time: Duration) -> Result<(), sqlx::Error> {
     let until = clock.mono().plus_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
@@ -275,6 +297,25 @@ mod tests {
             .execute(store.reader())
             .await
             .expect_err("readers cannot write");
+    }
+
+    #[tokio::test]
+    async fn the_log_is_brought_into_the_file_beside_the_writer_and_is_bounded_without_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).await.unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA wal_autocheckpoint").fetch_one(store.writer()).await.unwrap();
+        assert_eq!(pages.to_string(), LOG_PAGES);
+        assert_eq!(store.checkpoint().await.unwrap(), 0);
+        let bytes = || std::fs::metadata(dir.path().join(DATABASE)).unwrap().len();
+        let before = bytes();
+        sqlx::query("INSERT INTO meta VALUES ('a', hex(zeroblob(500000)))").execute(store.writer()).await.unwrap();
+        assert_eq!(bytes(), before, "no commit does it");
+        // Also while a transaction is under way, of which nothing is brought over.
+        let mut open = store.writer().begin_with("BEGIN IMMEDIATE").await.unwrap();
+        sqlx::query("INSERT INTO meta VALUES ('b', 'c')").execute(&mut *open).await.unwrap();
+        assert_eq!(store.checkpoint().await.unwrap(), 0);
+        assert!(bytes() > before + 500_000);
+        open.rollback().await.unwrap();
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! `recorder` holds their values, renders them for Prometheus and gives them to the console's page of the box. What is
 //! recorded for every look goes through handles made once (`stage`), so that no label is allocated on the way.
 
+mod heard;
 pub mod names;
 pub mod process;
 mod recorder;
@@ -13,6 +14,7 @@ use std::{io::IsTerminal, sync::OnceLock, time::Instant};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+pub use heard::Heard;
 pub use recorder::{Counts, Metrics};
 
 use crate::config;
@@ -25,7 +27,7 @@ const QUIET: &str = "retina=error,mqtt5=warn,mqtt5_protocol=warn,ort=warn,rumqtt
 pub fn init_logs(config: &config::Telemetry) {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("{QUIET}{}", config.log));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Heard);
     // Colours are for terminals: in a file they hide the words from `grep`.
     let colours = std::io::stderr().is_terminal();
     // A failing init means that logging already runs, as in a process that starts two nodes for a test.

@@ -188,6 +188,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_publish_state_replaced_total", "states", "States replaced by a newer one before they were sent.", &[]),
     counter("skyeye_publish_commands_total", "commands", "Commands received from the broker.", &[]),
     counter("skyeye_publish_commands_dropped_total", "commands", "Commands dropped because too many waited.", &[]),
+    counter("skyeye_publish_broker_dropped_total", "messages", "Messages that the embedded broker dropped, the oldest first, because the queue of a client that is away or slow was full.", &[]),
     counter("skyeye_publish_broker_ended_total", "brokers", "Times that the embedded broker ended by itself.", &[]),
     counter("skyeye_publish_broker_refused_total", "requests", "What the embedded broker refused, by reason.", &[("reason", &["topic", "command_limit", "login"])]),
     counter("skyeye_hook_delivered_total", "deliveries", "Deliveries that a webhook's receiver took.", &[("hook", ANY)]),

@@ -1,6 +1,6 @@
 //! Feeds: a copy of what happens in an area, retained where the original is and cleared with it.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use skyeye::{
     config::{self, Feed},
@@ -11,7 +11,7 @@ use skyeye::{
         broker::{Broker, EmbeddedBroker},
     },
     store::{DATABASE, check::check},
-    types::{AreaId, Clock, Message, NodeId, Phase, Severity, SiteId, UserId, payload::AlertAction},
+    types::{AlertId, AreaId, Clock, Message, NodeId, Phase, Severity, SiteId, UserId, payload::AlertAction},
 };
 use tokio::sync::mpsc;
 
@@ -144,9 +144,64 @@ async fn copies_are_the_brokers_alone() {
         Changes::Gone => panic!("nothing was deleted"),
     }
     // Its open alerts are told again with their copies.
-    let again = ledger.open_alerts().await.unwrap();
+    let (again, next) = ledger.open_alerts(i64::MIN, 10).await.unwrap();
+    assert_eq!(next, None);
     assert_eq!((again.len(), again[0].payload.clone()), (2, again[1].payload.clone()));
     ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_open_alerts_go_to_other_feeds_in_pieces_and_what_ends_meanwhile_is_cleared_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |feeds: Vec<Feed>| LedgerOptions { feeds, ..options(dir.path()) };
+    let ledger = open(|| make(vec![feed("one", "town")])).await;
+    let mut opened = Vec::new();
+    for n in 0..150 {
+        let (id, channel) = (new_id(), format!("c-{n}"));
+        opened.push(ledger.event(fact(id, Phase::Start, &channel, Severity::Low)).await.unwrap());
+        ledger.event(fact(id, Phase::End, &channel, Severity::Low)).await.unwrap();
+    }
+    ledger.set_feeds(vec![feed("two", "town")]).await.unwrap();
+    let last = opened.last().unwrap();
+    for action in [AlertAction::Acknowledge, AlertAction::Resolve, AlertAction::Close] {
+        ledger.act(command(last, action, "li", None)).await.unwrap();
+    }
+    let latest = async |feed: &str, alert: AlertId| {
+        let topic = format!("/feed/{feed}/alert/{alert}");
+        let rows = pending(&ledger).await;
+        rows.into_iter().rfind(|(t, _)| t.ends_with(&topic)).map(|(_, cleared)| cleared)
+    };
+    assert_eq!(latest("one", last.alert).await, Some(true), "it had it, and its turn never comes");
+    assert_eq!(latest("two", last.alert).await, Some(true));
+    // A stop in the middle: the next start begins anew, for the feeds of then.
+    ledger.close().await;
+    let ledger = open(|| make(vec![feed("two", "town")])).await;
+    let count = async |feed: &str, cleared: bool| {
+        let topic = format!("/feed/{feed}/alert/");
+        let rows = pending(&ledger).await;
+        let of_feed = rows.into_iter().filter(|(t, c)| t.contains(&topic) && *c == cleared);
+        of_feed.map(|(t, _)| t).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    for _ in 0..250 {
+        if (count("two", false).await, count("one", true).await) == (150, 150) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((count("two", false).await, count("one", true).await), (150, 150));
+    assert!(ledger.stats().transactions >= 4, "the opening, and pieces: {:?}", ledger.stats());
+    ledger.close().await;
+}
+
+/// Topics that wait for the broker, in their order, and whether they are cleared.
+async fn pending(ledger: &Ledger) -> Vec<(String, bool)> {
+    let (mut after, mut found) = (0, Vec::new());
+    loop {
+        let rows = ledger.pending(after, 1000).await.unwrap();
+        let Some(last) = rows.last() else { return found };
+        after = last.cursor;
+        found.extend(rows.into_iter().map(|r| (r.topic, r.payload.is_empty())));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

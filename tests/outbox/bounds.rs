@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use skyeye::{
+    alert::AlertBook,
     config,
-    outbox::{Changes, Ledger, LedgerError, LedgerOptions},
-    store::{DATABASE, check::check},
+    outbox::{Changes, Fold, Ledger, LedgerError, LedgerOptions},
+    store::{DATABASE, alerts::joinable, check::check},
     types::{
-        Phase, Severity,
+        Clock, Phase, Severity, Wall,
         payload::{AlertAction, AlertState, EventPayload},
     },
 };
@@ -54,6 +55,25 @@ async fn a_full_outbox_gives_up_the_least_important_and_counts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_outbox_gives_up_copies_before_any_original() {
+    let dir = tempfile::tempdir().unwrap();
+    let feeds = vec![config::Feed { id: "town".parse().unwrap(), areas: vec!["town".parse().unwrap()] }];
+    let outbox = config::Outbox { max_bytes: 120_000, ..Default::default() };
+    let ledger = Ledger::open(LedgerOptions { outbox, feeds, ..options(dir.path()) }).await.unwrap();
+    let severities = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    let mut before = 0;
+    for n in 0..100 {
+        ledger.event(fact(new_id(), Phase::Start, "gate", severities[n % 4])).await.unwrap();
+        let left = ledger.pending(0, 1000).await.unwrap();
+        let copies = left.iter().filter(|r| r.topic.contains("/feed/")).count();
+        let originals = left.len() - copies;
+        assert!(originals == before + 2 || copies == 0, "an original went and {copies} copies are left");
+        before = originals;
+    }
+    assert!(before < 200, "it was full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_that_are_no_longer_kept_are_gone() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = config::Outbox { keep_changes_h: 0, ..Default::default() };
@@ -81,6 +101,29 @@ async fn changes_that_are_no_longer_kept_are_gone() {
         Changes::Gone => panic!("behind the deleted ones nothing is missing"),
     }
     assert!(ledger.event_by_id(id).await.unwrap().is_some(), "history stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_start_writes_is_counted_once_among_what_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(|| LedgerOptions { hold_acked_ms: 0, ..options(dir.path()) }).await;
+    for n in 0..50 {
+        ledger.event(fact(new_id(), Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+    }
+    let bytes = ledger.stats().outbox_bytes;
+    let rows = ledger.pending(0, 1000).await.unwrap();
+    ledger.acked(rows.iter().map(|r| r.cursor).collect()).await.unwrap();
+    while ledger.stats().outbox_rows > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ledger.close().await;
+    // The ends of the open events are as much again. Both are below twice the bound, and with the ends twice above it.
+    let outbox = config::Outbox { max_bytes: bytes.unsigned_abs() * 5 / 4, ..Default::default() };
+    let ledger = open(|| LedgerOptions { outbox: outbox.clone(), ..options(dir.path()) }).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    ledger.event(fact(new_id(), Phase::Start, "gate", Severity::Low)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Here { .. }), "nothing was too much");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +168,78 @@ async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     let last: EventPayload = serde_json::from_slice(&messages[messages.len() - 2].payload).unwrap();
     assert_eq!((last.phase, last.channel_seq), (Phase::End, 52));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_brought_into_the_file_while_facts_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let bytes = || std::fs::metadata(dir.path().join(DATABASE)).unwrap().len();
+    let before = bytes();
+    for n in 0..100 {
+        ledger.event(fact(new_id(), Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+    }
+    for _ in 0..250 {
+        if bytes() > before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the file has {before} bytes still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_a_batch_that_got_to_disk_although_its_commit_failed_are_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger =
+        Ledger::open(LedgerOptions { retry_for: Duration::from_millis(200), ..options(dir.path()) }).await.unwrap();
+    let id = new_id();
+    ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    let path = dir.path().join(DATABASE);
+    let mut other =
+        sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let lost = ledger.event(fact(id, Phase::Update, "gate", Severity::Low)).await;
+    assert!(matches!(lost, Err(LedgerError::Lost { .. })), "{lost:?}");
+    // As if that had been written after all: an event and its alert.
+    sqlx::raw_sql(
+        "INSERT INTO message (cursor, at_ms, topic, retain, payload) VALUES (3, 0, 'e', 0, x''), (4, 0, 'a', 0, x'');
+         INSERT INTO outbox (cursor, rank, severity, bytes) VALUES (3, 0, 0, 65), (4, 0, 0, 65); COMMIT",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    let next = ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    assert_eq!(next.cursor, 5);
+    let end = ledger.event_by_id(id).await.unwrap().unwrap();
+    assert_eq!((end.phase, end.order.seq, end.channel_seq), (Phase::End, 5, 3));
+    let stats = ledger.stats();
+    let waiting: (i64, i64) =
+        sqlx::query_as("SELECT count(*), sum(bytes) FROM outbox").fetch_one(ledger.store().reader()).await.unwrap();
+    assert_eq!((stats.outbox_rows, stats.outbox_bytes), waiting);
+    assert_eq!(waiting.0, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_reads_of_what_is_over_only_what_can_be_joined_and_a_bounded_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let mut opened = Vec::new();
+    for n in 0..4 {
+        let (id, channel) = (new_id(), format!("c-{n}"));
+        opened.push(ledger.event(fact(id, Phase::Start, &channel, Severity::Low)).await.unwrap().alert);
+        ledger.event(fact(id, Phase::End, &channel, Severity::Low)).await.unwrap();
+    }
+    let book = |cfg| Fold::remembers_ms(&AlertBook::new(cfg));
+    assert_eq!(book(config::Alert::default()), 3_600_000, "not a day");
+    assert_eq!(book(config::Alert { join_s: 7200, ..Default::default() }), 7_200_000);
+    let mut conn = ledger.store().reader().acquire().await.unwrap();
+    let found = joinable(&mut conn, Wall(0), 3).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|a| a.unwrap().id).collect();
+    opened.reverse();
+    assert_eq!(found, opened[..3], "the newest");
+    let later = Clock::start().wall().0 + 1000;
+    assert!(joinable(&mut conn, Wall(later), 3).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -225,6 +225,23 @@ async fn confirmed_just_before_a_kill_goes_out_again_with_the_same_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn confirmed_rows_go_out_again_after_a_stop_in_which_the_broker_synced_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(|| options(dir.path())).await;
+    let id = new_id();
+    ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    let confirmed: Vec<i64> = ledger.pending(0, 10).await.unwrap().iter().map(|r| r.cursor).collect();
+    assert_eq!(confirmed.len(), 4);
+    ledger.acked(confirmed.clone()).await.unwrap();
+    ledger.close_unsynced().await;
+    let ledger = open(|| options(dir.path())).await;
+    let again: Vec<i64> = ledger.pending(0, 10).await.unwrap().iter().map(|r| r.cursor).collect();
+    assert_eq!(again, confirmed);
+    ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn confirmed_rows_are_gone_after_a_clean_stop_or_their_time() {
     let dir = tempfile::tempdir().unwrap();
     for hold_acked_ms in [5000, 0] {

@@ -99,6 +99,23 @@ async fn followers_hear_of_a_fact_only_after_its_commit_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_what_waits_is_full_whatever_was_confirmed_a_moment_ago() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    for n in 0..20 {
+        ledger.event(fact(new_id(), Phase::Start, &format!("c-{n}"), Severity::Low)).await.unwrap();
+    }
+    let first: Vec<i64> = ledger.pending(0, 10).await.unwrap().iter().map(|r| r.cursor).collect();
+    // Noted at once, and written only after a while.
+    ledger.acked(first.clone()).await.unwrap();
+    for limit in [5, 10, 15] {
+        let rows = ledger.pending(0, limit).await.unwrap();
+        assert!(rows.iter().all(|r| !first.contains(&r.cursor)));
+        assert_eq!(rows.len(), limit, "a short page says that there are no more");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_starts_once_and_ends_once_over_restarts_too() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(options(dir.path())).await.unwrap();

@@ -45,7 +45,7 @@ async fn an_alert_goes_its_way_and_its_retained_message_goes_with_it() {
     let mut long = command(&opened, AlertAction::Resolve, "li", None);
     long.wish.note = Some("x".repeat(5000));
     assert!(matches!(ledger.act(long).await, Err(ActionError::Invalid(_))));
-    assert_eq!(ledger.open_alerts().await.unwrap().len(), 1);
+    assert_eq!(ledger.open_alerts(i64::MIN, 10).await.unwrap().0.len(), 1);
 
     for (action, state) in [
         (AlertAction::Dispatch, AlertState::Dispatched),
@@ -61,7 +61,7 @@ async fn an_alert_goes_its_way_and_its_retained_message_goes_with_it() {
     let closed: AlertPayload = serde_json::from_slice(&rows[4].payload).unwrap();
     assert!(closed.state == AlertState::Closed && closed.active);
     assert!(rows.iter().all(|r| r.retain) && rows[5].payload.is_empty(), "then the broker keeps nothing");
-    assert!(ledger.open_alerts().await.unwrap().is_empty());
+    assert!(ledger.open_alerts(i64::MIN, 10).await.unwrap().0.is_empty());
     // The end of its event comes late: told, and cleared again.
     ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
     let rows = of_alert(&all(&ledger).await);

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rumqttc::{AsyncClient, ConnectionError, Event, MqttOptions, Packet, QoS, SubscribeReasonCode};
 use skyeye::{
-    publish::{Row, Source, SourceError},
+    publish::{OpenAlerts, Row, Source, SourceError},
     types::Message,
 };
 use tokio::{
@@ -245,10 +245,15 @@ impl Proxy {
     }
 }
 
+/// Open alerts in a page.
+const PAGE: usize = 10;
+
 /// An outbox in memory, with the ledger's behaviour as `Source` describes it.
 pub struct Outbox {
     inner: Mutex<Inner>,
     newest: watch::Sender<i64>,
+    /// Once: a row is committed after the next answer was read and before it is given.
+    late: AtomicBool,
 }
 
 #[derive(Default)]
@@ -261,7 +266,7 @@ struct Inner {
 
 impl Outbox {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::default(), newest: watch::channel(0).0 })
+        Arc::new(Self { inner: Mutex::default(), newest: watch::channel(0).0, late: AtomicBool::new(false) })
     }
     /// Commits a row; gives its cursor, which is also `%` in the payload.
     pub fn commit(&self, topic: &str, payload: &str, retain: bool) -> i64 {
@@ -280,6 +285,10 @@ impl Outbox {
             .map(|i| self.commit(&format!("skyeye/v1/{site}/channel/c{}/event/presence", i % 5), "%", false))
             .collect()
     }
+    /// The next answer that holds something is overtaken by a commit.
+    pub fn commit_late(&self) {
+        self.late.store(true, Ordering::SeqCst);
+    }
     pub fn set_open_alerts(&self, open: Vec<Message>) {
         self.inner.lock().open = open;
     }
@@ -293,8 +302,14 @@ impl Outbox {
 
 impl Source for Outbox {
     async fn pending(&self, after: i64, limit: usize) -> Result<Vec<Row>, SourceError> {
-        let inner = self.inner.lock();
-        Ok(inner.rows.values().filter(|r| r.cursor > after).take(limit).cloned().collect())
+        let rows: Vec<Row> =
+            self.inner.lock().rows.values().filter(|r| r.cursor > after).take(limit).cloned().collect();
+        if !rows.is_empty() && self.late.swap(false, Ordering::SeqCst) {
+            self.commit("skyeye/v1/nb/channel/c1/event/presence", "%", false);
+            // Long enough for whoever asked to hear of the commit before the answer.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(rows)
     }
     async fn acked(&self, cursors: Vec<i64>) -> Result<(), SourceError> {
         let mut inner = self.inner.lock();
@@ -307,8 +322,12 @@ impl Source for Outbox {
     fn wake(&self) -> watch::Receiver<i64> {
         self.newest.subscribe()
     }
-    async fn open_alerts(&self) -> Result<Vec<Message>, SourceError> {
-        Ok(self.inner.lock().open.clone())
+    async fn open_alerts(&self, behind: i64) -> Result<OpenAlerts, SourceError> {
+        let inner = self.inner.lock();
+        let at = usize::try_from(behind).unwrap_or(0);
+        let messages: Vec<Message> = inner.open.iter().skip(at).take(PAGE).cloned().collect();
+        let next = (messages.len() == PAGE).then_some((at + PAGE) as i64);
+        Ok(OpenAlerts { messages, next })
     }
 }
 
