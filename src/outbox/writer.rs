@@ -24,7 +24,8 @@ use super::{
 use crate::{
     config::Feed,
     store::{
-        Store, StoreError, alerts, commands, commands::Outcome, events, messages, meta, positions, search, sources,
+        Store, StoreError, alerts, commands, commands::Outcome, events, facts::Facts, messages, meta, positions,
+        search, sources,
     },
     types::{
         AlertId, Clock, EventId, Mono, Phase, UserId,
@@ -552,13 +553,12 @@ impl Writer {
             meta::set(&mut tx, FEEDS, &serde_json::to_string(feeds).unwrap_or_default()).await?;
             meta::set(&mut tx, FORMER_FEEDS, &serde_json::to_string(former).unwrap_or_default()).await?;
         }
-        alerts::put(&mut tx, &batch.alerts).await?;
-        alerts::add_history(&mut tx, &batch.history).await?;
+        let facts =
+            Facts { alerts: &batch.alerts, history: &batch.history, events: &batch.events, messages: &batch.messages };
+        facts.write(&mut tx).await?;
         search::index(&mut tx, &batch.alerts, &batch.history).await?;
         sources::put(&mut tx, &batch.learnt, batch.at).await?;
         positions::put(&mut tx, &batch.positions, batch.at).await?;
-        events::put(&mut tx, &batch.events).await?;
-        messages::add(&mut tx, &batch.messages).await?;
         for (user, request, outcome) in &batch.commands {
             commands::put(&mut tx, user, request, outcome, batch.at).await?;
         }

@@ -3,9 +3,13 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{StoreError, id_of, rows::Many, severity_number};
+use super::{
+    StoreError, id_of,
+    rows::{Many, Query},
+    severity_number,
+};
 use crate::types::{
     AlertId, AreaId, ChannelId, PositionId, Severity, UserId, Wall,
     alert::{Alert, AlertHistory},
@@ -21,7 +25,7 @@ pub struct AlertRow {
     pub payload: Bytes,
 }
 
-static ALERT: LazyLock<Many> = LazyLock::new(|| {
+pub(super) static ALERT: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "INSERT INTO alert (id, opened_cursor, cursor, rev, state, active, severity, channel, updated_ms, last_end_ms,
                             limited, position, priority, shown, timer_ms, opened_ms, kind, rule, area, owner, result,
@@ -36,30 +40,26 @@ static ALERT: LazyLock<Many> = LazyLock::new(|| {
              payload = excluded.payload",
     )
 });
-static CHANGE: LazyLock<Many> = LazyLock::new(|| {
+pub(super) static CHANGE: LazyLock<Many> = LazyLock::new(|| {
     Many::new("INSERT INTO alert_change (alert, rev, at_ms, author, action, from_state, to_state, note) VALUES", 8, "")
 });
 
 /// Writes alerts, each at most once; the first time its cursor becomes its place in lists.
-pub async fn put(conn: &mut SqliteConnection, rows: &[(AlertRow, i64)]) -> sqlx::Result<()> {
-    for (text, group) in ALERT.groups(rows) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for (row, opened_cursor) in group {
-            let a = &row.alert;
-            query = query.bind(&a.id.0.as_bytes()[..]).bind(opened_cursor).bind(row.cursor).bind(signed(a.rev));
-            query = query.bind(a.state.as_str()).bind(a.active()).bind(severity_number(a.severity));
-            query = query.bind(a.channel.as_str()).bind(a.updated.0).bind(a.last_end.map(|e| e.0));
-            query = query.bind(signed(a.limited)).bind(a.handling.position.as_ref().map_or("", PositionId::as_str));
-            query = query.bind(severity_number(a.priority())).bind(a.handling.showing.how == How::Row);
-            query = query.bind(a.timer().map(|t| t.0)).bind(a.opened.0).bind(&a.kind).bind(a.rule.id.as_str());
-            query = query.bind(area_path(&a.area)).bind(a.owner.as_ref().map(UserId::as_str));
-            query = query.bind(a.handling.result.map(ResultCode::as_str)).bind(row_since(a));
-            query = query.bind(a.handling.showing.how.as_str()).bind(a.handling.showing.because.map(Because::as_str));
-            query = query.bind(a.handling.chattering).bind(signed(a.handling.held_back)).bind(&row.payload[..]);
-        }
-        query.execute(&mut *conn).await?;
+pub(super) fn bind<'q>(mut query: Query<'q>, rows: &'q [(AlertRow, i64)]) -> Query<'q> {
+    for (row, opened_cursor) in rows {
+        let a = &row.alert;
+        query = query.bind(&a.id.0.as_bytes()[..]).bind(opened_cursor).bind(row.cursor).bind(signed(a.rev));
+        query = query.bind(a.state.as_str()).bind(a.active()).bind(severity_number(a.severity));
+        query = query.bind(a.channel.as_str()).bind(a.updated.0).bind(a.last_end.map(|e| e.0));
+        query = query.bind(signed(a.limited)).bind(a.handling.position.as_ref().map_or("", PositionId::as_str));
+        query = query.bind(severity_number(a.priority())).bind(a.handling.showing.how == How::Row);
+        query = query.bind(a.timer().map(|t| t.0)).bind(a.opened.0).bind(&a.kind).bind(a.rule.id.as_str());
+        query = query.bind(area_path(&a.area)).bind(a.owner.as_ref().map(UserId::as_str));
+        query = query.bind(a.handling.result.map(ResultCode::as_str)).bind(row_since(a));
+        query = query.bind(a.handling.showing.how.as_str()).bind(a.handling.showing.because.map(Because::as_str));
+        query = query.bind(a.handling.chattering).bind(signed(a.handling.held_back)).bind(&row.payload[..]);
     }
-    Ok(())
+    query
 }
 
 /// An area path as it stands in the table.
@@ -77,18 +77,14 @@ fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Adds lines to the histories of alerts.
-pub async fn add_history(conn: &mut SqliteConnection, lines: &[(AlertId, AlertHistory)]) -> sqlx::Result<()> {
-    for (text, group) in CHANGE.groups(lines) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for (alert, line) in group {
-            query = query.bind(&alert.0.as_bytes()[..]).bind(signed(line.rev)).bind(line.at.0);
-            query = query.bind(line.author.as_ref().map(UserId::as_str)).bind(&line.action);
-            query = query.bind(line.from.map(AlertState::as_str)).bind(line.to.as_str()).bind(&line.note);
-        }
-        query.execute(&mut *conn).await?;
+/// Lines for the histories of alerts.
+pub(super) fn bind_history<'q>(mut query: Query<'q>, lines: &'q [(AlertId, AlertHistory)]) -> Query<'q> {
+    for (alert, line) in lines {
+        query = query.bind(&alert.0.as_bytes()[..]).bind(signed(line.rev)).bind(line.at.0);
+        query = query.bind(line.author.as_ref().map(UserId::as_str)).bind(&line.action);
+        query = query.bind(line.from.map(AlertState::as_str)).bind(line.to.as_str()).bind(&line.note);
     }
-    Ok(())
+    query
 }
 
 /// An alert's history, oldest first. Of more than `limit` lines the ones that only count an event go first: what people

@@ -3,9 +3,12 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 use bytes::Bytes;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{StoreError, id_of, ids, rows::Many};
+use super::{
+    StoreError, id_of, ids,
+    rows::{Many, Query},
+};
 use crate::types::{AlertId, EventEnd, EventId, payload::EventPayload};
 
 /// An event after the transaction.
@@ -32,14 +35,14 @@ pub fn end_name(end: EventEnd) -> &'static str {
     }
 }
 
-static START: LazyLock<Many> = LazyLock::new(|| {
+pub(super) static START: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "INSERT INTO event (id, channel, alert, started_cursor, ended_cursor, ended, cursor, payload) VALUES",
         8,
         "",
     )
 });
-static CHANGE: LazyLock<Many> = LazyLock::new(|| {
+pub(super) static CHANGE: LazyLock<Many> = LazyLock::new(|| {
     Many::new(
         "UPDATE event SET alert = v.column2, ended_cursor = v.column3, ended = v.column4, cursor = v.column5,
              payload = v.column6
@@ -49,34 +52,26 @@ static CHANGE: LazyLock<Many> = LazyLock::new(|| {
     )
 });
 
-/// Writes events, each at most once.
-pub async fn put(conn: &mut SqliteConnection, rows: &[EventRow]) -> sqlx::Result<()> {
-    let (new, known): (Vec<&EventRow>, Vec<&EventRow>) = rows.iter().partition(|row| row.new);
-    for (text, group) in START.groups(&new) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for row in group {
-            let (ended_cursor, ended) = ended(row);
-            query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.channel).bind(&row.alert.0.as_bytes()[..]);
-            query = query.bind(row.started_cursor).bind(ended_cursor).bind(ended);
-            query = query.bind(row.cursor).bind(&row.payload[..]);
-        }
-        query.execute(&mut *conn).await?;
+/// Events that start.
+pub(super) fn bind_starts<'q>(mut query: Query<'q>, rows: &'q [&EventRow]) -> Query<'q> {
+    for row in rows {
+        let (ended_cursor, ended) = ended(row);
+        query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.channel).bind(&row.alert.0.as_bytes()[..]);
+        query = query.bind(row.started_cursor).bind(ended_cursor).bind(ended);
+        query = query.bind(row.cursor).bind(&row.payload[..]);
     }
-    for (text, group) in CHANGE.groups(&known) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for row in group {
-            let (ended_cursor, ended) = ended(row);
-            query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.alert.0.as_bytes()[..]);
-            query = query.bind(ended_cursor).bind(ended);
-            query = query.bind(row.cursor).bind(&row.payload[..]);
-        }
-        let done = query.execute(&mut *conn).await?;
-        // The ledger knows of an open event that the file does not: what is in memory is not what is on disk.
-        if done.rows_affected() != group.len() as u64 {
-            return Err(sqlx::Error::RowNotFound);
-        }
+    query
+}
+
+/// Events that are known.
+pub(super) fn bind_changes<'q>(mut query: Query<'q>, rows: &'q [&EventRow]) -> Query<'q> {
+    for row in rows {
+        let (ended_cursor, ended) = ended(row);
+        query = query.bind(&row.id.0.as_bytes()[..]).bind(&row.alert.0.as_bytes()[..]);
+        query = query.bind(ended_cursor).bind(ended);
+        query = query.bind(row.cursor).bind(&row.payload[..]);
     }
-    Ok(())
+    query
 }
 
 fn ended(row: &EventRow) -> (Option<i64>, Option<&'static str>) {

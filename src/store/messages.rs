@@ -5,9 +5,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{StoreError, rows::Many, severity_number, severity_of};
+use super::{
+    StoreError,
+    rows::{Many, Query},
+    severity_number, severity_of,
+};
 use crate::types::{AreaId, ChannelId, Message, Scope, Severity, UserId, Wall};
 
 /// A message as it goes into the transaction.
@@ -28,37 +32,33 @@ pub fn weight(message: &Message) -> i64 {
     i64::try_from(message.topic.len() + message.payload.len()).unwrap_or(i64::MAX / 2) + 64
 }
 
-static MESSAGE: LazyLock<Many> = LazyLock::new(|| {
+pub(super) static MESSAGE: LazyLock<Many> = LazyLock::new(|| {
     Many::new("INSERT INTO message (cursor, at_ms, topic, retain, channel, area, user, payload) VALUES", 8, "")
 });
-static OUTBOX: LazyLock<Many> =
+pub(super) static OUTBOX: LazyLock<Many> =
     LazyLock::new(|| Many::new("INSERT INTO outbox (cursor, rank, severity, bytes) VALUES", 4, ""));
 
-/// Adds messages and their outbox rows.
-pub async fn add(conn: &mut SqliteConnection, rows: &[NewMessage]) -> sqlx::Result<()> {
-    for (text, group) in MESSAGE.groups(rows) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for row in group {
-            let m = &row.message;
-            let (channel, area, user) = match &m.scope {
-                Scope::Channel { channel, area } => (Some(channel.as_str()), Some(join(area)), None),
-                Scope::Node => (None, None, None),
-                Scope::User(user) => (None, None, Some(user.as_str())),
-            };
-            query = query.bind(m.cursor).bind(row.at.0).bind(&m.topic).bind(m.retain);
-            query = query.bind(channel).bind(area).bind(user).bind(&m.payload[..]);
-        }
-        query.execute(&mut *conn).await?;
+pub(super) fn bind<'q>(mut query: Query<'q>, rows: &'q [NewMessage]) -> Query<'q> {
+    for row in rows {
+        let m = &row.message;
+        let (channel, area, user) = match &m.scope {
+            Scope::Channel { channel, area } => (Some(channel.as_str()), Some(join(area)), None),
+            Scope::Node => (None, None, None),
+            Scope::User(user) => (None, None, Some(user.as_str())),
+        };
+        query = query.bind(m.cursor).bind(row.at.0).bind(&m.topic).bind(m.retain);
+        query = query.bind(channel).bind(area).bind(user).bind(&m.payload[..]);
     }
-    for (text, group) in OUTBOX.groups(rows) {
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for row in group {
-            query = query.bind(row.message.cursor).bind(row.rank).bind(severity_number(row.severity));
-            query = query.bind(weight(&row.message));
-        }
-        query.execute(&mut *conn).await?;
+    query
+}
+
+/// Their rows in the outbox.
+pub(super) fn bind_outbox<'q>(mut query: Query<'q>, rows: &'q [NewMessage]) -> Query<'q> {
+    for row in rows {
+        query = query.bind(row.message.cursor).bind(row.rank).bind(severity_number(row.severity));
+        query = query.bind(weight(&row.message));
     }
-    Ok(())
+    query
 }
 
 fn join(area: &[AreaId]) -> String {

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod check;
 pub mod commands;
 pub mod events;
+pub mod facts;
 pub mod handovers;
 pub mod history;
 pub mod hooks;

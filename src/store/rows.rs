@@ -3,8 +3,12 @@
 
 use std::sync::Arc;
 
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, sqlite::SqliteArguments};
+
 /// Rows of one statement; a batch is cut greedily.
-const SIZES: [usize; 4] = [32, 8, 2, 1];
+const SIZES: [usize; 5] = [32, 8, 4, 2, 1];
+
+pub type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// One statement in the text for each size. Only constants go into the text, never data.
 pub struct Many([Arc<str>; SIZES.len()]);
@@ -25,6 +29,28 @@ impl Many {
             rest = behind;
             Some((text.clone(), group))
         })
+    }
+
+    /// The statement for exactly so many rows, empty for none; `None` where that takes several.
+    pub fn whole(&self, rows: usize) -> Option<&str> {
+        if rows == 0 {
+            return Some("");
+        }
+        SIZES.iter().zip(&self.0).find(|(size, _)| **size == rows).map(|(_, text)| &**text)
+    }
+
+    /// Writes the rows group by group; gives how many were written.
+    pub async fn run<T>(
+        &self,
+        conn: &mut SqliteConnection,
+        rows: &[T],
+        bind: impl for<'q> Fn(Query<'q>, &'q [T]) -> Query<'q>,
+    ) -> sqlx::Result<u64> {
+        let mut written = 0;
+        for (text, group) in self.groups(rows) {
+            written += bind(sqlx::query(AssertSqlSafe(text)), group).execute(&mut *conn).await?.rows_affected();
+        }
+        Ok(written)
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use skyeye::{
-    store::alerts::{self, AlertRow},
+    store::{alerts::AlertRow, facts::Facts},
     types::{
         AlertId, AreaId, ChannelId, EventId, PositionId, Severity, UserId, Wall,
         alert::{Alert, AlertHistory},
@@ -101,7 +101,8 @@ impl Gateway {
         let payload = serde_json::to_vec(&payload).unwrap().into();
         let id = alert.id;
         let mut conn = self.store.writer().acquire().await.unwrap();
-        alerts::put(&mut conn, &[(AlertRow { alert, cursor: n as i64, payload }, n as i64)]).await.unwrap();
+        let row = (AlertRow { alert, cursor: n as i64, payload }, n as i64);
+        Facts { alerts: &[row], ..Facts::default() }.write(&mut conn).await.unwrap();
         id
     }
 
@@ -116,7 +117,7 @@ impl Gateway {
             note: Some(note.into()),
         };
         let mut conn = self.store.writer().acquire().await.unwrap();
-        alerts::add_history(&mut conn, &[(id, line)]).await.unwrap();
+        Facts { history: &[(id, line)], ..Facts::default() }.write(&mut conn).await.unwrap();
     }
 
     async fn as_user(&self, name: &str) -> Session {

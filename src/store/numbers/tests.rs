@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     config,
-    store::{Store, alerts},
+    store::{Store, alerts, facts::Facts},
     types::{
         Clock, EventId, RuleRef,
         alert::{Alert, AlertHistory},
@@ -155,8 +155,7 @@ async fn filled(samples: &[Sample]) -> (tempfile::TempDir, Store) {
         rows.push((alerts::AlertRow { alert: s.alert.clone(), cursor, payload }, cursor));
         lines.extend(s.history.iter().map(|h| (s.alert.id, h.clone())));
     }
-    alerts::put(&mut conn, &rows).await.unwrap();
-    alerts::add_history(&mut conn, &lines).await.unwrap();
+    Facts { alerts: &rows, history: &lines, ..Facts::default() }.write(&mut conn).await.unwrap();
     drop(conn);
     (dir, store)
 }

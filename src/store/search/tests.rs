@@ -7,7 +7,7 @@ use sqlx::Connection;
 use super::*;
 use crate::{
     config,
-    store::{Store, alerts, history},
+    store::{Store, alerts, facts::Facts, history},
     types::{
         Clock, Severity,
         alert::{Alert, AlertHistory},
@@ -403,8 +403,7 @@ async fn put(conn: &mut SqliteConnection, alert: &Alert, cursor: i64, lines: &[A
         alerts::AlertRow { alert: alert.clone(), cursor, payload: serde_json::to_vec(&of(alert)).unwrap().into() };
     let rows = [(row, cursor)];
     let history: Vec<_> = lines.iter().map(|l| (alert.id, l.clone())).collect();
-    alerts::put(conn, &rows).await.unwrap();
-    alerts::add_history(conn, &history).await.unwrap();
+    Facts { alerts: &rows, history: &history, ..Facts::default() }.write(conn).await.unwrap();
     index(conn, &rows, &history).await.unwrap();
 }
 

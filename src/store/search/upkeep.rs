@@ -17,6 +17,9 @@ use crate::{
 const FILL: &str = "search_fill";
 pub const HOUR_MS: i64 = 3_600_000;
 
+/// More alerts than these are looked up.
+const FEW: usize = 8;
+
 static WORDS: LazyLock<Many> =
     LazyLock::new(|| Many::new("INSERT OR REPLACE INTO alert_text (rowid, body) VALUES", 2, ""));
 
@@ -27,7 +30,12 @@ pub async fn index(
     written: &[(AlertRow, i64)],
     history: &[(AlertId, AlertHistory)],
 ) -> sqlx::Result<()> {
-    if written.is_empty() {
+    // Without a look into the table: most changes of alerts are events of those that are known.
+    let known = |id: AlertId| {
+        let mut lines = history.iter().filter(|(of, _)| *of == id).map(|(_, line)| line).peekable();
+        lines.peek().is_some() && lines.all(|line| line.from.is_some() && line.author.is_none())
+    };
+    if written.len() <= FEW && written.iter().all(|(row, _)| known(row.alert.id)) {
         return Ok(());
     }
     let said: HashSet<AlertId> = history.iter().filter(|(_, line)| line.author.is_some()).map(|(id, _)| *id).collect();
