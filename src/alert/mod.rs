@@ -318,9 +318,14 @@ impl outbox::Fold for AlertBook {
     fn reset(&mut self) {
         let Setup { cfg, positions, time_zone } = &self.setup;
         let setup = Setup { cfg: cfg.clone(), positions: positions.clone(), time_zone: time_zone.clone() };
-        // What was learnt of the sources is still true.
-        let sources = std::mem::take(&mut self.sources);
+        // What was learnt of the sources is still true, but for what was learnt of facts that are not written: a disk that
+        // fails for a while would make a source chatter by one event that is tried again and again.
+        let mut sources = std::mem::take(&mut self.sources);
+        sources.unlearn();
         *self = AlertBook { sources, ..AlertBook::made(setup) };
+    }
+    fn written(&mut self) {
+        self.sources.written();
     }
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
         self.admit(alert, open, now);

@@ -2,6 +2,7 @@
 
 mod again;
 mod carry;
+mod reload;
 mod rows;
 
 use std::collections::BTreeMap;

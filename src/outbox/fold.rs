@@ -22,6 +22,8 @@ pub struct Folded {
 pub trait Fold: Send + Sync {
     /// Forgets everything.
     fn reset(&mut self);
+    /// What came out of it since this was called last is on disk.
+    fn written(&mut self);
     /// Takes up an alert as the store holds it. `open`: its events that have not ended.
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now);
     /// The positions that there are: an alert of another one is taken up, so that it gets one of these.

@@ -557,6 +557,7 @@ impl Writer {
 
     /// After the commit: numbers, then everybody who waits for messages.
     pub fn done(&mut self, batch: &Batch, written: Written) {
+        self.led.fold.written();
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
         {

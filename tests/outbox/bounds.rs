@@ -8,6 +8,7 @@ use skyeye::{
     store::{DATABASE, check::check},
     types::{
         Phase, Severity,
+        handling::How,
         payload::{AlertAction, AlertState, EventPayload},
     },
 };
@@ -125,6 +126,24 @@ async fn a_write_that_fails_is_tried_again_and_never_reported_as_done() {
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     let last: EventPayload = serde_json::from_slice(&messages[messages.len() - 2].payload).unwrap();
     assert_eq!((last.phase, last.channel_seq), (Phase::End, 52));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_for_a_while_makes_no_source_chatter() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(LedgerOptions { retry_for: Duration::ZERO, ..options(dir.path()) }).await.unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    sqlx::query(broken).execute(ledger.store().writer()).await.unwrap();
+    let intruder = person("gate", Severity::Medium);
+    for _ in 0..8 {
+        let lost = ledger.event(intruder.clone()).await;
+        assert!(matches!(lost, Err(LedgerError::Lost { .. })), "{lost:?}");
+    }
+    sqlx::query("DROP TRIGGER broken").execute(ledger.store().writer()).await.unwrap();
+    let written = ledger.event(intruder).await.unwrap();
+    let handling = ledger.alert(written.alert).await.unwrap().unwrap().alert.handling;
+    assert_eq!((handling.showing.how, handling.chattering), (How::Row, false), "one event is no chatter");
+    ledger.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
