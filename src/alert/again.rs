@@ -128,6 +128,7 @@ impl AlertBook {
     /// It is counted under a health alert: as long as the outage goes on, and for a while where that is over already.
     pub(super) fn explained_by(&mut self, id: AlertId, by: AlertId) {
         if let Some(held) = self.held.get_mut(&id) {
+            held.left = false;
             held.alert.handling.showing = Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
         }
         if let Some(end) = self.outages.ended(by) {
@@ -141,9 +142,19 @@ impl AlertBook {
         self.look_again(outage, at, |because| because == Because::Explained);
     }
 
-    /// What is under a row that a person has finished is looked at once more.
+    /// What is under a row that a person has finished is looked at once more, now or when it comes again.
     pub(super) fn leads_no_more(&mut self, lead: AlertId, now: Mono) {
         self.look_again(lead, now, |because| because != Because::Explained);
+        for held in self.held.values_mut().filter(|h| h.alert.handling.showing.row == Some(lead)) {
+            held.left = held.alert.handling.showing.because != Some(Because::Explained);
+        }
+    }
+
+    /// Whether the row that it is folded under says nothing of it any more.
+    pub(super) fn is_left(&self, id: AlertId) -> bool {
+        let Some(held) = self.held.get(&id) else { return false };
+        let row = held.alert.handling.showing.row.filter(|row| self.held.contains_key(row));
+        held.left || row.is_some_and(|row| !self.leads(row, held.desk))
     }
 
     fn look_again(&mut self, row: AlertId, at: Mono, which: impl Fn(Because) -> bool) {

@@ -48,6 +48,8 @@ pub(super) struct Held {
     pub brief: Option<(Mono, Mono)>,
     /// How sure and how urgent it was when it went under another's row.
     pub weighed: Option<(bool, Severity)>,
+    /// A person has finished the row that it is folded under.
+    pub left: bool,
     /// It has lasted: that the detector is not sure of it counts no more.
     pub lasted: bool,
     /// Changed since it was last told, in a number only.
@@ -66,6 +68,7 @@ impl Held {
             watched: None,
             brief: None,
             weighed: None,
+            left: false,
             lasted: false,
             untold: false,
         }

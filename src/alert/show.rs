@@ -136,6 +136,7 @@ impl AlertBook {
             if let Some(held) = self.held.get_mut(&id) {
                 held.alert.incident = incident;
                 held.weighed = Some((sure, priority));
+                held.left = false;
                 held.alert.handling.showing = Showing { row: Some(lead), ..unshown(How::Under, because) };
             }
             return self.close_when_over(id);
@@ -194,7 +195,7 @@ impl AlertBook {
     }
 
     /// Whether others may be counted under this row.
-    fn leads(&self, id: AlertId, desk: usize) -> bool {
+    pub(super) fn leads(&self, id: AlertId, desk: usize) -> bool {
         self.held.get(&id).is_some_and(|h| {
             let a = &h.alert;
             h.desk == desk

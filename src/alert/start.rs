@@ -25,6 +25,17 @@ const RECURS_MS: i64 = 24 * 3_600_000;
 /// Seen from the same place so often, an event stays with what was shelved.
 const SHELVED_TOO: u32 = 2;
 
+/// What an event that joins an alert comes to there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    /// What the evidence says.
+    Judged(Verdict),
+    /// A health alert explains it.
+    Explained(AlertId),
+    /// It is put aside with its alert.
+    Aside,
+}
+
 impl AlertBook {
     /// The alert of a starting event, its line, and whether it joined only because of the channel's rate.
     pub(super) fn start(
@@ -39,12 +50,12 @@ impl AlertBook {
             if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
 
         if let Some(id) = self.stays_shelved(e, familiar, now) {
-            return self.join(id, e, None, false, now, told);
+            return self.join(id, e, Comes::Aside, false, now, told);
         }
-        let settled = if explained.is_some() { None } else { Some(verdict) };
+        let comes = explained.map_or(Comes::Judged(verdict), Comes::Explained);
         if let Some(id) = self.goes_on_from_before(e, now) {
             let shelved = self.held.get(&id).is_some_and(|h| h.alert.handling.shelved.is_some());
-            return self.join(id, e, settled.filter(|_| !shelved), false, now, told);
+            return self.join(id, e, if shelved { Comes::Aside } else { comes }, false, now, told);
         }
         let same = self
             .by_key
@@ -53,8 +64,8 @@ impl AlertBook {
             .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         match (same, limited) {
-            (Some(id), _) => self.join(id, e, settled, false, now, told),
-            (None, Some(id)) => self.join(id, e, settled, true, now, told),
+            (Some(id), _) => self.join(id, e, comes, false, now, told),
+            (None, Some(id)) => self.join(id, e, comes, true, now, told),
             (None, None) => {
                 let id = self.open_alert(e, channel_name, now);
                 match explained {
@@ -132,12 +143,13 @@ impl AlertBook {
         &mut self,
         id: AlertId,
         e: &EventPayload,
-        verdict: Option<Verdict>,
+        comes: Comes,
         limited: bool,
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
         self.opens(e, id, now);
+        let left = self.is_left(id);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let alert = &mut held.alert;
@@ -150,18 +162,22 @@ impl AlertBook {
         alert.handling.chattering |= chattering;
         let before = (alert.handling.showing.since, alert.handling.showing.raised);
         let folded = matches!(alert.handling.showing.because, Some(Because::Incident | Because::Flood));
-        match (alert.handling.showing.how, verdict) {
+        // Only what is critical leaves the row of its incident, as long as that is there. What no health alert explains is no
+        // more under one.
+        let out = !folded || left || e.severity == Severity::Critical;
+        match (alert.handling.showing.how, comes) {
             (How::Row, _) => self.reprice(id, now),
-            // Under the row of its incident; only what is critical leaves it.
-            (How::Under, Some(Verdict::Row)) if !folded || e.severity == Severity::Critical => {
-                self.settle(id, e.id, Verdict::Row, now, told);
+            (How::Under, Comes::Judged(verdict)) if out && (verdict == Verdict::Row || !limited) => {
+                self.settle(id, e.id, verdict, now, told);
             }
-            (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
-            (How::Held, Some(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
+            (How::Under, Comes::Judged(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
+            // The outage may be over already: then it is looked at once more.
+            (How::Under, Comes::Explained(by)) if out && !limited => self.explained_by(id, by),
+            (How::Held, Comes::Judged(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
                 // The first of them is still watched, or its end was not.
             }
-            (How::Held, Some(Verdict::Brief(_))) => {}
-            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
+            (How::Held, Comes::Judged(Verdict::Brief(_))) => {}
+            (How::Brief | How::Held, Comes::Judged(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
         self.timers.clear(id, Timer::Close);

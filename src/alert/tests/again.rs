@@ -189,6 +189,41 @@ fn what_an_outage_explained_comes_out_when_it_is_long_over() {
 }
 
 #[test]
+fn what_comes_again_under_an_outage_that_is_over_comes_out_too() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    let guard =
+        |n, phase, s| of_kind("absence", Severity::Medium, event(n, phase, "gate/guard", Severity::Medium, at(s)));
+    say(&mut book, &health(Phase::Start, 0), 0);
+    let absent = say(&mut book, &guard(2, Phase::Start, 60), 60);
+    say(&mut book, &guard(2, Phase::End, 80), 80);
+    let branch = say(&mut book, &seen(3, Phase::Start, "gate/r", (0.55, 0.2), at(90)), 90);
+    say(&mut book, &health(Phase::End, 100), 100);
+    assert_eq!((how(&book, absent.id), how(&book, branch.id)), (How::Under, How::Under));
+    // It starts again while the outage explains it still, and goes on.
+    assert_eq!(say(&mut book, &guard(4, Phase::Start, 110), 110).id, absent.id);
+    book.tick(at(219));
+    assert_eq!(how(&book, absent.id), How::Under);
+    book.tick(at(222));
+    assert_eq!(how(&book, absent.id), How::Row);
+    // And what comes again when nothing explains it any more is as any other.
+    let mut book = AlertBook::new(config::Alert::default());
+    say(&mut book, &health(Phase::Start, 0), 0);
+    say(&mut book, &health(Phase::End, 1), 1);
+    let unsure = |n, phase, s| seen(n, phase, "gate/r", (0.55, 0.2), at(s));
+    let id = say(&mut book, &unsure(2, Phase::Start, 100), 100).id;
+    say(&mut book, &unsure(2, Phase::End, 110), 110);
+    let next = say(&mut book, &unsure(3, Phase::Start, 130), 130);
+    assert_eq!((next.id, next.handling.showing.how), (id, How::Held));
+    book.tick(at(151));
+    assert_eq!(how(&book, id), How::Row, "it has lasted");
+}
+
+#[test]
 fn what_two_outages_explained_one_after_the_other_comes_out_too() {
     let mut book = AlertBook::new(config::Alert::default());
     let health = |n, what: &str, phase, s| {
@@ -302,6 +337,25 @@ fn what_is_under_a_row_comes_out_when_that_is_finished() {
     let out = book.tick(at(62));
     assert_eq!((out.len(), out[0].alert.id, out[0].alert.handling.showing.how), (1, next.id, How::Row));
     assert_eq!(out[0].history.as_ref().map(|h| h.action.as_str()), Some("shown"));
+}
+
+#[test]
+fn what_comes_again_under_a_row_that_is_finished_is_judged() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let yard = |n, phase, score, s| seen(n, phase, "yard/r", (score, 0.2), at(s));
+    let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let folded = say(&mut book, &yard(2, Phase::Start, 0.9, 5), 5);
+    assert_eq!(folded.handling.showing.row, Some(lead.id));
+    say(&mut book, &yard(2, Phase::End, 0.9, 10), 10);
+    acts(&mut book, lead.id, AlertAction::Acknowledge, "li", 11);
+    let still = say(&mut book, &yard(3, Phase::Start, 0.55, 12), 12);
+    assert_eq!((still.id, still.handling.showing.how), (folded.id, How::Under), "its row is there");
+    say(&mut book, &yard(3, Phase::End, 0.55, 13), 13);
+    acts(&mut book, lead.id, AlertAction::Resolve, "li", 20);
+    let next = say(&mut book, &yard(4, Phase::Start, 0.55, 40), 40);
+    assert_eq!((next.id, next.handling.showing.how), (folded.id, How::Held));
+    book.tick(at(62));
+    assert_eq!(how(&book, folded.id), How::Row, "unsure, and it has lasted");
 }
 
 #[test]
