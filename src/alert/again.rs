@@ -23,7 +23,8 @@ impl AlertBook {
     /// An open event tells of a further happening. It is to its alert what a start is: the cooldown of a rule keeps one
     /// event open for long, and what comes within it is not known to be the same.
     ///
-    /// News makes the row rise; where the row is handled already, or cannot rise, the event goes on in an alert of its own.
+    /// News makes the row rise; where the row is handled already, or cannot rise, the event goes on in an alert of its own, and
+    /// so it does where the row is shelved, by the same measure as a start.
     pub(super) fn happens_again(
         &mut self,
         id: AlertId,
@@ -32,14 +33,21 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let (verdict, _) = self.judge(e, now);
+        let (verdict, familiar) = self.judge(e, now);
+        let aside = self.stays_shelved(e, familiar, now).is_some();
         let Some(held) = self.held.get(&id) else { return (id, None, false) };
         let (how, state) = (held.alert.handling.showing.how, held.alert.state);
-        let news = verdict == Verdict::Row;
+        // What the shelf of its source is for is no news, wherever the event is counted.
+        let news = verdict == Verdict::Row && !aside;
         let rises = super::show::step_up(held.alert.priority()).filter(|_| held.alert.handling.priority_by.is_none());
-        let own = !takes_events(state) || (news && how == How::Row && rises.is_none());
         let shelved = held.alert.handling.shelved.is_some();
-        if own && !shelved {
+        let own = if shelved {
+            // What is unsure and in view comes out when it has lasted.
+            news || (!aside && is_sure(score(&e.objects), self.cfg()) && !matches!(verdict, Verdict::Brief(_)))
+        } else {
+            !takes_events(state) || (news && how == How::Row && rises.is_none())
+        };
+        if own {
             return self.goes_its_own_way(id, e, channel_name, verdict, now, told);
         }
         let Some(held) = self.held.get_mut(&id) else { return (id, None, false) };

@@ -154,6 +154,26 @@ fn a_further_happening_is_what_a_start_is() {
     assert_eq!(book.open_events(), 0);
 }
 
+#[test]
+fn a_shelf_takes_no_news_of_an_event_that_goes_on() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let line = |place, happenings, s| of_kind("line", Severity::Medium, again(1, "gate/line", place, happenings, s));
+    let id = say(&mut book, &line((0.55, 0.2), 1, 0), 0).id;
+    let wish = Wish { minutes: Some(480), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    acts(&mut book, id, wish, "li", 1);
+    for n in 2..6u32 {
+        let s = u64::from(n) * 20;
+        assert_eq!(say(&mut book, &line((0.55, 0.2), n, s), s).id, id, "the branch stays on it");
+    }
+    let somebody = say(&mut book, &line((0.9, 0.7), 6, 200), 200);
+    assert!(somebody.id != id && somebody.handling.showing.how == How::Row && somebody.active());
+    assert!(book.get(id).is_some_and(|a| a.handling.shelved.is_some() && a.objects[0].score < 0.6));
+    let branch = say(&mut book, &line((0.55, 0.2), 7, 220), 220);
+    assert_eq!((branch.id, branch.handling.showing.raised), (somebody.id, None), "and makes no other row rise");
+    let urgent = EventPayload { severity: Severity::High, ..line((0.55, 0.2), 8, 240) };
+    assert!(say(&mut book, &urgent, 240).handling.showing.raised.is_some());
+}
+
 trait AsUpdate {
     fn clone_as_update(&self) -> EventPayload;
 }
@@ -354,7 +374,7 @@ fn what_comes_again_under_a_row_that_is_finished_is_judged() {
     acts(&mut book, lead.id, AlertAction::Resolve, "li", 20);
     let next = say(&mut book, &yard(4, Phase::Start, 0.55, 40), 40);
     assert_eq!((next.id, next.handling.showing.how), (folded.id, How::Held));
-    book.tick(at(62));
+    book.tick(at(76));
     assert_eq!(how(&book, folded.id), How::Row, "unsure, and it has lasted");
 }
 
