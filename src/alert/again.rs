@@ -184,8 +184,9 @@ impl AlertBook {
         if a.handling.showing.how != How::Under || !a.active() || !takes_events(a.state) {
             return;
         }
-        let sure = a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
-        let verdict = if a.handling.showing.because == Some(Because::Explained) {
+        let (showing, desk) = (&a.handling.showing, held.desk);
+        let sure = showing.sure || a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
+        let verdict = if showing.because == Some(Because::Explained) {
             let still = self.outages.over(&a.channel, &a.area, a.handling.recorder.as_deref(), now.mono);
             if let Some(by) = still.filter(|by| *by != id) {
                 return self.explained_by(id, by);
@@ -194,7 +195,7 @@ impl AlertBook {
             let brief_lately = self.sources.get(&a.dedupe_key).is_some_and(|s| s.brief_lately(now.mono));
             let evidence = Evidence { brief_lately, ..known };
             evidence::judge(&evidence, self.cfg())
-        } else if held.weighed.is_some_and(|(was_sure, _)| was_sure) || sure {
+        } else if sure && !showing.row.is_some_and(|row| self.leads(row, desk)) {
             Verdict::Row
         } else {
             return;

@@ -10,7 +10,8 @@ use super::evidence::{Nature, is_sure, nature, score};
 use crate::{
     config,
     types::{
-        AlertId, AreaId, ChannelId, EventId, Mono, Phase,
+        AlertId, AreaId, ChannelId, EventId, Mono, Phase, Subjects,
+        alert::Alert,
         fact::{HealthFact, HealthScope},
         payload::EventPayload,
     },
@@ -55,6 +56,12 @@ fn blinds(what: &str) -> bool {
     matches!(what, "down" | "frozen" | "dark" | "covered")
 }
 
+/// The channels that it is about, and whether those are all of them.
+fn reach(subjects: Option<&Subjects>) -> (HashSet<ChannelId>, bool) {
+    let channels = subjects.into_iter().flat_map(|s| s.channels.iter().cloned()).collect();
+    (channels, subjects.is_none_or(|s| s.count as usize <= s.channels.len()))
+}
+
 /// What is wrong with channels at present, or was a moment ago.
 #[derive(Debug, Default)]
 pub struct Outages {
@@ -62,15 +69,32 @@ pub struct Outages {
 }
 
 impl Outages {
+    /// Takes up an outage that goes on, by its alert and the event that is open.
+    pub fn restore(&mut self, a: &Alert, event: EventId) {
+        let Some(health) = a.health.as_ref().filter(|h| blinds(&h.what)) else { return };
+        if self.list.iter().any(|o| o.event == event) || self.list.len() >= MAX_OUTAGES {
+            return;
+        }
+        let (channels, whole) = reach(a.subjects.as_ref());
+        self.list.push_back(Outage {
+            event,
+            alert: a.id,
+            scope: health.scope,
+            name: health.name.clone(),
+            channel: a.channel.clone(),
+            channels,
+            whole,
+            ended: None,
+        });
+    }
+
     /// Takes up an event of health, with the alert that it belongs to.
     pub fn note(&mut self, e: &EventPayload, health: &HealthFact, alert: AlertId, now: Mono) {
         self.list.retain(|o| o.is_now(now));
         if !blinds(&health.what) {
             return;
         }
-        let subjects = e.subjects.as_ref();
-        let channels = subjects.into_iter().flat_map(|s| s.channels.iter().cloned()).collect();
-        let whole = subjects.is_none_or(|s| s.count as usize <= s.channels.len());
+        let (channels, whole) = reach(e.subjects.as_ref());
         let ended = (e.phase == Phase::End).then_some(now);
         if let Some(o) = self.list.iter_mut().find(|o| o.event == e.id) {
             (o.ended, o.channels, o.whole) = (ended, channels, whole);

@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry as Slot;
 use super::{
     AlertBook, MINUTE_MS, Open,
     evidence::{LONGEST_HOLD_MS, Steadiness},
+    explain::AFTER_MS,
     incident::Shown,
     takes_events,
     timer::Timer,
 };
 use crate::types::{
-    AlertId, EventId, Mono, Now, Past, Severity,
+    AlertId, EventId, Mono, Now, Past,
     alert::Alert,
     handling::{Because, How},
     payload::AlertState,
@@ -46,8 +47,6 @@ pub(super) struct Held {
     pub watched: Option<Watched>,
     /// When what was brief began and ended last.
     pub brief: Option<(Mono, Mono)>,
-    /// How sure and how urgent it was when it went under another's row.
-    pub weighed: Option<(bool, Severity)>,
     /// A person has finished the row that it is folded under.
     pub left: bool,
     /// It has lasted: that the detector is not sure of it counts no more.
@@ -67,7 +66,6 @@ impl Held {
             desk,
             watched: None,
             brief: None,
-            weighed: None,
             left: false,
             lasted: false,
             untold: false,
@@ -118,6 +116,13 @@ impl AlertBook {
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
         self.shown_before(&alert, now);
+        open.iter().for_each(|event| self.outages.restore(&alert, *event));
+        let under = takes_events(alert.state) && alert.handling.showing.how == How::Under && !open.is_empty();
+        let again = under.then(|| match alert.handling.showing.because {
+            Some(Because::Explained) => now.mono.plus_ms(AFTER_MS + 1),
+            // As soon as the row is there that it is under, if that is to come.
+            _ => now.mono,
+        });
         let mut held = Held::new(alert, desk);
         (held.join_until, held.watched) = (join_until.unwrap_or_default(), watched);
         self.held.insert(id, held);
@@ -128,6 +133,10 @@ impl AlertBook {
             // How long it waited before is not known: once more. What is over without having been judged is judged now.
             let ms = if open.is_empty() { 0 } else { u64::from(self.cfg().hold_s) * 1000 };
             self.timers.set(now.mono.plus_ms(ms.min(LONGEST_HOLD_MS)), id, Timer::Lasted);
+        }
+        if let Some(at) = again {
+            // Whether the row says something of it still is not known.
+            self.timers.set(at, id, Timer::Again);
         }
         if moves {
             self.moved += 1;

@@ -89,9 +89,11 @@ impl AlertBook {
     /// What is folded comes out, or its row rises, when it is surer or more urgent than it was.
     pub(super) fn weigh_again(&mut self, id: AlertId, sure: bool, now: Now, told: &mut Told) {
         let worth = self.worth(id, now);
-        let Some(weighed) = self.held.get(&id).and_then(|h| h.weighed) else { return };
-        if (sure && !weighed.0) || worth.is_some_and(|w| w > weighed.1) {
-            self.show(id, sure || weighed.0, now, told);
+        let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return };
+        let was_sure = a.handling.showing.sure;
+        let more_urgent = a.handling.priority_by.is_none() && worth.is_some_and(|w| w > a.priority());
+        if (sure && !was_sure) || more_urgent {
+            self.show(id, sure || was_sure, now, told);
         }
     }
 
@@ -135,9 +137,8 @@ impl AlertBook {
         {
             if let Some(held) = self.held.get_mut(&id) {
                 held.alert.incident = incident;
-                held.weighed = Some((sure, priority));
                 held.left = false;
-                held.alert.handling.showing = Showing { row: Some(lead), ..unshown(How::Under, because) };
+                held.alert.handling.showing = Showing { row: Some(lead), sure, ..unshown(How::Under, because) };
             }
             return self.close_when_over(id);
         }
@@ -286,5 +287,5 @@ fn of_row(alert: &Alert) -> Lead {
 }
 
 pub(super) fn unshown(how: How, because: Because) -> Showing {
-    Showing { how, because: Some(because), row: None, since: None, raised: None }
+    Showing { how, because: Some(because), row: None, sure: false, since: None, raised: None }
 }

@@ -4,7 +4,11 @@ use super::{
     rows::{how, say, seen},
     *,
 };
-use crate::types::handling::ResultCode;
+use crate::types::{
+    HealthFact,
+    fact::HealthScope,
+    handling::{Because, ResultCode},
+};
 
 /// What the ledger does after a write that failed for good: nothing of the batch is written.
 fn failed(book: &mut AlertBook, written: &[(Alert, Vec<EventId>)], now: Now) {
@@ -45,4 +49,67 @@ fn a_result_that_was_not_written_teaches_nothing() {
         assert_eq!(how(&book, opened.id), How::Row);
     }
     assert!(!book.sources.get("gate/r").unwrap().is_useless(), "nobody has said anything that is written");
+}
+
+#[test]
+fn what_is_folded_comes_out_when_it_becomes_sure_whoever_reads_it_again() {
+    for sure in [false, true] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let yard = |phase, s| seen(2, phase, "yard/r", (0.9, 0.2), at(s));
+        let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+        let mut folded = say(&mut book, &yard(Phase::Start, 5), 5);
+        assert_eq!(folded.handling.showing.row, Some(lead.id));
+        assert!(folded.handling.showing.sure);
+        folded.handling.showing.sure = sure;
+        Fold::written(&mut book);
+        let id = folded.id;
+        let written = [(lead.clone(), vec![lead.first_event]), (folded.clone(), vec![folded.first_event])];
+        failed(&mut book, &written, at(100));
+        book.tick(at(100));
+        assert_eq!(how(&book, id), How::Under, "its row is there");
+        say(&mut book, &yard(Phase::Update, 101), 101);
+        assert_eq!(how(&book, id), if sure { How::Under } else { How::Row }, "sure before: {sure}");
+    }
+}
+
+#[test]
+fn what_is_folded_under_a_finished_row_comes_out_whoever_reads_it_again() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let folded = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(5)), 5);
+    lead.state = AlertState::Resolved;
+    let written = [(folded.clone(), vec![folded.first_event]), (lead.clone(), vec![lead.first_event])];
+    failed(&mut book, &written, at(30));
+    book.tick(at(30));
+    assert_eq!(how(&book, folded.id), How::Row);
+}
+
+#[test]
+fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    let guard =
+        |n, s| EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) };
+    let mut book = AlertBook::new(config::Alert::default());
+    let down = say(&mut book, &health(Phase::Start, 0), 0);
+    let absent = say(&mut book, &guard(2, 5), 5);
+    assert_eq!(absent.handling.showing.because, Some(Because::Explained));
+    let both = [(down.clone(), vec![down.first_event]), (absent.clone(), vec![absent.first_event])];
+    failed(&mut book, &both, at(20));
+    book.tick(at(200));
+    assert_eq!(how(&book, absent.id), How::Under, "it goes on");
+    say(&mut book, &health(Phase::End, 300), 300);
+    book.tick(at(421));
+    assert_eq!(how(&book, absent.id), How::Row);
+
+    // It ended just before: what it explained is looked at once more all the same.
+    let mut book = AlertBook::new(config::Alert::default());
+    failed(&mut book, &[(absent.clone(), vec![absent.first_event])], at(20));
+    book.tick(at(139));
+    assert_eq!(how(&book, absent.id), How::Under);
+    book.tick(at(141));
+    assert_eq!(how(&book, absent.id), How::Row);
 }
