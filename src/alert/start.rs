@@ -268,7 +268,9 @@ impl AlertBook {
         let high = e.severity == Severity::High;
         let takes = |id: &AlertId| {
             self.held.get(id).is_some_and(|h| {
+                // What a shelf is for is on it already; what comes here is not.
                 takes_events(h.alert.state)
+                    && h.alert.handling.shelved.is_none()
                     && (!high || (h.alert.handling.showing.how == How::Row && h.alert.severity >= Severity::High))
             })
         };

@@ -2,6 +2,7 @@
 
 mod again;
 mod carry;
+mod limits;
 mod reload;
 mod rows;
 
