@@ -84,9 +84,9 @@ impl AlertBook {
         let gone = alert.last_end.map(|end| Past::by_wall(end, now).ms(now.mono));
         let left = |of: u64| gone.and_then(|gone| of.checked_sub(gone)).map(|left| now.mono.plus_ms(left));
         let join_until = left(self.takes_for_ms(&alert));
-        // What was put aside is known by its place only, and of those that were seen some are forgotten.
+        // Also of what is put aside: where it was is known, and what a shelf was for hours ago says nothing of what is seen now.
         let aside = alert.handling.shelved.is_some();
-        let carried_until = if aside { Some(now.mono.plus_ms(self.join_ms())) } else { left(self.join_ms()) };
+        let carried_until = left(self.join_ms());
         for event in open {
             let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
             let happenings = latest.and_then(|d| d.happenings);

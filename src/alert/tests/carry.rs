@@ -211,6 +211,22 @@ fn where_it_was_when_it_was_shelved_is_known_at_first_sight() {
 }
 
 #[test]
+fn a_shelf_on_which_nothing_was_for_hours_takes_no_news_after_a_restart() {
+    let (mut book, mut written) = (AlertBook::new(cfg(JOIN_S, 30)), Written::default());
+    let gate = |n, phase, place, s| seen(n, phase, "gate/r", place, at(s));
+    let id = written.event(&mut book, gate(1, Phase::Start, (0.55, 0.2), 1), at(1)).id;
+    written.event(&mut book, gate(1, Phase::End, (0.55, 0.2), 2), at(2));
+    written.act(&mut book, id, shelve(480));
+    // The clock of a process that begins four hours later.
+    let back = |s: u64| Now { mono: Mono(50 + s * 1000), ..at(4 * 3600 + s) };
+    let mut book = written.load(back(0));
+    let person = written.event(&mut book, gate(2, Phase::Start, (0.95, 0.8), 4 * 3600 + 30), back(30));
+    assert!(person.id != id && person.handling.showing.how == How::Row);
+    let branch = written.event(&mut book, gate(3, Phase::Start, (0.55, 0.2), 4 * 3600 + 40), back(40));
+    assert_eq!(branch.id, id, "what it is for stays on it");
+}
+
+#[test]
 fn the_second_shelf_of_a_source_outlives_the_first() {
     let (mut book, mut written) = (AlertBook::new(cfg(JOIN_S, 30)), Written::default());
     let gate = |n, phase, x, s| seen(n, phase, "gate/r", (0.9, x), at(s));
