@@ -34,7 +34,7 @@ impl AlertBook {
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
         let (verdict, familiar) = self.judge(e, now);
-        let aside = self.stays_shelved(e, familiar, now).is_some();
+        let aside = self.stays_shelved(e, familiar).is_some();
         let Some(held) = self.held.get(&id) else { return (id, None, false) };
         let (how, state) = (held.alert.handling.showing.how, held.alert.state);
         // What the shelf of its source is for is no news, wherever the event is counted.

@@ -29,6 +29,8 @@ pub(super) struct Watched {
     pub began: Mono,
     /// When this event of it started.
     pub started: Mono,
+    /// How long it must last.
+    pub ms: u64,
     pub steady: Steadiness,
     pub because: Because,
 }
@@ -108,10 +110,12 @@ impl AlertBook {
             self.shelves.put(&alert.dedupe_key, id);
         }
         let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
+        let ms = (u64::from(self.cfg().hold_s) * 1000).min(LONGEST_HOLD_MS);
         let watched = waits.then(|| Watched {
             event: open.last().copied().unwrap_or(alert.last_event),
             began: now.mono,
             started: now.mono,
+            ms,
             steady: Steadiness::of(&alert.objects),
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
@@ -131,8 +135,8 @@ impl AlertBook {
         }
         if waits {
             // How long it waited before is not known: once more. What is over without having been judged is judged now.
-            let ms = if open.is_empty() { 0 } else { u64::from(self.cfg().hold_s) * 1000 };
-            self.timers.set(now.mono.plus_ms(ms.min(LONGEST_HOLD_MS)), id, Timer::Lasted);
+            let ms = if open.is_empty() { 0 } else { ms };
+            self.timers.set(now.mono.plus_ms(ms), id, Timer::Lasted);
         }
         if let Some(at) = again {
             // Whether the row says something of it still is not known.

@@ -108,6 +108,8 @@ pub struct AlertBook {
     moved: usize,
     /// What the change under way taught of its source.
     learnt: Option<Learnt>,
+    /// When it was what is under way.
+    at: Mono,
 }
 
 /// A change on its way out: the alert, and what its history says of it.
@@ -146,6 +148,7 @@ impl AlertBook {
             timers: Timers::default(),
             moved: 0,
             learnt: None,
+            at: Mono::default(),
             setup,
         }
     }
@@ -171,6 +174,19 @@ impl AlertBook {
     /// The alert that the event belongs to, after it, and others that it changed. Only the fact's own fields are read, not
     /// its order.
     pub fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
+        self.on_late_event(event, channel_name, now.mono, now)
+    }
+
+    /// The same of an event that was at `at` and comes only now. How long it lasts is measured by that: its end may wait
+    /// right behind its start.
+    fn on_late_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused> {
+        self.at = at.min(now.mono);
         self.sweep(now);
         let mut told = Told::new();
         let (id, history, limited) = match event.phase {
@@ -191,6 +207,7 @@ impl AlertBook {
 
     /// What happens by itself: what was held lasts or does not, shelves end, nobody came, floods are over.
     pub fn tick(&mut self, now: Now) -> Vec<AlertChange> {
+        self.at = now.mono;
         self.sweep(now);
         let mut told = Told::new();
         self.run_timers(now, &mut told);
@@ -232,7 +249,7 @@ impl AlertBook {
         let id = open.alert;
         let told_of = event.details.as_ref().and_then(|d| d.happenings);
         let more = told_of > open.happenings && open.happenings.is_some();
-        let lasts_ms = now.mono.since_ms(open.since);
+        let lasts_ms = self.at.since_ms(open.since);
         open.happenings = open.happenings.max(told_of);
         if event.phase == Phase::End {
             self.open.remove(&event.id);
@@ -342,8 +359,14 @@ impl outbox::Fold for AlertBook {
     fn open_events(&self) -> usize {
         self.open.len()
     }
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
-        self.on_event(event, channel_name, now)
+    fn on_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused> {
+        self.on_late_event(event, channel_name, at, now)
     }
     fn act(
         &mut self,

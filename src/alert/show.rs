@@ -50,11 +50,14 @@ impl AlertBook {
                 self.storms.unsure(&held.alert.channel, &held.alert.area, now.mono);
                 held.alert.handling.showing = unshown(How::Held, because);
                 // What was lost for some seconds goes on from where it began.
-                let on_and_off = held.brief.filter(|(_, ended)| now.mono.since_ms(*ended) <= GAP_MS);
-                let began = on_and_off.map_or(now.mono, |(began, _)| began);
+                let started = self.at;
+                let on_and_off = held.brief.filter(|(_, ended)| started.since_ms(*ended) <= GAP_MS);
+                let began = on_and_off.map_or(started, |(began, _)| began);
                 let steady = Steadiness::of(&held.alert.objects);
-                held.watched = Some(Watched { event, began, started: now.mono, steady, because });
-                let at = began.plus_ms(ms).max(now.mono.plus_ms(ms.min(GLANCE_MS)));
+                held.watched = Some(Watched { event, began, started, ms, steady, because });
+                // Its end comes as late as its start, but what has waited for a disk does not wait as long again.
+                let late = now.mono.since_ms(started).min(GAP_MS);
+                let at = began.plus_ms(ms + late).max(now.mono.plus_ms(ms.min(GLANCE_MS)));
                 self.timers.set(at, id, Timer::Lasted);
             }
         }
@@ -103,16 +106,22 @@ impl AlertBook {
         if held.alert.handling.showing.how != How::Held || held.alert.open_events > 0 {
             return;
         }
-        // The node stopped before it could be known whether it lasts: better once too often.
-        let unknown = held.watched.is_none() || e.end == Some(EventEnd::Interrupted);
-        if unknown {
-            return self.show(id, false, now, told);
+        // The node stopped, or lost what it knew, before it could be known whether it lasts: better once too often.
+        let known = held.watched.take_if(|_| e.end != Some(EventEnd::Interrupted)).filter(|w| w.began <= self.at);
+        let Some(watched) = known else { return self.show(id, false, now, told) };
+        let (lasted_ms, there_ms) = (self.at.since_ms(watched.began), self.at.since_ms(watched.started));
+        if lasted_ms >= watched.ms
+            && there_ms >= watched.ms.min(GLANCE_MS)
+            && self.has_lasted(id, &watched, lasted_ms, now)
+        {
+            // It had lasted before its end was told; only nobody has looked meanwhile.
+            return self.proves(id, &watched.steady, now, told);
         }
-        let Some(watched) = held.watched.take() else { return };
+        let Some(held) = self.held.get_mut(&id) else { return };
         held.alert.handling.showing.how = How::Brief;
-        held.brief = Some((watched.began, now.mono));
+        held.brief = Some((watched.began, self.at));
         self.timers.clear(id, Timer::Lasted);
-        self.sources.at(&e.dedupe_key, now.mono).was_brief(now.mono.since_ms(watched.started), now.mono);
+        self.sources.at(&e.dedupe_key, now.mono).was_brief(there_ms, now.mono);
     }
 
     /// Puts it before its position. The caller tells of the alert itself; `told` takes the others.

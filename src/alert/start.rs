@@ -49,7 +49,7 @@ impl AlertBook {
         let explained =
             if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
 
-        if let Some(id) = self.stays_shelved(e, familiar, now) {
+        if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, Comes::Aside, false, now, told);
         }
         let comes = explained.map_or(Comes::Judged(verdict), Comes::Explained);
@@ -82,13 +82,13 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    pub(super) fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
+    pub(super) fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
         let mut shelved = self.shelves.of(&e.dedupe_key).rev().peekable();
         shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
         let latest = self.by_key.get(&e.dedupe_key).and_then(|n| self.held.get(n));
         let goes_on = latest.filter(|h| h.alert.handling.shelved.is_none()).is_some_and(|h| {
-            h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
+            h.brief.is_some_and(|(_, ended)| self.at.since_ms(ended) <= GAP_MS)
                 && is_near(&e.objects, &h.alert.objects, APART)
         });
         shelved.find(|id| {
@@ -148,7 +148,7 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        self.opens(e, id, now);
+        self.opens(e, id);
         let left = self.is_left(id);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
@@ -195,9 +195,9 @@ impl AlertBook {
         self.timers.at(id, Timer::Lasted).is_some_and(|at| at > now.mono.plus_ms(ms))
     }
 
-    fn opens(&mut self, e: &EventPayload, alert: AlertId, now: Now) {
+    fn opens(&mut self, e: &EventPayload, alert: AlertId) {
         let happenings = e.details.as_ref().and_then(|d| d.happenings);
-        self.open.insert(e.id, Open { alert, happenings, since: now.mono });
+        self.open.insert(e.id, Open { alert, happenings, since: self.at });
     }
 
     pub(super) fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
@@ -241,7 +241,7 @@ impl AlertBook {
             limited: 0,
             handling,
         };
-        self.opens(e, id, now);
+        self.opens(e, id);
         self.by_key.insert(e.dedupe_key.clone(), id);
         let channel = self.channels.entry(e.channel.clone()).or_default();
         channel.opened.push_back(now.mono);

@@ -3,7 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{AlertBook, Told, line};
+use super::{
+    AlertBook, Told,
+    evidence::{LONGEST_HOLD_MS, Steadiness},
+    hold::Watched,
+    line,
+};
 use crate::types::{
     AlertId, Mono, Now, Severity, Wall,
     alert::By,
@@ -173,20 +178,29 @@ impl AlertBook {
         let Some(watched) = held.watched.as_ref().filter(|_| held.alert.handling.showing.how == How::Held) else {
             return;
         };
-        // Many boxes that come and go are no one thing; in a storm there is no end to them.
-        let lasted = now.mono.since_ms(watched.began);
-        let storm = watched.because != Because::Chattering && self.storms.at(&held.alert.area, now.mono);
-        if !watched.steady.is_one_thing() && (lasted < super::evidence::LONGEST_HOLD_MS || storm) {
+        if !self.has_lasted(id, watched, now.mono.since_ms(watched.began), now) {
             self.timers.set(now.mono.plus_ms(HOLD_ON_MS), id, Timer::Lasted);
             return;
         }
-        // One thing that has lasted has proved itself; what only went on and on has not.
-        let sure = watched.steady.is_one_thing();
+        let steady = watched.steady.clone();
+        self.proves(id, &steady, now, told);
+        self.tell(id, "shown", None, now, told);
+    }
+
+    /// Many boxes that come and go are no one thing; in a storm there is no end to them.
+    pub(super) fn has_lasted(&self, id: AlertId, watched: &Watched, lasted_ms: u64, now: Now) -> bool {
+        let storms = || self.held.get(&id).is_some_and(|h| self.storms.at(&h.alert.area, now.mono));
+        let storm = watched.because != Because::Chattering && storms();
+        watched.steady.is_one_thing() || (lasted_ms >= LONGEST_HOLD_MS && !storm)
+    }
+
+    /// One thing that has lasted has proved itself; what only went on and on has not.
+    pub(super) fn proves(&mut self, id: AlertId, steady: &Steadiness, now: Now, told: &mut Told) {
+        let sure = steady.is_one_thing();
         if let Some(held) = self.held.get_mut(&id) {
             held.lasted = sure;
         }
         self.show(id, sure, now, told);
-        self.tell(id, "shown", None, now, told);
     }
 
     fn close_by_rule(&mut self, id: AlertId, now: Now, told: &mut Told) {

@@ -32,8 +32,15 @@ pub trait Fold: Send + Sync {
     /// The alert of an open event; `None` if the event is not open.
     fn alert_of(&self, event: EventId) -> Option<AlertId>;
     fn open_events(&self) -> usize;
-    /// A start, update or end. Of the payload only the fact's own fields count, not its place in the order.
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused>;
+    /// A start, update or end, and when it was: a disk that is slow makes a fact wait. Of the payload only the fact's own
+    /// fields count, not its place in the order.
+    fn on_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused>;
     /// An action on an alert that is held. `Ok(None)`: it is so already.
     fn act(
         &mut self,

@@ -290,9 +290,9 @@ impl Ledger {
 
     /// Writes a fact. Comes back when it is on disk, or when it is certain that it is not.
     pub async fn event(&self, fact: FactIn) -> Result<Committed, LedgerError> {
-        let channel_name = fact.channel_name.clone();
+        let (channel_name, at) = (fact.channel_name.clone(), fact.event.at);
         let payload = Box::new(self.payload(fact));
-        self.ask(|reply| Job::Event { payload, channel_name, reply }).await?
+        self.ask(|reply| Job::Event { payload, channel_name, at, reply }).await?
     }
 
     /// Does what a person wants; comes back when it is on disk.

@@ -56,6 +56,8 @@ pub(super) enum Job {
     Event {
         payload: Box<EventPayload>,
         channel_name: String,
+        /// When it was.
+        at: Mono,
         reply: Reply<Result<Committed, LedgerError>>,
     },
     Act {
@@ -419,9 +421,9 @@ impl Writer {
         batch.changes(&mut self.led, by_itself);
         for job in jobs {
             match job {
-                Job::Event { payload, channel_name, reply } => {
+                Job::Event { payload, channel_name, at, reply } => {
                     let event = payload.id;
-                    let answer = batch.event(&mut self.led, *payload, &channel_name, &known.events, now);
+                    let answer = batch.event(&mut self.led, *payload, &channel_name, &known.events, (at, now));
                     let answer = answer.map_err(|why| {
                         refused += 1;
                         LedgerError::Refused { event, why }

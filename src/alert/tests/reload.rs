@@ -113,3 +113,14 @@ fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
     book.tick(at(141));
     assert_eq!(how(&book, absent.id), How::Row);
 }
+
+#[test]
+fn what_ended_while_nothing_could_be_written_is_shown_once_too_often() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let gate = |phase, s| seen(1, phase, "gate/r", (0.55, 0.2), at(s));
+    let held = say(&mut book, &gate(Phase::Start, 5), 5);
+    assert_eq!(held.handling.showing.how, How::Held);
+    failed(&mut book, &[(held.clone(), vec![held.first_event])], at(70));
+    book.on_late_event(&gate(Phase::End, 50), "Gate", at(50).mono, at(70)).unwrap();
+    assert_eq!(how(&book, held.id), How::Row);
+}

@@ -192,6 +192,23 @@ fn what_has_lasted_does_not_rise_by_itself_afterwards() {
 }
 
 #[test]
+fn how_long_it_lasted_is_known_though_the_disk_was_slow() {
+    let wall = |phase, s| EventPayload { severity: Severity::High, ..seen(1, phase, "wall/r", (0.55, 0.2), at(s)) };
+    // The disk stood still until second 60; start and end waited.
+    for (ended, want) in [(50, How::Row), (7, How::Brief)] {
+        let mut book = AlertBook::new(config::Alert::default());
+        book.on_late_event(&wall(Phase::Start, 5), "Wall", at(5).mono, at(60)).unwrap();
+        let own = book.on_late_event(&wall(Phase::End, ended), "Wall", at(ended).mono, at(60)).unwrap().own;
+        assert_eq!(own.alert.handling.showing.how, want, "it ended at {ended} s");
+    }
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = book.on_late_event(&wall(Phase::Start, 5), "Wall", at(5).mono, at(60)).unwrap().own.alert.id;
+    assert_eq!(how(&book, id), How::Held, "its end may be next");
+    book.tick(at(62));
+    assert_eq!(how(&book, id), How::Row, "it has lasted for almost a minute");
+}
+
+#[test]
 fn a_surer_one_waits_no_longer_than_it_has_to() {
     let mut book = AlertBook::new(config::Alert::default());
     let wall = |n: u8, phase, score, s| EventPayload {
