@@ -4,6 +4,7 @@ use super::{
     AlertBook,
     evidence::{is_sure, score},
     later, line, possible, state,
+    timer::Timer,
 };
 use crate::types::{
     AlertId, Now, Severity, UserId,
@@ -124,6 +125,7 @@ impl AlertBook {
             if alert.handling.shelved.take().is_some() {
                 self.shelves.take(&key, id);
             }
+            self.timers.clear(id, Timer::Lasted);
             self.incidents.forget(id);
             self.leads_no_more(id, now.mono);
             if by != By::Gateway {

@@ -255,7 +255,7 @@ impl AlertBook {
             self.open.remove(&event.id);
         } else if more {
             return Ok(self.happens_again(id, event, channel_name, now, told));
-        } else if self.outlasts_its_shelf(id, event, lasts_ms, now) {
+        } else if self.outlasts_its_shelf(id, event, lasts_ms, now) || self.comes_true_too_late(id, event, now) {
             return Ok(self.goes_its_own_way(id, event, channel_name, Verdict::Row, now, told));
         }
         let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;

@@ -11,6 +11,7 @@ use super::{
     incident::{Asked, Shown, class},
     later,
     priority::History,
+    takes_events,
     timer::Timer,
 };
 use crate::types::{
@@ -69,24 +70,37 @@ impl AlertBook {
         if let Some(watched) = held.watched.as_mut().filter(|w| w.event == e.id) {
             watched.steady.update(&e.objects);
         }
-        let how = held.alert.handling.showing.how;
-        let critical = e.severity == Severity::Critical;
-        if how == How::Row {
+        let showing = &held.alert.handling.showing;
+        let folded = matches!(showing.because, Some(Because::Incident | Because::Flood));
+        if showing.how == How::Row {
             return self.reprice(id, now);
         }
-        let best = score(&e.objects);
-        let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
-        let known = self.evidence(e, now);
-        let news = critical || (known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row);
-        let folded = matches!(
-            self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
-            Some(Because::Incident | Because::Flood)
-        );
-        if folded && !critical {
-            self.weigh_again(id, sure && news, now, told);
-        } else if sure && news {
+        // What a person has finished is no row afterwards.
+        if !takes_events(held.alert.state) {
+            return;
+        }
+        let news = self.is_sure_news(e, now);
+        if folded && e.severity != Severity::Critical {
+            self.weigh_again(id, news, now, told);
+        } else if news {
             self.show(id, true, now, told);
         }
+    }
+
+    /// An update that would be a row by itself.
+    fn is_sure_news(&self, e: &EventPayload, now: Now) -> bool {
+        let best = score(&e.objects);
+        let sure = best.is_some() && is_sure(best, self.cfg());
+        let known = self.evidence(e, now);
+        let news = known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row;
+        e.severity == Severity::Critical || (sure && news)
+    }
+
+    /// It turns out only now what a person has finished while it was no row: that is another alert.
+    pub(super) fn comes_true_too_late(&self, id: AlertId, e: &EventPayload, now: Now) -> bool {
+        let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
+        let unseen = a.handling.showing.how != How::Row && !a.handling.showing.sure;
+        !takes_events(a.state) && unseen && self.is_sure_news(e, now)
     }
 
     /// What is folded comes out, or its row rises, when it is surer or more urgent than it was.
@@ -104,6 +118,10 @@ impl AlertBook {
     pub(super) fn ends(&mut self, id: AlertId, e: &EventPayload, now: Now, told: &mut Told) {
         let Some(held) = self.held.get_mut(&id) else { return };
         if held.alert.handling.showing.how != How::Held || held.alert.open_events > 0 {
+            return;
+        }
+        if !takes_events(held.alert.state) {
+            held.alert.handling.showing.how = How::Brief;
             return;
         }
         // The node stopped, or lost what it knew, before it could be known whether it lasts: better once too often.
@@ -271,16 +289,12 @@ impl AlertBook {
     pub(super) fn reprice(&mut self, id: AlertId, now: Now) {
         let Some(worth) = self.worth(id, now) else { return };
         let rises = self.held.get(&id).is_some_and(|h| {
-            h.alert.handling.priority_by.is_none() && worth > h.alert.priority() && takes_notice(h.alert.state)
+            h.alert.handling.priority_by.is_none() && worth > h.alert.priority() && takes_events(h.alert.state)
         });
         if rises {
             self.rise(id, worth, now);
         }
     }
-}
-
-fn takes_notice(state: AlertState) -> bool {
-    !matches!(state, AlertState::Resolved | AlertState::Closed)
 }
 
 /// A row as a digest names it.

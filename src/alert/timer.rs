@@ -7,7 +7,7 @@ use super::{
     AlertBook, Told,
     evidence::{LONGEST_HOLD_MS, Steadiness},
     hold::Watched,
-    line,
+    line, takes_events,
 };
 use crate::types::{
     AlertId, Mono, Now, Severity, Wall,
@@ -175,9 +175,8 @@ impl AlertBook {
     /// It was held and is still going on.
     fn lasted(&mut self, id: AlertId, now: Now, told: &mut Told) {
         let Some(held) = self.held.get(&id) else { return };
-        let Some(watched) = held.watched.as_ref().filter(|_| held.alert.handling.showing.how == How::Held) else {
-            return;
-        };
+        let waits = held.alert.handling.showing.how == How::Held && takes_events(held.alert.state);
+        let Some(watched) = held.watched.as_ref().filter(|_| waits) else { return };
         if !self.has_lasted(id, watched, now.mono.since_ms(watched.began), now) {
             self.timers.set(now.mono.plus_ms(HOLD_ON_MS), id, Timer::Lasted);
             return;

@@ -379,6 +379,41 @@ fn what_comes_again_under_a_row_that_is_finished_is_judged() {
 }
 
 #[test]
+fn what_is_finished_is_no_row_afterwards() {
+    let finish = |book: &mut AlertBook, id, s| {
+        acts(book, id, AlertAction::Acknowledge, "li", s);
+        acts(book, id, AlertAction::Resolve, "li", s);
+    };
+    let gate = |phase, score, s| seen(1, phase, "gate/r", (score, 0.2), at(s));
+    // It waited.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &gate(Phase::Start, 0.55, 0), 0).id;
+    finish(&mut book, id, 5);
+    assert!(book.tick(at(60)).is_empty());
+    assert_eq!(how(&book, id), How::Held);
+    let same = say(&mut book, &gate(Phase::Update, 0.55, 61), 61);
+    assert_eq!(same.id, id);
+    let sure = say(&mut book, &gate(Phase::Update, 0.9, 62), 62);
+    assert!(sure.id != id && sure.state == AlertState::New && sure.handling.showing.how == How::Row);
+    assert_eq!((sure.handling.recurs, how(&book, id)), (Some(id), How::Held));
+    assert_eq!(say(&mut book, &gate(Phase::End, 0.9, 70), 70).id, sure.id);
+    // And ends without having become sure.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &gate(Phase::Start, 0.55, 0), 0).id;
+    finish(&mut book, id, 5);
+    assert_eq!(say(&mut book, &gate(Phase::End, 0.55, 60), 60).handling.showing.how, How::Brief);
+    // It was counted under another row, unsure.
+    let mut book = AlertBook::new(config::Alert::default());
+    let lead = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(0)), 0);
+    let id = say(&mut book, &gate(Phase::Start, 0.9, 5), 5).id;
+    book.held.get_mut(&id).unwrap().alert.handling.showing.sure = false;
+    assert_eq!(book.get(id).unwrap().handling.showing.row, Some(lead.id));
+    finish(&mut book, id, 30);
+    let sure = say(&mut book, &gate(Phase::Update, 0.9, 40), 40);
+    assert!(sure.id != id && sure.state == AlertState::New && sure.handling.showing.how == How::Row);
+}
+
+#[test]
 fn what_is_high_joins_only_a_row_of_its_own_rule() {
     let mut book = AlertBook::new(cfg(10, 2));
     say(&mut book, &event(1, Phase::Start, "gate/r/1", Severity::Low, at(0)), 0);
