@@ -111,6 +111,10 @@ impl AlertBook {
                 alert.handling.priority_by = user;
                 let due = self.priorities.due_ms(alert.priority());
                 alert.handling.due = alert.handling.due.map(|_| later(now.wall, due));
+                // Who has waited for it waits from now on.
+                if alert.state == AlertState::New {
+                    alert.handling.escalated = None;
+                }
             }
             (AlertAction::Release, _) => {
                 let due = self.priorities.due_ms(alert.priority());

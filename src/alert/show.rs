@@ -253,7 +253,11 @@ impl AlertBook {
     pub(super) fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
         let due = later(now.wall, self.priorities.due_ms(to));
         let Some(held) = self.held.get_mut(&id) else { return };
+        let next = held.alert.escalates().map_or(due, |next| next.min(due));
         let h = &mut held.alert.handling;
+        if let Some(first) = h.escalated.as_mut().filter(|e| e.level < 2) {
+            first.next = Some(next);
+        }
         h.priority = Some(to);
         h.showing.raised = Some(now.wall);
         h.due = Some(h.due.map_or(due, |d| d.min(due)));

@@ -7,7 +7,7 @@ use super::{
     AlertBook, Told,
     evidence::{LONGEST_HOLD_MS, Steadiness},
     hold::Watched,
-    line, takes_events,
+    later, line, takes_events,
 };
 use crate::types::{
     AlertId, Mono, Now, Severity, Wall,
@@ -225,7 +225,8 @@ impl AlertBook {
         }
         let level = a.handling.escalated.as_ref().map_or(1, |e| e.level.saturating_add(1));
         let to = self.desks.get(held.desk).escalate_to.clone();
-        a.handling.escalated = Some(Escalation { level, to, at: now.wall });
+        let next = (level < 2).then(|| later(now.wall, self.priorities.due_ms(a.priority())));
+        a.handling.escalated = Some(Escalation { level, to, at: now.wall, next });
         self.tell(id, "escalated", None, now, told);
         self.set_timers(id, now);
     }

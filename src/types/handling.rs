@@ -127,6 +127,9 @@ pub struct Escalation {
     /// The position that supervises, if there is one.
     pub to: Option<PositionId>,
     pub at: Wall,
+    /// When the people of the area hear of it, too; null once they have, and in payloads from before it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Wall>,
 }
 
 /// How an alert is handled.

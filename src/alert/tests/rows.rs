@@ -124,6 +124,39 @@ fn what_nobody_takes_goes_up_twice_and_a_recurrence_names_what_was_before() {
 }
 
 #[test]
+fn a_second_step_comes_as_soon_as_its_priority_says() {
+    let user = UserId::new("li").unwrap();
+    let level = |book: &AlertBook, id| book.get(id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    let priority = |to| Wish { priority: Some(to), ..AlertAction::Priority.into() };
+    // Critical of a sudden, an hour after nobody took it: a minute, and a minute.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    book.tick(at(1800));
+    assert_eq!(level(&book, id), Some(1));
+    book.act(id, &priority(Severity::Critical), By::User(&user), None, at(3000)).unwrap();
+    for (s, want) in [(3059, None), (3060, Some(1)), (3119, Some(1)), (3120, Some(2)), (9000, Some(2))] {
+        book.tick(at(s));
+        assert_eq!(level(&book, id), want, "at {s} s");
+    }
+    book.act(id, &priority(Severity::High), By::User(&user), None, at(9000)).unwrap();
+    book.tick(at(9000 + u64::from(config::Alert::default().due_high_s)));
+    assert_eq!(level(&book, id), Some(1), "it begins anew");
+
+    // And a row that rises by another.
+    let mut book = AlertBook::new(config::Alert { neighbour_s: 3000, ..config::Alert::default() });
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    book.tick(at(1800));
+    say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(1810)), 1810);
+    assert_eq!(book.get(id).unwrap().priority(), Severity::High);
+    let due = 1810 + u64::from(config::Alert::default().due_high_s);
+    assert!(due < 3600);
+    for (s, want) in [(due - 1, Some(1)), (due, Some(2))] {
+        book.tick(at(s));
+        assert_eq!(level(&book, id), want, "at {s} s");
+    }
+}
+
+#[test]
 fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
