@@ -267,10 +267,12 @@ impl AlertBook {
             return Ok((id, None, false));
         }
         alert.updated = event.times.seen;
-        // The last counts.
-        alert.details.clone_from(&event.details);
-        if !event.media.is_empty() {
-            alert.media.clone_from(&event.media);
+        if !only_counts(alert, event) {
+            // The last counts.
+            alert.details.clone_from(&event.details);
+            if !event.media.is_empty() {
+                alert.media.clone_from(&event.media);
+            }
         }
         self.lets_go(id, now);
         if event.end == Some(EventEnd::Interrupted) {
@@ -402,9 +404,20 @@ fn takes_events(state: AlertState) -> bool {
     !matches!(state, AlertState::Resolved | AlertState::Closed)
 }
 
+/// Whether an event is in the alert of another source, because of its channel's rate, and leaves what that says as it is: a
+/// row that a person reads, and whatever tells of a picture that is gone.
+fn only_counts(alert: &Alert, event: &EventPayload) -> bool {
+    let row = alert.handling.showing.how == How::Row;
+    alert.dedupe_key != event.dedupe_key && (row || alert.health.is_some() != event.health.is_some())
+}
+
 /// What the latest start or update tells of the alert.
 fn touch(alert: &mut Alert, event: &EventPayload) {
     alert.severity = alert.severity.max(event.severity);
+    alert.updated = event.times.seen;
+    if only_counts(alert, event) {
+        return;
+    }
     alert.objects.clone_from(&event.objects);
     alert.health.clone_from(&event.health);
     alert.subjects.clone_from(&event.subjects);
@@ -412,7 +425,6 @@ fn touch(alert: &mut Alert, event: &EventPayload) {
     if !event.media.is_empty() {
         alert.media.clone_from(&event.media);
     }
-    alert.updated = event.times.seen;
 }
 
 fn line(

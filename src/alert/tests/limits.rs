@@ -4,6 +4,7 @@ use super::{
     rows::{say, seen},
     *,
 };
+use crate::types::{Details, HealthFact, fact::HealthScope};
 
 fn shelve(book: &mut AlertBook, id: AlertId, s: u64) {
     let wish = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
@@ -26,5 +27,25 @@ fn a_shelved_row_takes_nothing_that_is_above_the_limit() {
         assert!(next.id != second.id && next.handling.shelved.is_none(), "high {is_high}");
         assert_eq!(next.handling.showing.how, How::Row);
         assert!(next.id != first.id && next.limited == 0);
+    }
+}
+
+#[test]
+fn what_joins_a_row_of_another_source_is_counted_and_leaves_what_it_says() {
+    let mut book = AlertBook::new(cfg(10, 1));
+    let (name, state) = (None, None);
+    let fact = HealthFact { scope: HealthScope::Channel, name, what: "moved".into(), state, reason: "turned".into() };
+    let moved = EventPayload { health: Some(fact), ..event(1, Phase::Start, "gate/health", Severity::Low, at(0)) };
+    let moved = say(&mut book, &moved, 0);
+    let crossing = |phase, s| EventPayload {
+        kind: "line".into(),
+        details: Some(Details { happenings: Some(1), ..Details::default() }),
+        ..seen(2, phase, "gate/line", (0.9, 0.2), at(s))
+    };
+    for phase in [Phase::Start, Phase::Update, Phase::End] {
+        let row = say(&mut book, &crossing(phase, 2), 2);
+        assert_eq!((row.id, row.limited, row.events), (moved.id, 1, 2));
+        assert_eq!((&row.health, &row.objects, &row.details), (&moved.health, &moved.objects, &None), "{phase:?}");
+        assert_eq!((row.severity, row.updated), (Severity::Medium, at(2).wall));
     }
 }
