@@ -47,11 +47,14 @@ impl AlertBook {
         } else {
             !takes_events(state) || (news && how == How::Row && rises.is_none())
         };
-        if own {
+        // A row that cannot rise any more is before a person already; one that is shelved is not, nor is a finished one.
+        let limited = own && !shelved && takes_events(state) && self.opened_too_many(e, now);
+        if own && !limited {
             return self.goes_its_own_way(id, e, channel_name, verdict, now, told);
         }
         let Some(held) = self.held.get_mut(&id) else { return (id, None, false) };
         held.alert.rev += 1;
+        held.alert.limited += u64::from(limited);
         touch(&mut held.alert, e);
         let before = (held.alert.handling.showing.since, held.alert.handling.showing.raised);
         match (how, rises) {
@@ -67,7 +70,7 @@ impl AlertBook {
         held.alert.handling.held_back += u64::from(!shown);
         let action = if shown && how == How::Row { "raised" } else { "event" };
         let history = line(&held.alert, now, None, action, Some(held.alert.state), None);
-        (id, Some(history), false)
+        (id, Some(history), limited)
     }
 
     /// The event leaves its alert for a new one.

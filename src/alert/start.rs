@@ -252,16 +252,22 @@ impl AlertBook {
         id
     }
 
-    /// The alert that takes the event because its channel opened too many in the last minute; never for what is critical.
-    fn over_the_limit(&mut self, e: &EventPayload, now: Now) -> Option<AlertId> {
+    /// Whether its channel opened too many alerts in the last minute to open one for it; never for what is critical.
+    pub(super) fn opened_too_many(&mut self, e: &EventPayload, now: Now) -> bool {
         let most = self.cfg().max_per_channel_per_min as usize;
-        let channel = self.channels.get_mut(&e.channel)?;
+        let Some(channel) = self.channels.get_mut(&e.channel) else { return false };
         while channel.opened.front().is_some_and(|t| now.mono.since_ms(*t) >= MINUTE_MS) {
             channel.opened.pop_front();
         }
-        if channel.opened.len() < most || e.severity == Severity::Critical {
+        channel.opened.len() >= most && e.severity != Severity::Critical
+    }
+
+    /// The alert that takes the event because its channel opened too many.
+    fn over_the_limit(&mut self, e: &EventPayload, now: Now) -> Option<AlertId> {
+        if !self.opened_too_many(e, now) {
             return None;
         }
+        let channel = self.channels.get(&e.channel)?;
         let (own, latest) = (channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest);
         // What is high joins only what says the same of it before a person. All of them may be resolved by now: then a new
         // alert is the only way not to lose the event.
