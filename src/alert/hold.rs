@@ -11,7 +11,7 @@ use super::{
     timer::Timer,
 };
 use crate::types::{
-    AlertId, EventId, Mono, Now, Past,
+    AlertId, EventId, Mono, Now, Past, Wall,
     alert::Alert,
     handling::{Because, How},
     payload::AlertState,
@@ -53,6 +53,8 @@ pub(super) struct Held {
     pub left: bool,
     /// It has lasted: that the detector is not sure of it counts no more.
     pub lasted: bool,
+    /// When its shelf ends and it is due, by the wall clock, as its timers are set for.
+    pub armed: [Option<Wall>; 2],
     /// Changed since it was last told, in a number only.
     pub untold: bool,
 }
@@ -70,6 +72,7 @@ impl Held {
             brief: None,
             left: false,
             lasted: false,
+            armed: [None; 2],
             untold: false,
         }
     }

@@ -100,13 +100,18 @@ impl Timers {
 impl AlertBook {
     /// The timers that follow from an alert as it is.
     pub(super) fn set_timers(&mut self, id: AlertId, now: Now) {
-        let Some(held) = self.held.get(&id) else { return };
-        let until = |wall: Wall| now.mono.plus_ms(u64::try_from(wall.0.saturating_sub(now.wall.0)).unwrap_or(0));
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let ms = |from: Wall, to: Wall| u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0);
         let a = &held.alert;
-        let (shelf, due) = (a.handling.shelved.as_ref().map(|s| until(s.until)), a.escalates().map(until));
-        for (timer, at) in [(Timer::Shelf, shelf), (Timer::Due, due)] {
-            match at {
-                Some(at) => self.timers.set(at, id, timer),
+        let shelf = a.handling.shelved.as_ref().map(|s| (s.until, ms(s.at, s.until)));
+        let due = a.escalates().map(|at| (at, self.priorities.due_ms(a.priority())));
+        let armed = std::mem::replace(&mut held.armed, [shelf, due].map(|t| t.map(|(at, _)| at)));
+        for ((timer, wanted), armed) in [(Timer::Shelf, shelf), (Timer::Due, due)].into_iter().zip(armed) {
+            match wanted {
+                // Once set it runs by the clock that never jumps.
+                Some((at, _)) if armed == Some(at) && self.timers.at(id, timer).is_some() => {}
+                // A clock that is years behind, as where it has no battery, makes nothing wait longer than it may.
+                Some((at, most)) => self.timers.set(now.mono.plus_ms(ms(now.wall, at).min(most)), id, timer),
                 None => self.timers.clear(id, timer),
             }
         }

@@ -157,6 +157,53 @@ fn a_second_step_comes_as_soon_as_its_priority_says() {
 }
 
 #[test]
+fn a_clock_that_is_wrong_or_jumps_moves_no_timer() {
+    let user = UserId::new("li").unwrap();
+    let off = |s: u64, wall_s: i64| Now { mono: at(s).mono, wall: Wall(at(s).wall.0 + wall_s * 1000) };
+    let level = |book: &AlertBook, id| book.get(id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    let is_shelved = |book: &AlertBook, id| book.get(id).is_some_and(|a| a.handling.shelved.is_some());
+    let gate = || seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0));
+    let shelve = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    // It jumps while the gateway runs, and somebody writes a note.
+    let note = Wish { note: Some("x".into()), ..AlertAction::Note.into() };
+    for jump in [-3600, 3600] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &gate(), 0).id;
+        book.act(id, &note, By::User(&user), None, off(600, jump)).unwrap();
+        for (s, want) in [(1799, None), (1800, Some(1)), (3599, Some(1)), (3600, Some(2))] {
+            book.tick(off(s, jump));
+            assert_eq!(level(&book, id), want, "by {jump} s, at {s} s");
+        }
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &gate(), 0).id;
+        book.act(id, &shelve, By::User(&user), None, at(1)).unwrap();
+        book.act(id, &note, By::User(&user), None, off(600, jump)).unwrap();
+        for (s, want) in [(3600, true), (3601, false)] {
+            book.tick(off(s, jump));
+            assert_eq!(is_shelved(&book, id), want, "by {jump} s, at {s} s");
+        }
+    }
+    // It has no battery: the process begins in 1970, and later it is set.
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut waiting = say(&mut book, &gate(), 0);
+    let shelved = book.act(waiting.id, &shelve, By::User(&user), None, at(1)).unwrap().unwrap().alert;
+    waiting.id = AlertId::at(1);
+    let mut book = AlertBook::new(config::Alert::default());
+    let without = |s: u64| Now { mono: at(s).mono, wall: Wall(i64::try_from(s).unwrap() * 1000) };
+    for alert in [&waiting, &shelved] {
+        book.admit(alert.clone(), &[], without(0));
+    }
+    book.tick(without(1799));
+    assert_eq!(level(&book, waiting.id), None);
+    book.tick(at(1800));
+    assert_eq!(level(&book, waiting.id), Some(1));
+    book.tick(at(3599));
+    assert!(is_shelved(&book, shelved.id));
+    book.tick(at(3600));
+    assert!(!is_shelved(&book, shelved.id));
+}
+
+#[test]
 fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
