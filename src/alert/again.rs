@@ -4,7 +4,7 @@
 use super::{
     AlertBook, Told,
     evidence::{self, Evidence, Nature, Verdict, is_sure, score},
-    explain::AFTER_MS,
+    explain::{AFTER_MS, Blind},
     line,
     show::unshown,
     source::Source,
@@ -190,7 +190,8 @@ impl AlertBook {
         let (showing, desk) = (&a.handling.showing, held.desk);
         let sure = showing.sure || a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
         let verdict = if showing.because == Some(Because::Explained) {
-            let still = self.outages.over(&a.channel, &a.area, a.handling.recorder.as_deref(), now.mono);
+            let of = Blind { channel: &a.channel, area: &a.area, recorder: a.handling.recorder.as_deref() };
+            let still = self.outages.over(of, desk, now.mono);
             if let Some(by) = still.filter(|by| *by != id) {
                 return self.explained_by(id, by);
             }

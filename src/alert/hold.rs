@@ -123,7 +123,7 @@ impl AlertBook {
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
         self.shown_before(&alert, now);
-        open.iter().for_each(|event| self.outages.restore(&alert, *event));
+        open.iter().for_each(|event| self.outages.restore(&alert, *event, desk));
         let under = takes_events(alert.state) && alert.handling.showing.how == How::Under && !open.is_empty();
         let again = under.then(|| match alert.handling.showing.because {
             Some(Because::Explained) => now.mono.plus_ms(AFTER_MS + 1),

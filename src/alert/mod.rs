@@ -195,7 +195,8 @@ impl AlertBook {
             Phase::Update | Phase::End => self.go_on(event, channel_name, now, &mut told)?,
         };
         if let Some(health) = &event.health {
-            self.outages.note(event, health, id, now.mono);
+            let desk = self.held.get(&id).map_or(0, |h| h.desk);
+            self.outages.note(event, health, (id, desk), now.mono);
             if event.phase == Phase::End {
                 self.explains_no_more(id, now.mono);
             }

@@ -46,8 +46,11 @@ impl AlertBook {
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
         let (verdict, familiar) = self.judge(e, now);
-        let explained =
-            if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
+        let desk = self.desks.of(&e.area);
+        let explained = match e.severity {
+            Severity::Critical => None,
+            _ => self.outages.explains(e, desk, &self.setup.cfg, now.mono),
+        };
 
         if let Some(id) = self.stays_shelved(e, familiar) {
             return self.join(id, e, Comes::Aside, false, now, told);

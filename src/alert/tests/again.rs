@@ -244,6 +244,38 @@ fn what_comes_again_under_an_outage_that_is_over_comes_out_too() {
 }
 
 #[test]
+fn a_position_is_told_of_what_an_outage_explains_to_another() {
+    let position = |id: &str, area: &str| config::Position {
+        id: crate::types::PositionId::new(id).unwrap(),
+        areas: vec![crate::types::AreaId::new(area).unwrap()],
+        name: String::new(),
+        escalate_to: None,
+    };
+    let config = Config { position: vec![position("all", "city"), position("north", "north")], ..Config::default() };
+    let mut book = AlertBook::of(&config);
+    let on = |path: &[&str], e: EventPayload| {
+        let area = path.iter().map(|a| crate::types::AreaId::new(a).unwrap()).collect();
+        EventPayload { area, recorder: Some("10.0.0.2".into()), ..e }
+    };
+    let fact = HealthFact {
+        scope: HealthScope::Host,
+        name: Some("10.0.0.2".into()),
+        what: "down".into(),
+        state: None,
+        reason: "it does not answer".into(),
+    };
+    let down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
+    let down = on(&["city"], EventPayload { health: Some(fact), ..down });
+    let down = say(&mut book, &down, 0);
+    let guard =
+        |n, key: &str| of_kind("absence", Severity::Medium, event(n, Phase::Start, key, Severity::Medium, at(5)));
+    let north = say(&mut book, &on(&["city", "north"], guard(2, "c2/guard")), 5);
+    assert_eq!(north.handling.showing.how, How::Row, "north does not see the row of the recorder");
+    let city = say(&mut book, &on(&["city"], guard(3, "c3/guard")), 5);
+    assert_eq!(city.handling.showing.row, Some(down.id));
+}
+
+#[test]
 fn what_two_outages_explained_one_after_the_other_comes_out_too() {
     let mut book = AlertBook::new(config::Alert::default());
     let health = |n, what: &str, phase, s| {
