@@ -98,9 +98,13 @@ impl AlertBook {
             self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
         if !open.is_empty() || join_until.is_some() {
-            // The newest one, in whatever order they come.
-            let newest = self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
-            *newest = alert.id.max(*newest);
+            // In whatever order they come, one that takes events before one that is finished and one that goes on before one
+            // that does not: an id tells which is newer only as long as no clock is set back.
+            let order = |a: &Alert| (takes_events(a.state), a.active(), a.id);
+            let there = self.by_key.get(&alert.dedupe_key).and_then(|id| self.held.get(id));
+            if there.is_none_or(|h| order(&h.alert) < order(&alert)) {
+                self.by_key.insert(alert.dedupe_key.clone(), alert.id);
+            }
         }
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));

@@ -244,6 +244,33 @@ fn the_second_shelf_of_a_source_outlives_the_first() {
 }
 
 #[test]
+fn what_goes_on_is_joined_though_a_clock_was_set_back() {
+    let mut book = AlertBook::new(cfg(JOIN_S, 30));
+    let gate = |n, phase, s| seen(n, phase, "gate/r", (0.9, 0.2), at(s));
+    let goes_on = say(&mut book, &gate(1, Phase::Start, 10), 10);
+    // From before the clock was set back: of a later time, and over.
+    let mut over = goes_on.clone();
+    (over.id, over.last_end) = (AlertId::at(at(3600).wall.0), Some(at(12).wall));
+    let resolved = Alert { state: AlertState::Resolved, ..over.clone() };
+    for other in [over, resolved] {
+        for other_first in [false, true] {
+            let mut book = AlertBook::new(cfg(JOIN_S, 30));
+            let admit = |book: &mut AlertBook, a: &Alert, open: &[EventId]| book.admit(a.clone(), open, at(20));
+            if other_first {
+                admit(&mut book, &other, &[]);
+            }
+            admit(&mut book, &goes_on, &[goes_on.first_event]);
+            if !other_first {
+                admit(&mut book, &other, &[]);
+            }
+            // When the other one takes nothing any more.
+            let next = say(&mut book, &gate(2, Phase::Start, 85), 85);
+            assert_eq!(next.id, goes_on.id, "{} first: {other_first}", other.state.as_str());
+        }
+    }
+}
+
+#[test]
 fn a_cooldown_outlives_the_process() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut old = say(&mut book, &seen(1, Phase::Start, "tree/r", (0.55, 0.2), at(0)), 0);
