@@ -108,7 +108,7 @@ pub struct AlertBook {
     moved: usize,
     /// What the change under way taught of its source.
     learnt: Option<Learnt>,
-    /// When it was what is under way.
+    /// When the event under way was.
     at: Mono,
 }
 
