@@ -4,6 +4,7 @@ use super::{
     AlertBook,
     evidence::{is_sure, score},
     later, line, possible, state,
+    timer::Timer,
 };
 use crate::types::{
     AlertId, Now, Severity, UserId,
@@ -110,6 +111,10 @@ impl AlertBook {
                 alert.handling.priority_by = user;
                 let due = self.priorities.due_ms(alert.priority());
                 alert.handling.due = alert.handling.due.map(|_| later(now.wall, due));
+                // Who has waited for it waits from now on.
+                if alert.state == AlertState::New {
+                    alert.handling.escalated = None;
+                }
             }
             (AlertAction::Release, _) => {
                 let due = self.priorities.due_ms(alert.priority());
@@ -124,6 +129,7 @@ impl AlertBook {
             if alert.handling.shelved.take().is_some() {
                 self.shelves.take(&key, id);
             }
+            self.timers.clear(id, Timer::Lasted);
             self.incidents.forget(id);
             self.leads_no_more(id, now.mono);
             if by != By::Gateway {

@@ -4,7 +4,7 @@
 use super::{
     AlertBook, Told,
     evidence::{self, Evidence, Nature, Verdict, is_sure, score},
-    explain::AFTER_MS,
+    explain::{AFTER_MS, Blind},
     line,
     show::unshown,
     source::Source,
@@ -23,7 +23,8 @@ impl AlertBook {
     /// An open event tells of a further happening. It is to its alert what a start is: the cooldown of a rule keeps one
     /// event open for long, and what comes within it is not known to be the same.
     ///
-    /// News makes the row rise; where the row is handled already, or cannot rise, the event goes on in an alert of its own.
+    /// News makes the row rise; where the row is handled already, or cannot rise, the event goes on in an alert of its own, and
+    /// so it does where the row is shelved, by the same measure as a start.
     pub(super) fn happens_again(
         &mut self,
         id: AlertId,
@@ -32,18 +33,28 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let (verdict, _) = self.judge(e, now);
+        let (verdict, familiar) = self.judge(e, now);
+        let aside = self.stays_shelved(e, familiar).is_some();
         let Some(held) = self.held.get(&id) else { return (id, None, false) };
         let (how, state) = (held.alert.handling.showing.how, held.alert.state);
-        let news = verdict == Verdict::Row;
+        // What the shelf of its source is for is no news, wherever the event is counted.
+        let news = verdict == Verdict::Row && !aside;
         let rises = super::show::step_up(held.alert.priority()).filter(|_| held.alert.handling.priority_by.is_none());
-        let own = !takes_events(state) || (news && how == How::Row && rises.is_none());
         let shelved = held.alert.handling.shelved.is_some();
-        if own && !shelved {
+        let own = if shelved {
+            // What is unsure and in view comes out when it has lasted.
+            news || (!aside && is_sure(score(&e.objects), self.cfg()) && !matches!(verdict, Verdict::Brief(_)))
+        } else {
+            !takes_events(state) || (news && how == How::Row && rises.is_none())
+        };
+        // A row that cannot rise any more is before a person already; one that is shelved is not, nor is a finished one.
+        let limited = own && !shelved && takes_events(state) && self.opened_too_many(e, now);
+        if own && !limited {
             return self.goes_its_own_way(id, e, channel_name, verdict, now, told);
         }
         let Some(held) = self.held.get_mut(&id) else { return (id, None, false) };
         held.alert.rev += 1;
+        held.alert.limited += u64::from(limited);
         touch(&mut held.alert, e);
         let before = (held.alert.handling.showing.since, held.alert.handling.showing.raised);
         match (how, rises) {
@@ -59,7 +70,7 @@ impl AlertBook {
         held.alert.handling.held_back += u64::from(!shown);
         let action = if shown && how == How::Row { "raised" } else { "event" };
         let history = line(&held.alert, now, None, action, Some(held.alert.state), None);
-        (id, Some(history), false)
+        (id, Some(history), limited)
     }
 
     /// The event leaves its alert for a new one.
@@ -128,6 +139,7 @@ impl AlertBook {
     /// It is counted under a health alert: as long as the outage goes on, and for a while where that is over already.
     pub(super) fn explained_by(&mut self, id: AlertId, by: AlertId) {
         if let Some(held) = self.held.get_mut(&id) {
+            held.left = false;
             held.alert.handling.showing = Showing { row: Some(by), ..unshown(How::Under, Because::Explained) };
         }
         if let Some(end) = self.outages.ended(by) {
@@ -141,9 +153,19 @@ impl AlertBook {
         self.look_again(outage, at, |because| because == Because::Explained);
     }
 
-    /// What is under a row that a person has finished is looked at once more.
+    /// What is under a row that a person has finished is looked at once more, now or when it comes again.
     pub(super) fn leads_no_more(&mut self, lead: AlertId, now: Mono) {
         self.look_again(lead, now, |because| because != Because::Explained);
+        for held in self.held.values_mut().filter(|h| h.alert.handling.showing.row == Some(lead)) {
+            held.left = held.alert.handling.showing.because != Some(Because::Explained);
+        }
+    }
+
+    /// Whether the row that it is folded under says nothing of it any more.
+    pub(super) fn is_left(&self, id: AlertId) -> bool {
+        let Some(held) = self.held.get(&id) else { return false };
+        let row = held.alert.handling.showing.row.filter(|row| self.held.contains_key(row));
+        held.left || row.is_some_and(|row| !self.leads(row, held.desk))
     }
 
     fn look_again(&mut self, row: AlertId, at: Mono, which: impl Fn(Because) -> bool) {
@@ -165,9 +187,11 @@ impl AlertBook {
         if a.handling.showing.how != How::Under || !a.active() || !takes_events(a.state) {
             return;
         }
-        let sure = a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
-        let verdict = if a.handling.showing.because == Some(Because::Explained) {
-            let still = self.outages.over(&a.channel, &a.area, a.handling.recorder.as_deref(), now.mono);
+        let (showing, desk) = (&a.handling.showing, held.desk);
+        let sure = showing.sure || a.severity == Severity::Critical || is_sure(score(&a.objects), self.cfg());
+        let verdict = if showing.because == Some(Because::Explained) {
+            let of = Blind { channel: &a.channel, area: &a.area, recorder: a.handling.recorder.as_deref() };
+            let still = self.outages.over(of, desk, now.mono);
             if let Some(by) = still.filter(|by| *by != id) {
                 return self.explained_by(id, by);
             }
@@ -175,7 +199,7 @@ impl AlertBook {
             let brief_lately = self.sources.get(&a.dedupe_key).is_some_and(|s| s.brief_lately(now.mono));
             let evidence = Evidence { brief_lately, ..known };
             evidence::judge(&evidence, self.cfg())
-        } else if held.weighed.is_some_and(|(was_sure, _)| was_sure) || sure {
+        } else if sure && !showing.row.is_some_and(|row| self.leads(row, desk)) {
             Verdict::Row
         } else {
             return;

@@ -10,7 +10,8 @@ use super::evidence::{Nature, is_sure, nature, score};
 use crate::{
     config,
     types::{
-        AlertId, AreaId, ChannelId, EventId, Mono, Phase,
+        AlertId, AreaId, ChannelId, EventId, Mono, Phase, Subjects,
+        alert::Alert,
         fact::{HealthFact, HealthScope},
         payload::EventPayload,
     },
@@ -25,6 +26,8 @@ pub const AFTER_MS: u64 = 120_000;
 struct Outage {
     event: EventId,
     alert: AlertId,
+    /// The position that has its row; what others have is not explained to them by what they do not see.
+    desk: usize,
     scope: HealthScope,
     name: Option<String>,
     channel: ChannelId,
@@ -50,9 +53,23 @@ impl Outage {
     }
 }
 
+/// A channel whose picture may be gone, its areas and its recorder.
+#[derive(Debug, Clone, Copy)]
+pub struct Blind<'a> {
+    pub channel: &'a ChannelId,
+    pub area: &'a [AreaId],
+    pub recorder: Option<&'a str>,
+}
+
 /// Whether the picture is gone, or none to go by.
 fn blinds(what: &str) -> bool {
     matches!(what, "down" | "frozen" | "dark" | "covered")
+}
+
+/// The channels that it is about, and whether those are all of them.
+fn reach(subjects: Option<&Subjects>) -> (HashSet<ChannelId>, bool) {
+    let channels = subjects.into_iter().flat_map(|s| s.channels.iter().cloned()).collect();
+    (channels, subjects.is_none_or(|s| s.count as usize <= s.channels.len()))
 }
 
 /// What is wrong with channels at present, or was a moment ago.
@@ -62,15 +79,33 @@ pub struct Outages {
 }
 
 impl Outages {
-    /// Takes up an event of health, with the alert that it belongs to.
-    pub fn note(&mut self, e: &EventPayload, health: &HealthFact, alert: AlertId, now: Mono) {
+    /// Takes up an outage that goes on, by its alert and the event that is open.
+    pub fn restore(&mut self, a: &Alert, event: EventId, desk: usize) {
+        let Some(health) = a.health.as_ref().filter(|h| blinds(&h.what)) else { return };
+        if self.list.iter().any(|o| o.event == event) || self.list.len() >= MAX_OUTAGES {
+            return;
+        }
+        let (channels, whole) = reach(a.subjects.as_ref());
+        self.list.push_back(Outage {
+            event,
+            alert: a.id,
+            desk,
+            scope: health.scope,
+            name: health.name.clone(),
+            channel: a.channel.clone(),
+            channels,
+            whole,
+            ended: None,
+        });
+    }
+
+    /// Takes up an event of health, with the alert that it belongs to and the position of that.
+    pub fn note(&mut self, e: &EventPayload, health: &HealthFact, (alert, desk): (AlertId, usize), now: Mono) {
         self.list.retain(|o| o.is_now(now));
         if !blinds(&health.what) {
             return;
         }
-        let subjects = e.subjects.as_ref();
-        let channels = subjects.into_iter().flat_map(|s| s.channels.iter().cloned()).collect();
-        let whole = subjects.is_none_or(|s| s.count as usize <= s.channels.len());
+        let (channels, whole) = reach(e.subjects.as_ref());
         let ended = (e.phase == Phase::End).then_some(now);
         if let Some(o) = self.list.iter_mut().find(|o| o.event == e.id) {
             (o.ended, o.channels, o.whole) = (ended, channels, whole);
@@ -82,6 +117,7 @@ impl Outages {
         self.list.push_back(Outage {
             event: e.id,
             alert,
+            desk,
             scope: health.scope,
             name: health.name.clone(),
             channel: e.channel.clone(),
@@ -91,14 +127,11 @@ impl Outages {
         });
     }
 
-    fn at(
-        &self,
-        channel: &ChannelId,
-        area: &[AreaId],
-        recorder: Option<&str>,
-        now: Mono,
-    ) -> impl Iterator<Item = &Outage> {
-        self.list.iter().rev().filter(move |o| o.is_now(now) && o.covers(channel, area, recorder))
+    fn at(&self, of: Blind<'_>, desk: usize, now: Mono) -> impl Iterator<Item = &Outage> {
+        self.list
+            .iter()
+            .rev()
+            .filter(move |o| o.desk == desk && o.is_now(now) && o.covers(of.channel, of.area, of.recorder))
     }
 
     /// When the outage of a health alert ended.
@@ -106,14 +139,15 @@ impl Outages {
         self.list.iter().rev().find(|o| o.alert == alert)?.ended
     }
 
-    /// The health alert of an outage that a channel is in, or was in a moment ago.
-    pub fn over(&self, channel: &ChannelId, area: &[AreaId], recorder: Option<&str>, now: Mono) -> Option<AlertId> {
-        self.at(channel, area, recorder, now).map(|o| o.alert).next()
+    /// The health alert of an outage that a channel is in, or was in a moment ago, before the same position.
+    pub fn over(&self, of: Blind<'_>, desk: usize, now: Mono) -> Option<AlertId> {
+        self.at(of, desk, now).map(|o| o.alert).next()
     }
 
-    /// The health alert that explains an event which starts now.
-    pub fn explains(&self, e: &EventPayload, cfg: &config::Alert, now: Mono) -> Option<AlertId> {
-        let of = self.at(&e.channel, &e.area, e.recorder.as_deref(), now).filter(|o| o.event != e.id);
+    /// The health alert that explains an event which starts now to its position.
+    pub fn explains(&self, e: &EventPayload, desk: usize, cfg: &config::Alert, now: Mono) -> Option<AlertId> {
+        let of = Blind { channel: &e.channel, area: &e.area, recorder: e.recorder.as_deref() };
+        let of = self.at(of, desk, now).filter(|o| o.event != e.id);
         match &e.health {
             // Of a channel's health only what has a wider reach tells; a group is never explained.
             Some(h) if h.scope != HealthScope::Channel => None,

@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry as Slot;
 use super::{
     AlertBook, MINUTE_MS, Open,
     evidence::{LONGEST_HOLD_MS, Steadiness},
+    explain::AFTER_MS,
     incident::Shown,
     takes_events,
     timer::Timer,
 };
 use crate::types::{
-    AlertId, EventId, Mono, Now, Past, Severity,
+    AlertId, EventId, Mono, Now, Past, Wall,
     alert::Alert,
     handling::{Because, How},
     payload::AlertState,
@@ -28,6 +29,8 @@ pub(super) struct Watched {
     pub began: Mono,
     /// When this event of it started.
     pub started: Mono,
+    /// How long it must last.
+    pub ms: u64,
     pub steady: Steadiness,
     pub because: Because,
 }
@@ -46,10 +49,12 @@ pub(super) struct Held {
     pub watched: Option<Watched>,
     /// When what was brief began and ended last.
     pub brief: Option<(Mono, Mono)>,
-    /// How sure and how urgent it was when it went under another's row.
-    pub weighed: Option<(bool, Severity)>,
+    /// A person has finished the row that it is folded under.
+    pub left: bool,
     /// It has lasted: that the detector is not sure of it counts no more.
     pub lasted: bool,
+    /// When its shelf ends and it is due, by the wall clock, as its timers are set for.
+    pub armed: [Option<Wall>; 2],
     /// Changed since it was last told, in a number only.
     pub untold: bool,
 }
@@ -65,8 +70,9 @@ impl Held {
             desk,
             watched: None,
             brief: None,
-            weighed: None,
+            left: false,
             lasted: false,
+            armed: [None; 2],
             untold: false,
         }
     }
@@ -83,18 +89,22 @@ impl AlertBook {
         let gone = alert.last_end.map(|end| Past::by_wall(end, now).ms(now.mono));
         let left = |of: u64| gone.and_then(|gone| of.checked_sub(gone)).map(|left| now.mono.plus_ms(left));
         let join_until = left(self.takes_for_ms(&alert));
-        // What was put aside is known by its place only, and of those that were seen some are forgotten.
+        // Also of what is put aside: where it was is known, and what a shelf was for hours ago says nothing of what is seen now.
         let aside = alert.handling.shelved.is_some();
-        let carried_until = if aside { Some(now.mono.plus_ms(self.join_ms())) } else { left(self.join_ms()) };
+        let carried_until = left(self.join_ms());
         for event in open {
             let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
             let happenings = latest.and_then(|d| d.happenings);
             self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
         if !open.is_empty() || join_until.is_some() {
-            // The newest one, in whatever order they come.
-            let newest = self.by_key.entry(alert.dedupe_key.clone()).or_insert(alert.id);
-            *newest = alert.id.max(*newest);
+            // In whatever order they come, one that takes events before one that is finished and one that goes on before one
+            // that does not: an id tells which is newer only as long as no clock is set back.
+            let order = |a: &Alert| (takes_events(a.state), a.active(), a.id);
+            let there = self.by_key.get(&alert.dedupe_key).and_then(|id| self.held.get(id));
+            if there.is_none_or(|h| order(&h.alert) < order(&alert)) {
+                self.by_key.insert(alert.dedupe_key.clone(), alert.id);
+            }
         }
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
@@ -107,14 +117,23 @@ impl AlertBook {
             self.shelves.put(&alert.dedupe_key, id);
         }
         let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
+        let ms = (u64::from(self.cfg().hold_s) * 1000).min(LONGEST_HOLD_MS);
         let watched = waits.then(|| Watched {
             event: open.last().copied().unwrap_or(alert.last_event),
             began: now.mono,
             started: now.mono,
+            ms,
             steady: Steadiness::of(&alert.objects),
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
         self.shown_before(&alert, now);
+        open.iter().for_each(|event| self.outages.restore(&alert, *event, desk));
+        let under = takes_events(alert.state) && alert.handling.showing.how == How::Under && !open.is_empty();
+        let again = under.then(|| match alert.handling.showing.because {
+            Some(Because::Explained) => now.mono.plus_ms(AFTER_MS + 1),
+            // As soon as the row is there that it is under, if that is to come.
+            _ => now.mono,
+        });
         let mut held = Held::new(alert, desk);
         (held.join_until, held.watched) = (join_until.unwrap_or_default(), watched);
         self.held.insert(id, held);
@@ -123,8 +142,12 @@ impl AlertBook {
         }
         if waits {
             // How long it waited before is not known: once more. What is over without having been judged is judged now.
-            let ms = if open.is_empty() { 0 } else { u64::from(self.cfg().hold_s) * 1000 };
-            self.timers.set(now.mono.plus_ms(ms.min(LONGEST_HOLD_MS)), id, Timer::Lasted);
+            let ms = if open.is_empty() { 0 } else { ms };
+            self.timers.set(now.mono.plus_ms(ms), id, Timer::Lasted);
+        }
+        if let Some(at) = again {
+            // Whether the row says something of it still is not known.
+            self.timers.set(at, id, Timer::Again);
         }
         if moves {
             self.moved += 1;

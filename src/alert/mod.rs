@@ -108,6 +108,8 @@ pub struct AlertBook {
     moved: usize,
     /// What the change under way taught of its source.
     learnt: Option<Learnt>,
+    /// When the event under way was.
+    at: Mono,
 }
 
 /// A change on its way out: the alert, and what its history says of it.
@@ -146,6 +148,7 @@ impl AlertBook {
             timers: Timers::default(),
             moved: 0,
             learnt: None,
+            at: Mono::default(),
             setup,
         }
     }
@@ -171,6 +174,19 @@ impl AlertBook {
     /// The alert that the event belongs to, after it, and others that it changed. Only the fact's own fields are read, not
     /// its order.
     pub fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
+        self.on_late_event(event, channel_name, now.mono, now)
+    }
+
+    /// The same of an event that was at `at` and comes only now. How long it lasts is measured by that: its end may wait
+    /// right behind its start.
+    fn on_late_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused> {
+        self.at = at.min(now.mono);
         self.sweep(now);
         let mut told = Told::new();
         let (id, history, limited) = match event.phase {
@@ -179,7 +195,8 @@ impl AlertBook {
             Phase::Update | Phase::End => self.go_on(event, channel_name, now, &mut told)?,
         };
         if let Some(health) = &event.health {
-            self.outages.note(event, health, id, now.mono);
+            let desk = self.held.get(&id).map_or(0, |h| h.desk);
+            self.outages.note(event, health, (id, desk), now.mono);
             if event.phase == Phase::End {
                 self.explains_no_more(id, now.mono);
             }
@@ -191,6 +208,7 @@ impl AlertBook {
 
     /// What happens by itself: what was held lasts or does not, shelves end, nobody came, floods are over.
     pub fn tick(&mut self, now: Now) -> Vec<AlertChange> {
+        self.at = now.mono;
         self.sweep(now);
         let mut told = Told::new();
         self.run_timers(now, &mut told);
@@ -232,13 +250,13 @@ impl AlertBook {
         let id = open.alert;
         let told_of = event.details.as_ref().and_then(|d| d.happenings);
         let more = told_of > open.happenings && open.happenings.is_some();
-        let lasts_ms = now.mono.since_ms(open.since);
+        let lasts_ms = self.at.since_ms(open.since);
         open.happenings = open.happenings.max(told_of);
         if event.phase == Phase::End {
             self.open.remove(&event.id);
         } else if more {
             return Ok(self.happens_again(id, event, channel_name, now, told));
-        } else if self.outlasts_its_shelf(id, event, lasts_ms, now) {
+        } else if self.outlasts_its_shelf(id, event, lasts_ms, now) || self.comes_true_too_late(id, event, now) {
             return Ok(self.goes_its_own_way(id, event, channel_name, Verdict::Row, now, told));
         }
         let held = self.held.get_mut(&id).ok_or(EventRefused::NotOpen)?;
@@ -250,10 +268,12 @@ impl AlertBook {
             return Ok((id, None, false));
         }
         alert.updated = event.times.seen;
-        // The last counts.
-        alert.details.clone_from(&event.details);
-        if !event.media.is_empty() {
-            alert.media.clone_from(&event.media);
+        if !only_counts(alert, event) {
+            // The last counts.
+            alert.details.clone_from(&event.details);
+            if !event.media.is_empty() {
+                alert.media.clone_from(&event.media);
+            }
         }
         self.lets_go(id, now);
         if event.end == Some(EventEnd::Interrupted) {
@@ -318,9 +338,14 @@ impl outbox::Fold for AlertBook {
     fn reset(&mut self) {
         let Setup { cfg, positions, time_zone } = &self.setup;
         let setup = Setup { cfg: cfg.clone(), positions: positions.clone(), time_zone: time_zone.clone() };
-        // What was learnt of the sources is still true.
-        let sources = std::mem::take(&mut self.sources);
+        // What was learnt of the sources is still true, but for what was learnt of facts that are not written: a disk that
+        // fails for a while would make a source chatter by one event that is tried again and again.
+        let mut sources = std::mem::take(&mut self.sources);
+        sources.unlearn();
         *self = AlertBook { sources, ..AlertBook::made(setup) };
+    }
+    fn written(&mut self) {
+        self.sources.written();
     }
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now) {
         self.admit(alert, open, now);
@@ -344,8 +369,14 @@ impl outbox::Fold for AlertBook {
     fn open_events(&self) -> usize {
         self.open.len()
     }
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused> {
-        self.on_event(event, channel_name, now)
+    fn on_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused> {
+        self.on_late_event(event, channel_name, at, now)
     }
     fn act(
         &mut self,
@@ -381,9 +412,20 @@ fn takes_events(state: AlertState) -> bool {
     !matches!(state, AlertState::Resolved | AlertState::Closed)
 }
 
+/// Whether an event is in the alert of another source, because of its channel's rate, and leaves what that says as it is: a
+/// row that a person reads, and whatever tells of a picture that is gone.
+fn only_counts(alert: &Alert, event: &EventPayload) -> bool {
+    let row = alert.handling.showing.how == How::Row;
+    alert.dedupe_key != event.dedupe_key && (row || alert.health.is_some() != event.health.is_some())
+}
+
 /// What the latest start or update tells of the alert.
 fn touch(alert: &mut Alert, event: &EventPayload) {
     alert.severity = alert.severity.max(event.severity);
+    alert.updated = event.times.seen;
+    if only_counts(alert, event) {
+        return;
+    }
     alert.objects.clone_from(&event.objects);
     alert.health.clone_from(&event.health);
     alert.subjects.clone_from(&event.subjects);
@@ -391,7 +433,6 @@ fn touch(alert: &mut Alert, event: &EventPayload) {
     if !event.media.is_empty() {
         alert.media.clone_from(&event.media);
     }
-    alert.updated = event.times.seen;
 }
 
 fn line(

@@ -11,6 +11,7 @@ use super::{
     incident::{Asked, Shown, class},
     later,
     priority::History,
+    takes_events,
     timer::Timer,
 };
 use crate::types::{
@@ -50,11 +51,14 @@ impl AlertBook {
                 self.storms.unsure(&held.alert.channel, &held.alert.area, now.mono);
                 held.alert.handling.showing = unshown(How::Held, because);
                 // What was lost for some seconds goes on from where it began.
-                let on_and_off = held.brief.filter(|(_, ended)| now.mono.since_ms(*ended) <= GAP_MS);
-                let began = on_and_off.map_or(now.mono, |(began, _)| began);
+                let started = self.at;
+                let on_and_off = held.brief.filter(|(_, ended)| started.since_ms(*ended) <= GAP_MS);
+                let began = on_and_off.map_or(started, |(began, _)| began);
                 let steady = Steadiness::of(&held.alert.objects);
-                held.watched = Some(Watched { event, began, started: now.mono, steady, because });
-                let at = began.plus_ms(ms).max(now.mono.plus_ms(ms.min(GLANCE_MS)));
+                held.watched = Some(Watched { event, began, started, ms, steady, because });
+                // Its end comes as late as its start, but what has waited for a disk does not wait as long again.
+                let late = now.mono.since_ms(started).min(GAP_MS);
+                let at = began.plus_ms(ms + late).max(now.mono.plus_ms(ms.min(GLANCE_MS)));
                 self.timers.set(at, id, Timer::Lasted);
             }
         }
@@ -66,32 +70,47 @@ impl AlertBook {
         if let Some(watched) = held.watched.as_mut().filter(|w| w.event == e.id) {
             watched.steady.update(&e.objects);
         }
-        let how = held.alert.handling.showing.how;
-        let critical = e.severity == Severity::Critical;
-        if how == How::Row {
+        let showing = &held.alert.handling.showing;
+        let folded = matches!(showing.because, Some(Because::Incident | Because::Flood));
+        if showing.how == How::Row {
             return self.reprice(id, now);
         }
-        let best = score(&e.objects);
-        let sure = critical || (best.is_some() && is_sure(best, self.cfg()));
-        let known = self.evidence(e, now);
-        let news = critical || (known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row);
-        let folded = matches!(
-            self.held.get(&id).and_then(|h| h.alert.handling.showing.because),
-            Some(Because::Incident | Because::Flood)
-        );
-        if folded && !critical {
-            self.weigh_again(id, sure && news, now, told);
-        } else if sure && news {
+        // What a person has finished is no row afterwards.
+        if !takes_events(held.alert.state) {
+            return;
+        }
+        let news = self.is_sure_news(e, now);
+        if folded && e.severity != Severity::Critical {
+            self.weigh_again(id, news, now, told);
+        } else if news {
             self.show(id, true, now, told);
         }
+    }
+
+    /// An update that would be a row by itself.
+    fn is_sure_news(&self, e: &EventPayload, now: Now) -> bool {
+        let best = score(&e.objects);
+        let sure = best.is_some() && is_sure(best, self.cfg());
+        let known = self.evidence(e, now);
+        let news = known.familiar < 2 && evidence::judge(&known, self.cfg()) == Verdict::Row;
+        e.severity == Severity::Critical || (sure && news)
+    }
+
+    /// It turns out only now what a person has finished while it was no row: that is another alert.
+    pub(super) fn comes_true_too_late(&self, id: AlertId, e: &EventPayload, now: Now) -> bool {
+        let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return false };
+        let unseen = a.handling.showing.how != How::Row && !a.handling.showing.sure;
+        !takes_events(a.state) && unseen && self.is_sure_news(e, now)
     }
 
     /// What is folded comes out, or its row rises, when it is surer or more urgent than it was.
     pub(super) fn weigh_again(&mut self, id: AlertId, sure: bool, now: Now, told: &mut Told) {
         let worth = self.worth(id, now);
-        let Some(weighed) = self.held.get(&id).and_then(|h| h.weighed) else { return };
-        if (sure && !weighed.0) || worth.is_some_and(|w| w > weighed.1) {
-            self.show(id, sure || weighed.0, now, told);
+        let Some(a) = self.held.get(&id).map(|h| &h.alert) else { return };
+        let was_sure = a.handling.showing.sure;
+        let more_urgent = a.handling.priority_by.is_none() && worth.is_some_and(|w| w > a.priority());
+        if (sure && !was_sure) || more_urgent {
+            self.show(id, sure || was_sure, now, told);
         }
     }
 
@@ -101,16 +120,26 @@ impl AlertBook {
         if held.alert.handling.showing.how != How::Held || held.alert.open_events > 0 {
             return;
         }
-        // The node stopped before it could be known whether it lasts: better once too often.
-        let unknown = held.watched.is_none() || e.end == Some(EventEnd::Interrupted);
-        if unknown {
-            return self.show(id, false, now, told);
+        if !takes_events(held.alert.state) {
+            held.alert.handling.showing.how = How::Brief;
+            return;
         }
-        let Some(watched) = held.watched.take() else { return };
+        // The node stopped, or lost what it knew, before it could be known whether it lasts: better once too often.
+        let known = held.watched.take_if(|_| e.end != Some(EventEnd::Interrupted)).filter(|w| w.began <= self.at);
+        let Some(watched) = known else { return self.show(id, false, now, told) };
+        let (lasted_ms, there_ms) = (self.at.since_ms(watched.began), self.at.since_ms(watched.started));
+        if lasted_ms >= watched.ms
+            && there_ms >= watched.ms.min(GLANCE_MS)
+            && self.has_lasted(id, &watched, lasted_ms, now)
+        {
+            // It had lasted before its end was told; only nobody has looked meanwhile.
+            return self.proves(id, &watched.steady, now, told);
+        }
+        let Some(held) = self.held.get_mut(&id) else { return };
         held.alert.handling.showing.how = How::Brief;
-        held.brief = Some((watched.began, now.mono));
+        held.brief = Some((watched.began, self.at));
         self.timers.clear(id, Timer::Lasted);
-        self.sources.at(&e.dedupe_key, now.mono).was_brief(now.mono.since_ms(watched.started), now.mono);
+        self.sources.at(&e.dedupe_key, now.mono).was_brief(there_ms, now.mono);
     }
 
     /// Puts it before its position. The caller tells of the alert itself; `told` takes the others.
@@ -135,8 +164,8 @@ impl AlertBook {
         {
             if let Some(held) = self.held.get_mut(&id) {
                 held.alert.incident = incident;
-                held.weighed = Some((sure, priority));
-                held.alert.handling.showing = Showing { row: Some(lead), ..unshown(How::Under, because) };
+                held.left = false;
+                held.alert.handling.showing = Showing { row: Some(lead), sure, ..unshown(How::Under, because) };
             }
             return self.close_when_over(id);
         }
@@ -194,7 +223,7 @@ impl AlertBook {
     }
 
     /// Whether others may be counted under this row.
-    fn leads(&self, id: AlertId, desk: usize) -> bool {
+    pub(super) fn leads(&self, id: AlertId, desk: usize) -> bool {
         self.held.get(&id).is_some_and(|h| {
             let a = &h.alert;
             h.desk == desk
@@ -224,7 +253,11 @@ impl AlertBook {
     pub(super) fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
         let due = later(now.wall, self.priorities.due_ms(to));
         let Some(held) = self.held.get_mut(&id) else { return };
+        let next = held.alert.escalates().map_or(due, |next| next.min(due));
         let h = &mut held.alert.handling;
+        if let Some(first) = h.escalated.as_mut().filter(|e| e.level < 2) {
+            first.next = Some(next);
+        }
         h.priority = Some(to);
         h.showing.raised = Some(now.wall);
         h.due = Some(h.due.map_or(due, |d| d.min(due)));
@@ -260,16 +293,12 @@ impl AlertBook {
     pub(super) fn reprice(&mut self, id: AlertId, now: Now) {
         let Some(worth) = self.worth(id, now) else { return };
         let rises = self.held.get(&id).is_some_and(|h| {
-            h.alert.handling.priority_by.is_none() && worth > h.alert.priority() && takes_notice(h.alert.state)
+            h.alert.handling.priority_by.is_none() && worth > h.alert.priority() && takes_events(h.alert.state)
         });
         if rises {
             self.rise(id, worth, now);
         }
     }
-}
-
-fn takes_notice(state: AlertState) -> bool {
-    !matches!(state, AlertState::Resolved | AlertState::Closed)
 }
 
 /// A row as a digest names it.
@@ -285,5 +314,5 @@ fn of_row(alert: &Alert) -> Lead {
 }
 
 pub(super) fn unshown(how: How, because: Because) -> Showing {
-    Showing { how, because: Some(because), row: None, since: None, raised: None }
+    Showing { how, because: Some(because), row: None, sure: false, since: None, raised: None }
 }

@@ -390,6 +390,8 @@ fn needless(results: &VecDeque<ResultCode>) -> bool {
 #[derive(Debug, Default)]
 pub struct Sources {
     of: HashMap<String, Source>,
+    /// What those were like that the facts changed which are not written yet; bounded by one batch of facts.
+    before: HashMap<String, Option<Source>>,
     pub forgotten: u64,
 }
 
@@ -398,7 +400,15 @@ impl Sources {
         self.of.get(key)
     }
 
+    /// The source that a fact is about to change.
     pub fn at(&mut self, key: &str, now: Mono) -> &mut Source {
+        if !self.before.contains_key(key) {
+            self.before.insert(key.to_owned(), self.of.get(key).cloned());
+        }
+        self.of_key(key, now)
+    }
+
+    fn of_key(&mut self, key: &str, now: Mono) -> &mut Source {
         if self.of.len() >= MAX_SOURCES && !self.of.contains_key(key) {
             self.make_room();
         }
@@ -407,8 +417,23 @@ impl Sources {
         source
     }
 
+    /// What it has learnt is written.
+    pub fn written(&mut self) {
+        self.before.clear();
+    }
+
+    /// Forgets what the facts taught that were never written: they come once more, and teach it then.
+    pub fn unlearn(&mut self) {
+        for (key, before) in self.before.drain() {
+            match before {
+                Some(source) => self.of.insert(key, source),
+                None => self.of.remove(&key),
+            };
+        }
+    }
+
     pub fn restore(&mut self, key: &str, kept: Kept, now: Now) {
-        let source = self.at(key, now.mono);
+        let source = self.of_key(key, now.mono);
         source.chattering = kept.chattering;
         source.over = kept.over;
         source.results = kept.results.into_iter().take(MAX_RESULTS).collect();
@@ -429,7 +454,7 @@ impl Sources {
         if source.spots.is_empty() {
             source.spots = kept.spots.into_iter().take(MAX_SPOTS).map(spot).collect();
         }
-        if source.chattering {
+        if source.chattering && source.starts.is_empty() {
             // So that it calms down if it says nothing more.
             source.starts.push_back(now.mono);
         }

@@ -25,6 +25,17 @@ const RECURS_MS: i64 = 24 * 3_600_000;
 /// Seen from the same place so often, an event stays with what was shelved.
 const SHELVED_TOO: u32 = 2;
 
+/// What an event that joins an alert comes to there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    /// What the evidence says.
+    Judged(Verdict),
+    /// A health alert explains it.
+    Explained(AlertId),
+    /// It is put aside with its alert.
+    Aside,
+}
+
 impl AlertBook {
     /// The alert of a starting event, its line, and whether it joined only because of the channel's rate.
     pub(super) fn start(
@@ -35,16 +46,19 @@ impl AlertBook {
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
         let (verdict, familiar) = self.judge(e, now);
-        let explained =
-            if e.severity == Severity::Critical { None } else { self.outages.explains(e, &self.setup.cfg, now.mono) };
+        let desk = self.desks.of(&e.area);
+        let explained = match e.severity {
+            Severity::Critical => None,
+            _ => self.outages.explains(e, desk, &self.setup.cfg, now.mono),
+        };
 
-        if let Some(id) = self.stays_shelved(e, familiar, now) {
-            return self.join(id, e, None, false, now, told);
+        if let Some(id) = self.stays_shelved(e, familiar) {
+            return self.join(id, e, Comes::Aside, false, now, told);
         }
-        let settled = if explained.is_some() { None } else { Some(verdict) };
+        let comes = explained.map_or(Comes::Judged(verdict), Comes::Explained);
         if let Some(id) = self.goes_on_from_before(e, now) {
             let shelved = self.held.get(&id).is_some_and(|h| h.alert.handling.shelved.is_some());
-            return self.join(id, e, settled.filter(|_| !shelved), false, now, told);
+            return self.join(id, e, if shelved { Comes::Aside } else { comes }, false, now, told);
         }
         let same = self
             .by_key
@@ -53,8 +67,8 @@ impl AlertBook {
             .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         match (same, limited) {
-            (Some(id), _) => self.join(id, e, settled, false, now, told),
-            (None, Some(id)) => self.join(id, e, settled, true, now, told),
+            (Some(id), _) => self.join(id, e, comes, false, now, told),
+            (None, Some(id)) => self.join(id, e, comes, true, now, told),
             (None, None) => {
                 let id = self.open_alert(e, channel_name, now);
                 match explained {
@@ -71,13 +85,13 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    fn stays_shelved(&self, e: &EventPayload, familiar: u32, now: Now) -> Option<AlertId> {
+    pub(super) fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
         let mut shelved = self.shelves.of(&e.dedupe_key).rev().peekable();
         shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
         let latest = self.by_key.get(&e.dedupe_key).and_then(|n| self.held.get(n));
         let goes_on = latest.filter(|h| h.alert.handling.shelved.is_none()).is_some_and(|h| {
-            h.brief.is_some_and(|(_, ended)| now.mono.since_ms(ended) <= GAP_MS)
+            h.brief.is_some_and(|(_, ended)| self.at.since_ms(ended) <= GAP_MS)
                 && is_near(&e.objects, &h.alert.objects, APART)
         });
         shelved.find(|id| {
@@ -132,12 +146,13 @@ impl AlertBook {
         &mut self,
         id: AlertId,
         e: &EventPayload,
-        verdict: Option<Verdict>,
+        comes: Comes,
         limited: bool,
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        self.opens(e, id, now);
+        self.opens(e, id);
+        let left = self.is_left(id);
         let chattering = self.sources.get(&e.dedupe_key).is_some_and(|s| s.chattering);
         let Some(held) = self.held.get_mut(&id) else { return (id, None, limited) };
         let alert = &mut held.alert;
@@ -150,18 +165,22 @@ impl AlertBook {
         alert.handling.chattering |= chattering;
         let before = (alert.handling.showing.since, alert.handling.showing.raised);
         let folded = matches!(alert.handling.showing.because, Some(Because::Incident | Because::Flood));
-        match (alert.handling.showing.how, verdict) {
+        // Only what is critical leaves the row of its incident, as long as that is there. What no health alert explains is no
+        // more under one.
+        let out = !folded || left || e.severity == Severity::Critical;
+        match (alert.handling.showing.how, comes) {
             (How::Row, _) => self.reprice(id, now),
-            // Under the row of its incident; only what is critical leaves it.
-            (How::Under, Some(Verdict::Row)) if !folded || e.severity == Severity::Critical => {
-                self.settle(id, e.id, Verdict::Row, now, told);
+            (How::Under, Comes::Judged(verdict)) if out && (verdict == Verdict::Row || !limited) => {
+                self.settle(id, e.id, verdict, now, told);
             }
-            (How::Under, Some(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
-            (How::Held, Some(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
+            (How::Under, Comes::Judged(verdict)) if folded => self.weigh_again(id, verdict == Verdict::Row, now, told),
+            // The outage may be over already: then it is looked at once more.
+            (How::Under, Comes::Explained(by)) if out && !limited => self.explained_by(id, by),
+            (How::Held, Comes::Judged(Verdict::Hold(ms, _))) if !self.waits_longer(id, ms, now) => {
                 // The first of them is still watched, or its end was not.
             }
-            (How::Held, Some(Verdict::Brief(_))) => {}
-            (How::Brief | How::Held, Some(verdict)) => self.settle(id, e.id, verdict, now, told),
+            (How::Held, Comes::Judged(Verdict::Brief(_))) => {}
+            (How::Brief | How::Held, Comes::Judged(verdict)) => self.settle(id, e.id, verdict, now, told),
             (How::Under | How::Brief | How::Held, _) => {}
         }
         self.timers.clear(id, Timer::Close);
@@ -179,9 +198,9 @@ impl AlertBook {
         self.timers.at(id, Timer::Lasted).is_some_and(|at| at > now.mono.plus_ms(ms))
     }
 
-    fn opens(&mut self, e: &EventPayload, alert: AlertId, now: Now) {
+    fn opens(&mut self, e: &EventPayload, alert: AlertId) {
         let happenings = e.details.as_ref().and_then(|d| d.happenings);
-        self.open.insert(e.id, Open { alert, happenings, since: now.mono });
+        self.open.insert(e.id, Open { alert, happenings, since: self.at });
     }
 
     pub(super) fn open_alert(&mut self, e: &EventPayload, channel_name: &str, now: Now) -> AlertId {
@@ -225,7 +244,7 @@ impl AlertBook {
             limited: 0,
             handling,
         };
-        self.opens(e, id, now);
+        self.opens(e, id);
         self.by_key.insert(e.dedupe_key.clone(), id);
         let channel = self.channels.entry(e.channel.clone()).or_default();
         channel.opened.push_back(now.mono);
@@ -236,23 +255,31 @@ impl AlertBook {
         id
     }
 
-    /// The alert that takes the event because its channel opened too many in the last minute; never for what is critical.
-    fn over_the_limit(&mut self, e: &EventPayload, now: Now) -> Option<AlertId> {
+    /// Whether its channel opened too many alerts in the last minute to open one for it; never for what is critical.
+    pub(super) fn opened_too_many(&mut self, e: &EventPayload, now: Now) -> bool {
         let most = self.cfg().max_per_channel_per_min as usize;
-        let channel = self.channels.get_mut(&e.channel)?;
+        let Some(channel) = self.channels.get_mut(&e.channel) else { return false };
         while channel.opened.front().is_some_and(|t| now.mono.since_ms(*t) >= MINUTE_MS) {
             channel.opened.pop_front();
         }
-        if channel.opened.len() < most || e.severity == Severity::Critical {
+        channel.opened.len() >= most && e.severity != Severity::Critical
+    }
+
+    /// The alert that takes the event because its channel opened too many.
+    fn over_the_limit(&mut self, e: &EventPayload, now: Now) -> Option<AlertId> {
+        if !self.opened_too_many(e, now) {
             return None;
         }
+        let channel = self.channels.get(&e.channel)?;
         let (own, latest) = (channel.latest_of_rule.get(&e.rule.id).copied(), channel.latest);
         // What is high joins only what says the same of it before a person. All of them may be resolved by now: then a new
         // alert is the only way not to lose the event.
         let high = e.severity == Severity::High;
         let takes = |id: &AlertId| {
             self.held.get(id).is_some_and(|h| {
+                // What a shelf is for is on it already; what comes here is not.
                 takes_events(h.alert.state)
+                    && h.alert.handling.shelved.is_none()
                     && (!high || (h.alert.handling.showing.how == How::Row && h.alert.severity >= Severity::High))
             })
         };

@@ -2,6 +2,8 @@
 
 mod again;
 mod carry;
+mod limits;
+mod reload;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{AlertBook, Told, line};
+use super::{
+    AlertBook, Told,
+    evidence::{LONGEST_HOLD_MS, Steadiness},
+    hold::Watched,
+    later, line, takes_events,
+};
 use crate::types::{
     AlertId, Mono, Now, Severity, Wall,
     alert::By,
@@ -95,13 +100,18 @@ impl Timers {
 impl AlertBook {
     /// The timers that follow from an alert as it is.
     pub(super) fn set_timers(&mut self, id: AlertId, now: Now) {
-        let Some(held) = self.held.get(&id) else { return };
-        let until = |wall: Wall| now.mono.plus_ms(u64::try_from(wall.0.saturating_sub(now.wall.0)).unwrap_or(0));
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let ms = |from: Wall, to: Wall| u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0);
         let a = &held.alert;
-        let (shelf, due) = (a.handling.shelved.as_ref().map(|s| until(s.until)), a.escalates().map(until));
-        for (timer, at) in [(Timer::Shelf, shelf), (Timer::Due, due)] {
-            match at {
-                Some(at) => self.timers.set(at, id, timer),
+        let shelf = a.handling.shelved.as_ref().map(|s| (s.until, ms(s.at, s.until)));
+        let due = a.escalates().map(|at| (at, self.priorities.due_ms(a.priority())));
+        let armed = std::mem::replace(&mut held.armed, [shelf, due].map(|t| t.map(|(at, _)| at)));
+        for ((timer, wanted), armed) in [(Timer::Shelf, shelf), (Timer::Due, due)].into_iter().zip(armed) {
+            match wanted {
+                // Once set it runs by the clock that never jumps.
+                Some((at, _)) if armed == Some(at) && self.timers.at(id, timer).is_some() => {}
+                // A clock that is years behind, as where it has no battery, makes nothing wait longer than it may.
+                Some((at, most)) => self.timers.set(now.mono.plus_ms(ms(now.wall, at).min(most)), id, timer),
                 None => self.timers.clear(id, timer),
             }
         }
@@ -170,23 +180,31 @@ impl AlertBook {
     /// It was held and is still going on.
     fn lasted(&mut self, id: AlertId, now: Now, told: &mut Told) {
         let Some(held) = self.held.get(&id) else { return };
-        let Some(watched) = held.watched.as_ref().filter(|_| held.alert.handling.showing.how == How::Held) else {
-            return;
-        };
-        // Many boxes that come and go are no one thing; in a storm there is no end to them.
-        let lasted = now.mono.since_ms(watched.began);
-        let storm = watched.because != Because::Chattering && self.storms.at(&held.alert.area, now.mono);
-        if !watched.steady.is_one_thing() && (lasted < super::evidence::LONGEST_HOLD_MS || storm) {
+        let waits = held.alert.handling.showing.how == How::Held && takes_events(held.alert.state);
+        let Some(watched) = held.watched.as_ref().filter(|_| waits) else { return };
+        if !self.has_lasted(id, watched, now.mono.since_ms(watched.began), now) {
             self.timers.set(now.mono.plus_ms(HOLD_ON_MS), id, Timer::Lasted);
             return;
         }
-        // One thing that has lasted has proved itself; what only went on and on has not.
-        let sure = watched.steady.is_one_thing();
+        let steady = watched.steady.clone();
+        self.proves(id, &steady, now, told);
+        self.tell(id, "shown", None, now, told);
+    }
+
+    /// Many boxes that come and go are no one thing; in a storm there is no end to them.
+    pub(super) fn has_lasted(&self, id: AlertId, watched: &Watched, lasted_ms: u64, now: Now) -> bool {
+        let storms = || self.held.get(&id).is_some_and(|h| self.storms.at(&h.alert.area, now.mono));
+        let storm = watched.because != Because::Chattering && storms();
+        watched.steady.is_one_thing() || (lasted_ms >= LONGEST_HOLD_MS && !storm)
+    }
+
+    /// One thing that has lasted has proved itself; what only went on and on has not.
+    pub(super) fn proves(&mut self, id: AlertId, steady: &Steadiness, now: Now, told: &mut Told) {
+        let sure = steady.is_one_thing();
         if let Some(held) = self.held.get_mut(&id) {
             held.lasted = sure;
         }
         self.show(id, sure, now, told);
-        self.tell(id, "shown", None, now, told);
     }
 
     fn close_by_rule(&mut self, id: AlertId, now: Now, told: &mut Told) {
@@ -212,7 +230,8 @@ impl AlertBook {
         }
         let level = a.handling.escalated.as_ref().map_or(1, |e| e.level.saturating_add(1));
         let to = self.desks.get(held.desk).escalate_to.clone();
-        a.handling.escalated = Some(Escalation { level, to, at: now.wall });
+        let next = (level < 2).then(|| later(now.wall, self.priorities.due_ms(a.priority())));
+        a.handling.escalated = Some(Escalation { level, to, at: now.wall, next });
         self.tell(id, "escalated", None, now, told);
         self.set_timers(id, now);
     }

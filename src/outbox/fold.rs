@@ -22,6 +22,8 @@ pub struct Folded {
 pub trait Fold: Send + Sync {
     /// Forgets everything.
     fn reset(&mut self);
+    /// What came out of it since this was called last is on disk.
+    fn written(&mut self);
     /// Takes up an alert as the store holds it. `open`: its events that have not ended.
     fn admit(&mut self, alert: Alert, open: &[EventId], now: Now);
     /// So long after its last event an alert that nothing else holds can still matter to a coming one.
@@ -32,8 +34,15 @@ pub trait Fold: Send + Sync {
     /// The alert of an open event; `None` if the event is not open.
     fn alert_of(&self, event: EventId) -> Option<AlertId>;
     fn open_events(&self) -> usize;
-    /// A start, update or end. Of the payload only the fact's own fields count, not its place in the order.
-    fn on_event(&mut self, event: &EventPayload, channel_name: &str, now: Now) -> Result<Folded, EventRefused>;
+    /// A start, update or end, and when it was: a disk that is slow makes a fact wait. Of the payload only the fact's own
+    /// fields count, not its place in the order.
+    fn on_event(
+        &mut self,
+        event: &EventPayload,
+        channel_name: &str,
+        at: Mono,
+        now: Now,
+    ) -> Result<Folded, EventRefused>;
     /// An action on an alert that is held. `Ok(None)`: it is so already.
     fn act(
         &mut self,

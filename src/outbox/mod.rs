@@ -299,8 +299,8 @@ impl Ledger {
     /// with an error when it is certain that none is; what is refused is so by itself and keeps the others from nothing.
     pub async fn events(&self, facts: Vec<FactIn>) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
         let named = |mut fact: FactIn| {
-            let channel_name = std::mem::take(&mut fact.channel_name);
-            (self.payload(fact), channel_name)
+            let (channel_name, at) = (std::mem::take(&mut fact.channel_name), fact.event.at);
+            (self.payload(fact), channel_name, at)
         };
         let facts = facts.into_iter().map(named).collect();
         self.ask(|reply| Job::Events { facts, reply }).await?

@@ -24,7 +24,7 @@ use crate::{
         messages::{NewMessage, weight},
     },
     types::{
-        AlertId, ChannelId, EventId, Message, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
+        AlertId, ChannelId, EventId, Message, Mono, NodeId, Now, Phase, Scope, Severity, SiteId, UserId, Wall,
         alert::{ActRefused, AlertChange, AlertHistory, By, EventRefused, Learnt, Wish},
         payload::{AlertPayload, AlertState, EventPayload, Order, ResultPayload},
         position,
@@ -216,21 +216,21 @@ impl Batch {
         }));
     }
 
-    /// A start, update or end. `known`: ids of starts that the store has seen before.
+    /// A start, update or end, when it was and the time now. `known`: ids of starts that the store has seen before.
     pub fn event(
         &mut self,
         led: &mut Ledgered,
         mut payload: EventPayload,
         channel_name: &str,
         known: &HashSet<EventId>,
-        now: Now,
+        (at, now): (Mono, Now),
     ) -> Result<Committed, EventRefused> {
         let id = payload.id;
         let new = payload.phase == Phase::Start;
         if new && (known.contains(&id) || self.event_at.contains_key(&id)) {
             return Err(EventRefused::AlreadyStarted);
         }
-        let Folded { own: change, others } = led.fold.on_event(&payload, channel_name, now)?;
+        let Folded { own: change, others } = led.fold.on_event(&payload, channel_name, at, now)?;
         let seq = led.channel_seq.entry(payload.channel.clone()).or_insert(0);
         self.from_channel.push((payload.channel.clone(), *seq));
         *seq += 1;

@@ -132,7 +132,7 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
         event.phase = Phase::End;
         event.end = Some(EventEnd::Interrupted);
         // Not what it looked like: it was not seen to end.
-        if let Err(e) = batch.event(&mut w.led, event, "", &Default::default(), now) {
+        if let Err(e) = batch.event(&mut w.led, event, "", &Default::default(), (now.mono, now)) {
             tracing::error!("event {id} was left open and cannot be ended: {e}");
         }
     }

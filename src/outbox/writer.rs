@@ -59,9 +59,9 @@ pub(super) enum NotActed {
 }
 
 pub(super) enum Job {
-    /// Facts with the names of their channels, which are written in their order and together.
+    /// Facts with the names of their channels and when they were, which are written in their order and together.
     Events {
-        facts: Vec<(EventPayload, String)>,
+        facts: Vec<(EventPayload, String, Mono)>,
         reply: Reply<Result<Vec<Fate>, LedgerError>>,
     },
     Act {
@@ -461,9 +461,9 @@ impl Writer {
             match job {
                 Job::Events { facts, reply } => {
                     let mut fates = Vec::with_capacity(facts.len());
-                    for (payload, channel_name) in facts {
+                    for (payload, channel_name, at) in facts {
                         let event = payload.id;
-                        let fate = batch.event(&mut self.led, payload, &channel_name, &known.events, now);
+                        let fate = batch.event(&mut self.led, payload, &channel_name, &known.events, (at, now));
                         fates.push(fate.map_err(|why| {
                             refused += 1;
                             LedgerError::Refused { event, why }
@@ -600,6 +600,7 @@ impl Writer {
 
     /// After the commit: numbers, then everybody who waits for messages.
     pub fn done(&mut self, batch: &Batch, written: Written) {
+        self.led.fold.written();
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
         self.log.grew(bytes);

@@ -147,9 +147,11 @@ impl Alert {
         }
         match &h.escalated {
             None => Some(due),
-            // Once more after as long again.
+            // Once more after as long again; it was not said when in payloads from before.
             Some(e) if e.level < 2 => {
-                Some(Wall(e.at.0.saturating_add(due.0.saturating_sub(h.showing.since.unwrap_or(self.opened).0))))
+                let since = h.showing.since.unwrap_or(self.opened);
+                let again = || Wall(e.at.0.saturating_add(due.0.saturating_sub(since.0)));
+                Some(e.next.unwrap_or_else(again))
             }
             Some(_) => None,
         }

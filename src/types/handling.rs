@@ -98,6 +98,9 @@ pub struct Showing {
     /// The alert whose row it is counted under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<AlertId>,
+    /// Counted under another's row it was as good as sure already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sure: bool,
     /// When it became a row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Wall>,
@@ -124,6 +127,9 @@ pub struct Escalation {
     /// The position that supervises, if there is one.
     pub to: Option<PositionId>,
     pub at: Wall,
+    /// When the people of the area hear of it, too; null once they have, and in payloads from before it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Wall>,
 }
 
 /// How an alert is handled.

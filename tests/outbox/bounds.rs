@@ -9,6 +9,7 @@ use skyeye::{
     store::{DATABASE, alerts::joinable, check::check},
     types::{
         Clock, Phase, Severity, Wall,
+        handling::How,
         payload::{AlertAction, AlertState, EventPayload},
     },
 };
@@ -240,6 +241,24 @@ async fn a_start_reads_of_what_is_over_only_what_can_be_joined_and_a_bounded_par
     assert_eq!(found, opened[..3], "the newest");
     let later = Clock::start().wall().0 + 1000;
     assert!(joinable(&mut conn, Wall(later), 3).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_for_a_while_makes_no_source_chatter() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(LedgerOptions { retry_for: Duration::ZERO, ..options(dir.path()) }).await.unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    sqlx::query(broken).execute(ledger.store().writer()).await.unwrap();
+    let intruder = person("gate", Severity::Medium);
+    for _ in 0..8 {
+        let lost = ledger.event(intruder.clone()).await;
+        assert!(matches!(lost, Err(LedgerError::Lost { .. })), "{lost:?}");
+    }
+    sqlx::query("DROP TRIGGER broken").execute(ledger.store().writer()).await.unwrap();
+    let written = ledger.event(intruder).await.unwrap();
+    let handling = ledger.alert(written.alert).await.unwrap().unwrap().alert.handling;
+    assert_eq!((handling.showing.how, handling.chattering), (How::Row, false), "one event is no chatter");
+    ledger.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,6 +154,26 @@ fn a_further_happening_is_what_a_start_is() {
     assert_eq!(book.open_events(), 0);
 }
 
+#[test]
+fn a_shelf_takes_no_news_of_an_event_that_goes_on() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let line = |place, happenings, s| of_kind("line", Severity::Medium, again(1, "gate/line", place, happenings, s));
+    let id = say(&mut book, &line((0.55, 0.2), 1, 0), 0).id;
+    let wish = Wish { minutes: Some(480), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    acts(&mut book, id, wish, "li", 1);
+    for n in 2..6u32 {
+        let s = u64::from(n) * 20;
+        assert_eq!(say(&mut book, &line((0.55, 0.2), n, s), s).id, id, "the branch stays on it");
+    }
+    let somebody = say(&mut book, &line((0.9, 0.7), 6, 200), 200);
+    assert!(somebody.id != id && somebody.handling.showing.how == How::Row && somebody.active());
+    assert!(book.get(id).is_some_and(|a| a.handling.shelved.is_some() && a.objects[0].score < 0.6));
+    let branch = say(&mut book, &line((0.55, 0.2), 7, 220), 220);
+    assert_eq!((branch.id, branch.handling.showing.raised), (somebody.id, None), "and makes no other row rise");
+    let urgent = EventPayload { severity: Severity::High, ..line((0.55, 0.2), 8, 240) };
+    assert!(say(&mut book, &urgent, 240).handling.showing.raised.is_some());
+}
+
 trait AsUpdate {
     fn clone_as_update(&self) -> EventPayload;
 }
@@ -186,6 +206,73 @@ fn what_an_outage_explained_comes_out_when_it_is_long_over() {
     assert_eq!(how(&book, absent.id), How::Under);
     book.tick(at(131));
     assert_eq!(how(&book, absent.id), How::Row);
+}
+
+#[test]
+fn what_comes_again_under_an_outage_that_is_over_comes_out_too() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    let guard =
+        |n, phase, s| of_kind("absence", Severity::Medium, event(n, phase, "gate/guard", Severity::Medium, at(s)));
+    say(&mut book, &health(Phase::Start, 0), 0);
+    let absent = say(&mut book, &guard(2, Phase::Start, 60), 60);
+    say(&mut book, &guard(2, Phase::End, 80), 80);
+    let branch = say(&mut book, &seen(3, Phase::Start, "gate/r", (0.55, 0.2), at(90)), 90);
+    say(&mut book, &health(Phase::End, 100), 100);
+    assert_eq!((how(&book, absent.id), how(&book, branch.id)), (How::Under, How::Under));
+    // It starts again while the outage explains it still, and goes on.
+    assert_eq!(say(&mut book, &guard(4, Phase::Start, 110), 110).id, absent.id);
+    book.tick(at(219));
+    assert_eq!(how(&book, absent.id), How::Under);
+    book.tick(at(222));
+    assert_eq!(how(&book, absent.id), How::Row);
+    // And what comes again when nothing explains it any more is as any other.
+    let mut book = AlertBook::new(config::Alert::default());
+    say(&mut book, &health(Phase::Start, 0), 0);
+    say(&mut book, &health(Phase::End, 1), 1);
+    let unsure = |n, phase, s| seen(n, phase, "gate/r", (0.55, 0.2), at(s));
+    let id = say(&mut book, &unsure(2, Phase::Start, 100), 100).id;
+    say(&mut book, &unsure(2, Phase::End, 110), 110);
+    let next = say(&mut book, &unsure(3, Phase::Start, 130), 130);
+    assert_eq!((next.id, next.handling.showing.how), (id, How::Held));
+    book.tick(at(151));
+    assert_eq!(how(&book, id), How::Row, "it has lasted");
+}
+
+#[test]
+fn a_position_is_told_of_what_an_outage_explains_to_another() {
+    let position = |id: &str, area: &str| config::Position {
+        id: crate::types::PositionId::new(id).unwrap(),
+        areas: vec![crate::types::AreaId::new(area).unwrap()],
+        name: String::new(),
+        escalate_to: None,
+    };
+    let config = Config { position: vec![position("all", "city"), position("north", "north")], ..Config::default() };
+    let mut book = AlertBook::of(&config);
+    let on = |path: &[&str], e: EventPayload| {
+        let area = path.iter().map(|a| crate::types::AreaId::new(a).unwrap()).collect();
+        EventPayload { area, recorder: Some("10.0.0.2".into()), ..e }
+    };
+    let fact = HealthFact {
+        scope: HealthScope::Host,
+        name: Some("10.0.0.2".into()),
+        what: "down".into(),
+        state: None,
+        reason: "it does not answer".into(),
+    };
+    let down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
+    let down = on(&["city"], EventPayload { health: Some(fact), ..down });
+    let down = say(&mut book, &down, 0);
+    let guard =
+        |n, key: &str| of_kind("absence", Severity::Medium, event(n, Phase::Start, key, Severity::Medium, at(5)));
+    let north = say(&mut book, &on(&["city", "north"], guard(2, "c2/guard")), 5);
+    assert_eq!(north.handling.showing.how, How::Row, "north does not see the row of the recorder");
+    let city = say(&mut book, &on(&["city"], guard(3, "c3/guard")), 5);
+    assert_eq!(city.handling.showing.row, Some(down.id));
 }
 
 #[test]
@@ -302,6 +389,60 @@ fn what_is_under_a_row_comes_out_when_that_is_finished() {
     let out = book.tick(at(62));
     assert_eq!((out.len(), out[0].alert.id, out[0].alert.handling.showing.how), (1, next.id, How::Row));
     assert_eq!(out[0].history.as_ref().map(|h| h.action.as_str()), Some("shown"));
+}
+
+#[test]
+fn what_comes_again_under_a_row_that_is_finished_is_judged() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let yard = |n, phase, score, s| seen(n, phase, "yard/r", (score, 0.2), at(s));
+    let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let folded = say(&mut book, &yard(2, Phase::Start, 0.9, 5), 5);
+    assert_eq!(folded.handling.showing.row, Some(lead.id));
+    say(&mut book, &yard(2, Phase::End, 0.9, 10), 10);
+    acts(&mut book, lead.id, AlertAction::Acknowledge, "li", 11);
+    let still = say(&mut book, &yard(3, Phase::Start, 0.55, 12), 12);
+    assert_eq!((still.id, still.handling.showing.how), (folded.id, How::Under), "its row is there");
+    say(&mut book, &yard(3, Phase::End, 0.55, 13), 13);
+    acts(&mut book, lead.id, AlertAction::Resolve, "li", 20);
+    let next = say(&mut book, &yard(4, Phase::Start, 0.55, 40), 40);
+    assert_eq!((next.id, next.handling.showing.how), (folded.id, How::Held));
+    book.tick(at(76));
+    assert_eq!(how(&book, folded.id), How::Row, "unsure, and it has lasted");
+}
+
+#[test]
+fn what_is_finished_is_no_row_afterwards() {
+    let finish = |book: &mut AlertBook, id, s| {
+        acts(book, id, AlertAction::Acknowledge, "li", s);
+        acts(book, id, AlertAction::Resolve, "li", s);
+    };
+    let gate = |phase, score, s| seen(1, phase, "gate/r", (score, 0.2), at(s));
+    // It waited.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &gate(Phase::Start, 0.55, 0), 0).id;
+    finish(&mut book, id, 5);
+    assert!(book.tick(at(60)).is_empty());
+    assert_eq!(how(&book, id), How::Held);
+    let same = say(&mut book, &gate(Phase::Update, 0.55, 61), 61);
+    assert_eq!(same.id, id);
+    let sure = say(&mut book, &gate(Phase::Update, 0.9, 62), 62);
+    assert!(sure.id != id && sure.state == AlertState::New && sure.handling.showing.how == How::Row);
+    assert_eq!((sure.handling.recurs, how(&book, id)), (Some(id), How::Held));
+    assert_eq!(say(&mut book, &gate(Phase::End, 0.9, 70), 70).id, sure.id);
+    // And ends without having become sure.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &gate(Phase::Start, 0.55, 0), 0).id;
+    finish(&mut book, id, 5);
+    assert_eq!(say(&mut book, &gate(Phase::End, 0.55, 60), 60).handling.showing.how, How::Brief);
+    // It was counted under another row, unsure.
+    let mut book = AlertBook::new(config::Alert::default());
+    let lead = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(0)), 0);
+    let id = say(&mut book, &gate(Phase::Start, 0.9, 5), 5).id;
+    book.held.get_mut(&id).unwrap().alert.handling.showing.sure = false;
+    assert_eq!(book.get(id).unwrap().handling.showing.row, Some(lead.id));
+    finish(&mut book, id, 30);
+    let sure = say(&mut book, &gate(Phase::Update, 0.9, 40), 40);
+    assert!(sure.id != id && sure.state == AlertState::New && sure.handling.showing.how == How::Row);
 }
 
 #[test]

@@ -211,6 +211,22 @@ fn where_it_was_when_it_was_shelved_is_known_at_first_sight() {
 }
 
 #[test]
+fn a_shelf_on_which_nothing_was_for_hours_takes_no_news_after_a_restart() {
+    let (mut book, mut written) = (AlertBook::new(cfg(JOIN_S, 30)), Written::default());
+    let gate = |n, phase, place, s| seen(n, phase, "gate/r", place, at(s));
+    let id = written.event(&mut book, gate(1, Phase::Start, (0.55, 0.2), 1), at(1)).id;
+    written.event(&mut book, gate(1, Phase::End, (0.55, 0.2), 2), at(2));
+    written.act(&mut book, id, shelve(480));
+    // The clock of a process that begins four hours later.
+    let back = |s: u64| Now { mono: Mono(50 + s * 1000), ..at(4 * 3600 + s) };
+    let mut book = written.load(back(0));
+    let person = written.event(&mut book, gate(2, Phase::Start, (0.95, 0.8), 4 * 3600 + 30), back(30));
+    assert!(person.id != id && person.handling.showing.how == How::Row);
+    let branch = written.event(&mut book, gate(3, Phase::Start, (0.55, 0.2), 4 * 3600 + 40), back(40));
+    assert_eq!(branch.id, id, "what it is for stays on it");
+}
+
+#[test]
 fn the_second_shelf_of_a_source_outlives_the_first() {
     let (mut book, mut written) = (AlertBook::new(cfg(JOIN_S, 30)), Written::default());
     let gate = |n, phase, x, s| seen(n, phase, "gate/r", (0.9, x), at(s));
@@ -225,6 +241,33 @@ fn the_second_shelf_of_a_source_outlives_the_first() {
     assert!(ended.iter().any(|c| c.alert.id == ids[1] && c.alert.handling.shelved.is_none()));
     let still = written.event(&mut book, gate(3, Phase::Start, 0.1, 600), at(600));
     assert_eq!(still.id, ids[0]);
+}
+
+#[test]
+fn what_goes_on_is_joined_though_a_clock_was_set_back() {
+    let mut book = AlertBook::new(cfg(JOIN_S, 30));
+    let gate = |n, phase, s| seen(n, phase, "gate/r", (0.9, 0.2), at(s));
+    let goes_on = say(&mut book, &gate(1, Phase::Start, 10), 10);
+    // From before the clock was set back: of a later time, and over.
+    let mut over = goes_on.clone();
+    (over.id, over.last_end) = (AlertId::at(at(3600).wall.0), Some(at(12).wall));
+    let resolved = Alert { state: AlertState::Resolved, ..over.clone() };
+    for other in [over, resolved] {
+        for other_first in [false, true] {
+            let mut book = AlertBook::new(cfg(JOIN_S, 30));
+            let admit = |book: &mut AlertBook, a: &Alert, open: &[EventId]| book.admit(a.clone(), open, at(20));
+            if other_first {
+                admit(&mut book, &other, &[]);
+            }
+            admit(&mut book, &goes_on, &[goes_on.first_event]);
+            if !other_first {
+                admit(&mut book, &other, &[]);
+            }
+            // When the other one takes nothing any more.
+            let next = say(&mut book, &gate(2, Phase::Start, 85), 85);
+            assert_eq!(next.id, goes_on.id, "{} first: {other_first}", other.state.as_str());
+        }
+    }
 }
 
 #[test]

@@ -124,6 +124,86 @@ fn what_nobody_takes_goes_up_twice_and_a_recurrence_names_what_was_before() {
 }
 
 #[test]
+fn a_second_step_comes_as_soon_as_its_priority_says() {
+    let user = UserId::new("li").unwrap();
+    let level = |book: &AlertBook, id| book.get(id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    let priority = |to| Wish { priority: Some(to), ..AlertAction::Priority.into() };
+    // Critical of a sudden, an hour after nobody took it: a minute, and a minute.
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    book.tick(at(1800));
+    assert_eq!(level(&book, id), Some(1));
+    book.act(id, &priority(Severity::Critical), By::User(&user), None, at(3000)).unwrap();
+    for (s, want) in [(3059, None), (3060, Some(1)), (3119, Some(1)), (3120, Some(2)), (9000, Some(2))] {
+        book.tick(at(s));
+        assert_eq!(level(&book, id), want, "at {s} s");
+    }
+    book.act(id, &priority(Severity::High), By::User(&user), None, at(9000)).unwrap();
+    book.tick(at(9000 + u64::from(config::Alert::default().due_high_s)));
+    assert_eq!(level(&book, id), Some(1), "it begins anew");
+
+    // And a row that rises by another.
+    let mut book = AlertBook::new(config::Alert { neighbour_s: 3000, ..config::Alert::default() });
+    let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+    book.tick(at(1800));
+    say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(1810)), 1810);
+    assert_eq!(book.get(id).unwrap().priority(), Severity::High);
+    let due = 1810 + u64::from(config::Alert::default().due_high_s);
+    assert!(due < 3600);
+    for (s, want) in [(due - 1, Some(1)), (due, Some(2))] {
+        book.tick(at(s));
+        assert_eq!(level(&book, id), want, "at {s} s");
+    }
+}
+
+#[test]
+fn a_clock_that_is_wrong_or_jumps_moves_no_timer() {
+    let user = UserId::new("li").unwrap();
+    let off = |s: u64, wall_s: i64| Now { mono: at(s).mono, wall: Wall(at(s).wall.0 + wall_s * 1000) };
+    let level = |book: &AlertBook, id| book.get(id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    let is_shelved = |book: &AlertBook, id| book.get(id).is_some_and(|a| a.handling.shelved.is_some());
+    let gate = || seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0));
+    let shelve = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    // It jumps while the gateway runs, and somebody writes a note.
+    let note = Wish { note: Some("x".into()), ..AlertAction::Note.into() };
+    for jump in [-3600, 3600] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &gate(), 0).id;
+        book.act(id, &note, By::User(&user), None, off(600, jump)).unwrap();
+        for (s, want) in [(1799, None), (1800, Some(1)), (3599, Some(1)), (3600, Some(2))] {
+            book.tick(off(s, jump));
+            assert_eq!(level(&book, id), want, "by {jump} s, at {s} s");
+        }
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &gate(), 0).id;
+        book.act(id, &shelve, By::User(&user), None, at(1)).unwrap();
+        book.act(id, &note, By::User(&user), None, off(600, jump)).unwrap();
+        for (s, want) in [(3600, true), (3601, false)] {
+            book.tick(off(s, jump));
+            assert_eq!(is_shelved(&book, id), want, "by {jump} s, at {s} s");
+        }
+    }
+    // It has no battery: the process begins in 1970, and later it is set.
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut waiting = say(&mut book, &gate(), 0);
+    let shelved = book.act(waiting.id, &shelve, By::User(&user), None, at(1)).unwrap().unwrap().alert;
+    waiting.id = AlertId::at(1);
+    let mut book = AlertBook::new(config::Alert::default());
+    let without = |s: u64| Now { mono: at(s).mono, wall: Wall(i64::try_from(s).unwrap() * 1000) };
+    for alert in [&waiting, &shelved] {
+        book.admit(alert.clone(), &[], without(0));
+    }
+    book.tick(without(1799));
+    assert_eq!(level(&book, waiting.id), None);
+    book.tick(at(1800));
+    assert_eq!(level(&book, waiting.id), Some(1));
+    book.tick(at(3599));
+    assert!(is_shelved(&book, shelved.id));
+    book.tick(at(3600));
+    assert!(!is_shelved(&book, shelved.id));
+}
+
+#[test]
 fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
@@ -189,6 +269,23 @@ fn what_has_lasted_does_not_rise_by_itself_afterwards() {
     assert_eq!((shown.handling.showing.how, shown.priority()), (How::Row, Severity::High));
     let on = say(&mut book, &wall(Phase::Update, 0.7, 12), 12);
     assert_eq!((on.id, on.handling.showing.raised), (id, None));
+}
+
+#[test]
+fn how_long_it_lasted_is_known_though_the_disk_was_slow() {
+    let wall = |phase, s| EventPayload { severity: Severity::High, ..seen(1, phase, "wall/r", (0.55, 0.2), at(s)) };
+    // The disk stood still until second 60; start and end waited.
+    for (ended, want) in [(50, How::Row), (7, How::Brief)] {
+        let mut book = AlertBook::new(config::Alert::default());
+        book.on_late_event(&wall(Phase::Start, 5), "Wall", at(5).mono, at(60)).unwrap();
+        let own = book.on_late_event(&wall(Phase::End, ended), "Wall", at(ended).mono, at(60)).unwrap().own;
+        assert_eq!(own.alert.handling.showing.how, want, "it ended at {ended} s");
+    }
+    let mut book = AlertBook::new(config::Alert::default());
+    let id = book.on_late_event(&wall(Phase::Start, 5), "Wall", at(5).mono, at(60)).unwrap().own.alert.id;
+    assert_eq!(how(&book, id), How::Held, "its end may be next");
+    book.tick(at(62));
+    assert_eq!(how(&book, id), How::Row, "it has lasted for almost a minute");
 }
 
 #[test]
