@@ -99,6 +99,7 @@ impl AlertBook {
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
         let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
+        alert.goes_up = self.desks.get(desk).escalate_to.is_some();
         let moves = named.is_none() && alert.state != AlertState::Closed;
         if moves {
             alert.handling.position = Some(self.desks.get(desk).id.clone());

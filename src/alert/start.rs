@@ -223,6 +223,7 @@ impl AlertBook {
             open_events: 1,
             last_end: None,
             limited: 0,
+            goes_up: self.desks.get(desk).escalate_to.is_some(),
             handling,
         };
         self.opens(e, id, now);

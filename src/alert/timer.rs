@@ -98,7 +98,9 @@ impl AlertBook {
         let Some(held) = self.held.get(&id) else { return };
         let until = |wall: Wall| now.mono.plus_ms(u64::try_from(wall.0.saturating_sub(now.wall.0)).unwrap_or(0));
         let a = &held.alert;
-        let (shelf, due) = (a.handling.shelved.as_ref().map(|s| until(s.until)), a.escalates().map(until));
+        // Once more after as long again.
+        let due = a.escalates(self.priorities.due_ms(a.priority())).map(until);
+        let shelf = a.handling.shelved.as_ref().map(|s| until(s.until));
         for (timer, at) in [(Timer::Shelf, shelf), (Timer::Due, due)] {
             match at {
                 Some(at) => self.timers.set(at, id, timer),
@@ -202,17 +204,15 @@ impl AlertBook {
         }
     }
 
-    /// Nobody took it in time: first the supervising position hears of it, then the people of the area.
+    /// Nobody took it in time: first the supervising position hears of it, then the people of the area. Where there is none
+    /// above nobody hears of it, and it is overdue.
     fn escalate(&mut self, id: AlertId, now: Now, told: &mut Told) {
         let Some(held) = self.held.get_mut(&id) else { return };
         let a = &mut held.alert;
         let waits = a.state == AlertState::New && a.handling.showing.how == How::Row && a.handling.shelved.is_none();
-        if !waits {
-            return;
-        }
+        let Some(to) = self.desks.get(held.desk).escalate_to.clone().filter(|_| waits) else { return };
         let level = a.handling.escalated.as_ref().map_or(1, |e| e.level.saturating_add(1));
-        let to = self.desks.get(held.desk).escalate_to.clone();
-        a.handling.escalated = Some(Escalation { level, to, at: now.wall });
+        a.handling.escalated = Some(Escalation { level, to: Some(to), at: now.wall });
         self.tell(id, "escalated", None, now, told);
         self.set_timers(id, now);
     }

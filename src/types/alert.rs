@@ -116,6 +116,8 @@ pub struct Alert {
     pub last_end: Option<Wall>,
     /// Events that joined only because the channel opened too many alerts.
     pub limited: u64,
+    /// Its position names another that hears of what nobody took in time.
+    pub goes_up: bool,
     pub handling: Handling,
 }
 
@@ -129,28 +131,25 @@ impl Alert {
         self.handling.priority.unwrap_or(self.severity)
     }
 
-    /// The next time, if there is one, at which something happens to it by itself: its shelf ends, somebody else hears of
-    /// it, or, where it is over and was never a row, it closes.
+    /// The next time, if there is one, at or after which something happens to it by itself: its shelf ends, somebody else
+    /// hears of it, or, where it is over and was never a row, it closes.
     pub fn timer(&self) -> Option<Wall> {
         let shelf = self.handling.shelved.as_ref().map(|s| s.until);
         let unshown = self.state == AlertState::New && !self.active() && self.handling.showing.how != How::Row;
         let over = self.last_end.filter(|_| unshown);
-        shelf.into_iter().chain(self.escalates()).chain(over).min()
+        shelf.into_iter().chain(self.escalates(0)).chain(over).min()
     }
 
-    /// When the next one is to hear that nobody took it.
-    pub fn escalates(&self) -> Option<Wall> {
+    /// When the next one is to hear that nobody took it: when it is due, and `again_ms` after that once more.
+    pub fn escalates(&self, again_ms: u64) -> Option<Wall> {
         let h = &self.handling;
         let due = h.due?;
-        if self.state != AlertState::New || h.shelved.is_some() || h.showing.how != How::Row {
+        if !self.goes_up || self.state != AlertState::New || h.shelved.is_some() || h.showing.how != How::Row {
             return None;
         }
         match &h.escalated {
             None => Some(due),
-            // Once more after as long again.
-            Some(e) if e.level < 2 => {
-                Some(Wall(e.at.0.saturating_add(due.0.saturating_sub(h.showing.since.unwrap_or(self.opened).0))))
-            }
+            Some(e) if e.level < 2 => Some(Wall(e.at.0.saturating_add_unsigned(again_ms))),
             Some(_) => None,
         }
     }
@@ -221,6 +220,7 @@ impl Alert {
             open_events,
             last_end,
             limited,
+            goes_up: true,
             handling: p.handling,
         }
     }

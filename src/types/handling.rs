@@ -121,7 +121,7 @@ pub struct Shelf {
 pub struct Escalation {
     /// 1: to the supervising position; 2: to the people of the area, too.
     pub level: u8,
-    /// The position that supervises, if there is one.
+    /// The position that supervises. Null only in payloads from before a position without one stopped to escalate.
     pub to: Option<PositionId>,
     pub at: Wall,
 }

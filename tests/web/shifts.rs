@@ -88,6 +88,7 @@ impl Gateway {
             open_events: 0,
             last_end: None,
             limited: 0,
+            goes_up: false,
             handling: Handling {
                 priority: Some(row.priority),
                 position: Some(PositionId::new(&format!("{}-desk", row.area)).unwrap()),

@@ -120,6 +120,7 @@ fn sample(dice: &mut Dice, i: u64) -> Sample {
         open_events: 0,
         last_end: None,
         limited: 0,
+        goes_up: false,
         handling: Handling {
             priority: Some(severity(dice.one(&[0, 0, 0, 1, 2, 3]))),
             position: Some(PositionId::new(dice.one(&["one", "two"])).unwrap()),
