@@ -168,6 +168,8 @@ fn a_hostile_file_is_refused_cell_by_cell_and_changes_nothing() {
     bytes.extend_from_slice(b"self,n,rtsp://localhost/x,a\n");
     bytes.extend_from_slice(b"open,\"n,rtsp://10.0.0.9/x,a\n");
     let list = site.file("hostile.csv", &bytes);
+    let shown = text(&site.run(&["channels", "import", &list]).stdout);
+    assert!(shown.contains("correct the refused rows, or apply the others with --apply --skip-refused"), "{shown}");
     let out = site.run(&["channels", "import", &list, "--apply"]);
     assert_eq!(out.status.code(), Some(1));
     let plan = last(&out);

@@ -190,6 +190,13 @@ fn models_are_listed_and_what_is_not_there_is_said() {
     assert!(out.status.success(), "{}", stderr(&out));
     let object = last_object(&out);
     assert!(object.to_string().contains("efficientdet-lite0"), "{object}");
+    let table = String::from_utf8_lossy(&skyeye(&["models", "list", "--config", &config]).stdout).into_owned();
+    let says = format!("the files lie in {}\nmissing: `skyeye models fetch NAME`", dir.path("models").display());
+    assert!(table.contains(&says) && !table.contains("wrong_sha256"), "{table}");
+    let column = |line: &str| line.find(" missing ").unwrap();
+    let mut rows = table.lines().filter(|l| l.contains(" missing ")).map(column);
+    let first = rows.next().unwrap();
+    assert!(rows.all(|at| at == first), "the columns stand below one another:\n{table}");
     let out = skyeye(&["models", "check", "efficientdet-lite0", "--json", "--config", &config]);
     assert_ne!(out.status.code(), Some(0), "{}", last_object(&out));
     assert_ne!(code(&["models", "check", "no-such", "--config", &config]), 0);

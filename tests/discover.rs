@@ -204,6 +204,25 @@ async fn of_a_recorder_one_channel_is_looked_at_and_all_are_listed() {
 }
 
 #[tokio::test]
+async fn what_is_looked_for_is_looked_at_before_the_rest_is_listed() {
+    /// Notes how many streams the device had been asked for when it was looked at.
+    struct When<'a>(&'a Stub, Mutex<Vec<usize>>);
+    impl Streams for When<'_> {
+        fn look(&self, _: StreamAsk) -> BoxFuture<'_, StreamSeen> {
+            let asked = self.0.asked().iter().filter(|a| a.question == "GetStreamUri").count();
+            self.1.lock().unwrap().push(asked);
+            let jpeg = Some(bytes::Bytes::from_static(b"\xff\xd8"));
+            Box::pin(async { StreamSeen { jpeg, ..StreamSeen::default() } })
+        }
+    }
+    let device = Stub::of("recorder", Wants::Token).await;
+    let when = When(&device, Mutex::default());
+    let view = probed(ask(device.address, 11), &when).await;
+    assert_eq!((view.streams.len(), view.error), (32, None));
+    assert_eq!(*when.1.lock().unwrap(), [2, 2], "only its own two were asked for");
+}
+
+#[tokio::test]
 async fn a_device_that_has_no_idea_of_the_time_gets_tokens_of_its_own_time() {
     let device = Stub::of("dahua", Wants::Token).await;
     let view = probed(ask(device.address, 1), &Eyes::default()).await;

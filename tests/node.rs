@@ -66,6 +66,65 @@ async fn healthz(addr: std::net::SocketAddr) -> String {
     answer
 }
 
+/// `skyeye channels list ARGS --json` on the node's folder: the exit code, the object of the last line, and standard error.
+async fn list(dir: &Path, args: &[&str]) -> (i32, serde_json::Value, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_skyeye"));
+    command.args(["channels", "list"]).args(args).arg("--json").arg("--config").arg(dir.join("skyeye.toml"));
+    let out = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let last = serde_json::from_str(said.lines().last().unwrap_or("null")).unwrap_or_else(|e| panic!("{e}: {said}"));
+    (out.status.code().unwrap(), last, String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_are_listed_as_the_running_gateway_says_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let off = "[[channel]]\nid = \"off\"\nurl = \"rtsp://127.0.0.1:9/off\"\nenabled = false\n";
+    let text = format!("{}{off}", text(dir.path(), "127.0.0.1:0"));
+    let node = start(dir.path(), &text).await.unwrap();
+    let begun = Instant::now();
+    let gate = loop {
+        let (code, listed, _) = list(dir.path(), &["--state", "unreachable"]).await;
+        assert_eq!((code, &listed["gateway"], &listed["of"]), (0, &true.into(), &2.into()), "{listed}");
+        if let Some(gate) = listed["channels"].get(0) {
+            break gate.clone();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{listed}");
+    };
+    assert_eq!((&gate["id"], &gate["state"]), (&"gate".into(), &"unreachable".into()), "{gate}");
+    assert!(
+        gate["reason"].as_str().is_some_and(|r| r.contains("connection refused")) && gate["since"].is_string(),
+        "{gate}"
+    );
+    let ids = |listed: &serde_json::Value| {
+        let all = listed["channels"].as_array().unwrap().iter();
+        all.map(|c| c["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&list(dir.path(), &["--state", "disabled"]).await.1), ["off"]);
+    assert_eq!(ids(&list(dir.path(), &["--state", "disabled,unreachable"]).await.1), ["gate", "off"]);
+    assert_eq!(ids(&list(dir.path(), &["--state", "running"]).await.1), [] as [&str; 0]);
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_skyeye"));
+    let out = command.args(["channels", "list", "--state", "up"]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(64), "{said}");
+    assert!(said.contains("'up' is no state of a channel; the states are connecting, running, "), "{said}");
+    stop(node).await;
+    assert!(!dir.path().join("data/skyeye.sock").exists(), "a stop leaves no socket");
+
+    // As a gateway that was killed leaves it.
+    drop(std::os::unix::net::UnixListener::bind(dir.path().join("data/skyeye.sock")).unwrap());
+    let (code, listed, said) = list(dir.path(), &[]).await;
+    assert_eq!((code, &listed["gateway"], ids(&listed).len()), (0, &false.into(), 2), "{listed}");
+    assert!(listed["channels"][0]["state"].is_null() && said.contains("no gateway runs on"), "{said}");
+    let (code, _, said) = list(dir.path(), &["--state", "running"]).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("--state needs a gateway that runs"), "{said}");
+    // And the next one begins on it.
+    let node = start(dir.path(), &text).await.unwrap();
+    assert_eq!(list(dir.path(), &[]).await.1["gateway"], true);
+    stop(node).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_reloads_with_edits_good_and_broken_end() {
     let dir = tempfile::tempdir().unwrap();

@@ -456,6 +456,34 @@ async fn a_half_open_broker_is_found_and_nothing_is_lost() {
     assert!(acked.windows(2).all(|w| w[0] < w[1]));
 }
 
+#[tokio::test]
+async fn a_password_that_was_changed_at_the_broker_is_read_at_the_next_try() {
+    let embedded = Embedded::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (user, password) = embedded.broker.login();
+    let file = dir.path().join("gateway.password");
+    std::fs::write(&file, "the one before\n").unwrap();
+    let publish = config::Publish {
+        broker: config::BrokerKind::External,
+        url: format!("mqtt://{}", embedded.broker.addr()),
+        username: user,
+        password_file: Some(file.clone()),
+        keepalive_s: 5,
+        ..config::Publish::default()
+    };
+    let outbox = Outbox::new();
+    let running = Running::start(&publish, &node(dir.path()), None, outbox.clone());
+    let link = running.publisher.link();
+    until("the login is refused", SHORT, || link.borrow().reason.contains("refuses the login")).await;
+    // Whoever writes it anew may have it away for a moment.
+    std::fs::remove_file(&file).unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    std::fs::write(&file, password.expose()).unwrap();
+    running.connected(true, LONG).await;
+    outbox.commit_events("nb", 3);
+    running.drained().await;
+}
+
 /// Not a test of its own: the gateway process that `kill_minus_nine...` starts and kills.
 #[tokio::test]
 async fn process_with_broker() {

@@ -119,6 +119,8 @@ impl AlertBook {
             (AlertAction::Release, _) => {
                 let due = self.priorities.due_ms(alert.priority());
                 alert.handling.due = Some(later(now.wall, due));
+                // It is new again; who heard of it before stands in its history.
+                alert.handling.escalated = None;
             }
             _ => {}
         }

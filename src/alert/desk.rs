@@ -20,6 +20,8 @@ use crate::{
 /// Rows whose takings are counted, and those of them that the position's digest names.
 const MAX_LEADS: usize = 256;
 const MAX_NAMED: usize = 20;
+/// What a flood came to is told for so long: three shifts, each of which hears of it.
+const DIGEST_MS: u64 = 24 * 3_600_000;
 /// Types that are counted one by one.
 const MAX_KINDS: usize = 32;
 
@@ -182,6 +184,23 @@ impl Desks {
             }
         }
         over
+    }
+
+    /// Digests that were told long enough go; in how many milliseconds the next one does.
+    pub fn digests_end(&mut self, now: Wall) -> Option<u64> {
+        let mut next: Option<u64> = None;
+        for desk in &mut self.list {
+            let Some(digest) = &desk.digest else { continue };
+            let age = u64::try_from(now.0.saturating_sub(digest.until.0)).unwrap_or(0);
+            if age < DIGEST_MS {
+                next = Some(next.unwrap_or(u64::MAX).min(DIGEST_MS - age));
+                continue;
+            }
+            desk.digest = None;
+            desk.changed = true;
+            self.news = true;
+        }
+        next
     }
 
     /// What is to be kept of the desks that stand otherwise than when this was asked last.

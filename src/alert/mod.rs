@@ -324,6 +324,7 @@ impl AlertBook {
         if self.desks.any_flooded() {
             self.look_at_floods(now.mono);
         }
+        self.digest_timer(now);
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub enum Timer {
     Tell,
     /// A flood may be over; of no alert.
     Flood,
+    /// What a flood came to was told long enough; of no alert.
+    Digest,
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +145,14 @@ impl AlertBook {
         }
     }
 
+    /// Lets digests go that are old, and sees to the others.
+    pub(super) fn digest_timer(&mut self, now: Now) {
+        match self.desks.digests_end(now.wall) {
+            Some(left_ms) => self.timers.set(now.mono.plus_ms(left_ms), nobody(), Timer::Digest),
+            None => self.timers.clear(nobody(), Timer::Digest),
+        }
+    }
+
     /// Floods that were taken up may have been over for long.
     pub(super) fn look_at_floods(&mut self, now: Mono) {
         self.timers.set(now, nobody(), Timer::Flood);
@@ -170,6 +180,7 @@ impl AlertBook {
                 Timer::Again => self.judged_again(id, now, told),
                 Timer::Tell => self.tell_number(id, told),
                 Timer::Flood => self.flood_ends(now, told),
+                Timer::Digest => self.digest_timer(now),
             }
             if self.held.contains_key(&id) {
                 self.leaves_later(id, now.mono);
@@ -220,7 +231,8 @@ impl AlertBook {
         }
     }
 
-    /// Nobody took it in time: first the supervising position hears of it, then the people of the area.
+    /// Nobody took it in time: first the supervising position hears of it, then the people of the area. Where there is none
+    /// above nobody hears of it, and it is overdue.
     fn escalate(&mut self, id: AlertId, now: Now, told: &mut Told) {
         let Some(held) = self.held.get_mut(&id) else { return };
         let a = &mut held.alert;
@@ -268,5 +280,6 @@ impl AlertBook {
             }
         }
         self.flood_timer(now.mono);
+        self.digest_timer(now);
     }
 }

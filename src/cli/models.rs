@@ -196,18 +196,29 @@ fn describe(model: &ModelInfo, state: State) -> Value {
 
 fn list(paths: &ModelPaths) -> Result<Report, ModelsError> {
     let manifest = Manifest::load(&paths.models_dir, paths.manifest.as_deref())?;
+    let width = manifest.models.iter().map(|m| m.name.as_str().len()).max().unwrap_or(0).max("NAME".len());
     let row = |cells: [&str; 6]| {
-        format!("{:<22} {:<13} {:<13} {:<11} {:<13} {}", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5])
+        format!("{:<width$} {:<13} {:<13} {:<11} {:<13} {}", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5])
     };
     let mut lines = vec![row(["NAME", "STATE", "LAYOUT", "INPUT", "LICENCE", "SOURCE"])];
-    let mut models = Vec::new();
+    let (mut models, mut states) = (Vec::new(), Vec::new());
     for model in &manifest.models {
         let state = State::of(model);
         let size = format!("{}x{}", model.input.width, model.input.height);
         let (name, source) = (model.name.as_str(), model.source.to_string());
         lines.push(row([name, state.as_str(), model.layout.as_str(), &size, &model.licence, &source]));
         models.push(describe(model, state));
+        states.push(state);
     }
+    lines.push(format!("the files lie in {}", paths.models_dir.display()));
+    let hints = [
+        (State::Missing, "missing: `skyeye models fetch NAME` brings the file, or says what does"),
+        (
+            State::WrongSha256,
+            "wrong_sha256: the file is not the one that the manifest describes; fetch or add it again",
+        ),
+    ];
+    lines.extend(hints.iter().filter(|(state, _)| states.contains(state)).map(|(_, hint)| (*hint).to_owned()));
     Ok(Report { lines, json: json!({ "models": models }), failed: false })
 }
 

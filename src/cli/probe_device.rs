@@ -94,6 +94,7 @@ fn table(view: &ProbeView) -> String {
             (None, true) => {
                 format!("{codec} {}x{} {:.1} Hz {:.0} kbit/s", s.width, s.height, s.fps, s.kbit_s)
             }
+            (None, false) if s.width == 0 => "not looked at".to_owned(),
             (None, false) => format!("{codec} {}x{} as it says", s.width, s.height),
         };
         text += &format!("channel {} {kind:<5}{}\n           {seen}\n", s.channel_no, s.url);

@@ -194,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn more_areas_than_a_site_may_have_are_refused_in_one_sentence() {
+        let most = validate::MAX_AREAS;
+        let areas = |count: usize| -> String {
+            (0..count).map(|n| format!("[[area]]\nid = \"a{n}\"\nname = \"{n}\"\nkind = \"grid\"\n")).collect()
+        };
+        refused(&areas(most + 1), &["test.toml:80001: area[20000]: there would be 20001 areas; at most 20000, "]);
+        assert_eq!(parse("test.toml", &areas(most)).unwrap().area.len(), most);
+    }
+
+    #[test]
     fn credentials_in_a_url_are_refused_and_not_repeated() {
         let text = "[[channel]]\nid = \"a\"\nurl = \"rtsp://admin:s3cret@10.0.0.1/x\"\n";
         refused(text, &["test.toml:3: channel[0].url", "[[credential]]"]);

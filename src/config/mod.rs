@@ -369,7 +369,7 @@ pub struct Publish {
     /// Address of an external broker, `mqtt://host:1883`.
     pub url: String,
     pub username: String,
-    /// File with the password for the external broker.
+    /// File with the password for the external broker; read again at every try to connect.
     pub password_file: Option<PathBuf>,
     /// Users of the embedded broker.
     pub user: Vec<BrokerUser>,

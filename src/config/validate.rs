@@ -153,7 +153,23 @@ fn listeners(c: &Config, f: &mut Found) {
     }
 }
 
+/// Areas of one site, those of the file and those that are stored together. A district has some 2,400.
+pub const MAX_AREAS: usize = 20_000;
+
+/// What is wrong with so many areas, and what would be right.
+pub fn too_many_areas(count: usize) -> String {
+    format!(
+        "there would be {count} areas; at most {MAX_AREAS}, of the configuration file and the inventory together: leave out \
+         those on which no channel and nobody hangs, or divide the site among several gateways"
+    )
+}
+
 fn areas(c: &Config, f: &mut Found) {
+    if c.area.len() > MAX_AREAS {
+        f.add(format!("area[{MAX_AREAS}]"), too_many_areas(c.area.len()));
+        // Each by itself would be as many sentences again.
+        return;
+    }
     duplicates("area", c.area.iter().map(|a| a.id.as_str()), f);
     let parents: BTreeMap<_, _> = c.area.iter().map(|a| (&a.id, a.parent.as_ref())).collect();
     for (i, one) in c.area.iter().enumerate() {

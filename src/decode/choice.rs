@@ -38,11 +38,11 @@ pub struct Decoder {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PassedOver {
     pub element: &'static str,
-    /// "not in the registry", or what went wrong.
+    /// "no plugin or no device for it", or what went wrong.
     pub why: String,
 }
 
-/// As people read it: `h264 avdec_h264 (software; vah264dec: not in the registry)`.
+/// As people read it: `h264 avdec_h264 (software; vah264dec: no plugin or no device for it)`.
 impl std::fmt::Display for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let by = if self.hardware { "hardware" } else { "software" };
@@ -102,7 +102,7 @@ fn choose(kind: Kind, candidates: Vec<&'static str>) -> Decoder {
     let mut passed_over = Vec::new();
     for element in candidates {
         let works = match gst::ElementFactory::find(element) {
-            None => Err("not in the registry".to_owned()),
+            None => Err("no plugin or no device for it".to_owned()),
             Some(_) => probe(kind, element),
         };
         match works {
@@ -162,11 +162,14 @@ mod tests {
     fn what_is_not_there_is_passed_over_with_its_name() {
         start().unwrap();
         let decoder = choose(Kind::H264, vec!["no264dec", "nor264dec"]);
-        assert_eq!(decoder.to_string(), "h264 avdec_h264 (software; no264dec, nor264dec: not in the registry)");
+        assert_eq!(
+            decoder.to_string(),
+            "h264 avdec_h264 (software; no264dec, nor264dec: no plugin or no device for it)"
+        );
         // An element that is there and decodes something else.
         let decoder = choose(Kind::H264, vec!["jpegdec"]);
         assert_eq!((decoder.element, decoder.hardware), ("avdec_h264", false));
-        assert_ne!(decoder.passed_over[0].why, "not in the registry");
+        assert_ne!(decoder.passed_over[0].why, "no plugin or no device for it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! The way: an address of a stream is looked at as it is. A host is asked by ONVIF, unless a brand is given, whose
 //! paths then serve; a device that tells its maker but not its streams gets the paths of that maker's. Of a recorder one
-//! channel is looked at, the others are listed. Every step is told while the work goes on, and what is missing ends in
+//! channel is looked at, and only then the others are listed: a question a stream takes a large one minutes. Every step is told while the work goes on, and what is missing ends in
 //! a sentence with advice. Nothing is saved; no password leaves this module in any text.
 
 mod view;
@@ -103,6 +103,15 @@ pub struct ProbeRun {
     pictures: Mutex<Vec<Option<Bytes>>>,
 }
 
+/// What a device has beside the channel that is looked at.
+struct Others {
+    device: Device,
+    media: Media,
+    profiles: Vec<Profile>,
+    /// Index of the channel that is looked at.
+    but: usize,
+}
+
 /// Why a probe ends without a picture.
 struct Dead {
     why: String,
@@ -140,6 +149,10 @@ impl ProbeRun {
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(dead)) => (view.error, view.advice) = (Some(dead.why), dead.advice.or(view.advice.take())),
+            // What was looked for is there.
+            Err(_) if view.picture => {
+                view.steps.push(Step { text: "the other channels are not all listed: it took too long".into() })
+            }
             Err(_) => {
                 view.error = Some(format!("it took over {} s; try again with one stream's address", WHOLE.as_secs()))
             }
@@ -156,6 +169,7 @@ impl ProbeRun {
     }
 
     async fn steps(&self, ask: &ProbeAsk, streams: &dyn Streams, clock: Clock) -> Result<(), Dead> {
+        let mut rest = None;
         let channel = match &ask.target {
             Target::Url(url) => {
                 let kind = kind_of(url);
@@ -168,7 +182,7 @@ impl ProbeRun {
                 let mut refused = None;
                 if by_onvif {
                     match self.ask_device(&host, *port, *channel, ask, clock).await {
-                        Ok(()) => {}
+                        Ok(others) => rest = Some(others),
                         Err(dead) if dead.last => return Err(dead),
                         Err(dead) => refused = Some(dead),
                     }
@@ -192,7 +206,11 @@ impl ProbeRun {
             }
         };
         self.look(ask, streams, channel).await;
-        self.conclude()
+        let concluded = self.conclude();
+        if let Some(rest) = rest {
+            self.list(&rest).await;
+        }
+        concluded
     }
 
     fn add(&self, stream: StreamView) {
@@ -212,7 +230,14 @@ impl ProbeRun {
     }
 
     /// Asks a device by ONVIF for its identity and streams.
-    async fn ask_device(&self, host: &Host, port: u16, channel: u32, ask: &ProbeAsk, clock: Clock) -> Result<(), Dead> {
+    async fn ask_device(
+        &self,
+        host: &Host,
+        port: u16,
+        channel: u32,
+        ask: &ProbeAsk,
+        clock: Clock,
+    ) -> Result<Others, Dead> {
         let device = self.open(host, port, ask, clock).await?;
         let skew = device.skew_ms;
         self.view.lock().device = Some(DeviceView { info: DeviceInfo::default(), clock_skew_ms: skew });
@@ -259,10 +284,15 @@ impl ProbeRun {
                 Err(e) => self.say(format!("snapshot: {e}")),
             }
         }
-        for (n, others) in channels.iter().enumerate().filter(|(n, _)| *n != index) {
-            self.streams_of(&device, &media, others, n as u32 + 1).await;
+        Ok(Others { device, media, profiles, but: index })
+    }
+
+    /// Lists the channels that are not looked at.
+    async fn list(&self, others: &Others) {
+        let Others { device, media, profiles, but } = others;
+        for (n, channel) in main_and_sub(profiles).iter().enumerate().filter(|(n, _)| n != but) {
+            self.streams_of(device, media, channel, n as u32 + 1).await;
         }
-        Ok(())
     }
 
     async fn open(&self, host: &Host, port: u16, ask: &ProbeAsk, clock: Clock) -> Result<Device, Dead> {

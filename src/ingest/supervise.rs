@@ -113,6 +113,7 @@ async fn supervise(
     {
         tracing::error!(channel = %spec.id, %error, "the channel's former task did not end cleanly");
     }
+    begins(&entry, common.clock);
     let mut wait = RESTART_MIN;
     while !cancel.is_cancelled() {
         let Common { governor, options, clock, sink, .. } = common.clone();
@@ -150,6 +151,19 @@ async fn supervise(
         }
         wait = (wait * 2).min(RESTART_MAX);
     }
+}
+
+/// What was said of an address, login or transport before says nothing of this one.
+fn begins(entry: &Entry, clock: Clock) {
+    let wall = clock.wall();
+    entry.update(|h| {
+        if h.state != ChannelState::Connecting {
+            (h.state, h.since) = (ChannelState::Connecting, wall);
+        }
+        h.reason = "waits for its first session".into();
+        h.kbit_s = 0.0;
+        h.unit_rate_hz = 0.0;
+    });
 }
 
 #[cfg(test)]
@@ -212,12 +226,18 @@ mod tests {
         )
         .unwrap();
         let clock = Clock::start();
-        let ingest = Ingest::new(Registry::new(&config, clock), config.ingest.clone(), clock, Arc::new(Nothing));
+        let registry = Registry::new(&config, clock);
+        let ingest = Ingest::new(registry.clone(), config.ingest.clone(), clock, Arc::new(Nothing));
         let mut specs: Vec<_> = config.channel.iter().map(|c| ChannelSpec::of(&config, c).unwrap()).collect();
         ingest.apply(&specs);
         until("both connect", || a_count.load(Ordering::SeqCst) == 1 && b_count.load(Ordering::SeqCst) == 1).await;
+        let entries = registry.channels();
+        entries.iter().for_each(|e| e.update(|h| (h.state, h.kbit_s) = (ChannelState::Running, 500.0)));
         specs[1].url.set_path("/other");
         ingest.apply(&specs);
+        until("b says nothing of its old address", || entries[1].state() == ChannelState::Connecting).await;
+        assert_eq!(entries[1].health().kbit_s, 0.0);
+        assert_eq!(entries[0].state(), ChannelState::Running);
         until("b connects again", || b_count.load(Ordering::SeqCst) == 2).await;
         assert_eq!(a_count.load(Ordering::SeqCst), 1, "a is not touched");
         ingest.apply(&specs[..1]);

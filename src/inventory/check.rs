@@ -7,7 +7,9 @@ use super::{
     Change, Kind, Refusal, Snapshot, Stored, merged,
     record::{self, USERNAME},
 };
-use crate::config::{Area, Channel, Config, Problem, Refs, Rule, Timetable, timetable::Hours, validate};
+use crate::config::{
+    Area, Channel, Config, Problem, Refs, Rule, Timetable, timetable::Hours, validate, validate::MAX_AREAS,
+};
 use crate::types::{AreaId, ChannelId, CredentialId, RuleId, TimetableId};
 
 /// Channels of one inventory.
@@ -116,6 +118,13 @@ pub fn changes(snapshot: &Snapshot, file: &Config, changes: &[Change]) -> Vec<Re
     };
     if after.channels.len() > MAX_CHANNELS {
         refuse(Kind::Channel, "", "", format!("would be {} channels; at most {MAX_CHANNELS}", after.channels.len()));
+    }
+    if after.areas.len() > MAX_AREAS {
+        let before: HashSet<_> = snapshot.areas.iter().map(|a| &a.value.id).collect();
+        // What was taken in before there was a bound may be changed, and become less.
+        if changed.areas.iter().any(|(id, area)| area.is_some() && !before.contains(id)) {
+            refuse(Kind::Area, "", "", validate::too_many_areas(after.areas.len()));
+        }
     }
     let refs = Refs { areas: after.areas.keys().collect(), credentials: after.credentials.iter().collect() };
     let mut numbers: HashMap<&str, Vec<&ChannelId>> = HashMap::new();

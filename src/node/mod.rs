@@ -13,6 +13,7 @@ mod announce;
 mod breath;
 mod discover;
 mod configure;
+pub mod control;
 mod dryrun;
 mod file;
 mod condition;
@@ -353,6 +354,7 @@ impl Node {
             tokio::spawn(announce::keep(inner.clone(), stop_ticks.clone())),
             tokio::spawn(breath::breathe(inner.clone(), stop_ticks.clone())),
             tokio::spawn(source::commands(inner.clone(), web_of_commands, commands_rx)),
+            tokio::spawn(control::serve(inner.clone(), stop_ticks.clone())),
         ];
 
         let health = tokio::spawn(health::tell(inner.clone(), stop_ticks.clone()));

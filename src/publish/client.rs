@@ -223,8 +223,12 @@ impl<S: Source> Engine<S> {
             self.say(false, reason);
             self.flush_acks().await;
             let wait = backoff_ms(failures, rand::rng().random_range(0.5..1.0));
+            let rest = async {
+                sleep(Duration::from_millis(wait)).await;
+                self.options.read_password().await;
+            };
             tokio::select! {
-                () = sleep(Duration::from_millis(wait)) => {}
+                () = rest => {}
                 _ = self.stop.wait_for(Option::is_some) => break,
             }
         }
@@ -614,7 +618,9 @@ fn refusal(error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
-        ) => format!("it refuses the login ({code:?}); check publish.username and publish.password_file"),
+        ) => format!(
+            "it refuses the login ({code:?}); check publish.username and publish.password_file, which is read again at every try"
+        ),
         ConnectionError::ConnectionRefused(code) => format!("it refuses the connection: {code:?}"),
         other => other.to_string(),
     }

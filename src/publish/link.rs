@@ -1,8 +1,12 @@
 //! Where the broker is, and how this node introduces itself there.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rumqttc::{AsyncClient, EventLoop, LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
+use tokio::time::timeout;
 use url::Url;
 use uuid::Uuid;
 
@@ -22,6 +26,8 @@ use crate::{
 
 /// A connection must stand within this time.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// So must the password be read: a disk that does not answer must not hold up the connection.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer client ids are refused by some brokers.
 const MAX_CLIENT_ID: usize = 120;
 
@@ -56,6 +62,8 @@ pub struct PublishOptions {
     pub(super) roots: Option<Vec<u8>>,
     pub(super) username: String,
     pub(super) password: Secret,
+    /// Where an external broker's password stands; it may be another one by the next connect.
+    password_file: Option<PathBuf>,
 }
 
 impl PublishOptions {
@@ -81,6 +89,7 @@ impl PublishOptions {
             roots: None,
             username: publish.username.clone(),
             password: Secret::default(),
+            password_file: None,
         };
         match publish.broker {
             BrokerKind::Embedded => {
@@ -112,8 +121,23 @@ impl PublishOptions {
         if let Some(file) = password_file {
             self.password = secret_file::read(file)
                 .map_err(|source| PublishError::Password { file: file.display().to_string(), source })?;
+            self.password_file = Some(file.to_owned());
         }
         Ok(())
+    }
+
+    /// Reads the external broker's password again. Where that cannot be done, the one from before is tried.
+    pub(super) async fn read_password(&mut self) {
+        let Some(file) = self.password_file.clone() else { return };
+        let name = file.display().to_string();
+        let read = tokio::task::spawn_blocking(move || secret_file::read(&file));
+        match timeout(READ_TIMEOUT, read).await {
+            Ok(Ok(Ok(password))) => self.password = password,
+            Ok(Ok(Err(e))) => tracing::warn!("{name} cannot be read, the broker's password from before is tried: {e}"),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("{name} is not read in time, the broker's password from before is tried");
+            }
+        }
     }
 
     pub(super) fn topics(&self) -> Topics {

@@ -129,8 +129,8 @@ impl Alert {
         self.handling.priority.unwrap_or(self.severity)
     }
 
-    /// The next time, if there is one, at which something happens to it by itself: its shelf ends, somebody else hears of
-    /// it, or, where it is over and was never a row, it closes.
+    /// The next time, if there is one, at or after which something happens to it by itself: its shelf ends, somebody else
+    /// hears of it, or, where it is over and was never a row, it closes.
     pub fn timer(&self) -> Option<Wall> {
         let shelf = self.handling.shelved.as_ref().map(|s| s.until);
         let unshown = self.state == AlertState::New && !self.active() && self.handling.showing.how != How::Row;

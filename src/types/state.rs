@@ -30,6 +30,18 @@ pub enum ChannelState {
 }
 
 impl ChannelState {
+    pub const ALL: [ChannelState; 9] = [
+        ChannelState::Connecting,
+        ChannelState::Running,
+        ChannelState::Stalled,
+        ChannelState::Offline,
+        ChannelState::AuthFailed,
+        ChannelState::Unreachable,
+        ChannelState::Refused,
+        ChannelState::Misconfigured,
+        ChannelState::Disabled,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             ChannelState::Connecting => "connecting",

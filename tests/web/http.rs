@@ -260,6 +260,14 @@ async fn pictures_say_their_age_and_are_limited_a_session() {
     let answer = g.get(&session, path).await;
     assert_eq!((&answer.body[..], answer.header("content-type")), (JPEG, "image/jpeg"));
     assert_eq!(answer.header("x-skyeye-seen"), "2026-11-22T08:15:30.123Z");
+    let viewed = async |g: &Gateway| g.audited().await.into_iter().filter(|(_, a, _)| a == "live_viewed").count();
+    assert_eq!(viewed(&g).await, 1, "what was not shown is not on record");
+    g.get(&session, path).await;
+    assert_eq!(viewed(&g).await, 1, "one view, however many pictures");
+    let another = g.alice().await;
+    g.get(&another, path).await;
+    let rows = g.audited().await;
+    assert_eq!(rows.last().unwrap(), &("alice".into(), "live_viewed".into(), "gate".into()), "another login's view");
     assert_eq!(answer.header("x-skyeye-age-ms"), "1200");
     let mut limited = None;
     for _ in 0..200 {

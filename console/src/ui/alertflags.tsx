@@ -18,7 +18,7 @@ export function AlertFlags({ alert }: { alert: Alert }) {
         <span className={late ? 'alert-flag bad' : 'alert-flag'}>{t(late ? 'flag.overdue' : 'flag.due', { at: times.moment(h.due, 'minute') })}</span>
       )}
       {h.shelved && <span className="alert-flag" data-flag="shelved">{t('flag.shelved', { until: times.moment(h.shelved.until, 'minute') })}</span>}
-      {h.escalated && <span className="alert-flag bad" data-flag="escalated">{h.escalated.to ? t('flag.escalatedTo', { to }) : t('flag.escalated', { level: h.escalated.level })}</span>}
+      {h.escalated?.to && <span className="alert-flag bad" data-flag="escalated">{t('flag.escalatedTo', { to })}</span>}
       {h.how !== 'row' && <span className="alert-flag">{h.because ? t(`because.${h.because}`) : t(`how.${h.how}`)}</span>}
       {h.under > 0 && <span className="alert-flag num">{t('flag.under', { n: h.under })}</span>}
       {h.chattering && <span className="alert-flag">{t('flag.chattering')}</span>}

@@ -362,6 +362,29 @@ fn flooded() -> AlertBook {
 }
 
 #[test]
+fn what_a_flood_came_to_is_told_for_a_day_also_over_a_restart() {
+    let mut book = flooded();
+    let digest = |book: &mut AlertBook| book.desks.news().map(|mut all| all.remove(0).digest.is_some());
+    book.tick(at(700));
+    assert_eq!(digest(&mut book), Some(true));
+    let kept = book.desks.keeps();
+    let day = 700 + 24 * 3600;
+    book.tick(at(day - 1));
+    assert_eq!(digest(&mut book), None, "nothing new");
+    book.tick(at(day));
+    assert_eq!(digest(&mut book), Some(false));
+    assert_eq!(book.desks.keeps().len(), 1, "that it went is kept");
+
+    for (back, wanted) in [(day - 60, Some(true)), (day + 60, Some(false))] {
+        let mut another = AlertBook::new(config::Alert::default());
+        let now = Now { mono: Mono(5), ..at(back) };
+        another.restore_position(&kept[0], now).unwrap();
+        assert_eq!(digest(&mut another), wanted);
+        assert_eq!(another.next_tick().is_some(), wanted == Some(true), "it is to end by itself");
+    }
+}
+
+#[test]
 fn in_a_flood_what_is_sure_rises_or_is_a_row_and_what_is_folded_comes_out() {
     let mut book = flooded();
     let yard = |n: u8, c: &str, severity, score, s| {

@@ -99,9 +99,38 @@ fn a_shelf_keeps_what_it_is_for_and_comes_back() {
     assert_eq!(refused.unwrap_err(), ActRefused::Critical);
 }
 
+/// A desk whose late alerts another one hears of.
+fn with_one_above() -> AlertBook {
+    let position = |id: &str, area: Option<&str>, to: Option<&str>| config::Position {
+        id: id.parse().unwrap(),
+        name: String::new(),
+        areas: area.map(|a| a.parse().unwrap()).into_iter().collect(),
+        escalate_to: to.map(|to| to.parse().unwrap()),
+    };
+    let position = vec![position("desk", None, Some("duty")), position("duty", Some("nowhere"), None)];
+    AlertBook::of(&Config { position, ..Config::default() })
+}
+
+#[test]
+fn what_is_released_is_new_again_also_where_it_had_been_escalated() {
+    let mut book = with_one_above();
+    let li = UserId::new("li").unwrap();
+    let a = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
+    let level = |book: &AlertBook| book.get(a.id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    book.tick(at(1800));
+    assert_eq!(level(&book), Some(1));
+    book.act(a.id, &AlertAction::Acknowledge.into(), By::User(&li), None, at(1900)).unwrap();
+    let freed = book.act(a.id, &AlertAction::Release.into(), By::User(&li), None, at(9000)).unwrap().unwrap().alert;
+    assert_eq!((freed.handling.escalated, freed.handling.due), (None, Some(at(10_800).wall)));
+    for (s, wanted) in [(10_799, None), (10_800, Some(1)), (12_599, Some(1)), (12_600, Some(2))] {
+        book.tick(at(s));
+        assert_eq!(level(&book), wanted, "{s}");
+    }
+}
+
 #[test]
 fn what_nobody_takes_goes_up_twice_and_a_recurrence_names_what_was_before() {
-    let mut book = AlertBook::new(config::Alert::default());
+    let mut book = with_one_above();
     let user = UserId::new("li").unwrap();
     let a = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0);
     let level = |book: &AlertBook| book.get(a.id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));

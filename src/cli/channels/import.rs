@@ -129,8 +129,9 @@ fn outcome(plan: &Plan, args: &ImportArgs) -> String {
     match plan.rev {
         Some(rev) => format!("applied as revision {rev}; a running gateway takes it over by itself"),
         None if plan.applied => "nothing differs, nothing is changed".into(),
-        None if plan.stands_against(args.skip_refused) && args.apply => {
-            "nothing is changed: correct the refused rows, or apply the others with --skip-refused".into()
+        None if plan.stands_against(true) => "nothing is changed: correct what is refused and import it again".into(),
+        None if plan.stands_against(args.skip_refused) => {
+            "nothing is changed: correct the refused rows, or apply the others with --apply --skip-refused".into()
         }
         None if args.dry_run => "nothing is changed: this is a dry run".into(),
         None => "nothing is changed: --apply does it".into(),

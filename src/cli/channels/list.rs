@@ -1,6 +1,6 @@
-//! `channels list` and `show`: the channels of file and inventory together.
+//! `channels list` and `show`: the channels of file and inventory together, and how a gateway that runs says they stand.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ use super::{Exit, snapshot};
 use crate::{
     config::{Channel, Config},
     inventory::{self, InventoryError, Merged},
-    types::{AreaId, ChannelId},
+    node::control::{self, Standing},
+    types::{AreaId, ChannelId, ChannelState},
 };
 
 #[derive(Debug, Args)]
@@ -20,6 +21,28 @@ pub struct ListArgs {
     /// Only channels on this area, by its id or name, or below
     #[arg(long, value_name = "AREA")]
     area: Option<String>,
+    /// Only channels in this state, or in one of these with commas between; asks the gateway that runs
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    state: Vec<ChannelState>,
+}
+
+fn state(text: &str) -> Result<ChannelState, String> {
+    ChannelState::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| {
+        let all = ChannelState::ALL.map(ChannelState::as_str).join(", ");
+        format!("'{text}' is no state of a channel; the states are {all}")
+    })
+}
+
+/// How the channels stand, by the gateway that runs on this data folder. `None`, and a sentence that says why, where
+/// nobody tells.
+async fn standings(config: &Config) -> Option<HashMap<ChannelId, Standing>> {
+    let dir = config.node.data_dir.display();
+    match control::ask(&config.node.data_dir).await {
+        Ok(Some(standings)) => return Some(standings.into_iter().map(|s| (s.id.clone(), s)).collect()),
+        Ok(None) => eprintln!("no gateway runs on {dir}, so the states of the channels are not known"),
+        Err(e) => eprintln!("the gateway on {dir} does not say how the channels stand: {e}"),
+    }
+    None
 }
 
 /// Both together, and which ids are the file's.
@@ -44,34 +67,68 @@ fn origin(fixed: &HashSet<ChannelId>, id: &ChannelId) -> &'static str {
 
 pub async fn list(config: Config, args: &ListArgs, json: bool) -> anyhow::Result<Exit> {
     let (merged, fixed) = all(config).await?;
+    let standings = standings(&merged.config).await;
+    if standings.is_none() && !args.state.is_empty() {
+        let sentence = "--state needs a gateway that runs; start it with `skyeye run`, or leave --state out";
+        return Err(InventoryError::NotFound(sentence.into()).into());
+    }
     let areas = merged.config.area_paths();
     let named = args.area.as_deref().map(|area| areas_called(&merged.config, area)).transpose()?;
     let mut found = Vec::new();
     for channel in &merged.config.channel {
         let path = areas.of(channel);
         let within = named.as_ref().is_none_or(|named| path.iter().any(|p| named.contains(p)));
-        if within && args.text.as_ref().is_none_or(|text| matches(channel, text)) {
-            found.push((channel, path));
+        let standing = standings.as_ref().and_then(|all| all.get(&channel.id));
+        let stands = args.state.is_empty() || standing.is_some_and(|s| args.state.contains(&s.state));
+        if within && stands && args.text.as_ref().is_none_or(|text| matches(channel, text)) {
+            found.push((channel, path, standing));
         }
     }
-    for (channel, path) in &found {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (channel, path, standing) in &found {
         let names: Vec<_> = path.iter().map(|id| areas.name(id)).collect();
-        let off = if channel.enabled { "" } else { "  (switched off)" };
         println!(
-            "{}  {}  {}  [{}] {}{off}",
+            "{}  {}  {}  [{}] {}{}",
             channel.id,
             channel.display_name(),
             host(channel),
             names.join(" / "),
-            origin(&fixed, &channel.id)
+            origin(&fixed, &channel.id),
+            stands(channel, *standing)
         );
+        if let Some(standing) = standing {
+            *counts.entry(standing.state.as_str()).or_default() += 1;
+        }
     }
-    println!("{} of {} channels", found.len(), merged.config.channel.len());
+    let counted: Vec<_> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    let counted = if counted.is_empty() { String::new() } else { format!(": {}", counted.join(", ")) };
+    println!("{} of {} channels{counted}", found.len(), merged.config.channel.len());
     if json {
-        let channels: Vec<Value> = found.iter().map(|(c, _)| object(c, &fixed)).collect::<Result<_, _>>()?;
-        println!("{}", json!({ "ok": true, "channels": channels, "of": merged.config.channel.len() }));
+        let channels = found.iter().map(|(channel, _, standing)| {
+            let mut object = object(channel, &fixed)?;
+            if let Some(standing) = standing {
+                object["state"] = serde_json::to_value(standing.state)?;
+                object["reason"] = standing.reason.as_str().into();
+                object["since"] = serde_json::to_value(standing.since)?;
+            }
+            Ok(object)
+        });
+        let channels: Vec<Value> = channels.collect::<serde_json::Result<_>>()?;
+        let of = merged.config.channel.len();
+        println!("{}", json!({ "ok": true, "gateway": standings.is_some(), "channels": channels, "of": of }));
     }
     Ok(Exit::Good)
+}
+
+/// The end of a channel's line. A channel that was added this second the gateway does not know yet.
+fn stands(channel: &Channel, standing: Option<&Standing>) -> String {
+    let Some(Standing { state, reason, since, .. }) = standing else {
+        return if channel.enabled { String::new() } else { "  (switched off)".into() };
+    };
+    match state {
+        ChannelState::Running | ChannelState::Disabled => format!("  {}", state.as_str()),
+        _ => format!("  {} since {}: {reason}", state.as_str(), since.to_rfc3339()),
+    }
 }
 
 /// Areas with this id, or else of this name; several may bear the same.

@@ -1,7 +1,8 @@
 //! The dialogue before pictures come: DESCRIBE, SETUP, PLAY (RFC 2326), and what is said while they do.
 //!
 //! All of it goes over the one socket to the address that passed the policy, wherever the camera says that its streams
-//! are. A password is sent in answer to a challenge, once: a camera that refuses it is not asked again.
+//! are. A password is sent in answer to a challenge, once: a camera that refuses it is not asked again. A challenge that
+//! has aged is no refusal: its successor is answered, once a request.
 
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ fn text<'a>(answer: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a str>
     answer.header(name).map(|v| v.as_str().trim())
 }
 
+fn challenge(answer: &Response<Vec<u8>>) -> Result<PasswordClient, String> {
+    PasswordClient::try_from(text(answer, &headers::WWW_AUTHENTICATE).unwrap_or_default())
+}
+
 /// The socket and what goes over it.
 pub struct Dialogue {
     /// Until it is given up.
@@ -79,6 +84,8 @@ pub struct Dialogue {
     early: Vec<u8>,
     number: u32,
     auth: Option<PasswordClient>,
+    /// The camera has taken the login: whatever it says later, the password was right.
+    proven: bool,
     /// A challenge came while it plays, and since then no good answer.
     renewed: bool,
     credential: Option<(String, Secret)>,
@@ -97,6 +104,7 @@ impl Dialogue {
             early: Vec::new(),
             number: 0,
             auth: None,
+            proven: false,
             renewed: false,
             credential,
             session: String::new(),
@@ -141,26 +149,38 @@ impl Dialogue {
         Ok(text)
     }
 
-    /// A good answer to a request; a challenge is answered once.
+    /// A good answer to a request; a challenge is answered once, and once more where that one has aged.
     async fn ask(&mut self, method: &str, url: &str, more: &str) -> Result<Response<Vec<u8>>, Stop> {
+        let mut again = false;
         loop {
             let request = self.request(method, url, more)?;
             let stream = self.stream.as_mut().ok_or_else(Failure::closed_in_setup)?;
             stream.write_all(request.as_bytes()).await.map_err(|_| Failure::closed_in_setup())?;
             let answer = self.answer().await?;
             let status = u16::from(answer.status());
+            let successor = if status == 401 && !again { self.successor(&answer) } else { None };
             match status {
-                200..=299 => return Ok(answer),
-                401 if self.auth.is_none() && self.credential.is_some() => {
-                    let challenge = text(&answer, &headers::WWW_AUTHENTICATE).unwrap_or_default();
-                    let client = PasswordClient::try_from(challenge);
-                    self.auth = Some(client.map_err(|_| Stop::NotOurs("a challenge that is not known"))?);
+                200..=299 => {
+                    self.proven = self.auth.is_some();
+                    return Ok(answer);
                 }
+                401 if self.auth.is_none() && self.credential.is_some() => {
+                    self.auth = Some(challenge(&answer).map_err(|_| Stop::NotOurs("a challenge that is not known"))?);
+                }
+                401 if successor.is_some() => (self.auth, again) = (successor, true),
                 // It understands neither this request nor another of its kind.
                 400 | 405 | 451 | 455..=459 | 501 | 505 => return Err(Stop::NotOurs("a request that it refuses")),
                 _ => return Err(Failure::of_status(status, answer.reason_phrase()).into()),
             }
         }
+    }
+
+    /// Of a challenge that has aged, as the camera says or because its answer was taken before.
+    fn successor(&self, answer: &Response<Vec<u8>>) -> Option<PasswordClient> {
+        let PasswordClient::Digest(before) = self.auth.as_ref()? else { return None };
+        let client = challenge(answer).ok()?;
+        let PasswordClient::Digest(now) = &client else { return None };
+        (now.nonce() != before.nonce() && (now.stale() || self.proven)).then_some(client)
     }
 
     /// The answer to the latest request. Packets that come before it are kept, anything else is passed over.
@@ -214,10 +234,9 @@ impl Dialogue {
 
     /// A challenge ages, and a keepalive that is refused for it would end the session: the new one is answered, once.
     fn renew(&mut self, answer: &Response<Vec<u8>>) {
-        let challenge = text(answer, &headers::WWW_AUTHENTICATE).unwrap_or_default();
         if self.auth.is_some()
             && !self.renewed
-            && let Ok(client) = PasswordClient::try_from(challenge)
+            && let Ok(client) = challenge(answer)
         {
             (self.auth, self.renewed) = (Some(client), true);
             self.keep_alive();
@@ -264,5 +283,86 @@ impl Drop for Dialogue {
             };
             drop(tokio::time::timeout(TEARDOWN, heard).await);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::types::ChannelState;
+
+    const URL: &str = "rtsp://10.0.0.1/";
+
+    /// A camera that gives these answers one after another; gives the requests that it heard.
+    async fn camera(mut end: DuplexStream, answers: Vec<String>) -> Vec<String> {
+        let (mut heard, mut bytes) = (Vec::new(), Vec::new());
+        for (n, answer) in answers.iter().enumerate() {
+            while !bytes.ends_with(b"\r\n\r\n") {
+                if end.read_buf(&mut bytes).await.unwrap() == 0 {
+                    return heard;
+                }
+            }
+            heard.push(String::from_utf8(std::mem::take(&mut bytes)).unwrap());
+            let (line, more) = answer.split_once('|').unwrap_or((answer, ""));
+            let text = format!("RTSP/1.0 {line}\r\nCSeq: {}\r\n{more}\r\n", n + 1);
+            end.write_all(text.as_bytes()).await.unwrap();
+        }
+        heard
+    }
+
+    /// 401 with this nonce.
+    fn no(nonce: &str, more: &str) -> String {
+        format!("401 Unauthorized|WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"{more}\r\n")
+    }
+
+    fn yes() -> String {
+        "200 OK".into()
+    }
+
+    /// DESCRIBE, then PLAY: how it ended, and the nonce that each request answered.
+    async fn played(answers: Vec<String>) -> (Result<(), Option<ChannelState>>, Vec<String>) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let heard = tokio::spawn(camera(theirs, answers));
+        let mut dialogue = Dialogue::new(Wire::Test(ours), Some(("admin".into(), Secret::new("right"))));
+        let asked = async {
+            dialogue.ask("DESCRIBE", URL, "").await?;
+            dialogue.ask("PLAY", URL, "").await
+        };
+        let ended = asked.await.map(drop).map_err(|stop| match stop {
+            Stop::Failed(failure) => Some(failure.state),
+            Stop::NotOurs(_) => None,
+        });
+        drop(dialogue);
+        let nonce = |request: &String| {
+            request.split("nonce=\"").nth(1).and_then(|t| t.split('"').next()).unwrap_or_default().to_owned()
+        };
+        (ended, heard.await.unwrap().iter().map(nonce).collect())
+    }
+
+    const WRONG: Result<(), Option<ChannelState>> = Err(Some(ChannelState::AuthFailed));
+
+    #[tokio::test]
+    async fn a_challenge_that_has_aged_is_no_wrong_password() {
+        // Each nonce holds for one request, and the camera says nothing of their age.
+        let (ended, nonces) = played(vec![no("a", ""), yes(), no("b", ""), yes()]).await;
+        assert_eq!((ended, nonces), (Ok(()), ["", "a", "a", "b"].map(String::from).to_vec()));
+        // It says so at once.
+        let (ended, nonces) = played(vec![no("a", ""), no("b", ", stale=true"), yes(), yes()]).await;
+        assert_eq!((ended, nonces), (Ok(()), ["", "a", "b", "b"].map(String::from).to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_refused_is_not_tried_again() {
+        let (ended, nonces) = played(vec![no("a", ""), no("b", ""), yes(), yes()]).await;
+        assert_eq!((ended, nonces.len()), (WRONG, 2), "a new nonce alone is what every refusal brings");
+        let stale = ", stale=true";
+        let (ended, nonces) = played(vec![no("a", ""), no("b", stale), no("c", stale), yes()]).await;
+        assert_eq!((ended, nonces.len()), (WRONG, 3), "once, whatever it says");
+        let (ended, nonces) = played(vec![no("a", ""), yes(), no("b", ""), no("c", ""), yes()]).await;
+        assert_eq!((ended, nonces.len()), (WRONG, 4));
+        let (ended, nonces) = played(vec![no("a", ""), no("a", stale), yes()]).await;
+        assert_eq!((ended, nonces.len()), (WRONG, 2), "the same challenge has no other answer");
     }
 }

@@ -12,7 +12,10 @@ use super::{
     rows::{self, Content, Row},
     tree::Tree,
 };
-use crate::config::{Area, AreaKind, Config, Degrees};
+use crate::config::{
+    Area, AreaKind, Config, Degrees,
+    validate::{MAX_AREAS, too_many_areas},
+};
 use crate::inventory::{
     Change, Coordinates, InventoryError, Kind, Snapshot, check,
     edit::Op,
@@ -47,6 +50,10 @@ pub fn plan(snapshot: &Snapshot, file: &Config, import: &Import) -> Result<Plann
     };
     let mut rows = Vec::new();
     let sheet = rows::read(import, &mut |row| rows.push(row))?;
+    if let Some(first) = rows.get(MAX_AREAS) {
+        let why = too_many_areas(rows.len());
+        return Err(InventoryError::BadFile(format!("{}, row {}: {why}", import.filename, first.number)));
+    }
     for row in &rows {
         if let Some(id) = row.said(Field::Id) {
             planner.ids.take(Kind::Area, id);

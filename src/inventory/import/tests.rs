@@ -519,3 +519,24 @@ fn an_area_is_found_below_another_however_many_have_its_name() {
     assert!(plan.refused[0].reason.contains("2000 areas"), "{:?}", plan.refused);
     assert_eq!(plan.areas_added.len(), 2 + 2_000 + 2_001);
 }
+
+#[test]
+fn more_areas_than_a_site_may_have_are_refused() {
+    let list = |count: usize| {
+        let rows: String = (0..count).map(|n| format!("a{n},Grid {n},grid\n")).collect();
+        of(Kind::Area, "grids.csv", format!("id,name,kind\n{rows}"))
+    };
+    let most = config::validate::MAX_AREAS;
+    let refused = plan(&Snapshot::default(), &Config::default(), &list(most + 1)).unwrap_err().to_string();
+    assert!(refused.starts_with("grids.csv, row 20002: there would be 20001 areas; at most 20000, "), "{refused}");
+    // Together with those that are there already.
+    let file = config::parse("t", "[[area]]\nid = \"x\"\nname = \"x\"\nkind = \"district\"\n").unwrap();
+    let (full, _) = plan(&Snapshot::default(), &file, &list(most)).unwrap();
+    assert!(
+        full.blocked && full.refused.len() == 1 && full.refused[0].reason.contains("at most 20000"),
+        "{:?}",
+        full.refused
+    );
+    let (fits, _) = plan(&Snapshot::default(), &Config::default(), &list(most)).unwrap();
+    assert!(!fits.blocked && fits.added.len() == most);
+}

@@ -18,7 +18,7 @@ use crate::{
         auth::{Login, MediaProof},
         error::{ApiError, Ids},
         ports::{ChannelView, Origin},
-        session::Me,
+        session::{Me, Peer},
     },
 };
 
@@ -118,7 +118,7 @@ pub async fn states(
     Ok(Json(StateList { states: states.into_iter().map(view).collect() }))
 }
 
-/// The latest key frame, masks burnt in.
+/// The latest key frame, masks burnt in. That a login begins to look at a channel stands on record.
 #[utoipa::path(get, path = "/api/v1/channels/{id}/picture", operation_id = "get_picture", tag = "channels",
     params(("id" = String, Path, description = "Channel id")),
     responses((status = 200, description = "JPEG", content_type = "image/jpeg", body = Vec<u8>,
@@ -129,6 +129,7 @@ pub async fn states(
 pub async fn picture(
     State(state): State<AppState>,
     Me(login): Me,
+    Peer(address): Peer,
     Ids(id): Ids<ChannelId>,
 ) -> Result<Response, ApiError> {
     let proof = state.auth().media(&login, &id)?;
@@ -139,6 +140,7 @@ pub async fn picture(
     let picture = state.ports().pictures.latest(&proof).await.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "no_picture", "the channel has no picture yet; see its health")
     })?;
+    state.auth().looks(&login, &proof, address).await;
     let seen = HeaderValue::from_str(&picture.seen.to_rfc3339()).map_err(|e| ApiError::unavailable(&e))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

@@ -33,6 +33,7 @@ pub enum Deed {
     PasswordChanged,
     PasswordReset,
     SnapshotViewed,
+    LiveViewed,
     AlertAction,
     AlertsExported,
     Handover,
@@ -51,7 +52,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    pub const ALL: [Deed; 22] = {
+    pub const ALL: [Deed; 23] = {
         use Deed as D;
         [
             D::Login,
@@ -61,6 +62,7 @@ impl Deed {
             D::PasswordChanged,
             D::PasswordReset,
             D::SnapshotViewed,
+            D::LiveViewed,
             D::AlertAction,
             D::AlertsExported,
             D::Handover,
@@ -88,6 +90,7 @@ impl Deed {
             Deed::PasswordChanged => "password_changed",
             Deed::PasswordReset => "password_reset",
             Deed::SnapshotViewed => "snapshot_viewed",
+            Deed::LiveViewed => "live_viewed",
             Deed::AlertAction => "alert_action",
             Deed::AlertsExported => "alerts_exported",
             Deed::Handover => "handover",

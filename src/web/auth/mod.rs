@@ -13,6 +13,7 @@ mod change;
 mod feeds;
 mod handover;
 pub mod limit;
+mod looking;
 pub mod password;
 mod people;
 pub mod proof;
@@ -40,6 +41,7 @@ pub use tokens::{Left, NewToken, PREFIX as TOKEN_PREFIX};
 
 use self::{
     limit::{Policy, Tally, address_key},
+    looking::Looking,
     password::{Hasher, PasswordError},
 };
 use super::ports::{Places, PortError};
@@ -240,6 +242,7 @@ pub struct Auth {
     places: Arc<dyn Places>,
     feeds: Feeds,
     audit: Audit,
+    looking: Mutex<Looking>,
 }
 
 impl Auth {
@@ -267,6 +270,7 @@ impl Auth {
             }),
             places,
             feeds: Feeds::default(),
+            looking: Mutex::default(),
         })
     }
 
@@ -591,6 +595,13 @@ impl Auth {
         }
         let stranger = || AuthError::Forbidden(format!("the role '{}' is unknown to this version", row.role));
         login_of(&row, [0; 32], Secret::new("")).ok_or_else(stranger)
+    }
+
+    /// Puts on record that somebody looks at a channel: once for a view that is opened, not for each of its pictures.
+    pub async fn looks(&self, login: &Login, proof: &MediaProof, address: IpAddr) {
+        if self.looking.lock().opens(login.session, proof.channel(), self.clock.mono()) {
+            self.record(&login.user, Deed::LiveViewed, proof.channel().as_str(), address).await;
+        }
     }
 
     /// Whether this session may have a further picture now.
