@@ -9,7 +9,10 @@ use std::sync::{
 use crate::{
     ingest::{Sink, UnitSink},
     media::{self, Media},
-    node::watch::{Watch, Watches},
+    node::{
+        hangs::Hangs,
+        watch::{Watch, Watches},
+    },
     sample::{self, Chosen, Sampler},
     schedule::{Queue, Sample},
     types::{AccessUnit, ChannelId},
@@ -20,6 +23,7 @@ pub struct Intake {
     pub sampler: Arc<Sampler>,
     pub queue: Arc<Queue>,
     pub watches: Arc<Watches>,
+    pub hangs: Arc<Hangs>,
     /// False until a detector is loaded: then pictures are kept, and nothing is queued for nobody.
     pub looking: AtomicBool,
 }
@@ -80,7 +84,8 @@ impl UnitSink for Session {
             true => intake.sampler.consider_held(sampler, &unit, &watch.demand),
             false => None,
         };
-        let Some(Chosen { tier, active }) = chosen.filter(|_| intake.looking.load(Ordering::Relaxed)) else {
+        let chosen = chosen.filter(|_| intake.looking.load(Ordering::Relaxed));
+        let Some(Chosen { tier, active }) = chosen.filter(|_| !intake.hangs.rests(&unit.channel, unit.ingested)) else {
             return intake.media.push_to(ring, unit);
         };
         // Before it is offered: a worker takes the run of units to the newest one from there.

@@ -83,6 +83,7 @@ impl Live {
             inner.pictures.forget(id);
             inner.book.forget(id);
             inner.sampler.forget(id);
+            inner.hangs.forget(id);
         }
         let mut new = new;
         if old.feed != new.feed
@@ -119,6 +120,7 @@ impl Live {
         if other_view {
             // What was seen there says nothing of what is seen here.
             inner.book.forget(&watch.entry.config.id);
+            inner.hangs.forget(&watch.entry.config.id);
         }
         if masks_changed {
             inner.pictures.forget(&watch.entry.config.id);

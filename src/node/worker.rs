@@ -21,6 +21,7 @@ use crate::{
     infer::{Detect, InferError},
     media::Media,
     node::{
+        hangs::Hangs,
         pump::{Item, Pump},
         stream::{Decoding, Streams},
         watch::{Watch, Watches},
@@ -43,6 +44,7 @@ pub struct Shared {
     pub clock: Clock,
     pub media: Arc<Media>,
     pub streams: Arc<Streams>,
+    pub hangs: Arc<Hangs>,
     pub limits: DecodeLimits,
     pub decoder: DecoderChoice,
     pub jpeg_quality: u8,
@@ -112,11 +114,18 @@ pub fn start(
             };
             let begun = tokio::time::Instant::now();
             let channel = sample.unit.channel.clone();
-            beat.begin(worker.shared.clock.mono(), &channel);
+            let now = worker.shared.clock.mono();
+            // It was offered before a worker hung at the channel.
+            if !worker.shared.hangs.may_look(&channel, now) {
+                worker.shared.queue.failed(&channel, 0);
+                continue;
+            }
+            beat.begin(now, &channel);
             let seen = caught(&channel, || worker.see(&sample));
             if !beat.end() {
                 return tracing::warn!(%channel, "a worker that was given up came back and ends");
             }
+            worker.shared.hangs.ended(&channel);
             let saw = matches!(seen, Some(Some(_)));
             match seen {
                 None => worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder),

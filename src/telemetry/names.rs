@@ -141,6 +141,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_node_kept_decoders", "decoders", "Decoders kept by channels in catch-up or focus.", &[]),
     counter("skyeye_node_workers_given_up_total", "workers", "Workers given up because they hung at one picture.", &[]),
     gauge("skyeye_node_workers_hanging", "workers", "Workers that hang in decoding or inference now.", &[]),
+    gauge("skyeye_node_resting_channels", "channels", "Channels not looked at for a while because a worker hung at their pictures.", &[]),
     counter("skyeye_node_worker_panics_total", "panics", "Looks that panicked.", &[]),
     counter("skyeye_node_commands_failed_total", "commands", "Commands from the broker that have no result.", &[]),
     gauge("skyeye_node_disk_used_ratio", "ratio", "Share of the disk under node.data_dir that is in use, 0 to 1.", &[]),
