@@ -19,7 +19,9 @@ use crate::{
     decode::{self, DecodeLimits},
     infer::{BatchOptions, Batcher, Detect, Detector, DetectorOptions, Manifest, OrtDevice, Runtime, batch, provider},
     node::{
-        Inner, hangs,
+        Inner,
+        encoder::Encoder,
+        hangs,
         intake::Intake,
         worker::{self, Beat, Shared},
     },
@@ -75,13 +77,13 @@ impl Lookers {
             watches: inner.watches.clone(),
             book: inner.book.clone(),
             pump: inner.pump.clone(),
+            encoder: Encoder::start(config.evidence.jpeg_quality),
             clock: inner.clock,
             media: inner.media.clone(),
             streams: inner.streams.clone(),
             hangs: inner.hangs.clone(),
             limits: DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) },
             decoder: config.decode.element,
-            jpeg_quality: config.evidence.jpeg_quality,
             failing: Mutex::default(),
         });
         let mut pool = self.pool.lock();

@@ -15,13 +15,14 @@ use crate::{
     media::{Limits, Media},
     node::{
         ages::Ages,
+        encoder::{self, Encoder},
         pump::Pump,
         watch::{Watch, Watches},
     },
     outbox::{Ledger, LedgerOptions},
     schedule::{Options, Queue, Sample, Tier},
     track::LookBook,
-    types::{AccessUnit, BBox, Clock, Codec, Detection, Frame, ModelName, ModelRef},
+    types::{AccessUnit, BBox, Clock, Codec, Detection, Frame, ModelName, ModelRef, payload::EventPayload},
 };
 
 /// What the detectors did, and how they behave.
@@ -60,6 +61,7 @@ impl Detect for DoubleDetector {
 /// Channels `good` and `bad` under a rule, and a pool of workers.
 struct Stand {
     _dir: tempfile::TempDir,
+    ledger: Ledger,
     shared: Arc<Shared>,
     lookers: Lookers,
     double: Arc<Double>,
@@ -71,6 +73,10 @@ const CHANNELS: &str = "[[channel]]\nid = \"good\"\nurl = \"rtsp://10.0.0.1/\"\n
 
 impl Stand {
     async fn new(workers: usize) -> Self {
+        Self::with(workers, Encoder::start(85)).await
+    }
+
+    async fn with(workers: usize, encoder: Encoder) -> Self {
         decode::start().unwrap();
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::start());
         let mut config = config::parse("test", CHANNELS).unwrap();
@@ -92,17 +98,17 @@ impl Stand {
             watches,
             book: Arc::new(LookBook::new(1 << 20, 1)),
             pump,
+            encoder,
             clock,
             media: Arc::new(Media::with(limits)),
             streams: Arc::default(),
             hangs: Arc::default(),
             limits: DecodeLimits::default(),
             decoder: config.decode.element,
-            jpeg_quality: 80,
             failing: Mutex::default(),
         });
         let double = Arc::<Double>::default();
-        let stand = Self { _dir: dir, shared, lookers: Lookers::default(), double };
+        let stand = Self { _dir: dir, ledger, shared, lookers: Lookers::default(), double };
         stand.lookers.pool.lock().size = workers;
         (0..workers).for_each(|number| stand.add(number));
         stand
@@ -191,5 +197,30 @@ async fn a_channel_whose_pictures_hang_costs_one_worker_and_not_all_of_them() {
     let good = stand.key("good", Codec::Mjpeg);
     stand.offer(good, Tier::Patrol);
     stand.looks(1).await;
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn looks_go_on_while_an_event_waits_for_its_picture() {
+    let (encoder, work_off) = encoder::testing::by_hand(1 << 20);
+    let stand = Stand::with(1, encoder).await;
+    let mut committed = stand.ledger.committed();
+    // The first look starts the event; that there are others shows that the worker and the channel are free.
+    for n in 1..=3 {
+        stand.offer(stand.key("good", Codec::Mjpeg), Tier::Patrol);
+        stand.looks(n).await;
+    }
+    assert!(committed.try_recv().is_err(), "no event without its picture");
+    assert!(work_off() && !work_off(), "one picture");
+    let event = async {
+        loop {
+            let message = committed.recv().await.unwrap();
+            if message.topic.contains("/event/") {
+                return serde_json::from_slice::<EventPayload>(&message.payload).unwrap();
+            }
+        }
+    };
+    let event = tokio::time::timeout(Duration::from_secs(10), event).await.unwrap();
+    assert_eq!(event.media.iter().map(|m| (m.width, m.height)).collect::<Vec<_>>(), [(192, 160)]);
     stand.end().await;
 }

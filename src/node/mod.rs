@@ -13,6 +13,7 @@ mod breath;
 mod discover;
 mod configure;
 mod dryrun;
+mod encoder;
 mod file;
 mod condition;
 mod focus;

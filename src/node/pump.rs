@@ -14,9 +14,10 @@ use parking_lot::RwLock;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    evidence::{Files, Jpeg},
+    evidence::Files,
     node::{
         ages::Ages,
+        encoder::Shot,
         shots::{Pictures, Shots},
     },
     outbox::{FactIn, Ledger, LedgerError},
@@ -33,7 +34,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// One event on its way to the ledger.
 pub struct Item {
     pub event: Event,
-    pub snapshot: Option<Jpeg>,
+    pub snapshot: Option<Arc<Shot>>,
     pub channel_name: String,
     pub area: Vec<AreaId>,
     pub skew_ms: Option<i64>,
@@ -141,7 +142,8 @@ async fn lane(mut rx: mpsc::Receiver<Item>, ledger: Ledger, files: Arc<Files>, a
 
 /// Stores a picture of the event. An event whose picture cannot be stored goes without.
 async fn keep(files: &Files, item: &Item, pictures: &mut Pictures) {
-    let Some(jpeg) = &item.snapshot else { return };
+    let Some(shot) = &item.snapshot else { return };
+    let Some(jpeg) = shot.jpeg().await else { return };
     match files.store_snapshot(item.event.id, pictures.next, jpeg).await {
         // The boxes of this very look: the event's own move on with every update.
         Ok(media) => {

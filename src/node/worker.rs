@@ -17,10 +17,10 @@ use parking_lot::Mutex;
 use crate::{
     config::DecoderChoice,
     decode::{self, DecodeError, DecodeLimits, KeyDecoder},
-    evidence,
     infer::{Detect, InferError},
     media::Media,
     node::{
+        encoder::{Encoder, Shot},
         hangs::Hangs,
         pump::{Item, Pump},
         stream::{Decoding, Streams},
@@ -41,13 +41,13 @@ pub struct Shared {
     pub watches: Arc<Watches>,
     pub book: Arc<LookBook>,
     pub pump: Pump,
+    pub encoder: Encoder,
     pub clock: Clock,
     pub media: Arc<Media>,
     pub streams: Arc<Streams>,
     pub hangs: Arc<Hangs>,
     pub limits: DecodeLimits,
     pub decoder: DecoderChoice,
-    pub jpeg_quality: u8,
     /// Why the last look had no detections; none once one has.
     pub failing: Mutex<Option<String>>,
 }
@@ -267,31 +267,28 @@ impl Worker {
         watch.demand.looked(look.at);
         stage::look().rule.record(stopwatch.lap());
         stage::look().rule_age.record(now.mono.since_ms(look.at) as f64 / 1000.0);
+        let wanted: Vec<bool> = events.iter().map(|event| self.wants_picture(event)).collect();
+        // One picture for all of them, and encoded beside the look: neither the channel nor the next sample waits for it.
+        let shot = wanted.contains(&true).then(|| self.shared.encoder.take(&look.channel, &frame, &watch.masks));
         // Handed over under the lock: an end that the ticker finds must not overtake this start.
-        for event in events {
-            self.hand_over(&watch, event, &frame);
+        for (event, wanted) in events.into_iter().zip(wanted) {
+            self.hand_over(&watch, event, shot.clone().filter(|_| wanted));
         }
     }
 
-    fn hand_over(&self, watch: &Arc<Watch>, event: Event, frame: &Frame) {
-        let wanted = match event.phase {
+    fn wants_picture(&self, event: &Event) -> bool {
+        let shots = &self.shared.pump.shots;
+        match event.phase {
             Phase::Start => {
-                self.shared.pump.shots.begins(&event);
+                shots.begins(event);
                 true
             }
-            Phase::Update => self.shared.pump.shots.wants(&event),
+            Phase::Update => shots.wants(event),
             Phase::End => false,
-        };
-        let snapshot = if wanted {
-            let mut stopwatch = Stopwatch::start();
-            let jpeg = evidence::encode_jpeg(frame, &watch.masks, self.shared.jpeg_quality)
-                .inspect_err(|e| tracing::warn!(channel = %event.channel, "no snapshot: {e}"))
-                .ok();
-            stage::look().jpeg.record(stopwatch.lap());
-            jpeg
-        } else {
-            None
-        };
+        }
+    }
+
+    fn hand_over(&self, watch: &Watch, event: Event, snapshot: Option<Arc<Shot>>) {
         let item = Item {
             snapshot,
             channel_name: watch.entry.config.display_name().to_owned(),

@@ -157,6 +157,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_evidence_bytes", "bytes", "Evidence on disk.", &[]),
     counter("skyeye_evidence_stored_total", "files", "Snapshots stored.", &[]),
     counter("skyeye_evidence_errors_total", "files", "Snapshots that could not be stored, by kind.", &[("kind", ANY)]),
+    counter("skyeye_evidence_hurried_total", "pictures", "Snapshots that a worker encoded itself, because too many waited to be encoded beside the looks.", &[]),
     counter("skyeye_evidence_swept_total", "files", "Snapshots deleted, by reason.", &[("reason", &["retention", "quota"])]),
     histogram("skyeye_outbox_commit_seconds", "seconds", "Time of a commit of facts, until the disk has it.", &[]),
     gauge("skyeye_outbox_rows", "messages", "Messages that wait for the broker's acknowledgement.", &[]),
