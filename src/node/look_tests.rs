@@ -224,3 +224,26 @@ async fn looks_go_on_while_an_event_waits_for_its_picture() {
     assert_eq!(event.media.iter().map(|m| (m.width, m.height)).collect::<Vec<_>>(), [(192, 160)]);
     stand.end().await;
 }
+
+/// Also where the ring was cut to its key unit: a channel in focus has no patrol.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn focus_looks_at_new_key_units_where_there_is_no_way_to_the_present() {
+    let stand = Stand::new(1).await;
+    let media = &stand.shared.media;
+    for n in 1..=3 {
+        let key = stand.key("good", Codec::Mjpeg);
+        media.push(&key);
+        // Too large for the ring, which gives up all but the key unit.
+        let next = AccessUnit { key: false, data: vec![0u8; 1 << 20].into(), ..key.clone() };
+        media.push(&next);
+        assert!(media.run(&key.channel, None).is_none());
+        stand.offer(next.clone(), Tier::Focus);
+        stand.looks(n).await;
+        // Each key unit once.
+        stand.offer(AccessUnit { ingested: stand.shared.clock.mono(), ..next }, Tier::Focus);
+        until("it is taken", || stand.shared.queue.pending() == 0).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(stand.double.looks.load(Ordering::SeqCst), n);
+    }
+    stand.end().await;
+}

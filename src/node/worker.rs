@@ -23,7 +23,7 @@ use crate::{
         encoder::{Encoder, Shot},
         hangs::Hangs,
         pump::{Item, Pump},
-        stream::{Decoding, Streams},
+        stream::{Decoding, Present, Streams},
         watch::{Watch, Watches},
     },
     schedule::{self, Sample, Taken, Tier},
@@ -215,21 +215,31 @@ impl Worker {
             return self.decoder.decode(unit).map(|frame| Some((frame, unit.clone())));
         }
         let shared = &*self.shared;
-        // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up. A
-        // channel in focus has no patrol, so without its key units it would not be looked at any more.
-        let Some(mut stream) = watch.stream.try_lock() else {
-            let key = shared.media.latest_key(&unit.channel).filter(|key| key.ingested > watch.demand.last_look());
-            let Some(key) = key else { return Ok(None) };
-            return self.decoder.decode(&key).map(|frame| Some((frame, key)));
+        // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up.
+        let present = match watch.stream.try_lock() {
+            Some(mut stream) => {
+                let decoding = Decoding {
+                    media: &shared.media,
+                    streams: &shared.streams,
+                    limits: shared.limits,
+                    choice: shared.decoder,
+                    size: watch.size(),
+                };
+                stream.present(sample.tier, &decoding, &unit.channel, shared.clock.mono())?
+            }
+            None => Present::NoWay,
         };
-        let decoding = Decoding {
-            media: &shared.media,
-            streams: &shared.streams,
-            limits: shared.limits,
-            choice: shared.decoder,
-            size: watch.size(),
-        };
-        stream.present(sample.tier, &decoding, &unit.channel, shared.clock.mono())
+        match present {
+            Present::Picture(frame, unit) => Ok(Some((frame, unit))),
+            Present::NotYet => Ok(None),
+            // A channel in focus has no patrol: without its key units it would not be looked at any more.
+            Present::NoWay => {
+                metrics::counter!("skyeye_node_runs_missing_total", "tier" => sample.tier.as_str()).increment(1);
+                let key = shared.media.latest_key(&unit.channel).filter(|key| key.ingested > watch.demand.last_look());
+                let Some(key) = key else { return Ok(None) };
+                self.decoder.decode(&key).map(|frame| Some((frame, key)))
+            }
+        }
     }
 
     fn analyse(&self, seen: Seen) {

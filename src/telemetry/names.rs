@@ -138,6 +138,7 @@ pub const TABLE: &[Metric] = &[
     histogram("skyeye_node_look_seconds", "seconds", "Time of a worker for a whole look, from the sample to its events.", &[("tier", TIERS)]),
     counter("skyeye_node_looks_total", "looks", "Looks finished.", &[("tier", TIERS)]),
     counter("skyeye_node_runs_cut_total", "runs", "Ways to the present so long that they are done over several samples.", &[]),
+    counter("skyeye_node_runs_missing_total", "looks", "Looks of catch-up or focus for which the pre-roll had no way to the present, because it was cut or the decoder could not be kept; the latest key frame is looked at instead where it is new.", &[("tier", TIERS)]),
     gauge("skyeye_node_kept_decoders", "decoders", "Decoders kept by channels in catch-up or focus.", &[]),
     counter("skyeye_node_workers_given_up_total", "workers", "Workers given up because they hung at one picture.", &[]),
     gauge("skyeye_node_workers_hanging", "workers", "Workers that hang in decoding or inference now.", &[]),
