@@ -20,6 +20,7 @@ use crate::{
     infer::{BatchOptions, Batcher, Detect, Detector, DetectorOptions, Manifest, OrtDevice, Runtime, batch, provider},
     node::{
         Inner,
+        blind::Blind,
         encoder::Encoder,
         hangs,
         intake::Intake,
@@ -143,11 +144,12 @@ impl Lookers {
         pool.hanging.retain(|(thread, _)| !thread.is_finished());
         let mut stay = Vec::new();
         for looker in std::mem::take(&mut pool.at_work) {
-            let Some(channel) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
+            let Some((channel, tier)) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
                 stay.push(looker);
                 continue;
             };
             metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
+            Blind::Hung.count(tier);
             tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
             // Before its next sample may be taken.
             shared.hangs.hung(&channel, now);

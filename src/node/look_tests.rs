@@ -21,6 +21,7 @@ use crate::{
     },
     outbox::{Ledger, LedgerOptions},
     schedule::{Options, Queue, Sample, Tier},
+    telemetry::{self, Metrics},
     track::LookBook,
     types::{AccessUnit, BBox, Clock, Codec, Detection, Frame, ModelName, ModelRef, payload::EventPayload},
 };
@@ -65,6 +66,7 @@ struct Stand {
     shared: Arc<Shared>,
     lookers: Lookers,
     double: Arc<Double>,
+    metrics: Metrics,
 }
 
 const CHANNELS: &str = "[[channel]]\nid = \"good\"\nurl = \"rtsp://10.0.0.1/\"\n\
@@ -78,6 +80,7 @@ impl Stand {
 
     async fn with(workers: usize, encoder: Encoder) -> Self {
         decode::start().unwrap();
+        let metrics = telemetry::init_metrics();
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::start());
         let mut config = config::parse("test", CHANNELS).unwrap();
         config.node.data_dir = dir.path().to_owned();
@@ -108,7 +111,7 @@ impl Stand {
             failing: Mutex::default(),
         });
         let double = Arc::<Double>::default();
-        let stand = Self { _dir: dir, ledger, shared, lookers: Lookers::default(), double };
+        let stand = Self { _dir: dir, ledger, shared, lookers: Lookers::default(), double, metrics };
         stand.lookers.pool.lock().size = workers;
         (0..workers).for_each(|number| stand.add(number));
         stand
@@ -140,6 +143,11 @@ impl Stand {
 
     fn offer(&self, unit: AccessUnit, tier: Tier) {
         self.shared.queue.offer(Sample { offered: unit.ingested, unit, tier, active: false });
+    }
+
+    /// Looks that saw nothing, in this process.
+    fn blind(&self, tier: Tier, reason: &str) -> u64 {
+        self.metrics.count("skyeye_node_blind_looks_total", &[("tier", tier.as_str()), ("reason", reason)])
     }
 
     /// Waits for so many looks in all.
@@ -181,6 +189,8 @@ async fn a_channel_whose_pictures_hang_costs_one_worker_and_not_all_of_them() {
     let stand = Stand::new(2).await;
     *stand.double.hangs.lock() = true;
     let begun = || stand.double.begun.load(Ordering::SeqCst);
+    let counted = || ["hung", "rests"].map(|reason| stand.blind(Tier::Patrol, reason));
+    let before = counted();
     for round in 0..6 {
         stand.offer(stand.key("bad", Codec::H264), Tier::Patrol);
         match round {
@@ -193,7 +203,7 @@ async fn a_channel_whose_pictures_hang_costs_one_worker_and_not_all_of_them() {
         assert_eq!(checked.resting, [ChannelId::new("bad").unwrap()]);
         checked.missing.into_iter().for_each(|number| stand.add(number));
     }
-    assert_eq!(begun(), 1);
+    assert_eq!((begun(), counted()), (1, [before[0] + 1, before[1] + 5]));
     let good = stand.key("good", Codec::Mjpeg);
     stand.offer(good, Tier::Patrol);
     stand.looks(1).await;
@@ -245,5 +255,29 @@ async fn focus_looks_at_new_key_units_where_there_is_no_way_to_the_present() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(stand.double.looks.load(Ordering::SeqCst), n);
     }
+    stand.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_that_sees_nothing_is_counted_by_its_reason() {
+    let stand = Stand::new(1).await;
+    let key = || stand.key("good", Codec::Mjpeg);
+    let offer = async |unit: AccessUnit, tier: Tier, reason: &str| {
+        let before = stand.blind(tier, reason);
+        stand.offer(unit, tier);
+        until(reason, || stand.blind(tier, reason) == before + 1).await;
+    };
+    offer(AccessUnit { data: Bytes::from_static(b"no picture"), ..key() }, Tier::Patrol, "decode").await;
+    offer(key(), Tier::Focus, "no_way").await;
+    let unit = stand.key("bad", Codec::H264);
+    stand.shared.media.push(&unit);
+    let not_yet = stand.blind(Tier::Focus, "not_yet");
+    stand.offer(unit.clone(), Tier::Focus);
+    // The decoder gives its picture, or holds it back for its order.
+    let done = || stand.double.looks.load(Ordering::SeqCst) == 1 || stand.blind(Tier::Focus, "not_yet") > not_yet;
+    until("the first", done).await;
+    offer(unit, Tier::Focus, "not_yet").await;
+    stand.shared.watches.remove(&key().channel);
+    offer(key(), Tier::Patrol, "gone").await;
     stand.end().await;
 }

@@ -9,6 +9,7 @@
 
 pub mod ages;
 mod announce;
+mod blind;
 mod breath;
 mod discover;
 mod configure;

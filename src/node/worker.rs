@@ -20,6 +20,7 @@ use crate::{
     infer::{Detect, InferError},
     media::Media,
     node::{
+        blind::Blind,
         encoder::{Encoder, Shot},
         hangs::Hangs,
         pump::{Item, Pump},
@@ -61,13 +62,13 @@ enum At {
     #[default]
     Idle,
     /// In foreign code with a picture of this channel.
-    Picture(Mono, ChannelId),
+    Picture(Mono, ChannelId, Tier),
     GivenUp,
 }
 
 impl Beat {
-    fn begin(&self, now: Mono, channel: &ChannelId) {
-        *self.0.lock() = At::Picture(now, channel.clone());
+    fn begin(&self, now: Mono, channel: &ChannelId, tier: Tier) {
+        *self.0.lock() = At::Picture(now, channel.clone(), tier);
     }
 
     /// False if the worker was given up meanwhile.
@@ -80,14 +81,14 @@ impl Beat {
         !given_up
     }
 
-    /// Gives up a worker that has been at one picture for `ms`, and says whose picture it is.
-    pub fn give_up_after(&self, ms: u64, now: Mono) -> Option<ChannelId> {
+    /// Gives up a worker that has been at one picture for `ms`, and says whose picture it is, and in which tier.
+    pub fn give_up_after(&self, ms: u64, now: Mono) -> Option<(ChannelId, Tier)> {
         let mut at = self.0.lock();
         match &*at {
-            At::Picture(since, channel) if now.since_ms(*since) >= ms => {
-                let channel = channel.clone();
+            At::Picture(since, channel, tier) if now.since_ms(*since) >= ms => {
+                let given_up = (channel.clone(), *tier);
                 *at = At::GivenUp;
-                Some(channel)
+                Some(given_up)
             }
             _ => None,
         }
@@ -117,21 +118,26 @@ pub fn start(
             let now = worker.shared.clock.mono();
             // It was offered before a worker hung at the channel.
             if !worker.shared.hangs.may_look(&channel, now) {
+                Blind::Rests.count(sample.tier);
                 worker.shared.queue.failed(&channel, 0);
                 continue;
             }
-            beat.begin(now, &channel);
-            let seen = caught(&channel, || worker.see(&sample));
+            beat.begin(now, &channel, sample.tier);
+            let seen = caught(&channel, || worker.see(&sample)).unwrap_or(Err(Blind::Panicked));
             if !beat.end() {
                 return tracing::warn!(%channel, "a worker that was given up came back and ends");
             }
             worker.shared.hangs.ended(&channel);
-            let saw = matches!(seen, Some(Some(_)));
+            let saw = seen.is_ok();
             match seen {
-                None => worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder),
-                Some(None) => {}
-                Some(Some(seen)) => {
+                Ok(seen) => {
                     caught(&channel, || worker.analyse(seen));
+                }
+                Err(why) => {
+                    why.count(sample.tier);
+                    if why == Blind::Panicked {
+                        worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder);
+                    }
                 }
             }
             let busy_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -171,19 +177,12 @@ struct Worker {
 
 impl Worker {
     /// The part that calls foreign code.
-    fn see(&mut self, sample: &Sample) -> Option<Seen> {
+    fn see(&mut self, sample: &Sample) -> Result<Seen, Blind> {
         let (channel, tier) = (&sample.unit.channel, sample.tier);
-        let watch = self.shared.watches.get(channel)?;
+        let watch = self.shared.watches.get(channel).ok_or(Blind::Gone)?;
         let begun = self.shared.clock.mono();
         let mut stopwatch = Stopwatch::start();
-        let (frame, unit) = match self.picture(&watch, sample) {
-            Ok(Some(found)) => found,
-            Ok(None) => return None,
-            Err(e) => {
-                tracing::debug!(%channel, "no picture: {e}");
-                return None;
-            }
-        };
+        let (frame, unit) = self.picture(&watch, sample)?;
         stage::look().decoded(tier as usize, unit.codec, stopwatch.lap());
         let seconds = |now: Mono| now.since_ms(unit.ingested) as f64 / 1000.0;
         stage::look().decode_age.record(tier as usize, seconds(self.shared.clock.mono()));
@@ -198,21 +197,25 @@ impl Worker {
                 if matches!(e, InferError::Failed { .. }) {
                     *self.shared.failing.lock() = Some(e.to_string());
                 }
-                return None;
+                return Err(Blind::Infer);
             }
         };
         let now = self.shared.clock.mono();
         stage::look().infer_age.record(tier as usize, seconds(now));
         stage::look().looked(tier as usize);
         stage::look().look.record(tier as usize, now.since_ms(begun) as f64 / 1000.0);
-        Some(Seen { watch, unit, frame, detections })
+        Ok(Seen { watch, unit, frame, detections })
     }
 
     /// The sample's picture, and the unit that it belongs to.
-    fn picture(&mut self, watch: &Watch, sample: &Sample) -> Result<Option<(Frame, AccessUnit)>, DecodeError> {
+    fn picture(&mut self, watch: &Watch, sample: &Sample) -> Result<(Frame, AccessUnit), Blind> {
         let unit = &sample.unit;
+        let failed = |e: DecodeError| {
+            tracing::debug!(channel = %unit.channel, "no picture: {e}");
+            Blind::Decode
+        };
         if sample.tier == Tier::Patrol {
-            return self.decoder.decode(unit).map(|frame| Some((frame, unit.clone())));
+            return self.decoder.decode(unit).map(|frame| (frame, unit.clone())).map_err(failed);
         }
         let shared = &*self.shared;
         // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up.
@@ -225,19 +228,20 @@ impl Worker {
                     choice: shared.decoder,
                     size: watch.size(),
                 };
-                stream.present(sample.tier, &decoding, &unit.channel, shared.clock.mono())?
+                let now = shared.clock.mono();
+                stream.present(sample.tier, &decoding, &unit.channel, now).map_err(failed)?
             }
             None => Present::NoWay,
         };
         match present {
-            Present::Picture(frame, unit) => Ok(Some((frame, unit))),
-            Present::NotYet => Ok(None),
+            Present::Picture(frame, unit) => Ok((frame, unit)),
+            Present::NotYet => Err(Blind::NotYet),
             // A channel in focus has no patrol: without its key units it would not be looked at any more.
             Present::NoWay => {
                 metrics::counter!("skyeye_node_runs_missing_total", "tier" => sample.tier.as_str()).increment(1);
-                let key = shared.media.latest_key(&unit.channel).filter(|key| key.ingested > watch.demand.last_look());
-                let Some(key) = key else { return Ok(None) };
-                self.decoder.decode(&key).map(|frame| Some((frame, key)))
+                let key = shared.media.latest_key(&unit.channel);
+                let key = key.filter(|key| key.ingested > watch.demand.last_look()).ok_or(Blind::NoWay)?;
+                self.decoder.decode(&key).map(|frame| (frame, key)).map_err(failed)
             }
         }
     }
@@ -321,12 +325,12 @@ mod tests {
     fn only_a_worker_that_hangs_at_a_picture_is_given_up() {
         let (beat, channel) = (Beat::default(), ChannelId::new("a").unwrap());
         assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for work");
-        beat.begin(Mono(1000), &channel);
+        beat.begin(Mono(1000), &channel, Tier::Patrol);
         assert_eq!(beat.give_up_after(4000, Mono(4999)), None);
         assert!(beat.end(), "it came back in time");
         assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for room in the pump");
-        beat.begin(Mono(1000), &channel);
-        assert_eq!(beat.give_up_after(4000, Mono(5000)), Some(channel));
+        beat.begin(Mono(1000), &channel, Tier::Focus);
+        assert_eq!(beat.give_up_after(4000, Mono(5000)), Some((channel, Tier::Focus)));
         assert_eq!(beat.give_up_after(4000, Mono(6000)), None, "once");
         assert!(!beat.end(), "it came back too late");
     }
