@@ -428,6 +428,28 @@ async fn a_return_of_all_at_once_is_no_storm() {
     }
 }
 
+/// Each of its channels takes a second connection, which waits for longer than a camera has for its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_further_connection_that_waits_for_its_turn_is_no_silence_of_the_camera() {
+    let Some(clips) = Clips::make(&["h264"]) else { return };
+    let farm = farm(&clips, |o| (o.channels, o.transport) = (5, Transports::Udp)).await;
+    let ids: Vec<_> = (1..=5).map(|n| format!("c{n}")).collect();
+    let channels: String =
+        ids.iter().zip(1..).map(|(id, n)| channel(id, &farm.url(n), "transport = \"auto\"")).collect();
+    let pull = Pull::start("connects_per_host = 5\nconnects_per_host_per_s = 1\nconnect_timeout_s = 2", &channels);
+    let begun = Instant::now();
+    while !ids.iter().all(|id| pull.health(id).state == ChannelState::Running) {
+        for id in &ids {
+            let health = pull.health(id);
+            let good = matches!(health.state, ChannelState::Connecting | ChannelState::Running);
+            assert!(good && begun.elapsed() < Duration::from_secs(40), "{id}: {health:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("five channels of two connections each, one a second, run after {:.1} s", begun.elapsed().as_secs_f32());
+    pull.ingest.stop().await;
+}
+
 /// Passes a connection on in pieces of 1 to 700 bytes, seeded, so that packets, headers and pictures are cut anywhere.
 async fn in_pieces(to: std::net::SocketAddr) -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -131,6 +131,34 @@ async fn the_file_is_watched_and_a_broken_one_changes_nothing() {
     farm.shutdown().await;
 }
 
+/// The new camera is offline: what is shown under the channel's name is nothing, not the old camera's last picture.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_channel_with_another_address_shows_nothing_of_the_camera_that_it_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let farm = farm(&dir, 2, 0).await;
+    let mut g = start("");
+    import(&mut g, &list(&farm, 1..=1));
+    all_running(&mut g, 1).await;
+    let path = "/api/v1/channels/cam-0001/picture";
+    let shown = |g: &mut Gateway| tokio::task::block_in_place(|| g.size(path, "identity"));
+    assert!(shown(&mut g) > 1000);
+    let point_at = |g: &mut Gateway, url: &str| {
+        let (status, answer) = ask(g, "PATCH", "/api/v1/channels/cam-0001", json!({ "url": url }).to_string());
+        assert_eq!(status, 200, "{answer}");
+    };
+    point_at(&mut g, &format!("rtsp://127.0.0.1:{}/", gateway::port()));
+    // Longer than two key frames of the old camera.
+    for _ in 0..10 {
+        assert_eq!(ask(&mut g, "GET", path, "").0, 404);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    point_at(&mut g, &farm.url(2));
+    all_running(&mut g, 1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(shown(&mut g) > 1000, "the new camera's");
+    farm.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_command_beside_the_running_gateway_is_noticed() {
     let dir = tempfile::tempdir().unwrap();

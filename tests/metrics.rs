@@ -200,6 +200,7 @@ fn the_dashboard_shows_metrics_that_exist() {
     for name in [
         "age_seconds",
         "skyeye_schedule_dropped",
+        "skyeye_node_blind_looks",
         "skyeye_schedule_floors",
         "skyeye_outbox_bytes",
         "skyeye_node_cpu",

@@ -49,6 +49,8 @@ struct Health {
     now: ChannelHealth,
     /// As it was at the last change of `version`.
     told: ChannelHealth,
+    /// Said in place of the reason while the channel runs.
+    note: Option<&'static str>,
     states: History,
 }
 
@@ -71,14 +73,26 @@ impl Entry {
         states.push(health.since, health.state, &health.reason);
         let shared = Shared {
             clock,
-            health: Mutex::new(Health { told: health.clone(), now: health, states }),
+            health: Mutex::new(Health { told: health.clone(), now: health, note: None, states }),
             version: AtomicU64::new(version),
         };
         Self { config, area, shared: Arc::new(shared) }
     }
 
     pub fn health(&self) -> ChannelHealth {
-        self.shared.health.lock().now.clone()
+        let health = self.shared.health.lock();
+        let mut now = health.now.clone();
+        if let Some(note) = health.note.filter(|_| now.state == ChannelState::Running) {
+            note.clone_into(&mut now.reason);
+        }
+        now
+    }
+
+    /// What is wrong with the looks at the channel while its stream runs, or with `None` that nothing is.
+    pub fn set_note(&self, note: Option<&'static str>) {
+        if std::mem::replace(&mut self.shared.health.lock().note, note) != note {
+            self.shared.version.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Only the state, without copying the rest.
@@ -253,6 +267,19 @@ mod tests {
         assert_eq!(entry.version(), start + 2);
         entry.update(|h| h.state = ChannelState::Running);
         assert_eq!(entry.version(), start + 3);
+    }
+
+    #[test]
+    fn a_note_is_said_while_the_channel_runs_and_is_news_once() {
+        let entry = Registry::new(&config(TWO), Clock::start()).channels()[0].clone();
+        entry.set_note(Some("runs, but is not looked at"));
+        assert_eq!(entry.health().reason, "waits for its first session");
+        entry.update(|h| (h.state, h.reason) = (ChannelState::Running, "runs".into()));
+        let version = entry.version();
+        entry.set_note(Some("runs, but is not looked at"));
+        assert_eq!((entry.health().reason.as_str(), entry.version()), ("runs, but is not looked at", version));
+        entry.set_note(None);
+        assert_eq!((entry.health().reason.as_str(), entry.version()), ("runs", version + 1));
     }
 
     #[test]

@@ -27,6 +27,9 @@ use crate::types::{Clock, Detection, Frame, ModelRef, Mono};
 /// Threads that hang in a device keep their memory; with more of them the device is not worth another try.
 pub const MAX_GIVEN_UP: usize = 2;
 
+const CLOSED: &str = "its device is closed";
+const OPENING: &str = "its device hung at a batch and is being opened again";
+
 /// A model on an accelerator.
 pub trait Device: Send {
     /// Pictures that it takes at once; at least 1.
@@ -75,6 +78,8 @@ struct State {
     clients: usize,
     next_number: u64,
     closed: bool,
+    /// Another device is being opened: nobody waits for it.
+    opening: bool,
     /// Counts the devices; a thread whose number is not this one was given up.
     generation: u64,
     batch_since: Option<Mono>,
@@ -167,7 +172,10 @@ impl Line {
         let number = {
             let mut state = desk.state.lock();
             if state.closed {
-                return Err(desk.failed("its device is closed"));
+                return Err(desk.failed(CLOSED));
+            }
+            if state.opening {
+                return Err(desk.failed(OPENING));
             }
             let number = state.next_number;
             state.next_number += 1;
@@ -184,7 +192,7 @@ impl Line {
                     *tensor = memory;
                     return found;
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(desk.failed("its device is closed")),
+                Err(RecvTimeoutError::Disconnected) => return Err(desk.failed(CLOSED)),
                 // The device may be busy with others' batches, each in good time.
                 Err(RecvTimeoutError::Timeout) if !desk.stalled(number) => {}
                 Err(RecvTimeoutError::Timeout) => {
@@ -205,13 +213,23 @@ impl Desk {
         InferError::Failed { name: self.model.clone(), reason: reason.to_owned() }
     }
 
+    /// Answers those who wait.
+    fn refuse(&self, waiting: VecDeque<Job>, reason: &str) {
+        for job in waiting {
+            drop(job.answer.try_send(Answer { tensor: job.tensor, found: Err(self.failed(reason)) }));
+        }
+    }
+
     /// The thread of one device, which it opens itself if there is none.
     fn spawn(self: &Arc<Self>, generation: u64, device: Option<Box<dyn Device>>) -> Result<(), InferError> {
         let desk = self.clone();
         let run = move || {
             let device = device.map_or_else(|| (desk.open)(), Ok);
             match device {
-                Ok(device) => desk.serve(generation, device),
+                Ok(device) => {
+                    desk.state.lock().opening = false;
+                    desk.serve(generation, device);
+                }
                 Err(e) => {
                     tracing::error!("the device of model '{}' cannot be opened again: {e}", desk.model);
                     desk.close();
@@ -287,12 +305,14 @@ impl Desk {
             state.in_hand.clear();
             state.generation += 1;
             state.given_up += 1;
+            state.opening = true;
         }
-        // What the device did not yet take, the next one takes.
         let lost = !state.in_hand.contains(&number) && !state.waiting.iter().any(|job| job.number == number);
         let (generation, another) = (state.generation, state.given_up <= MAX_GIVEN_UP);
+        let waiting = if hangs && another { std::mem::take(&mut state.waiting) } else { VecDeque::new() };
         drop(state);
         if hangs {
+            self.refuse(waiting, OPENING);
             metrics::counter!("skyeye_infer_devices_given_up_total").increment(1);
             tracing::error!("the device of model '{}' hangs at a batch and is given up", self.model);
             if !another || self.spawn(generation, None).is_err() {
@@ -309,9 +329,7 @@ impl Desk {
             std::mem::take(&mut state.waiting)
         };
         self.come.notify_all();
-        for job in waiting {
-            drop(job.answer.try_send(Answer { tensor: job.tensor, found: Err(self.failed("its device is closed")) }));
-        }
+        self.refuse(waiting, CLOSED);
     }
 }
 

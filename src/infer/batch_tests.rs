@@ -15,6 +15,8 @@ struct Double {
     /// While set, a run does not come back.
     hangs: Mutex<bool>,
     freed: Condvar,
+    /// While it is held, a device that is opened again waits.
+    gate: Mutex<()>,
 }
 
 struct DoubleDevice(Arc<Double>, usize);
@@ -49,7 +51,9 @@ fn start(options: BatchOptions, takes: usize) -> (Arc<Double>, Batcher) {
     let double = Arc::new(Double::default());
     let of = double.clone();
     let open = Box::new(move || {
-        of.opened.fetch_add(1, Ordering::Relaxed);
+        if of.opened.fetch_add(1, Ordering::Relaxed) > 0 {
+            drop(of.gate.lock());
+        }
         Ok(Box::new(DoubleDevice(of.clone(), takes)) as Box<dyn Device>)
     });
     (double, Batcher::start("double", options, open).unwrap())
@@ -140,8 +144,43 @@ fn a_device_that_hangs_is_given_up_and_another_takes_its_place() {
     assert!(error.contains("does not come back"), "{error}");
     *double.hangs.lock() = false;
     double.freed.notify_all();
-    assert_eq!(line.ask(&mut vec![2.0; 7]).unwrap()[0].corners[0], 2.0);
+    assert_eq!(when_open(&line, 2.0).unwrap()[0].corners[0], 2.0);
     assert_eq!(double.opened.load(Ordering::Relaxed), 2);
+}
+
+/// Asks until the device is not being opened any more.
+fn when_open(line: &Line, first: f32) -> Result<Vec<Candidate>, InferError> {
+    loop {
+        match line.ask(&mut vec![first; 7]) {
+            Err(e) if e.to_string().contains("being opened") => thread::yield_now(),
+            asked => return asked,
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_device_that_is_being_opened() {
+    let (double, batcher) = start(BatchOptions { wait_ms: 1, stall_ms: 200, max: 1 }, 1);
+    *double.hangs.lock() = true;
+    let gate = double.gate.lock();
+    let (in_hand, waits, comes) = (batcher.line(), batcher.line(), batcher.line());
+    let first = thread::spawn(move || in_hand.ask(&mut vec![1.0; 7]).unwrap_err().to_string());
+    while double.batches.lock().is_empty() {
+        thread::yield_now();
+    }
+    let second = thread::spawn(move || waits.ask(&mut vec![2.0; 7]).unwrap_err().to_string());
+    while batcher.0.0.state.lock().waiting.is_empty() {
+        thread::yield_now();
+    }
+    // Both while the device opens, which it does for as long as the gate is held.
+    let errors = [first.join().unwrap(), second.join().unwrap()];
+    assert!(errors[0].contains("does not come back") && errors[1].contains("being opened"), "{errors:?}");
+    let error = comes.ask(&mut vec![3.0; 7]).unwrap_err().to_string();
+    assert!(error.contains("being opened"), "{error}");
+    drop(gate);
+    *double.hangs.lock() = false;
+    double.freed.notify_all();
+    assert_eq!(when_open(&comes, 4.0).unwrap()[0].corners[0], 4.0);
 }
 
 #[test]
@@ -149,9 +188,12 @@ fn a_device_that_always_hangs_is_not_tried_for_ever() {
     let (double, batcher) = start(BatchOptions { wait_ms: 0, stall_ms: 20, ..LONG }, 64);
     *double.hangs.lock() = true;
     let line = batcher.line();
-    let errors: Vec<String> = (0..8).map(|_| line.ask(&mut vec![1.0; 7]).unwrap_err().to_string()).collect();
+    let mut errors = Vec::new();
+    while !errors.iter().any(|e: &String| e.contains("closed")) {
+        errors.push(when_open(&line, 1.0).unwrap_err().to_string());
+    }
+    assert_eq!(errors.len(), MAX_GIVEN_UP + 2, "{errors:?}");
     assert_eq!(double.opened.load(Ordering::Relaxed), 1 + MAX_GIVEN_UP);
-    assert!(errors[7].contains("closed"), "{errors:?}");
     *double.hangs.lock() = false;
     double.freed.notify_all();
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use retina::client::SessionGroup;
 
-use super::{ChannelSpec, Failure, Reader, Received, open};
+use super::{ChannelSpec, Failure, Patience, Reader, Received, open};
 use crate::config;
 use crate::types::{AccessUnit, Clock, Codec};
 
@@ -54,16 +54,15 @@ pub struct Looked {
 /// Looks at a stream.
 pub async fn look(spec: &ChannelSpec, allow_loopback: bool, time: LookTime) -> Looked {
     let options = config::Ingest::default();
-    let timeout = Duration::from_secs(u64::from(options.connect_timeout_s));
+    let mut patience = Patience::of(options.connect_timeout_s);
     let group = Arc::new(SessionGroup::default());
     let mut found = Counted::default();
-    let failure = match tokio::time::timeout(timeout, open(spec, allow_loopback, &group, None)).await {
-        Ok(Ok(playing)) => {
+    let failure = match open(spec, allow_loopback, &group, &mut patience, None).await {
+        Ok(playing) => {
             let mut reader = Reader::new(playing, options.max_unit_bytes);
             found.read(spec, &mut reader, time).await
         }
-        Ok(Err(failure)) => Some(failure),
-        Err(_) => Some(Failure::timeout(options.connect_timeout_s)),
+        Err(failure) => Some(failure),
     };
     // A camera behind UDP goes on sending until it is told.
     if tokio::time::timeout(Duration::from_secs(2), group.await_teardown()).await.is_err() {

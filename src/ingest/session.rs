@@ -3,7 +3,7 @@
 //!
 //! A name is resolved once a try, and the session goes to the very address that passed the address policy: the host of
 //! the URL is replaced by it, so that nothing resolves again behind our back. Of several media only one video is set
-//! up. The caller bounds the time.
+//! up. The camera's time is bounded (`Patience`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use url::{Host, Url};
 
 use super::direct::{self, Direct, Opened};
 use super::governor::Permit;
-use super::{ChannelSpec, Failure, USER_AGENT};
+use super::{ChannelSpec, Failure, Patience, USER_AGENT};
 use crate::config::{Transport, validate};
 use crate::types::{ChannelState, Codec};
 
@@ -108,19 +108,20 @@ pub async fn open(
     spec: &ChannelSpec,
     allow_loopback: bool,
     group: &Arc<SessionGroup>,
+    patience: &mut Patience,
     mut permit: Option<&mut Permit>,
 ) -> Result<Playing, Failure> {
-    let url = checked_url(&spec.url, allow_loopback).await?;
+    let url = patience.with(checked_url(&spec.url, allow_loopback)).await?;
     if spec.transport == Transport::Udp {
-        return general(spec, &url, group, true, permit).await;
+        return general(spec, &url, group, true, patience, permit).await;
     }
-    match by_tcp(spec, &url, group, permit.as_deref_mut()).await {
+    match by_tcp(spec, &url, group, patience, permit.as_deref_mut()).await {
         // What is asked for next is new to the camera, and TCP is asked for again in the next session: nothing has to
         // be remembered, and a camera that learns TCP is read over it.
         Err(refused) if refused.kind == "transport" && spec.transport == Transport::Auto && url.scheme() == "rtsp" => {
             tracing::debug!(channel = %spec.id, "refuses TCP; over UDP");
             another(permit.as_deref_mut()).await;
-            general(spec, &url, group, true, permit).await
+            general(spec, &url, group, true, patience, permit).await
         }
         opened => opened,
     }
@@ -136,15 +137,16 @@ async fn by_tcp(
     spec: &ChannelSpec,
     url: &Url,
     group: &Arc<SessionGroup>,
+    patience: &mut Patience,
     mut permit: Option<&mut Permit>,
 ) -> Result<Playing, Failure> {
-    match direct::open(spec, url).await? {
+    match patience.with(direct::open(spec, url)).await? {
         Opened::Playing(direct) => return Ok(Playing::Direct(direct)),
         Opened::NotOurs(why) if url.scheme() == "rtsps" => return Err(Failure::not_over_tls(why)),
         Opened::NotOurs(why) => tracing::debug!(channel = %spec.id, "by the general client: {why}"),
     }
     another(permit.as_deref_mut()).await;
-    general(spec, url, group, false, permit).await
+    general(spec, url, group, false, patience, permit).await
 }
 
 async fn general(
@@ -152,14 +154,19 @@ async fn general(
     url: &Url,
     group: &Arc<SessionGroup>,
     udp: bool,
+    patience: &mut Patience,
     permit: Option<&mut Permit>,
 ) -> Result<Playing, Failure> {
     let polite = group.stale_sessions().num_sessions < MAX_TEARDOWNS;
-    let mut session = describe(url, spec, group, polite).await?;
+    let mut session = patience.with(describe(url, spec, group, polite)).await?;
     if polite && !teardown_is_safe(&session, url, udp) {
         another(permit).await;
-        session = describe(url, spec, group, false).await?;
+        session = patience.with(describe(url, spec, group, false)).await?;
     }
+    patience.with(play(session, udp)).await
+}
+
+async fn play(mut session: Session<Described>, udp: bool) -> Result<Playing, Failure> {
     let (stream, codec) = choose(&session)?;
     let transport = if udp {
         retina::client::Transport::Udp(UdpTransportOptions::default())

@@ -16,7 +16,7 @@ use super::camera_clock::CameraClock;
 use super::login::AUTH_WAIT;
 use super::reader::Unit;
 use super::window::Window;
-use super::{Applicant, ChannelSpec, Failure, Governor, Reader, Received, Sink, UnitSink, session};
+use super::{Applicant, ChannelSpec, Failure, Governor, Patience, Reader, Received, Sink, UnitSink, session};
 use crate::channel::Entry;
 use crate::config;
 use crate::media::Timeline;
@@ -185,10 +185,10 @@ impl Task {
         self.asked_for = false;
         let applicant = Applicant::of(&self.spec);
         let mut permit = self.governor.turn(&applicant, |held| self.set_state(held.state, &held.reason)).await;
-        let timeout = Duration::from_secs(u64::from(self.options.connect_timeout_s));
-        let opening = session::open(&self.spec, self.options.allow_loopback, &self.group, Some(&mut permit));
-        let opened = tokio::time::timeout(timeout, opening).await;
-        let playing = match opened.unwrap_or_else(|_| Err(Failure::timeout(self.options.connect_timeout_s))) {
+        let mut patience = Patience::of(self.options.connect_timeout_s);
+        let allow_loopback = self.options.allow_loopback;
+        let opened = session::open(&self.spec, allow_loopback, &self.group, &mut patience, Some(&mut permit)).await;
+        let playing = match opened {
             Ok(playing) => playing,
             Err(failure) => {
                 self.asked_for = permit.failed(&failure, self.ran);

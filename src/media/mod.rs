@@ -149,10 +149,10 @@ impl Media {
     }
 
     /// What must be decoded to get from the unit at `after` (its `timeline_90k` and `session`) to the newest one, or,
-    /// without `after`, to get there from the present key unit: at most [`ring::MAX_RUN`] units, none where `after` is the
-    /// newest. Where a newer group began since `after`, the run begins at its key unit. `None` if the newest unit
-    /// cannot be reached: the ring has a hole or no key unit, `after` is of another session or not kept, or the group
-    /// is too long. Then ask again without `after`, and if that gives nothing too, wait for the next key unit.
+    /// without `after`, to get there from the present key unit; of a longer way the first [`ring::MAX_RUN`] units. Empty
+    /// where `after` is the newest. Where a newer group began since `after`, the run begins at its key unit. `None` if the
+    /// newest unit cannot be reached: the ring has a hole or no key unit, or `after` is of another session or not kept.
+    /// Then ask again without `after`, and if that gives nothing too, wait for the next key unit.
     pub fn run(&self, channel: &ChannelId, after: Option<(i64, u32)>) -> Option<Vec<AccessUnit>> {
         self.ring(channel)?.lock().run(after)
     }

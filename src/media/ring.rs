@@ -13,7 +13,8 @@ use crate::types::{AccessUnit, ChannelId, Codec, Mono, Wall};
 /// Without it a stream of tiny units would escape the bounds.
 pub const UNIT_OVERHEAD: u64 = size_of::<Kept>() as u64 + 64;
 
-/// The longest run of units: a minute at 17 pictures a second, and more than a second of decoding.
+/// The longest run of units: a minute at 17 pictures a second, and more than a second of decoding. Of a longer way this is
+/// the first part.
 pub const MAX_RUN: usize = 1024;
 
 #[derive(Debug, Clone, Copy)]
@@ -212,6 +213,6 @@ impl Ring {
             }
             _ => last_key,
         };
-        (self.units.len() - from <= MAX_RUN).then(|| self.from(from))
+        Some(self.units.range(from..).take(MAX_RUN).map(|u| u.unit(&self.channel)).collect())
     }
 }

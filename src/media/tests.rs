@@ -123,9 +123,17 @@ fn a_run_never_leaps_over_a_hole_and_is_bounded() {
     rings.push(&unit("a", true, 0, 0));
     (1..MAX_RUN as u64).for_each(|i| rings.push(&unit("a", false, 0, i)));
     assert_eq!(rings.run(&a, None).unwrap().len(), MAX_RUN);
-    rings.push(&unit("a", false, 0, MAX_RUN as u64));
-    assert!(rings.run(&a, None).is_none());
-    assert_eq!(rings.run(&a, Some((90, 1))).unwrap().len(), MAX_RUN - 1);
+    for i in 0..10 {
+        rings.push(&unit("a", false, 0, MAX_RUN as u64 + i));
+    }
+    // Longer than a run: part for part, to the newest.
+    let mut after = None;
+    let mut lengths = Vec::new();
+    while let Some(last) = rings.run(&a, after).unwrap().last() {
+        lengths.push((last.timeline_90k - after.map_or(-90, |(at, _)| at)) / 90);
+        after = Some((last.timeline_90k, 1));
+    }
+    assert_eq!(lengths, [MAX_RUN as i64, 10]);
 }
 
 proptest! {

@@ -3,11 +3,14 @@
 //! What can be committed is taken as a group, in the order of arrival. An event whose picture is not on disk yet holds up
 //! its own channel, whose order is a promise, and no other. Pure: the pump stores pictures, commits, and asks again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
-    evidence::Jpeg,
     node::{
+        encoder::Shot,
         pump::Item,
         shots::{Pictures, Shots},
     },
@@ -25,7 +28,7 @@ pub struct Picture {
     pub channel: ChannelId,
     pub event: EventId,
     pub number: u8,
-    pub jpeg: Jpeg,
+    pub shot: Arc<Shot>,
 }
 
 enum Snapshot {
@@ -67,10 +70,10 @@ impl Line {
         }
         self.serial += 1;
         // Of an event from before the start nothing is known, and it has no further pictures.
-        let picture = item.snapshot.take().zip(self.open.get_mut(&event.id)).map(|(jpeg, pictures)| {
+        let picture = item.snapshot.take().zip(self.open.get_mut(&event.id)).map(|(shot, pictures)| {
             let number = pictures.next;
             pictures.next = number.saturating_add(1);
-            Picture { serial: self.serial, channel: event.channel.clone(), event: event.id, number, jpeg }
+            Picture { serial: self.serial, channel: event.channel.clone(), event: event.id, number, shot }
         });
         let snapshot = if picture.is_some() { Snapshot::Awaited } else { Snapshot::None };
         self.waiting.push_back(Waiting { serial: self.serial, item, snapshot });

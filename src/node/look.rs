@@ -2,7 +2,8 @@
 //!
 //! A model that cannot be loaded leaves the node running and says so; a reload tries again. A worker that hangs in a
 //! decoder or in inference is given up and another takes its place, at most as many times at once as the pool is large:
-//! a thread that hangs keeps its memory. When such threads come back the pool is filled up again.
+//! a thread that hangs keeps its memory. When such threads come back the pool is filled up again. The channel whose picture
+//! it was rests (`hangs`).
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -19,25 +20,33 @@ use crate::{
     infer::{BatchOptions, Batcher, Detect, Detector, DetectorOptions, Manifest, OrtDevice, Runtime, batch, provider},
     node::{
         Inner,
+        blind::Blind,
+        encoder::Encoder,
+        hangs,
         intake::Intake,
         worker::{self, Beat, Shared},
     },
+    types::{ChannelId, Mono},
 };
 
 /// A look takes milliseconds; with the tick of a second a worker that hangs is noticed within 5 s.
 const HANGS_AFTER_MS: u64 = 4000;
+/// So many channels that rest are named in the node's status.
+const NAMED: usize = 5;
 
 /// The running workers; none while there is no detector.
 #[derive(Default)]
 pub struct Lookers {
     pool: Mutex<Pool>,
+    /// Channels whose health says that they rest.
+    noted: Mutex<Vec<ChannelId>>,
 }
 
 #[derive(Default)]
 struct Pool {
     at_work: Vec<Looker>,
-    /// Given up, and not yet come back.
-    hanging: Vec<JoinHandle<()>>,
+    /// Given up, and not yet come back; at whose picture.
+    hanging: Vec<(JoinHandle<()>, ChannelId)>,
     size: usize,
     /// What a further worker needs.
     with: Option<(Arc<Shared>, Arc<Opener>)>,
@@ -69,12 +78,13 @@ impl Lookers {
             watches: inner.watches.clone(),
             book: inner.book.clone(),
             pump: inner.pump.clone(),
+            encoder: Encoder::start(config.evidence.jpeg_quality),
             clock: inner.clock,
             media: inner.media.clone(),
             streams: inner.streams.clone(),
+            hangs: inner.hangs.clone(),
             limits: DecodeLimits { max_pixels: u64::from(config.decode.max_pixels) },
             decoder: config.decode.element,
-            jpeg_quality: config.evidence.jpeg_quality,
             failing: Mutex::default(),
         });
         let mut pool = self.pool.lock();
@@ -101,9 +111,17 @@ impl Lookers {
 
     /// Once a second: puts another worker in the place of one that hangs.
     pub async fn watch_over(&self, inner: &Inner) {
-        let missing = self.give_up(inner);
         let with = self.pool.lock().with.clone();
         let Some((shared, open)) = with else { return };
+        let now = inner.clock.mono();
+        let Checked { missing, hanging, at_work, resting } = self.give_up(&shared, now);
+        metrics::gauge!("skyeye_node_workers_hanging").set(hanging as f64);
+        inner.set_degraded(
+            "hang",
+            (hanging > 0)
+                .then(|| format!("{hanging} workers hang in decoding or inference, {at_work} go on; see the log")),
+        );
+        self.tell_resting(inner, resting);
         let failing = shared.failing.lock().clone();
         let told =
             failing.map(|e| format!("{e}; nothing is detected while that lasts, a restart opens the model anew"));
@@ -120,38 +138,58 @@ impl Lookers {
         inner.queue.set_workers(self.pool.lock().at_work.len());
     }
 
-    /// Gives the numbers of the workers that need a successor.
-    fn give_up(&self, inner: &Inner) -> Vec<usize> {
-        let now = inner.clock.mono();
+    /// Gives up workers that hang, and says how the pool stands then.
+    fn give_up(&self, shared: &Shared, now: Mono) -> Checked {
         let mut pool = self.pool.lock();
-        if pool.size == 0 {
-            return Vec::new();
-        }
-        pool.hanging.retain(|thread| !thread.is_finished());
+        pool.hanging.retain(|(thread, _)| !thread.is_finished());
         let mut stay = Vec::new();
         for looker in std::mem::take(&mut pool.at_work) {
-            let Some(channel) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
+            let Some((channel, tier)) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
                 stay.push(looker);
                 continue;
             };
             metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
+            Blind::Hung.count(tier);
             tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
+            // Before its next sample may be taken.
+            shared.hangs.hung(&channel, now);
             // The worker itself says nothing more about it.
-            inner.queue.failed(&channel, HANGS_AFTER_MS * 1000);
-            pool.hanging.push(looker.thread);
+            shared.queue.failed(&channel, HANGS_AFTER_MS * 1000);
+            pool.hanging.push((looker.thread, channel));
         }
         pool.at_work = stay;
         let at_work: Vec<usize> = pool.at_work.iter().map(|looker| looker.number).collect();
         let missing = missing(pool.size, pool.hanging.len(), &at_work);
-        let (hanging, at_work) = (pool.hanging.len(), pool.at_work.len() + missing.len());
-        drop(pool);
-        metrics::gauge!("skyeye_node_workers_hanging").set(hanging as f64);
-        inner.set_degraded(
-            "hang",
-            (hanging > 0)
-                .then(|| format!("{hanging} workers hang in decoding or inference, {at_work} go on; see the log")),
-        );
-        missing
+        let at: Vec<ChannelId> = pool.hanging.iter().map(|(_, channel)| channel.clone()).collect();
+        let resting = shared.hangs.pool(pool.size, &at, now);
+        Checked { hanging: at.len(), at_work: at_work.len() + missing.len(), missing, resting }
+    }
+
+    /// Says in health and in the node's status which channels rest.
+    fn tell_resting(&self, inner: &Inner, resting: Vec<ChannelId>) {
+        let mut noted = self.noted.lock();
+        let note = |id: &ChannelId, note| {
+            if let Some(entry) = inner.registry.get(id) {
+                entry.set_note(note);
+            }
+        };
+        noted.iter().filter(|id| !resting.contains(id)).for_each(|id| note(id, None));
+        resting.iter().for_each(|id| note(id, Some(hangs::NOTE)));
+        metrics::gauge!("skyeye_node_resting_channels").set(resting.len() as f64);
+        let told = (!resting.is_empty()).then(|| {
+            let mut names: Vec<&str> = resting.iter().take(NAMED).map(ChannelId::as_str).collect();
+            if resting.len() > NAMED {
+                names.push("…");
+            }
+            format!(
+                "{} channels are not looked at for a while because a worker hung at their pictures: {}; change the codec, \
+                 size or profile of their streams",
+                resting.len(),
+                names.join(", ")
+            )
+        });
+        inner.set_degraded("rest", told);
+        *noted = resting;
     }
 
     /// Waits for the workers after their queue was closed; not for those that hang.
@@ -172,6 +210,16 @@ impl Lookers {
             tracing::error!("not all workers ended within {within:?}; what they had in hand is lost");
         }
     }
+}
+
+/// How the pool stands.
+struct Checked {
+    /// Numbers of the workers that need a successor.
+    missing: Vec<usize>,
+    hanging: usize,
+    /// Those that will be, with the successors.
+    at_work: usize,
+    resting: Vec<ChannelId>,
 }
 
 impl Pool {
@@ -236,16 +284,5 @@ fn opener(config: &Config) -> anyhow::Result<Arc<Opener>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::missing;
-
-    #[test]
-    fn a_pool_that_hung_as_a_whole_is_filled_again_when_the_threads_come_back() {
-        assert_eq!(missing(4, 1, &[0, 1, 3]), [2], "the one that hangs has a successor");
-        assert_eq!(missing(4, 4, &[]), [0, 1, 2, 3]);
-        assert_eq!(missing(4, 6, &[0]), [1], "threads that hang keep their memory");
-        assert_eq!(missing(4, 8, &[]), [0usize; 0]);
-        assert_eq!(missing(4, 0, &[]), [0, 1, 2, 3], "all of them came back");
-        assert_eq!(missing(4, 0, &[3, 2, 1, 0]), [0usize; 0]);
-    }
-}
+#[path = "look_tests.rs"]
+mod tests;

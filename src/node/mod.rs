@@ -10,15 +10,18 @@
 
 pub mod ages;
 mod announce;
+mod blind;
 mod breath;
 mod discover;
 mod configure;
 pub mod control;
 mod dryrun;
+mod encoder;
 mod file;
 mod condition;
 mod focus;
 mod handover;
+mod hangs;
 mod health;
 mod intake;
 mod line;
@@ -63,6 +66,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     ages::Ages,
     file::Stamp,
+    hangs::Hangs,
     intake::Intake,
     live::Live,
     look::Lookers,
@@ -123,6 +127,8 @@ pub struct Inner {
     pub sampler: Arc<Sampler>,
     /// Decoders kept for catch-up and focus.
     pub streams: Arc<Streams>,
+    /// Channels that made a worker hang.
+    pub hangs: Arc<Hangs>,
     pub pump: Pump,
     pub ledger: Ledger,
     /// Receivers over HTTP.
@@ -294,6 +300,7 @@ impl Node {
             book: Arc::new(LookBook::new(config.track.keep_looks_bytes, config.track.keep_looks_h)),
             sampler: Arc::new(Sampler::new(&config.sample)),
             streams: Arc::default(),
+            hangs: Arc::default(),
             pump,
             hooks: Hooks::new(hook_options(&config, clock), Arc::new(ledger.clone())),
             ledger: ledger.clone(),
@@ -323,8 +330,14 @@ impl Node {
         for entry in registry.channels().into_iter().filter(|e| e.config.enabled) {
             watch(&inner, &config, entry);
         }
-        let intake =
-            Arc::new(Intake { media, sampler: inner.sampler.clone(), queue, watches, looking: AtomicBool::new(false) });
+        let intake = Arc::new(Intake {
+            media,
+            sampler: inner.sampler.clone(),
+            queue,
+            watches,
+            hangs: inner.hangs.clone(),
+            looking: AtomicBool::new(false),
+        });
         let lookers = Arc::new(Lookers::default());
         lookers.start(&inner, &intake, &config).await;
         let (commands_tx, commands_rx) = mpsc::channel(256);

@@ -20,9 +20,10 @@ use tokio::{
 };
 
 use crate::{
-    evidence::{EvidenceError, Files, Jpeg},
+    evidence::{EvidenceError, Files},
     node::{
         ages::Ages,
+        encoder::Shot,
         line::{Line, Picture},
         shots::Shots,
     },
@@ -44,7 +45,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// One event on its way to the ledger.
 pub struct Item {
     pub event: Event,
-    pub snapshot: Option<Jpeg>,
+    pub snapshot: Option<Arc<Shot>>,
     pub channel_name: String,
     pub area: Vec<AreaId>,
     pub skew_ms: Option<i64>,
@@ -169,13 +170,20 @@ async fn lane(mut rx: mpsc::Receiver<Item>, to: Arc<To>) {
 
 /// Stores a picture of an event; gives its event's place and, unless it could not be stored in time, the picture.
 async fn store(to: Arc<To>, picture: Picture) -> (u64, Option<Media>) {
-    let (serial, channel) = (picture.serial, picture.channel.clone());
+    let Picture { serial, channel, event, number, shot } = picture;
+    // The encoder always answers, and says itself why there is none.
+    if shot.jpeg().await.is_none() {
+        return (serial, None);
+    }
     let writing = async {
         let Ok(place) = to.writes.clone().acquire_owned().await else { return Err(EvidenceError::Cancelled) };
         let files = to.files.clone();
         // A task of its own, so that the place is taken for as long as the disk holds the thread, event or not.
         let write = tokio::spawn(async move {
-            let stored = files.store_snapshot(picture.event, picture.number, &picture.jpeg).await;
+            let stored = match shot.jpeg().await {
+                Some(jpeg) => files.store_snapshot(event, number, jpeg).await,
+                None => Err(EvidenceError::Cancelled),
+            };
             drop(place);
             stored
         });
@@ -236,13 +244,14 @@ fn refused(fact: &FactIn, why: &LedgerError) {
 #[cfg(test)]
 pub mod testing {
     use super::*;
+    use crate::evidence::Jpeg;
     use crate::types::{Clock, EventEnd, EventId, RuleId, RuleRef, Severity};
 
-    pub fn jpeg() -> Jpeg {
-        Jpeg { bytes: vec![1; 100], width: 64, height: 48 }
+    pub fn jpeg() -> Arc<Shot> {
+        Shot::made(Some(Jpeg { bytes: vec![1; 100], width: 64, height: 48 }))
     }
 
-    pub fn item(channel: &str, id: EventId, phase: Phase, snapshot: Option<Jpeg>) -> Item {
+    pub fn item(channel: &str, id: EventId, phase: Phase, snapshot: Option<Arc<Shot>>) -> Item {
         let now = Clock::start().now();
         Item {
             event: Event {

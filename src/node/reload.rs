@@ -83,6 +83,7 @@ impl Live {
             inner.pictures.forget(id);
             inner.book.forget(id);
             inner.sampler.forget(id);
+            inner.hangs.forget(id);
         }
         let mut new = new;
         if old.feed != new.feed
@@ -105,8 +106,9 @@ impl Live {
         let inner = &self.inner;
         let rules = ChannelRules::new(new, &entry.config);
         let next = Watch::new(new, entry.clone(), inner.clock.mono());
-        let masks_changed = next.masks != running.masks;
-        let other_view = entry.config.url != running.entry.config.url;
+        let (id, masks_changed) = (entry.config.id.clone(), next.masks != running.masks);
+        let (weight, floor_ms) = (entry.config.weight, super::floor_ms(new, &entry.config));
+        let other_view = !next.is_at_address_of(&running);
         let (watches, now) = (inner.watches.clone(), inner.clock.now());
         // The lock may be held for a look, or while a slow disk takes no events: never wait for it on the runtime.
         let replaced = tokio::task::spawn_blocking(move || {
@@ -117,11 +119,16 @@ impl Live {
         });
         let Ok((watch, events)) = replaced.await else { return };
         if other_view {
-            // What was seen there says nothing of what is seen here.
-            inner.book.forget(&watch.entry.config.id);
+            // What was seen there says nothing of what is seen here, and must not be shown under this name: a new camera
+            // that does not answer would leave the old one's last picture. Its session gives nothing more (`intake`).
+            inner.media.forget(&id);
+            inner.queue.remove(&id);
+            inner.queue.register(&id, weight, floor_ms);
+            inner.book.forget(&id);
+            inner.hangs.forget(&id);
         }
-        if masks_changed {
-            inner.pictures.forget(&watch.entry.config.id);
+        if other_view || masks_changed {
+            inner.pictures.forget(&id);
         }
         for event in events {
             inner.pump.put(item(&watch, event)).await;

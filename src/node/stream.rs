@@ -7,7 +7,8 @@
 //!
 //! A run is cut so that it holds its worker for some hundred milliseconds at most: what is left is decoded with the
 //! channel's next sample, so that a camera with a key frame every minute costs itself time, and not the others. A
-//! catch-up that is cut gives the picture that it came to, which is that of its unit and no older than it says.
+//! catch-up that is cut gives the picture that it came to, which is that of its unit and no older than it says. Where the
+//! ring has no way to the present, or the decoder cannot be kept until its end, that is said (`Present::NoWay`).
 
 use std::{
     collections::VecDeque,
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use crate::{
     config::DecoderChoice,
     decode::{DecodeError, DecodeLimits, StreamDecoder},
-    media::Media,
+    media::{Media, ring},
     schedule::Tier,
     types::{AccessUnit, ChannelId, Frame, Mono},
 };
@@ -91,6 +92,17 @@ impl Streams {
     }
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub enum Present {
+    /// A picture, and the unit that it belongs to.
+    Picture(Frame, AccessUnit),
+    /// No picture this time: nothing new came, or the way is not done yet.
+    NotYet,
+    /// The present cannot be reached before the next key unit.
+    NoWay,
+}
+
 /// What decoding to the present needs beside the channel's own decoder.
 pub struct Decoding<'a> {
     pub media: &'a Media,
@@ -102,26 +114,29 @@ pub struct Decoding<'a> {
 }
 
 impl Stream {
-    /// Decodes to the present. `None`: no picture this time, because nothing new came or the way is not done yet.
+    /// Decodes to the present.
     pub fn present(
         &mut self,
         tier: Tier,
         decoding: &Decoding<'_>,
         channel: &ChannelId,
         now: Mono,
-    ) -> Result<Option<(Frame, AccessUnit)>, DecodeError> {
+    ) -> Result<Present, DecodeError> {
         let going = self.open.take().filter(|o| o.decoder.goes_on());
         let after = going.as_ref().and_then(|o| o.at);
         let (going, mut units) = match after.and_then(|at| decoding.media.run(channel, Some(at))) {
             Some(units) => (going, units),
-            None => (None, decoding.media.run(channel, None).unwrap_or_default()),
+            None => match decoding.media.run(channel, None) {
+                Some(units) => (None, units),
+                None => return Ok(Present::NoWay),
+            },
         };
         let most = most_units(decoding.size);
         let cut = units.len() > most;
         units.truncate(most);
         let Some(last) = units.last() else {
             self.open = going;
-            return Ok(None);
+            return Ok(Present::NotYet);
         };
         let mut open = going.unwrap_or_else(|| Open {
             decoder: StreamDecoder::new(decoding.limits, decoding.choice),
@@ -158,10 +173,10 @@ impl Stream {
             // Focus goes on with the next sample in a moment. A catch-up may have none: a channel recalled under
             // overload would be taken for looked at, time and again, and no picture of it ever be seen.
             if tier == Tier::Focus {
-                return Ok(None);
+                return Ok(if self.open.is_some() { Present::NotYet } else { Present::NoWay });
             }
         }
-        Ok(frame.map(|frame| (frame, unit)))
+        Ok(frame.map_or(Present::NotYet, |frame| Present::Picture(frame, unit)))
     }
 
     /// Lets the decoder go if it has not been used for a while.
@@ -180,9 +195,9 @@ fn pixels((width, height): (u32, u32)) -> u64 {
     }
 }
 
-/// How many units of a size are decoded in one go.
+/// How many units of a size are decoded in one go: fewer than the ring gives, so that what it cut is cut here.
 fn most_units(size: (u32, u32)) -> usize {
-    usize::try_from(RUN_PIXELS / pixels(size)).unwrap_or(usize::MAX).max(2)
+    usize::try_from(RUN_PIXELS / pixels(size)).unwrap_or(usize::MAX).clamp(2, ring::MAX_RUN - 1)
 }
 
 #[cfg(test)]
@@ -196,6 +211,7 @@ mod tests {
         assert_eq!(most_units((3840, 2160)), 6);
         assert_eq!(most_units((0, 0)), most_units((1920, 1080)));
         assert_eq!(most_units((8192, 4320)), 2, "always forward");
+        assert_eq!(most_units((160, 120)), ring::MAX_RUN - 1);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
         self,
         condition::{Conditions, Options},
     },
-    config::Config,
+    config::{Config, validate},
     node::stream::Stream,
     rule::{ChannelRules, Focus},
     schedule::Demand,
@@ -45,6 +45,8 @@ pub struct Watch {
     focus: Mutex<Focus>,
     /// What the channel is wanted for; read for every access unit.
     pub demand: Arc<Demand>,
+    /// The same one for as long as its address is the same.
+    pub camera: Arc<()>,
     /// Its decoder while it is in catch-up or focus.
     pub stream: Mutex<Stream>,
     /// What its pictures and its stream tell of it. A lock of its own, held for a tenth of a millisecond.
@@ -79,6 +81,7 @@ impl Watch {
             analysis: Mutex::new(analysis),
             focus: Mutex::new(focus),
             demand: Arc::default(),
+            camera: Arc::default(),
             stream: Mutex::default(),
             conditions,
             last_unit: AtomicU64::new(0),
@@ -110,10 +113,11 @@ impl Watch {
     /// the others. A look that is under way finds nothing to report afterwards. Where a worker hangs in one, the channel
     /// begins anew, and what was open ends as interrupted at the next start.
     pub fn take_over(mut self, running: &Watch, rules: ChannelRules, now: Now) -> (Watch, Vec<Event>) {
-        if self.entry.config.url == running.entry.config.url {
+        if self.is_at_address_of(running) {
             let options = self.conditions.lock().options();
             running.conditions.lock().set_options(options);
             self.conditions = running.conditions.clone();
+            self.camera = running.camera.clone();
         }
         let Some(mut old) = running.held("is put under its new rules without what was open") else {
             return (self, Vec::new());
@@ -132,6 +136,13 @@ impl Watch {
         demand.set_event_open(fresh.rules.open() > 0);
         *self.focus.get_mut() = fresh.rules.focus();
         (Watch { analysis: Mutex::new(fresh), demand, ..self }, events)
+    }
+
+    /// True where a session of the one serves the other: the same address, however it is spelt.
+    pub fn is_at_address_of(&self, other: &Watch) -> bool {
+        let (a, b) = (&self.entry.config.url, &other.entry.config.url);
+        let parsed = |url: &str| validate::camera_address(url, true).ok();
+        a == b || parsed(a).is_some_and(|a| parsed(b) == Some(a))
     }
 
     /// Ends everything for good: a look that is under way finds no rules any more.

@@ -17,12 +17,14 @@ use parking_lot::Mutex;
 use crate::{
     config::DecoderChoice,
     decode::{self, DecodeError, DecodeLimits, KeyDecoder},
-    evidence,
     infer::{Detect, InferError},
     media::Media,
     node::{
+        blind::Blind,
+        encoder::{Encoder, Shot},
+        hangs::Hangs,
         pump::{Item, Pump},
-        stream::{Decoding, Streams},
+        stream::{Decoding, Present, Streams},
         watch::{Watch, Watches},
     },
     schedule::{self, Sample, Taken, Tier},
@@ -40,12 +42,13 @@ pub struct Shared {
     pub watches: Arc<Watches>,
     pub book: Arc<LookBook>,
     pub pump: Pump,
+    pub encoder: Encoder,
     pub clock: Clock,
     pub media: Arc<Media>,
     pub streams: Arc<Streams>,
+    pub hangs: Arc<Hangs>,
     pub limits: DecodeLimits,
     pub decoder: DecoderChoice,
-    pub jpeg_quality: u8,
     /// Why the last look had no detections; none once one has.
     pub failing: Mutex<Option<String>>,
 }
@@ -59,13 +62,13 @@ enum At {
     #[default]
     Idle,
     /// In foreign code with a picture of this channel.
-    Picture(Mono, ChannelId),
+    Picture(Mono, ChannelId, Tier),
     GivenUp,
 }
 
 impl Beat {
-    fn begin(&self, now: Mono, channel: &ChannelId) {
-        *self.0.lock() = At::Picture(now, channel.clone());
+    fn begin(&self, now: Mono, channel: &ChannelId, tier: Tier) {
+        *self.0.lock() = At::Picture(now, channel.clone(), tier);
     }
 
     /// False if the worker was given up meanwhile.
@@ -78,14 +81,14 @@ impl Beat {
         !given_up
     }
 
-    /// Gives up a worker that has been at one picture for `ms`, and says whose picture it is.
-    pub fn give_up_after(&self, ms: u64, now: Mono) -> Option<ChannelId> {
+    /// Gives up a worker that has been at one picture for `ms`, and says whose picture it is, and in which tier.
+    pub fn give_up_after(&self, ms: u64, now: Mono) -> Option<(ChannelId, Tier)> {
         let mut at = self.0.lock();
         match &*at {
-            At::Picture(since, channel) if now.since_ms(*since) >= ms => {
-                let channel = channel.clone();
+            At::Picture(since, channel, tier) if now.since_ms(*since) >= ms => {
+                let given_up = (channel.clone(), *tier);
                 *at = At::GivenUp;
-                Some(channel)
+                Some(given_up)
             }
             _ => None,
         }
@@ -112,17 +115,29 @@ pub fn start(
             };
             let begun = tokio::time::Instant::now();
             let channel = sample.unit.channel.clone();
-            beat.begin(worker.shared.clock.mono(), &channel);
-            let seen = caught(&channel, || worker.see(&sample));
+            let now = worker.shared.clock.mono();
+            // It was offered before a worker hung at the channel.
+            if !worker.shared.hangs.may_look(&channel, now) {
+                Blind::Rests.count(sample.tier);
+                worker.shared.queue.failed(&channel, 0);
+                continue;
+            }
+            beat.begin(now, &channel, sample.tier);
+            let seen = caught(&channel, || worker.see(&sample)).unwrap_or(Err(Blind::Panicked));
             if !beat.end() {
                 return tracing::warn!(%channel, "a worker that was given up came back and ends");
             }
-            let saw = matches!(seen, Some(Some(_)));
+            worker.shared.hangs.ended(&channel);
+            let saw = seen.is_ok();
             match seen {
-                None => worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder),
-                Some(None) => {}
-                Some(Some(seen)) => {
+                Ok(seen) => {
                     caught(&channel, || worker.analyse(seen));
+                }
+                Err(why) => {
+                    why.count(sample.tier);
+                    if why == Blind::Panicked {
+                        worker.decoder = KeyDecoder::with(worker.shared.limits, worker.shared.decoder);
+                    }
                 }
             }
             let busy_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -162,19 +177,12 @@ struct Worker {
 
 impl Worker {
     /// The part that calls foreign code.
-    fn see(&mut self, sample: &Sample) -> Option<Seen> {
+    fn see(&mut self, sample: &Sample) -> Result<Seen, Blind> {
         let (channel, tier) = (&sample.unit.channel, sample.tier);
-        let watch = self.shared.watches.get(channel)?;
+        let watch = self.shared.watches.get(channel).ok_or(Blind::Gone)?;
         let begun = self.shared.clock.mono();
         let mut stopwatch = Stopwatch::start();
-        let (frame, unit) = match self.picture(&watch, sample) {
-            Ok(Some(found)) => found,
-            Ok(None) => return None,
-            Err(e) => {
-                tracing::debug!(%channel, "no picture: {e}");
-                return None;
-            }
-        };
+        let (frame, unit) = self.picture(&watch, sample)?;
         stage::look().decoded(tier as usize, unit.codec, stopwatch.lap());
         let seconds = |now: Mono| now.since_ms(unit.ingested) as f64 / 1000.0;
         stage::look().decode_age.record(tier as usize, seconds(self.shared.clock.mono()));
@@ -189,38 +197,53 @@ impl Worker {
                 if matches!(e, InferError::Failed { .. }) {
                     *self.shared.failing.lock() = Some(e.to_string());
                 }
-                return None;
+                return Err(Blind::Infer);
             }
         };
         let now = self.shared.clock.mono();
         stage::look().infer_age.record(tier as usize, seconds(now));
         stage::look().looked(tier as usize);
         stage::look().look.record(tier as usize, now.since_ms(begun) as f64 / 1000.0);
-        Some(Seen { watch, unit, frame, detections })
+        Ok(Seen { watch, unit, frame, detections })
     }
 
     /// The sample's picture, and the unit that it belongs to.
-    fn picture(&mut self, watch: &Watch, sample: &Sample) -> Result<Option<(Frame, AccessUnit)>, DecodeError> {
+    fn picture(&mut self, watch: &Watch, sample: &Sample) -> Result<(Frame, AccessUnit), Blind> {
         let unit = &sample.unit;
+        let failed = |e: DecodeError| {
+            tracing::debug!(channel = %unit.channel, "no picture: {e}");
+            Blind::Decode
+        };
         if sample.tier == Tier::Patrol {
-            return self.decoder.decode(unit).map(|frame| Some((frame, unit.clone())));
+            return self.decoder.decode(unit).map(|frame| (frame, unit.clone())).map_err(failed);
         }
         let shared = &*self.shared;
-        // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up. A
-        // channel in focus has no patrol, so without its key units it would not be looked at any more.
-        let Some(mut stream) = watch.stream.try_lock() else {
-            let key = shared.media.latest_key(&unit.channel).filter(|key| key.ingested > watch.demand.last_look());
-            let Some(key) = key else { return Ok(None) };
-            return self.decoder.decode(&key).map(|frame| Some((frame, key)));
+        // Only one worker at a time is at a channel; if it is held for long, then by one that hangs and was given up.
+        let present = match watch.stream.try_lock() {
+            Some(mut stream) => {
+                let decoding = Decoding {
+                    media: &shared.media,
+                    streams: &shared.streams,
+                    limits: shared.limits,
+                    choice: shared.decoder,
+                    size: watch.size(),
+                };
+                let now = shared.clock.mono();
+                stream.present(sample.tier, &decoding, &unit.channel, now).map_err(failed)?
+            }
+            None => Present::NoWay,
         };
-        let decoding = Decoding {
-            media: &shared.media,
-            streams: &shared.streams,
-            limits: shared.limits,
-            choice: shared.decoder,
-            size: watch.size(),
-        };
-        stream.present(sample.tier, &decoding, &unit.channel, shared.clock.mono())
+        match present {
+            Present::Picture(frame, unit) => Ok((frame, unit)),
+            Present::NotYet => Err(Blind::NotYet),
+            // A channel in focus has no patrol: without its key units it would not be looked at any more.
+            Present::NoWay => {
+                metrics::counter!("skyeye_node_runs_missing_total", "tier" => sample.tier.as_str()).increment(1);
+                let key = shared.media.latest_key(&unit.channel);
+                let key = key.filter(|key| key.ingested > watch.demand.last_look()).ok_or(Blind::NoWay)?;
+                self.decoder.decode(&key).map(|frame| (frame, key)).map_err(failed)
+            }
+        }
     }
 
     fn analyse(&self, seen: Seen) {
@@ -258,31 +281,28 @@ impl Worker {
         watch.demand.looked(look.at);
         stage::look().rule.record(stopwatch.lap());
         stage::look().rule_age.record(now.mono.since_ms(look.at) as f64 / 1000.0);
+        let wanted: Vec<bool> = events.iter().map(|event| self.wants_picture(event)).collect();
+        // One picture for all of them, and encoded beside the look: neither the channel nor the next sample waits for it.
+        let shot = wanted.contains(&true).then(|| self.shared.encoder.take(&look.channel, &frame, &watch.masks));
         // Handed over under the lock: an end that the ticker finds must not overtake this start.
-        for event in events {
-            self.hand_over(&watch, event, &frame);
+        for (event, wanted) in events.into_iter().zip(wanted) {
+            self.hand_over(&watch, event, shot.clone().filter(|_| wanted));
         }
     }
 
-    fn hand_over(&self, watch: &Arc<Watch>, event: Event, frame: &Frame) {
-        let wanted = match event.phase {
+    fn wants_picture(&self, event: &Event) -> bool {
+        let shots = &self.shared.pump.shots;
+        match event.phase {
             Phase::Start => {
-                self.shared.pump.shots.begins(&event);
+                shots.begins(event);
                 true
             }
-            Phase::Update => self.shared.pump.shots.wants(&event),
+            Phase::Update => shots.wants(event),
             Phase::End => false,
-        };
-        let snapshot = if wanted {
-            let mut stopwatch = Stopwatch::start();
-            let jpeg = evidence::encode_jpeg(frame, &watch.masks, self.shared.jpeg_quality)
-                .inspect_err(|e| tracing::warn!(channel = %event.channel, "no snapshot: {e}"))
-                .ok();
-            stage::look().jpeg.record(stopwatch.lap());
-            jpeg
-        } else {
-            None
-        };
+        }
+    }
+
+    fn hand_over(&self, watch: &Watch, event: Event, snapshot: Option<Arc<Shot>>) {
         let item = Item {
             snapshot,
             channel_name: watch.entry.config.display_name().to_owned(),
@@ -305,12 +325,12 @@ mod tests {
     fn only_a_worker_that_hangs_at_a_picture_is_given_up() {
         let (beat, channel) = (Beat::default(), ChannelId::new("a").unwrap());
         assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for work");
-        beat.begin(Mono(1000), &channel);
+        beat.begin(Mono(1000), &channel, Tier::Patrol);
         assert_eq!(beat.give_up_after(4000, Mono(4999)), None);
         assert!(beat.end(), "it came back in time");
         assert_eq!(beat.give_up_after(4000, Mono(90_000)), None, "waiting for room in the pump");
-        beat.begin(Mono(1000), &channel);
-        assert_eq!(beat.give_up_after(4000, Mono(5000)), Some(channel));
+        beat.begin(Mono(1000), &channel, Tier::Focus);
+        assert_eq!(beat.give_up_after(4000, Mono(5000)), Some((channel, Tier::Focus)));
         assert_eq!(beat.give_up_after(4000, Mono(6000)), None, "once");
         assert!(!beat.end(), "it came back too late");
     }

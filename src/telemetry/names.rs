@@ -46,6 +46,7 @@ const ANY: &[&str] = &[];
 const TIERS: &[&str] = &["patrol", "catch_up", "focus"];
 const CODECS: &[&str] = &["h264", "h265", "mjpeg"];
 const DROPS: &[&str] = &["replaced", "expired", "unknown_channel"];
+const BLIND: &[&str] = &["gone", "rests", "not_yet", "no_way", "decode", "infer", "panicked", "hung"];
 const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
 const ACTIVITY: &[&str] = &["learning", "quiet", "active", "mute"];
 const CONDITIONS: &[&str] = &[
@@ -137,10 +138,13 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_infer_devices_given_up_total", "devices", "Times that the accelerator hung at a batch and was opened again.", &[]),
     histogram("skyeye_node_look_seconds", "seconds", "Time of a worker for a whole look, from the sample to its events.", &[("tier", TIERS)]),
     counter("skyeye_node_looks_total", "looks", "Looks finished.", &[("tier", TIERS)]),
+    counter("skyeye_node_blind_looks_total", "looks", "Looks that saw nothing, by tier and reason; not_yet: nothing new came or the way to the present is not done, no_way: there is none and no new key frame, decode and infer: no picture or no answer of the model, rests: a worker hung at the channel before, hung: it does now, gone: no more under watch.", &[("tier", TIERS), ("reason", BLIND)]),
     counter("skyeye_node_runs_cut_total", "runs", "Ways to the present so long that they are done over several samples.", &[]),
+    counter("skyeye_node_runs_missing_total", "looks", "Looks of catch-up or focus for which the pre-roll had no way to the present, because it was cut or the decoder could not be kept; the latest key frame is looked at instead where it is new.", &[("tier", TIERS)]),
     gauge("skyeye_node_kept_decoders", "decoders", "Decoders kept by channels in catch-up or focus.", &[]),
     counter("skyeye_node_workers_given_up_total", "workers", "Workers given up because they hung at one picture.", &[]),
     gauge("skyeye_node_workers_hanging", "workers", "Workers that hang in decoding or inference now.", &[]),
+    gauge("skyeye_node_resting_channels", "channels", "Channels not looked at for a while because a worker hung at their pictures.", &[]),
     counter("skyeye_node_worker_panics_total", "panics", "Looks that panicked.", &[]),
     counter("skyeye_node_commands_failed_total", "commands", "Commands from the broker that have no result.", &[]),
     gauge("skyeye_node_disk_used_ratio", "ratio", "Share of the disk under node.data_dir that is in use, 0 to 1.", &[]),
@@ -156,6 +160,7 @@ pub const TABLE: &[Metric] = &[
     gauge("skyeye_evidence_bytes", "bytes", "Evidence on disk.", &[]),
     counter("skyeye_evidence_stored_total", "files", "Snapshots stored.", &[]),
     counter("skyeye_evidence_errors_total", "files", "Snapshots that could not be stored, by kind.", &[("kind", ANY)]),
+    counter("skyeye_evidence_hurried_total", "pictures", "Snapshots that a worker encoded itself, because too many waited to be encoded beside the looks.", &[]),
     counter("skyeye_evidence_swept_total", "files", "Snapshots deleted, by reason.", &[("reason", &["retention", "quota"])]),
     histogram("skyeye_outbox_commit_seconds", "seconds", "Time of a commit of facts, until the disk has it.", &[]),
     gauge("skyeye_outbox_rows", "messages", "Messages that wait for the broker's acknowledgement.", &[]),
