@@ -80,7 +80,7 @@ async fn the_session_says_what_the_console_needs() {
     let (csrf, session) = (answer.json()["csrf"].clone(), Session::of(&answer));
     let want = json!({
         "user": "alice", "role": "administrator", "areas": null, "csrf": csrf,
-        "rights": ["see", "feedback", "act", "act_over_others", "hand_over_for_others", "numbers", "configure", "people", "audit"],
+        "rights": ["see", "feedback", "act", "act_over_others", "hand_over", "hand_over_for_others", "numbers", "configure", "people", "audit"],
          "must_change_password": false, "site": "nb",
         "site_name": "North <b>", "node": "n1", "version": env!("CARGO_PKG_VERSION"), "time_zone": "Asia/Shanghai",
     });

@@ -404,6 +404,31 @@ async fn a_handover_holds_nothing_of_an_area_that_is_the_positions_no_more() {
     assert_eq!(g.get(&alice, "/api/v1/handovers/now?position=rest").await.json()["open"], 1);
 }
 
+/// Whoever may make one would sign twice.
+#[tokio::test]
+async fn a_token_signs_no_handover() {
+    let g = gateway().await;
+    let alice = g.alice().await;
+    let token = g.token("second", "act", None).await;
+    let ask = async |method, path: &str, body| g.with_token(&token, method, path, body).await;
+    let id = g.write(&alice, "rest", "", true).await.json()["id"].as_i64().unwrap();
+    let path = format!("/api/v1/handovers/{id}");
+    for (path, body) in [
+        (format!("{path}/accept"), json!({})),
+        (format!("{path}/withdraw"), json!({})),
+        ("/api/v1/handovers".to_owned(), json!({ "position": "north-desk", "offer": true })),
+        ("/api/v1/handovers".to_owned(), json!({ "position": "north-desk" })),
+    ] {
+        let refused = ask(Method::POST, &path, body).await;
+        assert_eq!(refused.kind(), "forbidden", "{path}: {}", refused.text());
+        assert!(refused.text().contains("no token may do it"), "{}", refused.text());
+    }
+    for path in [path, "/api/v1/handovers/now?position=rest".to_owned()] {
+        assert_eq!(ask(Method::GET, &path, Value::Null).await.status, StatusCode::OK, "it may be read: {path}");
+    }
+    assert_eq!(g.listed(&alice).await, [(id, "offered".to_owned())]);
+}
+
 #[tokio::test]
 async fn what_is_too_long_or_odd_is_refused_and_pages_go_on() {
     let g = gateway().await;
