@@ -186,13 +186,14 @@ impl<S: Source> Worker<S> {
                 Err(e) => self.rest(&e).await?,
             }
         };
+        self.shared.rested();
         // So that a changed configuration is written even if nothing happens.
         let saved = Place { config: String::new(), ..place.clone() };
         Some(At { saved, saved_at: self.now(), gap: None, place })
     }
 
     async fn rest(&self, e: &SourceError) -> Option<()> {
-        self.shared.say(Step::Retrying, e.to_string());
+        self.shared.rests(e.to_string());
         tokio::select! {
             () = sleep(REST) => Some(()),
             () = self.stop.cancelled() => None,
@@ -233,6 +234,7 @@ impl<S: Source> Worker<S> {
                 return Ok(true);
             }
         };
+        self.shared.rested();
         let more = messages.len() >= BATCH;
         for (message, committed) in messages {
             if let Some(wanted) = self.wanted(&message, committed).await? {
@@ -278,13 +280,16 @@ impl<S: Source> Worker<S> {
         let event = match fact.pick(&self.spec.hook, &message.scope) {
             Pick::No => None,
             Pick::Yes(event) => Some(event),
-            Pick::Ask { alert, rev, otherwise } => loop {
-                match self.source.was_dispatch(alert, rev).await {
-                    Ok(true) => break Some(HookEvent::Dispatch),
-                    Ok(false) => break otherwise,
-                    Err(e) => self.rest(&e).await.ok_or(Stopped)?,
-                }
-            },
+            Pick::Ask { alert, rev, otherwise } => {
+                let sent = loop {
+                    match self.source.was_dispatch(alert, rev).await {
+                        Ok(sent) => break sent,
+                        Err(e) => self.rest(&e).await.ok_or(Stopped)?,
+                    }
+                };
+                self.shared.rested();
+                if sent { Some(HookEvent::Dispatch) } else { otherwise }
+            }
         };
         Ok(event.map(|event| Wanted { message, committed, event, dispatch: fact.dispatch() }))
     }
@@ -421,5 +426,92 @@ impl<S: Source> Worker<S> {
         // There are no more: from the first one on again.
         (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{
+        config::parse,
+        hook::Backoff,
+        types::{AlertId, Clock, HookId, NodeId, Secret, SiteId},
+    };
+
+    /// Holds nothing, and cannot be read the first times.
+    struct Failing {
+        times: Mutex<u32>,
+        wake: watch::Sender<i64>,
+    }
+
+    impl Source for Failing {
+        async fn behind(&self, after: i64, _: usize) -> Result<Behind, SourceError> {
+            let mut times = self.times.lock();
+            if *times > 0 {
+                *times -= 1;
+                return Err(SourceError("disk I/O error".into()));
+            }
+            Ok(Behind::Here { messages: Vec::new(), cursor: after })
+        }
+        fn wake(&self) -> watch::Receiver<i64> {
+            self.wake.subscribe()
+        }
+        async fn was_dispatch(&self, _: AlertId, _: u64) -> Result<bool, SourceError> {
+            Ok(false)
+        }
+        async fn place(&self, _: &HookId) -> Result<Option<Place>, SourceError> {
+            Ok(Some(Place { cursor: 0, paused: None, config: "d".into() }))
+        }
+        async fn set_place(&self, _: &HookId, _: &Place) -> Result<(), SourceError> {
+            Ok(())
+        }
+        async fn keep_only(&self, _: &[HookId]) -> Result<(), SourceError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_failed_for_a_moment_is_said_no_longer() {
+        let text = "[[webhook]]\nid = \"h\"\nurl = \"http://127.0.0.1:9/\"\nsecret_file = \"s\"\n";
+        let hook = parse("t", text).unwrap().webhook.remove(0);
+        let clock = Clock::start();
+        let shared = Arc::new(Shared::new(&hook.id, String::new(), Step::Good, String::new(), clock));
+        let spec = Spec {
+            url: hook.url.parse().unwrap(),
+            hook,
+            secret: Secret::new("a secret of the receiver"),
+            site: SiteId::new("nb").unwrap(),
+            node: NodeId::new("n1").unwrap(),
+            clock,
+            backoff: Backoff::default(),
+            digest: "d".into(),
+        };
+        let (source, stop) = (Failing { times: Mutex::new(2), wake: watch::Sender::new(0) }, CancellationToken::new());
+        let worker =
+            Worker { spec: Arc::new(spec), source: Arc::new(source), shared: shared.clone(), stop: stop.clone() };
+        let task = tokio::spawn(worker.run());
+        sleep(REST / 2).await;
+        let view = shared.view();
+        assert_eq!(view.state, Step::Retrying);
+        assert!(view.reason.contains("disk I/O error"), "{}", view.reason);
+        sleep(REST * 3).await;
+        let view = shared.view();
+        assert_eq!((view.state, view.reason.as_str()), (Step::Good, ""), "nothing was delivered since, nor need it be");
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn only_errors_that_last_speak_of_the_delivery() {
+        let mut stuck = Stuck::new(7, Mono(0));
+        let mut failed = |answered, s: u64| stuck.failed(answered, 600_000, Mono(s * 1000));
+        assert!((0..20).all(|n| !failed(true, n)), "many, in a moment");
+        assert!(!failed(true, 599) && failed(true, 600) && failed(true, 660));
+        assert!(!failed(false, 700), "it is away");
+        assert!((701..704).all(|s| !failed(true, s)), "from the first one on again");
+        assert!(!failed(true, 1300) && failed(true, 1301));
     }
 }
