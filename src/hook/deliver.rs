@@ -418,13 +418,13 @@ impl<S: Source> Worker<S> {
                 (stuck.count, stuck.until, stuck.looked) = (stuck.count + 1, wanted.cursor(), wanted.cursor());
                 return Ok(false);
             }
+            stuck.looked = cursor;
             if messages.len() < BATCH {
+                // There are no more: from the first one on again.
+                (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
                 break;
             }
-            stuck.looked = cursor;
         }
-        // There are no more: from the first one on again.
-        (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
         Ok(false)
     }
 }
