@@ -112,7 +112,7 @@ impl Files {
         }
         let inner = inner.clone();
         drop(tokio::task::spawn_blocking(move || {
-            if let Err(e) = inner.sweep() {
+            if let Err(e) = inner.sweep(None) {
                 // The picture is stored; that there is too much is another matter.
                 tracing::warn!("evidence over its quota could not be deleted: {e}");
             }
@@ -126,11 +126,11 @@ impl Files {
         blocking(move || inner.read(event, number)).await
     }
 
-    /// Deletes what is past retention and, oldest first, what is over the quota and a little more. To be called now and
-    /// then; storing over the quota asks for it, too.
-    pub async fn sweep(&self) -> Result<Swept, EvidenceError> {
+    /// Deletes what is past retention by the time `now`, which a clock that jumps must not move, and, oldest first, what is
+    /// over the quota and a little more. To be called now and then; storing over the quota asks for the latter, too.
+    pub async fn sweep(&self, now: Wall) -> Result<Swept, EvidenceError> {
         let inner = self.inner.clone();
-        blocking(move || inner.sweep()).await
+        blocking(move || inner.sweep(Some(now))).await
     }
 
     /// Bytes of all evidence.
@@ -287,17 +287,18 @@ impl Inner {
         self.used.load(Ordering::Relaxed) > self.config.quota_bytes
     }
 
-    fn sweep(&self) -> Result<Swept, EvidenceError> {
+    /// `by`: the time that retention is judged by; without, only the quota counts.
+    fn sweep(&self, by: Option<Wall>) -> Result<Swept, EvidenceError> {
         // One at a time: a second would count the same files.
         let Some(_one) = self.sweeping.try_lock() else { return Ok(Swept::default()) };
         let mut swept = Swept::default();
         let stay = if self.is_over() { self.config.quota_bytes / 100 * STAY_PERCENT } else { u64::MAX };
-        let now = self.clock.wall();
-        let cutoff = day_name(Wall(now.0 - i64::from(self.config.retention_days) * DAY_MS));
-        let yesterday = day_name(Wall(now.0 - DAY_MS));
+        let kept_ms = i64::from(self.config.retention_days) * DAY_MS;
+        let cutoff = by.map(|by| day_name(Wall(by.0 - kept_ms)));
+        let yesterday = day_name(Wall(self.clock.wall().0 - DAY_MS));
         for day in self.days()? {
             let name = day.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-            let expired = name < cutoff;
+            let expired = cutoff.as_ref().is_some_and(|cutoff| name < *cutoff);
             if !expired && self.used.load(Ordering::Relaxed) <= stay {
                 break;
             }
@@ -451,8 +452,10 @@ mod tests {
         for event in [old, recent] {
             files.store_snapshot(event, 0, &jpeg(0, 50)).await.unwrap();
         }
-        assert_eq!(files.sweep().await.unwrap(), Swept { files: 1, bytes: 50 });
-        assert_eq!(files.sweep().await.unwrap(), Swept::default());
+        let now = Clock::start().wall();
+        assert_eq!(files.sweep(Wall(now.0 - 3 * DAY_MS)).await.unwrap(), Swept::default(), "by that time it is young");
+        assert_eq!(files.sweep(now).await.unwrap(), Swept { files: 1, bytes: 50 });
+        assert_eq!(files.sweep(now).await.unwrap(), Swept::default());
         assert!(files.read_snapshot(old, 0).await.unwrap().is_none());
         assert!(files.read_snapshot(recent, 0).await.unwrap().is_some());
         assert_eq!(files.used_bytes(), 50);

@@ -12,11 +12,13 @@ const ASKED_AT_MOST: Duration = Duration::from_secs(3600);
 pub struct Backoff {
     pub min_ms: u64,
     pub max_ms: u64,
+    /// One that is answered with errors for so long may be what the receiver stumbles over.
+    pub patience_ms: u64,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { min_ms: 1_000, max_ms: 600_000 }
+        Self { min_ms: 1_000, max_ms: 600_000, patience_ms: 600_000 }
     }
 }
 

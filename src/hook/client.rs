@@ -41,6 +41,8 @@ pub enum Outcome {
     Later {
         why: String,
         after: Option<Duration>,
+        /// It answered with an error that may be about this very delivery.
+        answered: bool,
     },
     /// The receiver will never take this one.
     GivenUp(String),
@@ -111,8 +113,11 @@ impl Client {
     pub async fn post(&mut self, headers: &Headers<'_>, body: Bytes, within: Duration, now: Wall) -> Outcome {
         match tokio::time::timeout(within, self.exchange(headers, body)).await {
             Ok(Ok(answer)) => judge(&answer, now),
-            Ok(Err(why)) => Outcome::Later { why, after: None },
-            Err(_) => Outcome::Later { why: format!("gave no answer within {} s", within.as_secs()), after: None },
+            Ok(Err(why)) => Outcome::Later { why, after: None, answered: false },
+            Err(_) => {
+                let why = format!("gave no answer within {} s", within.as_secs());
+                Outcome::Later { why, after: None, answered: false }
+            }
         }
     }
 
@@ -193,13 +198,18 @@ fn judge(answer: &Answer, now: Wall) -> Outcome {
         Some(reason) => format!("answered {} ({reason})", status.as_u16()),
         None => format!("answered {}", status.as_u16()),
     };
+    // Who says when, or that it is too busy, speaks of itself.
+    let answered = after.is_none() && !matches!(status.as_u16(), 408 | 429);
     match status.as_u16() {
         200..=299 => Outcome::Delivered,
-        300..=399 => Outcome::Later { why: format!("{said}, and no redirect is followed; correct its url"), after },
-        408 | 429 => Outcome::Later { why: said, after },
+        300..=399 => {
+            Outcome::Later { why: format!("{said}, and no redirect is followed; correct its url"), after, answered }
+        }
+        // Also what a receiver says, or the proxy before it, while it is replaced or given another secret.
+        401 | 403 | 404 | 405 | 407 | 408 | 429 => Outcome::Later { why: said, after, answered },
         410 => Outcome::Gone(said),
         400..=499 => Outcome::GivenUp(said),
-        _ => Outcome::Later { why: said, after },
+        _ => Outcome::Later { why: said, after, answered },
     }
 }
 
@@ -226,14 +236,17 @@ mod tests {
         for status in [200, 202, 204] {
             assert_eq!(of(status, None), Outcome::Delivered);
         }
-        for status in [301, 302, 307, 408, 429, 500, 503, 599] {
-            assert!(matches!(of(status, None), Outcome::Later { after: None, .. }), "{status}");
+        for status in [301, 302, 307, 401, 403, 404, 405, 407, 500, 503, 599] {
+            assert!(matches!(of(status, None), Outcome::Later { after: None, answered: true, .. }), "{status}");
         }
-        for status in [400, 401, 403, 404, 413, 422] {
+        for status in [408, 429] {
+            assert!(matches!(of(status, None), Outcome::Later { after: None, answered: false, .. }), "{status}");
+        }
+        for status in [400, 402, 413, 422] {
             assert!(matches!(of(status, None), Outcome::GivenUp(_)), "{status}");
         }
         assert!(matches!(of(410, None), Outcome::Gone(_)));
-        let Outcome::Later { after, .. } = of(503, Some("7")) else { panic!("503 is tried again") };
-        assert_eq!(after, Some(Duration::from_secs(7)));
+        let Outcome::Later { after, answered, .. } = of(503, Some("7")) else { panic!("503 is tried again") };
+        assert_eq!((after, answered), (Some(Duration::from_secs(7)), false));
     }
 }

@@ -2,7 +2,12 @@
 //! order, and moves its place on.
 //!
 //! A place is written at most every two seconds and at the end: what was delivered since is delivered again after a kill,
-//! with the same ids. It never moves over a gap that the receiver has not been told of.
+//! with the same ids. It never moves over a gap that the receiver has not been told of: what was deleted, and what was
+//! given up.
+//!
+//! An error does not say which of two things it is: that a receiver is down, or that it stumbles over this one delivery.
+//! So where one was answered with errors for long enough, one of those behind it is tried, too: that it is taken shows that
+//! it was the delivery. While nothing is taken nothing is given up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +36,12 @@ const MAX_BODY: usize = 1 << 20;
 const SAVE_MS: u64 = 2_000;
 /// From so many tries on it is looked whether the message is kept still: some hours.
 const PATIENT: u32 = 20;
+/// So many errors one after the other, over `Backoff::patience_ms`, before what is behind is tried.
+const ERRORS: u32 = 5;
+/// From then on a delivery, and one of those behind it, are tried at least this often.
+const STUCK: Duration = Duration::from_secs(60);
+/// Batches that are looked through for one to try.
+const LOOKED_THROUGH: usize = 64;
 /// After the database failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -55,7 +66,56 @@ struct At {
 
 enum Done {
     Told,
+    /// It was given up, and one behind it was taken.
+    Passed,
     Paused,
+}
+
+/// What a receiver is told of a message.
+struct Wanted<'a> {
+    message: &'a Message,
+    committed: Wall,
+    event: HookEvent,
+    dispatch: Option<Dispatch>,
+}
+
+/// A delivery that is answered with errors.
+struct Stuck {
+    cursor: i64,
+    /// One after the other, and since when.
+    errors: u32,
+    since: Mono,
+    /// What would be given up if the next one were taken: how many, and the cursor of the last.
+    count: u64,
+    until: i64,
+    /// All up to this is looked through for one to try.
+    looked: i64,
+}
+
+impl Wanted<'_> {
+    fn cursor(&self) -> i64 {
+        self.message.cursor.unwrap_or_default()
+    }
+}
+
+impl Stuck {
+    fn new(cursor: i64, now: Mono) -> Self {
+        Self { cursor, errors: 0, since: now, count: 1, until: cursor, looked: cursor }
+    }
+
+    /// Takes note of a try that came to nothing; whether it is time to try what is behind it.
+    fn failed(&mut self, answered: bool, patience_ms: u64, now: Mono) -> bool {
+        if !answered {
+            // It is away, or too busy: that says nothing of this delivery.
+            *self = Self::new(self.cursor, now);
+            return false;
+        }
+        if self.errors == 0 {
+            self.since = now;
+        }
+        self.errors = self.errors.saturating_add(1);
+        self.errors >= ERRORS && now.since_ms(self.since) >= patience_ms
+    }
 }
 
 impl<S: Source> Worker<S> {
@@ -126,13 +186,14 @@ impl<S: Source> Worker<S> {
                 Err(e) => self.rest(&e).await?,
             }
         };
+        self.shared.rested();
         // So that a changed configuration is written even if nothing happens.
         let saved = Place { config: String::new(), ..place.clone() };
         Some(At { saved, saved_at: self.now(), gap: None, place })
     }
 
     async fn rest(&self, e: &SourceError) -> Option<()> {
-        self.shared.say(Step::Retrying, e.to_string());
+        self.shared.rests(e.to_string());
         tokio::select! {
             () = sleep(REST) => Some(()),
             () = self.stop.cancelled() => None,
@@ -173,11 +234,14 @@ impl<S: Source> Worker<S> {
                 return Ok(true);
             }
         };
+        self.shared.rested();
         let more = messages.len() >= BATCH;
         for (message, committed) in messages {
-            if let Some((event, dispatch)) = self.wanted(&message).await? {
-                match self.tell(client, at, &message, committed, event, dispatch).await? {
+            if let Some(wanted) = self.wanted(&message, committed).await? {
+                match self.tell(client, at, &wanted).await? {
                     Done::Told => {}
+                    // Its place is behind what was read here.
+                    Done::Passed => return Ok(true),
                     Done::Paused => return Ok(false),
                 }
             }
@@ -211,71 +275,41 @@ impl<S: Source> Worker<S> {
     }
 
     /// As what this receiver is told of a message, if it is.
-    async fn wanted(&self, message: &Message) -> Result<Option<(HookEvent, Option<Dispatch>)>, Stopped> {
+    async fn wanted<'m>(&self, message: &'m Message, committed: Wall) -> Result<Option<Wanted<'m>>, Stopped> {
         let Some(fact) = Fact::of(message) else { return Ok(None) };
         let event = match fact.pick(&self.spec.hook, &message.scope) {
             Pick::No => None,
             Pick::Yes(event) => Some(event),
-            Pick::Ask { alert, rev, otherwise } => loop {
-                match self.source.was_dispatch(alert, rev).await {
-                    Ok(true) => break Some(HookEvent::Dispatch),
-                    Ok(false) => break otherwise,
-                    Err(e) => self.rest(&e).await.ok_or(Stopped)?,
-                }
-            },
+            Pick::Ask { alert, rev, otherwise } => {
+                let sent = loop {
+                    match self.source.was_dispatch(alert, rev).await {
+                        Ok(sent) => break sent,
+                        Err(e) => self.rest(&e).await.ok_or(Stopped)?,
+                    }
+                };
+                self.shared.rested();
+                if sent { Some(HookEvent::Dispatch) } else { otherwise }
+            }
         };
-        Ok(event.map(|event| (event, fact.dispatch())))
+        Ok(event.map(|event| Wanted { message, committed, event, dispatch: fact.dispatch() }))
     }
 
     /// Delivers one message, trying again until it is taken, given up or the receiver is gone.
-    async fn tell(
-        &self,
-        client: &mut Client,
-        at: &mut At,
-        message: &Message,
-        committed: Wall,
-        event: HookEvent,
-        dispatch: Option<Dispatch>,
-    ) -> Result<Done, Stopped> {
+    async fn tell(&self, client: &mut Client, at: &mut At, wanted: &Wanted<'_>) -> Result<Done, Stopped> {
         let spec = &*self.spec;
-        let cursor = message.cursor.unwrap_or_default();
-        let id = delivery_id(&spec.node, &spec.hook.id, cursor);
+        let cursor = wanted.cursor();
+        let mut stuck = Stuck::new(cursor, self.now());
         let mut attempt = 1;
         loop {
-            let now = spec.clock.wall();
-            let head = Head {
-                id,
-                hook: &spec.hook.id,
-                site: &spec.site,
-                node: &spec.node,
-                kind: event.as_str(),
-                cursor,
-                topic: &message.topic,
-                at: committed,
-                attempt,
-                gap: at.gap,
-                dispatch: dispatch.as_ref(),
-            };
-            let body = envelope::body(&head, &message.payload);
-            if body.len() > MAX_BODY {
-                self.shared.given_up(format!("a delivery has {} bytes, more than {MAX_BODY}", body.len()));
-                return Ok(Done::Told);
-            }
-            let headers = Headers { hook: &spec.hook.id, delivery: id, signature: signature(&spec.secret, now, &body) };
-            let within = Duration::from_secs(u64::from(spec.hook.timeout_s));
-            let outcome = tokio::select! {
-                outcome = client.post(&headers, body, within, now) => outcome,
-                () = self.stop.cancelled() => return Err(Stopped),
-            };
-            let (why, after) = match outcome {
+            let (why, after, answered) = match self.post(client, wanted, attempt, at.gap).await? {
                 Outcome::Delivered => {
                     at.gap = None;
-                    self.shared.delivered(now);
+                    self.shared.delivered(spec.clock.wall());
                     return Ok(Done::Told);
                 }
                 Outcome::GivenUp(why) => {
-                    tracing::warn!(hook = %spec.hook.id, delivery = %id, "a delivery is given up: the receiver {why}");
-                    self.shared.given_up(why);
+                    tracing::warn!(hook = %spec.hook.id, cursor, "a delivery is given up: the receiver {why}");
+                    self.give_up(at, cursor, why);
                     return Ok(Done::Told);
                 }
                 Outcome::Gone(why) => {
@@ -285,21 +319,27 @@ impl<S: Source> Worker<S> {
                     at.place.paused = Some(why);
                     return Ok(Done::Paused);
                 }
-                Outcome::Later { why, after } => (why, after),
+                Outcome::Later { why, after, answered } => (why, after, answered),
             };
             // No receiver makes a busy loop of it: one that asks for no patience, or names a time that is over, is asked again
             // as any other.
             let own = spec.backoff.pause(attempt, rand::rng().random_range(0.5..1.0));
-            let pause = after.filter(|asked| !asked.is_zero()).map_or(own, |asked| asked.max(spec.backoff.least()));
+            let mut pause = after.filter(|asked| !asked.is_zero()).map_or(own, |asked| asked.max(spec.backoff.least()));
             tracing::debug!(hook = %spec.hook.id, attempt, ?pause, "a delivery is tried again: the receiver {why}");
-            self.shared.failed(attempt, why);
+            self.shared.failed(attempt, why.clone());
             self.shared.at(at.place.cursor, *self.source.wake().borrow());
             if self.due(at) {
                 self.save(at).await;
             }
             if attempt > PATIENT && self.is_past(cursor).await {
-                self.shared.given_up("refuses it for as long as it is kept".to_owned());
+                self.give_up(at, cursor, "refuses it for as long as it is kept".to_owned());
                 return Ok(Done::Told);
+            }
+            if stuck.failed(answered, spec.backoff.patience_ms, self.now()) {
+                if self.pass(client, at, &mut stuck, &why).await? {
+                    return Ok(Done::Passed);
+                }
+                pause = pause.min(STUCK);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -307,5 +347,171 @@ impl<S: Source> Worker<S> {
             }
             attempt = attempt.saturating_add(1);
         }
+    }
+
+    /// One try.
+    async fn post(
+        &self,
+        client: &mut Client,
+        wanted: &Wanted<'_>,
+        attempt: u32,
+        gap: Option<Gap>,
+    ) -> Result<Outcome, Stopped> {
+        let spec = &*self.spec;
+        let (now, cursor) = (spec.clock.wall(), wanted.cursor());
+        let id = delivery_id(&spec.node, &spec.hook.id, cursor);
+        let head = Head {
+            id,
+            hook: &spec.hook.id,
+            site: &spec.site,
+            node: &spec.node,
+            kind: wanted.event.as_str(),
+            cursor,
+            topic: &wanted.message.topic,
+            at: wanted.committed,
+            attempt,
+            gap,
+            dispatch: wanted.dispatch.as_ref(),
+        };
+        let body = envelope::body(&head, &wanted.message.payload);
+        if body.len() > MAX_BODY {
+            return Ok(Outcome::GivenUp(format!("takes no delivery of {} bytes, more than {MAX_BODY}", body.len())));
+        }
+        let headers = Headers { hook: &spec.hook.id, delivery: id, signature: signature(&spec.secret, now, &body) };
+        let within = Duration::from_secs(u64::from(spec.hook.timeout_s));
+        tokio::select! {
+            outcome = client.post(&headers, body, within, now) => Ok(outcome),
+            () = self.stop.cancelled() => Err(Stopped),
+        }
+    }
+
+    /// What a receiver did not take: the next delivery says so.
+    fn give_up(&self, at: &mut At, cursor: i64, why: String) {
+        at.gap = Some(Gap { after: at.gap.map_or(at.place.cursor, |gap| gap.after), until: cursor });
+        self.shared.given_up(why);
+    }
+
+    /// Tries the next one behind what is stuck, once. True if it was taken: what is before it is given up then, and said to
+    /// be in that very delivery.
+    async fn pass(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck, why: &str) -> Result<bool, Stopped> {
+        for _ in 0..LOOKED_THROUGH {
+            // One that cannot be read now is tried in the next round.
+            let Ok(Behind::Here { messages, cursor }) = self.source.behind(stuck.looked, BATCH).await else {
+                return Ok(false);
+            };
+            for (message, committed) in &messages {
+                let Some(wanted) = self.wanted(message, *committed).await? else { continue };
+                let after = at.gap.map_or(at.place.cursor, |gap| gap.after);
+                let gap = Gap { after, until: stuck.until };
+                if self.post(client, &wanted, 1, Some(gap)).await? == Outcome::Delivered {
+                    tracing::warn!(
+                        hook = %self.spec.hook.id,
+                        until = stuck.until,
+                        "{} deliveries are given up: the receiver {why}, and takes what comes behind them",
+                        stuck.count
+                    );
+                    (0..stuck.count).for_each(|_| self.shared.given_up(why.to_owned()));
+                    (at.gap, at.place.cursor) = (None, wanted.cursor());
+                    self.shared.delivered(self.spec.clock.wall());
+                    return Ok(true);
+                }
+                (stuck.count, stuck.until, stuck.looked) = (stuck.count + 1, wanted.cursor(), wanted.cursor());
+                return Ok(false);
+            }
+            stuck.looked = cursor;
+            if messages.len() < BATCH {
+                // There are no more: from the first one on again.
+                (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
+                break;
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{
+        config::parse,
+        hook::Backoff,
+        types::{AlertId, Clock, HookId, NodeId, Secret, SiteId},
+    };
+
+    /// Holds nothing, and cannot be read the first times.
+    struct Failing {
+        times: Mutex<u32>,
+        wake: watch::Sender<i64>,
+    }
+
+    impl Source for Failing {
+        async fn behind(&self, after: i64, _: usize) -> Result<Behind, SourceError> {
+            let mut times = self.times.lock();
+            if *times > 0 {
+                *times -= 1;
+                return Err(SourceError("disk I/O error".into()));
+            }
+            Ok(Behind::Here { messages: Vec::new(), cursor: after })
+        }
+        fn wake(&self) -> watch::Receiver<i64> {
+            self.wake.subscribe()
+        }
+        async fn was_dispatch(&self, _: AlertId, _: u64) -> Result<bool, SourceError> {
+            Ok(false)
+        }
+        async fn place(&self, _: &HookId) -> Result<Option<Place>, SourceError> {
+            Ok(Some(Place { cursor: 0, paused: None, config: "d".into() }))
+        }
+        async fn set_place(&self, _: &HookId, _: &Place) -> Result<(), SourceError> {
+            Ok(())
+        }
+        async fn keep_only(&self, _: &[HookId]) -> Result<(), SourceError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_failed_for_a_moment_is_said_no_longer() {
+        let text = "[[webhook]]\nid = \"h\"\nurl = \"http://127.0.0.1:9/\"\nsecret_file = \"s\"\n";
+        let hook = parse("t", text).unwrap().webhook.remove(0);
+        let clock = Clock::start();
+        let shared = Arc::new(Shared::new(&hook.id, String::new(), Step::Good, String::new(), clock));
+        let spec = Spec {
+            url: hook.url.parse().unwrap(),
+            hook,
+            secret: Secret::new("a secret of the receiver"),
+            site: SiteId::new("nb").unwrap(),
+            node: NodeId::new("n1").unwrap(),
+            clock,
+            backoff: Backoff::default(),
+            digest: "d".into(),
+        };
+        let (source, stop) = (Failing { times: Mutex::new(2), wake: watch::Sender::new(0) }, CancellationToken::new());
+        let worker =
+            Worker { spec: Arc::new(spec), source: Arc::new(source), shared: shared.clone(), stop: stop.clone() };
+        let task = tokio::spawn(worker.run());
+        sleep(REST / 2).await;
+        let view = shared.view();
+        assert_eq!(view.state, Step::Retrying);
+        assert!(view.reason.contains("disk I/O error"), "{}", view.reason);
+        sleep(REST * 3).await;
+        let view = shared.view();
+        assert_eq!((view.state, view.reason.as_str()), (Step::Good, ""), "nothing was delivered since, nor need it be");
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn only_errors_that_last_speak_of_the_delivery() {
+        let mut stuck = Stuck::new(7, Mono(0));
+        let mut failed = |answered, s: u64| stuck.failed(answered, 600_000, Mono(s * 1000));
+        assert!((0..20).all(|n| !failed(true, n)), "many, in a moment");
+        assert!(!failed(true, 599) && failed(true, 600) && failed(true, 660));
+        assert!(!failed(false, 700), "it is away");
+        assert!((701..704).all(|s| !failed(true, s)), "from the first one on again");
+        assert!(!failed(true, 1300) && failed(true, 1301));
     }
 }

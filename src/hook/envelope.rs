@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::pick::Dispatch;
 use crate::types::{HookId, NodeId, SiteId, Wall};
 
-/// Facts that were deleted before they could be delivered.
+/// Facts that were deleted before they could be delivered, or given up because the receiver did not take them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Gap {
     /// Cursor up to which all was delivered.
     pub after: i64,
-    /// Cursor up to which all is gone; what the alerts are by now says `GET /api/v1/alerts`.
+    /// Cursor up to which it is told no more; what the alerts are by now says `GET /api/v1/alerts`.
     pub until: i64,
 }
 

@@ -4,7 +4,7 @@
 //! receiver stands. Each has a task of its own, a connection of its own and a place of its own in what is committed, one
 //! delivery under way at a time: one that is slow or away delays nobody, neither another receiver nor the broker nor the
 //! writer of facts, which know nothing of it. Nothing is queued in memory; a receiver that is away for longer than
-//! messages are kept (`outbox.keep_changes_h`) is told what range it has missed.
+//! messages are kept (`outbox.keep_changes_h`), or that does not take a delivery, is told what range it has missed.
 //!
 //! Never: a redirect followed, a secret or an address's path in a log, a fact that is not on disk.
 

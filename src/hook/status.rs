@@ -19,6 +19,8 @@ struct Now {
     attempt: u32,
     /// What was refused for good since the last delivery.
     refused: u64,
+    /// How it stood, and why, before the database failed.
+    before: Option<(Step, String)>,
 }
 
 impl Shared {
@@ -37,7 +39,8 @@ impl Shared {
             lag: 0,
             last_delivered: None,
         };
-        let shared = Self { clock, id: id.to_string(), now: Mutex::new(Now { view, attempt: 0, refused: 0 }) };
+        let shared =
+            Self { clock, id: id.to_string(), now: Mutex::new(Now { view, attempt: 0, refused: 0, before: None }) };
         shared.gauges(state, 0);
         shared
     }
@@ -70,6 +73,25 @@ impl Shared {
         let mut now = self.now.lock();
         Self::to(&mut now, self.clock, state, reason);
         self.gauges(state, now.view.lag);
+    }
+
+    /// The database cannot be used, which says nothing of the receiver.
+    pub fn rests(&self, why: String) {
+        let mut now = self.now.lock();
+        if now.before.is_none() {
+            now.before = Some((now.view.state, now.view.reason.clone()));
+        }
+        Self::to(&mut now, self.clock, Step::Retrying, why);
+        self.gauges(Step::Retrying, now.view.lag);
+    }
+
+    /// It can be used again: all is as it was before.
+    pub fn rested(&self) {
+        let mut now = self.now.lock();
+        if let Some((state, reason)) = now.before.take() {
+            Self::to(&mut now, self.clock, state, reason);
+            self.gauges(state, now.view.lag);
+        }
     }
 
     fn to(now: &mut Now, clock: Clock, state: Step, reason: String) {

@@ -10,7 +10,7 @@ use crate::{
         handovers::{Handover, Line, Refused, State, Written},
         numbers as counted,
     },
-    types::{PositionId, UserId, Wall, payload::AlertPayload},
+    types::{AreaId, UserId, Wall, payload::AlertPayload},
     web::{
         auth::{HandoverProof, ListProof, PositionProof, SignProof},
         ports::{
@@ -53,16 +53,23 @@ fn refused(e: Refused) -> HandoverError {
 }
 
 impl Shifts {
-    async fn frozen(&self, position: &PositionId, from: Option<Wall>) -> Result<Frozen, HandoverError> {
+    /// Of the position's areas alone: whoever sees all of those reads it, and rows of an area that was the position's once
+    /// are another's by now.
+    async fn frozen(&self, proof: &PositionProof, from: Option<Wall>) -> Result<Frozen, HandoverError> {
+        let position = proof.position();
+        let roots: Option<Vec<AreaId>> = match proof.reach() {
+            Reach::Rest => None,
+            Reach::Areas(paths) => Some(paths.iter().filter_map(|path| path.last().cloned()).collect()),
+        };
         let lies = self.lies(Some(position), from, None).await.map_err(failed)?;
         if lies.from >= lies.to || lies.to.0.saturating_sub(lies.from.0) > MAX_SHIFT_MS {
             return Err(HandoverError::Invalid("from: a shift begins before now, and at most two days ago".into()));
         }
         let config = self.config();
-        let numbers = self.count(&config, Some(position), 1, None, lies).await.map_err(failed)?;
+        let numbers = self.count(&config, Some(position), 1, roots.as_deref(), lies).await.map_err(failed)?;
         let mut conn = self.reader().await.map_err(failed)?;
         let mut tx = conn.begin().await.map_err(|e| failed(self.store.read_error(e)))?;
-        let found = counted::unfinished(&mut tx, position, MAX_ROWS).await.map_err(failed)?;
+        let found = counted::unfinished(&mut tx, position, roots.as_deref(), MAX_ROWS).await.map_err(failed)?;
         Ok(Frozen {
             open: u32::try_from(found.all).unwrap_or(u32::MAX),
             shelved: u32::try_from(found.shelved).unwrap_or(u32::MAX),
@@ -147,7 +154,7 @@ impl Handovers for Shifts {
     fn now<'a>(&'a self, proof: &'a PositionProof) -> BoxFuture<'a, Result<HandoverNow, HandoverError>> {
         async move {
             let position = proof.position();
-            let Frozen { open, shelved, rows, numbers } = self.frozen(position, None).await?;
+            let Frozen { open, shelved, rows, numbers } = self.frozen(proof, None).await?;
             let draft = match self.handovers.draft(position, proof.author()).await.map_err(failed)? {
                 Some(id) => Some(self.view(id).await?),
                 None => None,
@@ -166,7 +173,7 @@ impl Handovers for Shifts {
         write: Write,
     ) -> BoxFuture<'a, Result<HandoverView, HandoverError>> {
         async move {
-            let Frozen { open, shelved, rows, numbers } = self.frozen(proof.position(), write.from).await?;
+            let Frozen { open, shelved, rows, numbers } = self.frozen(proof, write.from).await?;
             let text = |e: serde_json::Error| HandoverError::from(PortError(e.to_string()));
             let written = Written {
                 position: proof.position().clone(),

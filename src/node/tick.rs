@@ -173,7 +173,7 @@ pub async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
             continue;
         }
         tidy_at = now.plus_ms(HOUSEKEEPING_MS);
-        if let Err(e) = inner.files.sweep().await {
+        if let Err(e) = inner.files.sweep(inner.ledger.time_of_ages()).await {
             tracing::warn!("evidence could not be tidied: {e}");
         }
     }

@@ -1,5 +1,6 @@
 //! What the writer does between batches, in pieces so small that no fact waits for it: old messages and old history
-//! go, forgotten alerts are closed, free pages are given back, other feeds are told of open alerts (`refeed`).
+//! go, forgotten alerts are closed, free pages are given back, other feeds are told of open alerts (`refeed`). What is
+//! old is said by `types::ages`, not by the clock: one that jumps ahead would take all history away in a minute.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -12,6 +13,7 @@ use crate::{
     store::{StoreError, alerts, commands, handovers, history, messages, meta, positions, search, sources},
     types::{
         Wall,
+        ages::TOLD_EVERY_MS,
         alert::{By, Wish},
         payload::{AlertAction, AlertState},
     },
@@ -52,11 +54,16 @@ impl Writer {
 
     /// Gives whether there is more to do.
     async fn piece(&mut self) -> Result<bool, StoreError> {
-        let wall = self.clock.wall();
+        let wall = self.shared.time_of_ages();
         let before = Wall(wall.0 - self.keep_ms);
         // Kept messages are bounded in bytes too: twice the outbox, whose rows are among them.
         let heavy = self.shared.kept.load(Ordering::Relaxed) > self.max_bytes.saturating_mul(2);
         let mut conn = self.store.writer().acquire().await?;
+        let told = self.shared.ages.lock().told();
+        if let Some(told) = told.filter(|t| t.0.saturating_sub(self.time_written).saturating_abs() >= TOLD_EVERY_MS) {
+            meta::set(&mut conn, meta::TIME, &told.0.to_string()).await?;
+            self.time_written = told.0;
+        }
         let oldest = messages::oldest_free(&mut conn, before, heavy, PIECE).await?;
         if let Some((rows, bytes, last)) = oldest {
             // Raised before the rows go: whoever reads meanwhile is told to load its lists again.

@@ -45,8 +45,8 @@ use crate::{
     publish::topic::Topics,
     store::{Store, StoreError},
     types::{
-        AlertId, AreaId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, Scope, Severity, SiteId, UserId,
-        Wall,
+        Ages, AlertId, AreaId, Clock, Event, EventEnd, EventId, Message, NodeId, Phase, Scope, Severity, SiteId,
+        UserId, Wall,
         alert::{ActRefused, EventRefused, Wish},
         payload::{AlertPayload, ClockSource, EventPayload, Media, Model, Order, ResultPayload, Times},
         position::PositionState,
@@ -221,6 +221,15 @@ struct Shared {
     /// Feeds as they are committed: what a broker without memory is to be told holds their copies.
     feeds: Mutex<Vec<config::Feed>>,
     searches: Semaphore,
+    /// By which time things are old.
+    ages: Mutex<Ages>,
+    clock: Clock,
+}
+
+impl Shared {
+    fn time_of_ages(&self) -> Wall {
+        self.ages.lock().time(self.clock.now())
+    }
 }
 
 /// Handle to the writer task and to the readers. Cheap to clone.
@@ -253,6 +262,8 @@ impl Ledger {
             feed: broadcast::Sender::new(FEED),
             feeds: Mutex::default(),
             searches: Semaphore::new(finds::SEARCHES),
+            ages: Mutex::default(),
+            clock: options.clock,
         });
         let feeds = Topics::new(&site).feeds().into();
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -282,6 +293,11 @@ impl Ledger {
     /// The positions as they stand now.
     pub fn positions(&self) -> Vec<PositionState> {
         self.shared.positions.lock().clone()
+    }
+
+    /// By which time things are old enough to be deleted: a clock that jumps ahead takes nothing away.
+    pub fn time_of_ages(&self) -> Wall {
+        self.shared.time_of_ages()
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, LedgerError> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::Feed,
     store::{Store, StoreError, alerts, events, messages, meta, positions, sources},
-    types::{AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
+    types::{Ages, AlertId, Clock, EventEnd, EventId, Phase, Severity, Wall},
 };
 
 /// Keys of the store's named values.
@@ -75,6 +75,7 @@ pub(super) async fn open(
         owed: Vec::new(),
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
+        time_written: 0,
         more_to_tidy: false,
         company: 0,
     };
@@ -103,6 +104,12 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
         floor = floor.max(base.saturating_mul(CURSORS_PER_MS));
         meta::set(&mut conn, FLOOR, &floor.to_string()).await?;
     }
+    // Of a file from before it was written down the newest message tells.
+    let told = match meta::number(&mut conn, meta::TIME).await? {
+        0 => messages::newest_at(&mut conn).await?,
+        told => Some(Wall(told)),
+    };
+    *w.shared.ages.lock() = Ages::new(told, now);
     w.led.cursor = messages::highest(&mut conn).await?.max(floor);
     w.shared.floor.store(floor, Ordering::SeqCst);
     let (outbox_rows, outbox_bytes) = messages::waiting(&mut conn).await?;

@@ -177,6 +177,8 @@ pub(super) struct Writer {
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
+    /// What is written down of the time that ages are judged by.
+    pub time_written: i64,
     /// The last round of tidying was a piece of a larger one.
     pub more_to_tidy: bool,
     /// Facts in the last batch.

@@ -134,6 +134,13 @@ pub async fn highest(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
     Ok(seq.unwrap_or(0))
 }
 
+/// When the newest of the kept messages was committed.
+pub async fn newest_at(conn: &mut SqliteConnection) -> sqlx::Result<Option<Wall>> {
+    let at: Option<i64> =
+        sqlx::query_scalar("SELECT at_ms FROM message ORDER BY cursor DESC LIMIT 1").fetch_optional(conn).await?;
+    Ok(at.map(Wall))
+}
+
 /// Rows waiting for the broker, and what they weigh.
 pub async fn waiting(conn: &mut SqliteConnection) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE acked_ms IS NULL").fetch_one(conn).await

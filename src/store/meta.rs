@@ -2,6 +2,9 @@
 
 use sqlx::SqliteConnection;
 
+/// By which time things were old, milliseconds since 1970, as it was written last (`types::ages`).
+pub const TIME: &str = "time";
+
 /// The value, if it was ever set.
 pub async fn get(conn: &mut SqliteConnection, key: &'static str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("SELECT value FROM meta WHERE key = ?").bind(key).fetch_optional(conn).await

@@ -26,8 +26,12 @@ pub struct Span<'a> {
 
 impl Span<'_> {
     fn areas(&self) -> Option<String> {
-        self.areas.map(|roots| serde_json::to_string(roots).unwrap_or_else(|_| "[]".into()))
+        self.areas.map(json)
     }
+}
+
+fn json(roots: &[AreaId]) -> String {
+    serde_json::to_string(roots).unwrap_or_else(|_| "[]".into())
 }
 
 /// Whether a row hangs in one of the subtrees of parameter 4, and is of the position of parameter 3.
@@ -385,17 +389,21 @@ const UNFINISHED: &str = "SELECT id, payload, count(*) OVER (),
              ORDER BY rev DESC LIMIT 1)
      FROM alert INDEXED BY alert_position
      WHERE position = ?1 AND state <> 'closed' AND shown = 1 AND state <> 'resolved'
+     AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(?3) AS root
+              WHERE instr('/' || alert.area || '/', '/' || root.value || '/') > 0))
      ORDER BY priority DESC, row_ms, id LIMIT ?2";
 
-/// Rows of a position that nobody has finished, most urgent first; at most `limit` are listed, all are counted.
+/// Rows of a position that nobody has finished, most urgent first; at most `limit` are listed, all are counted. A row keeps
+/// its position while there is one of that name, also where its area is another's by now: of `areas` (`None`: all) only.
 pub async fn unfinished(
     conn: &mut SqliteConnection,
     position: &PositionId,
+    areas: Option<&[AreaId]>,
     limit: u32,
 ) -> Result<Unfinished, StoreError> {
     type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
-    let found: Vec<Row> =
-        sqlx::query_as(UNFINISHED).bind(position.as_str()).bind(i64::from(limit)).fetch_all(conn).await?;
+    let query = sqlx::query_as(UNFINISHED).bind(position.as_str()).bind(i64::from(limit)).bind(areas.map(json));
+    let found: Vec<Row> = query.fetch_all(conn).await?;
     let (all, shelved) = found.first().map_or((0, 0), |(_, _, all, shelved, _)| (count(*all), count(*shelved)));
     let mut list = Vec::with_capacity(found.len());
     for (id, payload, _, _, said) in found {

@@ -6,7 +6,7 @@
 
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, meta};
 use crate::types::{AreaId, UserId, Wall};
 
 /// Sessions kept a user; a further login ends the one unused for longest.
@@ -384,6 +384,12 @@ impl Users {
         sqlx::query("DELETE FROM sessions WHERE last_ms < ?").bind(sessions.0).execute(&self.writer).await?;
         sqlx::query("DELETE FROM audit WHERE at_ms < ?").bind(audit.0).execute(&self.writer).await?;
         Ok(())
+    }
+
+    /// By which time things are old, as the ledger wrote it last; `None` where none ever did.
+    pub async fn time_of_ages(&self) -> Result<Option<Wall>, StoreError> {
+        let mut conn = self.reader.acquire().await?;
+        Ok(meta::get(&mut conn, meta::TIME).await?.and_then(|v| v.parse().ok()).map(Wall))
     }
 
     /// Writes records, all in one transaction.

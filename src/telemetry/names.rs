@@ -198,7 +198,7 @@ pub const TABLE: &[Metric] = &[
     counter("skyeye_publish_broker_refused_total", "requests", "What the embedded broker refused, by reason.", &[("reason", &["topic", "command_limit", "login"])]),
     counter("skyeye_hook_delivered_total", "deliveries", "Deliveries that a webhook's receiver took.", &[("hook", ANY)]),
     counter("skyeye_hook_failed_total", "deliveries", "Tries to deliver that failed and are made again.", &[("hook", ANY)]),
-    counter("skyeye_hook_given_up_total", "deliveries", "Deliveries given up because the receiver refused them for good.", &[("hook", ANY)]),
+    counter("skyeye_hook_given_up_total", "deliveries", "Deliveries that a receiver did not take and that are made no more; the next delivery says so.", &[("hook", ANY)]),
     counter("skyeye_hook_missed_total", "messages", "Messages deleted before a webhook got to them; the next delivery says so.", &[("hook", ANY)]),
     gauge("skyeye_hook_lag_messages", "messages", "Committed messages behind a webhook's place, of whatever kind.", &[("hook", ANY)]),
     gauge("skyeye_hook_failing", "boolean", "1 while a webhook is tried again, paused or unusable.", &[("hook", ANY)]),

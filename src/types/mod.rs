@@ -3,6 +3,7 @@
 //! Every stage of the way of the data knows these and as little as possible of any other stage. Nothing here does
 //! I/O, holds a lock or reads a clock; units stand in names (`_ms`, `_bytes`, `_90k`).
 
+pub mod ages;
 pub mod buckets;
 pub mod alert;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod state;
 pub mod trace;
 pub mod unit;
 
+pub use ages::Ages;
 pub use buckets::Buckets;
 pub use clock::{Clock, Mono, Now, Past, Wall};
 pub use condition::{Condition, ConditionKind, ConditionSet};

@@ -58,9 +58,13 @@ impl Got {
     }
 }
 
+/// What is refused, and with which status.
+type Rule = Box<dyn FnMut(&Value) -> Option<u16> + Send>;
+
 #[derive(Default)]
 struct Inner {
     script: VecDeque<Answer>,
+    rule: Option<Rule>,
     got: Vec<Got>,
 }
 
@@ -82,6 +86,10 @@ impl Receiver {
     /// The next answers; after them 204.
     pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.inner.lock().script.extend(answers);
+    }
+    /// From here on each body is asked about first; what is not refused is answered by the script.
+    pub fn refuse(&self, rule: impl FnMut(&Value) -> Option<u16> + Send + 'static) {
+        self.inner.lock().rule = Some(Box::new(rule));
     }
     pub fn forget_script(&self) {
         self.inner.lock().script.clear();
@@ -129,10 +137,15 @@ fn check(signature: &str, body: &[u8]) {
 async fn take(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     check(&header("x-skyeye-signature"), &body);
-    let answer = inner.lock().script.pop_front().unwrap_or(Answer::Status(204));
+    let value: Value = serde_json::from_slice(&body).unwrap();
+    let answer = {
+        let mut inner = inner.lock();
+        let refused = inner.rule.as_mut().and_then(|rule| rule(&value)).map(Answer::Status);
+        refused.or_else(|| inner.script.pop_front()).unwrap_or(Answer::Status(204))
+    };
     let taken = matches!(answer, Answer::Status(200..=299) | Answer::Flood);
     inner.lock().got.push(Got {
-        body: serde_json::from_slice(&body).unwrap(),
+        body: value,
         raw: body.to_vec(),
         hook: header("x-skyeye-hook"),
         delivery: header("x-skyeye-delivery"),
@@ -156,7 +169,7 @@ pub fn hooks(ledger: &Ledger) -> Hooks<Ledger> {
         site: SiteId::new("site").unwrap(),
         node: NodeId::new("node-1").unwrap(),
         clock: Clock::start(),
-        backoff: Backoff { min_ms: 5, max_ms: 40 },
+        backoff: Backoff { min_ms: 5, max_ms: 40, patience_ms: 150 },
     };
     Hooks::new(options, Arc::new(ledger.clone()))
 }

@@ -61,7 +61,7 @@ async fn a_refusal_is_given_up_counted_and_said_until_the_next_is_taken() {
     let hooks = hooks(&ledger);
     hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
     begun(&ledger, &["desk"]).await;
-    receiver.answer([Answer::Status(404), Answer::Status(422)]);
+    receiver.answer([Answer::Status(400), Answer::Status(422)]);
     let cursors = [start(&ledger, "a").await, start(&ledger, "b").await];
     until("both are given up", LONG, || view(&hooks, "desk").given_up == 2).await;
     let said = hooks.degraded();
@@ -71,6 +71,63 @@ async fn a_refusal_is_given_up_counted_and_said_until_the_next_is_taken() {
     until("it is well again", LONG, || hooks.degraded().is_empty()).await;
     let seen: Vec<_> = receiver.got().iter().map(|g| g.cursor()).collect();
     assert_eq!(seen, [cursors[0], cursors[1], third], "each once");
+    let gap = &receiver.taken()[0].body["gap"];
+    assert!(
+        gap["after"].as_i64().unwrap() < cursors[0] && gap["until"] == cursors[1],
+        "what was not taken is told: {gap}"
+    );
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_away_behind_its_proxy_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    let mut tries = 0;
+    receiver.refuse(move |body| {
+        tries += usize::from(body["payload"]["channel"] == "a");
+        (tries <= 30).then_some([401, 403, 404, 405, 502][tries % 5])
+    });
+    let cursors = [start(&ledger, "a").await, start(&ledger, "b").await, start(&ledger, "c").await];
+    receiver.has_taken(3).await;
+    let taken: Vec<_> = receiver.taken().iter().map(|g| g.cursor()).collect();
+    assert_eq!(taken, cursors);
+    assert!(receiver.taken().iter().all(|g| g.body["gap"].is_null()));
+    let behind = |g: &crate::receiver::Got| !g.taken && g.cursor() != cursors[0];
+    assert!(receiver.got().iter().any(behind), "what is behind it was tried, too");
+    until("it is well again", LONG, || view(&hooks, "desk").delivered == 3).await;
+    assert_eq!(view(&hooks, "desk").given_up, 0);
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_stumbles_over_holds_the_rest_up_for_a_while_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    receiver.refuse(|body| ["b", "c"].iter().any(|id| body["payload"]["channel"] == *id).then_some(500));
+    let mut cursors = Vec::new();
+    for channel in ["a", "b", "c", "d", "e"] {
+        cursors.push(start(&ledger, channel).await);
+    }
+    receiver.has_taken(3).await;
+    let taken = receiver.taken();
+    assert_eq!(taken.iter().map(|g| g.cursor()).collect::<Vec<_>>(), [cursors[0], cursors[3], cursors[4]]);
+    let gap = &taken[1].body["gap"];
+    let after = gap["after"].as_i64().unwrap();
+    assert!((cursors[0]..cursors[1]).contains(&after) && gap["until"] == cursors[2], "{gap} of {cursors:?}");
+    assert!(taken[2].body["gap"].is_null(), "told once");
+    assert!(receiver.got().iter().filter(|g| g.cursor() == cursors[1]).count() >= 5, "not at the first error");
+    until("it is well again", LONG, || view(&hooks, "desk").delivered == 3).await;
+    assert_eq!((view(&hooks, "desk").given_up, view(&hooks, "desk").state), (2, Step::Good));
+    assert!(hooks.degraded().is_empty());
     hooks.close().await;
 }
 
@@ -193,7 +250,7 @@ async fn a_ping_says_what_the_receiver_says() {
     let got = &receiver.got()[0].body;
     assert_eq!((&got["kind"], &got["payload"]), (&"ping".into(), &serde_json::Value::Null));
     receiver.answer([Answer::Status(401), Answer::Status(410)]);
-    assert!(matches!(ping(&hook, &options).await.unwrap(), Outcome::GivenUp(why) if why.contains("401")));
+    assert!(matches!(ping(&hook, &options).await.unwrap(), Outcome::Later { why, .. } if why.contains("401")));
     assert!(matches!(ping(&hook, &options).await.unwrap(), Outcome::Gone(_)));
 
     let file = dir.path().join("skyeye.toml");

@@ -8,7 +8,7 @@ use skyeye::{
     outbox::{Changes, Fold, Ledger, LedgerError, LedgerOptions},
     store::{DATABASE, alerts::joinable, check::check},
     types::{
-        Clock, Phase, Severity, Wall,
+        Clock, EventId, Phase, Severity, Wall,
         handling::How,
         payload::{AlertAction, AlertState, EventPayload},
     },
@@ -370,4 +370,68 @@ async fn an_alert_that_nobody_took_for_a_week_is_closed_by_the_gateway() {
     assert!(last.author.is_none() && last.action == "close" && last.note.is_some());
     assert_eq!(state(1).await.alert.state, AlertState::Acknowledged, "somebody works on it");
     assert_eq!(state(2).await.alert.state, AlertState::New);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_far_ahead_deletes_and_closes_nothing() {
+    const HOUR_MS: i64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let make = || LedgerOptions { hold_acked_ms: 0, ..options(dir.path()) };
+    let ledger = open(make).await;
+    let wall = Clock::start().wall().0;
+    // As a node left it whose clock now shows two hundred days too many.
+    let left = wall - 200 * 24 * HOUR_MS;
+    let id = EventId::at(left - HOUR_MS);
+    let opened = ledger.event(fact(id, Phase::Start, "gate", Severity::Low)).await.unwrap();
+    let ended = ledger.event(fact(id, Phase::End, "gate", Severity::Low)).await.unwrap();
+    ledger.acked((1..=ended.cursor + 1).collect()).await.unwrap();
+    let set = async |ledger: &Ledger, sql: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(ledger.store().writer()).await.unwrap();
+    };
+    let time = |at: i64| format!("INSERT OR REPLACE INTO meta (key, value) VALUES ('time', '{at}')");
+    ledger.close().await;
+    drop(ledger);
+    // Between two processes, so that no piece of the first tells the time behind it.
+    let ledger = open(make).await;
+    let old = left - HOUR_MS;
+    let rows = format!("UPDATE message SET at_ms = {old}; UPDATE alert SET updated_ms = {old}");
+    set(&ledger, format!("DROP TRIGGER alert_rev_grows; {rows}")).await;
+    set(&ledger, time(left)).await;
+    ledger.close().await;
+    drop(ledger);
+
+    let ledger = open(make).await;
+    ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap();
+    assert!(ledger.time_of_ages().0 < left + 24 * HOUR_MS);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(ledger.event_by_id(id).await.unwrap().is_some());
+    assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Here { .. }));
+    assert_eq!(ledger.alert(opened.alert).await.unwrap().unwrap().alert.state, AlertState::New);
+    // What a node that ran meanwhile would have written down: then all of it is old.
+    set(&ledger, time(wall)).await;
+    ledger.close().await;
+    drop(ledger);
+
+    // Messages in one round, history and forgotten alerts in the next: each start begins one.
+    let ledger = open(make).await;
+    ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap();
+    for _ in 0..200 {
+        if matches!(ledger.changes(0, 10).await.unwrap(), Changes::Gone) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Gone));
+    ledger.close().await;
+    drop(ledger);
+    let ledger = open(make).await;
+    ledger.event(fact(new_id(), Phase::Start, "door", Severity::Low)).await.unwrap();
+    for _ in 0..200 {
+        if ledger.alert(opened.alert).await.unwrap().unwrap().alert.state == AlertState::Closed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ledger.alert(opened.alert).await.unwrap().unwrap().alert.state, AlertState::Closed);
+    assert!(ledger.event_by_id(id).await.unwrap().is_none());
 }

@@ -1,10 +1,15 @@
 //! The record of who did what: searched, paged, taken along.
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
+use futures_util::StreamExt;
 use serde_json::json;
-use skyeye::{store::users::AuditRow, types::Wall};
+use skyeye::{store::users::AuditRow, types::Wall, web::auth::Areas};
+use tower::ServiceExt;
 
-use super::support::Gateway;
+use super::support::{Gateway, PASSWORD, request};
 
 /// Twelve records, one a minute from 2026-01-01.
 async fn with_records() -> (Gateway, super::support::Session) {
@@ -76,4 +81,26 @@ async fn the_export_is_whole_and_on_record_itself() {
     assert!(g.audited().await.contains(&row));
     let newest = g.get(&alice, "/api/v1/audit?limit=1").await.json();
     assert_eq!(newest["records"][0]["action"], json!("audit_exported"), "what was done before the question is in it");
+}
+
+#[tokio::test]
+async fn the_export_breaks_off_where_its_login_loses_rights() {
+    let (g, alice) = with_records().await;
+    g.add_user("bob", Areas::All).await;
+    let bob = g.login("bob", PASSWORD).await;
+    let row = |n| AuditRow {
+        at: Wall(n),
+        user: "li".into(),
+        action: "login".into(),
+        what: String::new(),
+        address: String::new(),
+    };
+    g.users.audit(&(0..2500).map(row).collect::<Vec<_>>()).await.unwrap();
+    let ask = request(Method::GET, "/api/v1/audit/export").header(header::COOKIE, &bob.cookie);
+    let answer = g.app.clone().oneshot(ask.body(Body::empty()).unwrap()).await.unwrap();
+    let mut body = answer.into_body().into_data_stream();
+    assert!(body.next().await.unwrap().is_ok() && body.next().await.unwrap().is_ok(), "headings and a page");
+    let becomes = json!({ "role": "viewer" });
+    assert_eq!(g.change(&alice, Method::PATCH, "/api/v1/users/bob", becomes).await.status, StatusCode::OK);
+    assert!(body.next().await.unwrap().is_err());
 }

@@ -5,7 +5,12 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 use serde_json::{Value, json};
-use skyeye::{types::AreaId, web::auth::Areas};
+use skyeye::{
+    config::Channel,
+    inventory::{Edit, Expect, Op, Source},
+    types::AreaId,
+    web::auth::Areas,
+};
 
 use super::support::{Answer, Gateway, PASSWORD, Session, request};
 
@@ -344,4 +349,32 @@ async fn no_change_without_the_token_and_none_from_another_page() {
         assert_eq!(ask(&alice.csrf, "https://evil.example").await.status, StatusCode::FORBIDDEN, "{method} {path}");
     }
     assert_eq!(g.get(&alice, "/api/v1/inventory/revisions").await.json()["rev"], json!(0));
+}
+
+#[tokio::test]
+async fn who_may_change_a_thing_is_judged_by_where_it_is_and_not_by_where_it_runs() {
+    let g = Gateway::new().await;
+    let (alice, nina) = (g.alice().await, north_only(&g).await);
+    let made = add(&g, &alice, json!({ "id": "n", "name": "North", "url": URL, "area": "north" })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    // Moved away by another, and not in force yet.
+    let before = g.world.inventory.snapshot().await.unwrap();
+    let stored = before.channel("n").unwrap().value.clone();
+    let moved = Channel { area: Some(AreaId::new("south").unwrap()), ..stored };
+    let edit = Edit {
+        ops: vec![Op::PutChannel(Box::new(moved))],
+        author: "alice".into(),
+        source: Source::Cli,
+        summary: String::new(),
+        expect: Expect::Untouched(before.rev),
+    };
+    g.world.inventory.edit(&g.world.config, edit).await.unwrap();
+    let path = "/api/v1/channels/n";
+    for (method, body) in [(Method::PATCH, json!({ "name": "Mine" })), (Method::DELETE, json!({}))] {
+        let refused = g.change(&nina, method.clone(), path, body).await;
+        assert_eq!(refused.kind(), "not_found", "{method}: {}", refused.text());
+    }
+    let newest = g.world.inventory.snapshot().await.unwrap();
+    let channel = &newest.channel("n").unwrap().value;
+    assert_eq!((channel.name.as_str(), channel.area.as_ref().map(AreaId::as_str)), ("North", Some("south")));
 }

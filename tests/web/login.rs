@@ -7,7 +7,10 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 use serde_json::json;
-use skyeye::types::{Secret, UserId, Wall};
+use skyeye::{
+    store::users::AuditRow,
+    types::{Secret, UserId, Wall},
+};
 
 use super::support::{Gateway, PASSWORD, Session, USER, request};
 
@@ -77,7 +80,7 @@ async fn the_session_says_what_the_console_needs() {
     let (csrf, session) = (answer.json()["csrf"].clone(), Session::of(&answer));
     let want = json!({
         "user": "alice", "role": "administrator", "areas": null, "csrf": csrf,
-        "rights": ["see", "feedback", "act", "act_over_others", "hand_over_for_others", "numbers", "configure", "people", "audit"],
+        "rights": ["see", "feedback", "act", "act_over_others", "hand_over", "hand_over_for_others", "numbers", "configure", "people", "audit"],
          "must_change_password": false, "site": "nb",
         "site_name": "North <b>", "node": "n1", "version": env!("CARGO_PKG_VERSION"), "time_zone": "Asia/Shanghai",
     });
@@ -287,4 +290,26 @@ async fn deeds_are_on_record_and_secrets_nowhere() {
     }
     assert!(read > 10_000, "the files were not read");
     assert_eq!(format!("{:?}", Secret::new("canary")), "[redacted]");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_ahead_takes_no_records_away() {
+    const DAY_MS: i64 = 86_400_000;
+    let g = Gateway::new().await;
+    let wall = g.state.auth().now().0;
+    // Of the day on which a clock went wrong that now shows two hundred days too many.
+    let row = AuditRow {
+        at: Wall(wall - 200 * DAY_MS),
+        user: USER.into(),
+        action: "login".into(),
+        what: "long ago".into(),
+        address: String::new(),
+    };
+    g.users.audit(&[row]).await.unwrap();
+    for (ledger_says, kept) in [(wall - 200 * DAY_MS, true), (wall, false)] {
+        let sql = format!("INSERT OR REPLACE INTO meta (key, value) VALUES ('time', '{ledger_says}')");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(g.store.writer()).await.unwrap();
+        g.state.auth().sweep().await.unwrap();
+        assert_eq!(g.audited().await.iter().any(|(_, _, what)| what == "long ago"), kept);
+    }
 }

@@ -44,9 +44,9 @@ const ROUTES: &str = "
     GET    /api/v1/handovers                            see
     GET    /api/v1/handovers/now                        act
     GET    /api/v1/handovers/{id}                       see
-    POST   /api/v1/handovers                            act
-    POST   /api/v1/handovers/{id}/accept                act
-    POST   /api/v1/handovers/{id}/withdraw              act
+    POST   /api/v1/handovers                            hand_over
+    POST   /api/v1/handovers/{id}/accept                hand_over
+    POST   /api/v1/handovers/{id}/withdraw              hand_over
     GET    /api/v1/changes                              see
     GET    /api/v1/channels                             see
     GET    /api/v1/channels/{id}                        see

@@ -44,7 +44,7 @@ async fn a_new_user_begins_with_a_one_time_password_and_sees_his_areas() {
     let li = Session::of(&set);
     assert_eq!(
         (&set.json()["role"], &set.json()["rights"], &set.json()["areas"]),
-        (&json!("operator"), &json!(["see", "feedback", "act"]), &json!(["north"]))
+        (&json!("operator"), &json!(["see", "feedback", "act", "hand_over"]), &json!(["north"]))
     );
     let take = |id: AlertId| format!("/api/v1/alerts/{id}/acknowledge");
     assert_eq!(g.post(&li, &take(near.id), json!({})).await.status, StatusCode::OK);

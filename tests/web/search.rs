@@ -263,3 +263,19 @@ async fn readers_that_take_nothing_are_broken_off_and_others_have_their_turn() {
     assert!(taken(one).await.1 && taken(two).await.1);
     assert_eq!(begun(&g, &alice).await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_file_breaks_off_where_its_login_loses_rights() {
+    for rights in [json!({ "disabled": true }), json!({ "areas": ["south"] }), json!({ "role": "viewer" })] {
+        let (g, nina) = north_only().await;
+        let alice = g.alice().await;
+        for _ in 0..1200 {
+            g.world.open_alert("gate");
+        }
+        let mut body = begun(&g, &nina).await.into_body().into_data_stream();
+        assert!(body.next().await.unwrap().is_ok(), "the first of three pieces");
+        let answer = g.change(&alice, Method::PATCH, "/api/v1/users/nina", rights.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        assert!(body.next().await.unwrap().is_err(), "{rights}");
+    }
+}

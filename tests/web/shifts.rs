@@ -376,6 +376,60 @@ async fn who_does_not_see_all_of_a_position_neither_signs_nor_reads() {
     assert_eq!(accepted.status, StatusCode::OK, "who sees everything may take it over");
 }
 
+/// Its area was the position's once: the row keeps the position, and who sees the position's areas does not see it.
+#[tokio::test]
+async fn a_handover_holds_nothing_of_an_area_that_is_the_positions_no_more() {
+    let g = gateway().await;
+    some_rows(&g).await;
+    let moved = Row { priority: Severity::High, ..row("south", 30 * HOUR) };
+    let north_desk = || Some(PositionId::new("north-desk").unwrap());
+    let old = g.row(8, moved, |a| a.handling.position = north_desk()).await;
+    g.row(9, row("south", HOUR), |a| a.handling.position = north_desk()).await;
+    let (alice, nina) = (g.alice().await, g.as_user("nina").await);
+    let now = g.get(&nina, "/api/v1/handovers/now?position=north-desk").await.json();
+    // Who sees everything writes what others of the position read.
+    let id = g.write(&alice, "north-desk", "", true).await.json()["id"].as_i64().unwrap();
+    let read = g.get(&nina, &format!("/api/v1/handovers/{id}")).await.json();
+    for held in [now, read] {
+        assert_eq!((&held["open"], held["rows"].as_array().unwrap().len()), (&json!(3), 3));
+        assert_eq!(
+            (&held["numbers"]["rows"], held["numbers"]["stale"]["rows"].as_array().unwrap().len()),
+            (&json!(2), 1)
+        );
+        let text = held.to_string();
+        assert!(!text.contains("yard") && !text.contains(&old.to_string()), "{text}");
+    }
+    // That of a position for the rest is read by those who see everything alone.
+    let rest = || Some(PositionId::new("rest").unwrap());
+    g.row(10, row("south", HOUR), |a| a.handling.position = rest()).await;
+    assert_eq!(g.get(&alice, "/api/v1/handovers/now?position=rest").await.json()["open"], 1);
+}
+
+/// Whoever may make one would sign twice.
+#[tokio::test]
+async fn a_token_signs_no_handover() {
+    let g = gateway().await;
+    let alice = g.alice().await;
+    let token = g.token("second", "act", None).await;
+    let ask = async |method, path: &str, body| g.with_token(&token, method, path, body).await;
+    let id = g.write(&alice, "rest", "", true).await.json()["id"].as_i64().unwrap();
+    let path = format!("/api/v1/handovers/{id}");
+    for (path, body) in [
+        (format!("{path}/accept"), json!({})),
+        (format!("{path}/withdraw"), json!({})),
+        ("/api/v1/handovers".to_owned(), json!({ "position": "north-desk", "offer": true })),
+        ("/api/v1/handovers".to_owned(), json!({ "position": "north-desk" })),
+    ] {
+        let refused = ask(Method::POST, &path, body).await;
+        assert_eq!(refused.kind(), "forbidden", "{path}: {}", refused.text());
+        assert!(refused.text().contains("no token may do it"), "{}", refused.text());
+    }
+    for path in [path, "/api/v1/handovers/now?position=rest".to_owned()] {
+        assert_eq!(ask(Method::GET, &path, Value::Null).await.status, StatusCode::OK, "it may be read: {path}");
+    }
+    assert_eq!(g.listed(&alice).await, [(id, "offered".to_owned())]);
+}
+
 #[tokio::test]
 async fn what_is_too_long_or_odd_is_refused_and_pages_go_on() {
     let g = gateway().await;

@@ -6,7 +6,7 @@ import type { TFunction } from 'i18next';
 import type { Session } from '../api/gateway';
 import { useSession } from './session';
 
-export const RIGHTS = ['see', 'feedback', 'act', 'act_over_others', 'hand_over_for_others', 'numbers', 'configure', 'people', 'audit'] as const;
+export const RIGHTS = ['see', 'feedback', 'act', 'act_over_others', 'hand_over', 'hand_over_for_others', 'numbers', 'configure', 'people', 'audit'] as const;
 export type Right = (typeof RIGHTS)[number];
 
 /** For whom a right that is missing would be there, for the sentence that says so. */
@@ -15,6 +15,7 @@ const HOLDERS: Record<Right, 'any' | 'operators' | 'supervisors' | 'engineers' |
   feedback: 'operators',
   act: 'operators',
   act_over_others: 'supervisors',
+  hand_over: 'operators',
   hand_over_for_others: 'supervisors',
   numbers: 'supervisors',
   configure: 'engineers',

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 
 export const RIGHTS = {
   viewer: ['see'],
-  operator: ['see', 'feedback', 'act'],
-  supervisor: ['see', 'feedback', 'act', 'act_over_others', 'hand_over_for_others', 'numbers'],
+  operator: ['see', 'feedback', 'act', 'hand_over'],
+  supervisor: ['see', 'feedback', 'act', 'act_over_others', 'hand_over', 'hand_over_for_others', 'numbers'],
   engineer: ['see', 'configure'],
-  administrator: ['see', 'feedback', 'act', 'act_over_others', 'hand_over_for_others', 'numbers', 'configure', 'people', 'audit'],
+  administrator: ['see', 'feedback', 'act', 'act_over_others', 'hand_over', 'hand_over_for_others', 'numbers', 'configure', 'people', 'audit'],
 };
 const SCOPES = { read: ['see'], act: ['see', 'feedback', 'act'], feedback: ['feedback'], configure: ['see', 'configure'] };
 const ACTIONS = ['login', 'login_failed', 'login_refused', 'logout', 'password_changed', 'password_reset', 'snapshot_viewed', 'alert_action', 'probe', 'discovery', 'configuration_changed', 'configuration_exported', 'user_added', 'user_changed', 'user_removed', 'sessions_ended', 'token_made', 'token_revoked', 'token_refused', 'audit_exported'];

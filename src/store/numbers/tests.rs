@@ -381,7 +381,7 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
         .collect();
     expected.sort_by_key(|s| (std::cmp::Reverse(s.alert.priority()), s.row(), s.alert.id));
     let mut conn = store.reader().acquire().await.unwrap();
-    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    let found = unfinished(&mut conn, &position, None, 1000).await.unwrap();
     let shelved = expected.iter().filter(|s| s.alert.handling.shelved.is_some()).count() as u64;
     assert_eq!((found.all, found.shelved, found.list.len()), (expected.len() as u64, shelved, expected.len()));
     assert!(expected.len() > 10 && shelved > 3, "the test compares nothing");
@@ -391,7 +391,7 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
         let last = last.map(|h| (h.author.clone().unwrap(), h.at.0, h.note.clone().unwrap()));
         assert_eq!(said.clone().map(|s| (s.by, s.at_ms, s.text)), last);
     }
-    let few = unfinished(&mut conn, &position, 3).await.unwrap();
+    let few = unfinished(&mut conn, &position, None, 3).await.unwrap();
     let told = (few.all, few.shelved, few.list.len());
     assert_eq!(told, (expected.len() as u64, shelved, 3), "bounded, and says how many there are of all");
 
@@ -401,7 +401,7 @@ async fn unfinished_rows_come_most_urgent_first_with_what_was_said_last() {
         .execute(store.writer())
         .await
         .unwrap();
-    let found = unfinished(&mut conn, &position, 1000).await.unwrap();
+    let found = unfinished(&mut conn, &position, None, 1000).await.unwrap();
     assert_eq!((found.all, found.list.len()), (expected.len() as u64, expected.len() - 1));
 }
 
@@ -460,7 +460,7 @@ async fn what_was_said_last_is_in_somebodys_words() {
         let (_dir, store) = filled(std::slice::from_ref(&one)).await;
         let mut conn = store.reader().acquire().await.unwrap();
         let position = one.alert.handling.position.clone().unwrap();
-        let found = unfinished(&mut conn, &position, 10).await.unwrap();
+        let found = unfinished(&mut conn, &position, None, 10).await.unwrap();
         let said = found.list[0].1.as_ref().map(|s| s.text.as_str());
         assert_eq!(said, expected, "{told}");
     }

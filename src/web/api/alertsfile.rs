@@ -1,5 +1,7 @@
 //! What a search finds as a file: read page by page while the client takes it, so that neither memory nor a reading
-//! connection is held for it; for as long as it is the client's turn.
+//! connection is held for it; for as long as it is the client's turn, and his login has the rights that it began with.
+
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -20,7 +22,7 @@ use crate::{
     types::{AlertId, AreaId, PositionId, UserId, Wall, find::Find, handling::ResultCode, payload::AlertPayload},
     web::{
         AppState,
-        auth::{Deed, ListProof},
+        auth::{AuthError, Deed, ListProof, Login},
         csv::cell,
         error::{ApiError, Params},
         ports::search::{SearchError, Written, WrittenAlert},
@@ -83,6 +85,7 @@ pub async fn export(
     let mut pages = Pages {
         state,
         proof: login.lists(),
+        login: Arc::clone(&login),
         find,
         file,
         before: None,
@@ -116,6 +119,8 @@ enum Step {
 struct Pages {
     state: AppState,
     proof: ListProof,
+    /// Whose proof it is.
+    login: Arc<Login>,
     find: Find,
     file: File,
     before: Option<i64>,
@@ -134,6 +139,10 @@ enum Broken {
     Lost(#[from] Lost),
     #[error(transparent)]
     Search(#[from] SearchError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error("the login is over, or has other rights than when the file began")]
+    Rights,
 }
 
 impl Pages {
@@ -144,10 +153,14 @@ impl Pages {
         Ok(page)
     }
 
-    /// The next piece of the file. An error breaks the answer off, so that no client takes a part for the whole.
+    /// The next piece of the file, for a login that still has its rights. An error breaks the answer off, so that no client
+    /// takes a part for the whole.
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
         if let Some(turn) = &self.turn {
             turn.asked()?;
+        }
+        if !self.state.auth().still_holds(&self.login).await? {
+            return Err(Broken::Rights);
         }
         let mut text = String::new();
         let page = match std::mem::replace(&mut self.step, Step::More) {

@@ -159,9 +159,12 @@ pub async fn export(
     // A byte-order mark, so that spreadsheets show Chinese.
     let head = Bytes::from_static("\u{feff}time,user,action,object,address\r\n".as_bytes());
     let pages = stream::try_unfold(rest, move |rest| {
-        let (state, proof) = (state.clone(), proof.clone());
+        let (state, proof, login) = (state.clone(), proof.clone(), login.clone());
         async move {
             let Some(query) = rest else { return Ok(None) };
+            if !state.auth().still_holds(&login).await? {
+                return Err(AuthError::Forbidden("the login has other rights than when the table began".into()));
+            }
             // Broken off rather than ended early where the database fails.
             page(&state, &proof, query).await.map(Some)
         }

@@ -88,7 +88,7 @@ impl Author {
             if ops.is_empty() {
                 return Ok(Done { rev: at, changes: Vec::new() });
             }
-            let proof = self.state.auth().edit(&self.login, ops).map_err(|e| EditError::Asked(e.into()))?;
+            let proof = self.state.auth().edit(&self.login, &held, ops).map_err(|e| EditError::Asked(e.into()))?;
             let expect = match from {
                 From::Now => Expect::Untouched(at),
                 From::Known(rev) => Expect::Untouched(rev),

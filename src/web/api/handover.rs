@@ -92,6 +92,7 @@ pub struct WriteRequest {
 #[utoipa::path(post, path = "/api/v1/handovers", operation_id = "write_handover", tag = "handovers",
     request_body = ref("#/components/schemas/WriteRequest"),
     responses((status = 200, description = "As it was written", body = ref("#/components/schemas/HandoverView")),
+        (status = 403, description = "Not for this role; no token hands over", body = ref("#/components/schemas/ErrorBody")),
         (status = 404, description = "No such position, or not all of it may be seen", body = ref("#/components/schemas/ErrorBody")),
         (status = 409, description = "One of this position waits already", body = ref("#/components/schemas/ErrorBody"))))]
 pub async fn write(
@@ -101,7 +102,7 @@ pub async fn write(
     Body(request): Body<WriteRequest>,
 ) -> Result<Json<HandoverView>, ApiError> {
     bounded("notes", &request.notes, MAX_NOTES_CHARS)?;
-    let proof = state.auth().position(&login, &request.position)?;
+    let proof = state.auth().hand_over(&login, &request.position)?;
     let WriteRequest { notes, from, offer, .. } = request;
     let view = state.ports().handovers.write(&proof, Write { notes: notes.trim().to_owned(), from, offer }).await?;
     let deed = if offer { "offer" } else { "draft" };

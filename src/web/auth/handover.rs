@@ -1,5 +1,5 @@
 //! Who may hand a position over, and take it: who sees all that it answers for. A handover holds rows and numbers of
-//! all of it, so a part of it is not enough.
+//! all of it, so a part of it is not enough. Two people sign, so no program does: it is the one who made its token.
 
 use super::{Areas, Auth, AuthError, HandoverProof, Login, PositionProof, Right, SignProof};
 use crate::{types::PositionId, web::ports::Reach};
@@ -16,7 +16,13 @@ impl Areas {
 }
 
 impl Auth {
-    /// Handing a position over.
+    /// Writing a handover of a position, and signing it.
+    pub fn hand_over(&self, login: &Login, id: &PositionId) -> Result<PositionProof, AuthError> {
+        login.needs(Right::HandOver)?;
+        self.position(login, id)
+    }
+
+    /// Reading what would be handed over.
     pub fn position(&self, login: &Login, id: &PositionId) -> Result<PositionProof, AuthError> {
         login.needs(Right::Act)?;
         let reach = self.places.position(id).filter(|reach| login.areas.cover_all(reach));
@@ -39,7 +45,7 @@ impl Auth {
 
     /// Taking a handover over, or back.
     pub async fn sign(&self, login: &Login, id: i64) -> Result<SignProof, AuthError> {
-        login.needs(Right::Act)?;
+        login.needs(Right::HandOver)?;
         let proof = self.handover(login, id).await?;
         Ok(SignProof::new(proof.handover(), login.user.clone(), login.may(Right::HandOverForOthers)))
     }

@@ -51,7 +51,10 @@ use crate::{
         StoreError,
         users::{UserRow, Users},
     },
-    types::{AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall, payload::AlertAction},
+    types::{
+        AlertId, AreaId, Buckets, ChannelId, Clock, EventId, Scope, Secret, UserId, Wall, ages::TOLD_EVERY_MS,
+        payload::AlertAction,
+    },
 };
 
 /// Sha256 of a session token.
@@ -427,9 +430,10 @@ impl Auth {
         Ok(now.is_some_and(|now| login.same_rights(&now)))
     }
 
-    /// Deletes what is over: idle sessions, old records.
+    /// Deletes what is over: idle sessions, old records. Not by the clock alone: one that jumps ahead takes nothing away.
     pub async fn sweep(&self) -> Result<(), AuthError> {
-        let now = self.clock.wall();
+        let (wall, told) = (self.clock.wall(), self.users.time_of_ages().await?);
+        let now = told.map_or(wall, |told| wall.min(Wall(told.0.saturating_add(TOLD_EVERY_MS))));
         Ok(self.users.purge(Wall(now.0 - self.idle_ms), Wall(now.0 - AUDIT_KEEP_MS)).await?)
     }
 

@@ -17,6 +17,8 @@ pub enum Right {
     Act,
     /// Giving back, putting aside and fetching back what others hold or put aside.
     ActOverOthers,
+    /// Writing and signing handovers, and taking them over: a person each, since a program signs for whoever made its token.
+    HandOver,
     /// Signing a handover for others.
     HandOverForOthers,
     /// Figures on how the work goes, of any span. Those of a shift stand in its handover for whoever may read that.
@@ -30,13 +32,14 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Right; 9] = {
+    pub const ALL: [Right; 10] = {
         use Right as R;
         [
             R::See,
             R::Feedback,
             R::Act,
             R::ActOverOthers,
+            R::HandOver,
             R::HandOverForOthers,
             R::Numbers,
             R::Configure,
@@ -101,8 +104,11 @@ pub fn may(role: Role, right: Right) -> bool {
     use Right as R;
     let of: &[Right] = match role {
         Role::Viewer | Role::Reader => &[R::See],
-        Role::Operator | Role::Actor => &[R::See, R::Feedback, R::Act],
-        Role::Supervisor => &[R::See, R::Feedback, R::Act, R::ActOverOthers, R::HandOverForOthers, R::Numbers],
+        Role::Actor => &[R::See, R::Feedback, R::Act],
+        Role::Operator => &[R::See, R::Feedback, R::Act, R::HandOver],
+        Role::Supervisor => {
+            &[R::See, R::Feedback, R::Act, R::ActOverOthers, R::HandOver, R::HandOverForOthers, R::Numbers]
+        }
         Role::Engineer | Role::Configurer => &[R::See, R::Configure],
         Role::Reporter => &[R::Feedback],
         Role::Administrator => &Right::ALL,
@@ -151,6 +157,7 @@ mod tests {
         feedback               -      x        x          -        x             -    x   x        -
         act                    -      x        x          -        x             -    x   -        -
         act_over_others        -      -        x          -        x             -    -   -        -
+        hand_over              -      x        x          -        x             -    -   -        -
         hand_over_for_others   -      -        x          -        x             -    -   -        -
         numbers                -      -        x          -        x             -    -   -        -
         configure              -      -        -          x        x             -    -   -        x
