@@ -15,7 +15,7 @@ use retina::client::{
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use skyeye::config::{Tls, Transport};
 use skyeye::decode::file::read_access_units;
-use skyeye::ingest::{ChannelSpec, Reader, Received, open};
+use skyeye::ingest::{ChannelSpec, Patience, Reader, Received, open};
 use skyeye::simulate::packetise::split_annex_b;
 use skyeye::simulate::{self, AuthScheme, ClipArg, FarmOptions};
 use skyeye::types::{ChannelId, Secret};
@@ -46,7 +46,8 @@ async fn ours(url: &str, login: bool) -> Reader {
         tls: Tls::Verify,
         patrol_floor_s: 120,
     };
-    let playing = open(&spec, true, &Arc::new(SessionGroup::default()), None).await.unwrap();
+    let mut patience = Patience::of(20);
+    let playing = open(&spec, true, &Arc::new(SessionGroup::default()), &mut patience, None).await.unwrap();
     assert_eq!(playing.way(), "direct");
     Reader::new(playing, 8 << 20)
 }

@@ -143,7 +143,7 @@ mod tests {
             assert!(hangs.may_look(&a, now));
             hangs.hung(&a, now);
             // The thread came back.
-            assert_eq!(hangs.pool(8, &[], now), [a.clone()]);
+            assert_eq!(hangs.pool(8, &[], now), std::slice::from_ref(&a));
             let rest_s = (0..).find(|s| !hangs.rests(&a, now.plus_ms(s * 1000))).unwrap();
             assert!(!hangs.may_look(&a, now.plus_ms(rest_s * 1000 - 1)));
             rests.push(rest_s);
@@ -169,7 +169,7 @@ mod tests {
         hangs.pool(3, &[a.clone(), b.clone(), b.clone()], later);
         let much_later = Mono(10 * LONGEST_MS);
         assert!(hangs.rests(&a, much_later) && !hangs.may_look(&a, much_later), "three hang");
-        assert!(hangs.pool(3, &[b.clone()], much_later).is_empty(), "they came back");
+        assert!(hangs.pool(3, std::slice::from_ref(&b), much_later).is_empty(), "they came back");
         assert!(hangs.may_look(&a, much_later));
     }
 
@@ -177,7 +177,7 @@ mod tests {
     fn what_was_well_for_a_day_begins_anew() {
         let (hangs, a) = (Hangs::default(), id("a"));
         hangs.hung(&a, Mono(0));
-        hangs.pool(1, &[a.clone()], Mono(2 * WELL_MS));
+        hangs.pool(1, std::slice::from_ref(&a), Mono(2 * WELL_MS));
         assert!(hangs.rests(&a, Mono(2 * WELL_MS)), "its thread hangs still");
         hangs.pool(1, &[], Mono(2 * WELL_MS));
         assert_eq!(hangs.known.load(Ordering::Relaxed), 0);

@@ -416,7 +416,7 @@ impl Writer {
         for job in jobs {
             match job {
                 Job::Events { facts, .. } => {
-                    starts.extend(facts.iter().filter(|(p, _)| p.phase == Phase::Start).map(|(p, _)| p.id));
+                    starts.extend(facts.iter().filter(|(p, ..)| p.phase == Phase::Start).map(|(p, ..)| p.id));
                 }
                 Job::Act { command, .. } => wanted.push(command.alert),
                 Job::Command { user, request, command, .. } => {

@@ -42,8 +42,8 @@ impl Facts<'_> {
         }
         alerts::ALERT.run(conn, self.alerts, alerts::bind).await?;
         alerts::CHANGE.run(conn, self.history, alerts::bind_history).await?;
-        events::START.run(conn, &starts, |query, rows| events::bind_starts(query, rows)).await?;
-        let changed = events::CHANGE.run(conn, &changes, |query, rows| events::bind_changes(query, rows)).await?;
+        events::START.run(conn, &starts, events::bind_starts).await?;
+        let changed = events::CHANGE.run(conn, &changes, events::bind_changes).await?;
         all(changed, changes.len())?;
         messages::MESSAGE.run(conn, self.messages, messages::bind).await?;
         messages::OUTBOX.run(conn, self.messages, messages::bind_outbox).await?;
