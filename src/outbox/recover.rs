@@ -128,7 +128,7 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     let former = meta::get(&mut conn, FORMER_FEEDS).await?;
     let former: Vec<Vec<Feed>> = former.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     drop(conn);
-    let refeed = Some(Refeed::new(before.clone(), former.clone()));
+    let refeed = Some(Refeed::new(before.clone(), former.clone(), w.led.cursor));
     w.led.refeed = refeed.filter(|_| before != w.led.feeds || !former.is_empty());
     w.more_to_tidy = w.led.refeed.is_some();
 

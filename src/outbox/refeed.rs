@@ -32,16 +32,19 @@ pub(super) struct Refeed {
     pub before: Vec<Vec<Feed>>,
     /// Open alerts up to this place are done.
     pub place: i64,
+    /// What changed behind this cursor was copied by the new feeds as it changed.
+    since: i64,
 }
 
 impl Refeed {
     /// From these feeds, and from those before an earlier change that is not through.
-    pub fn new(feeds: Vec<Feed>, earlier: Vec<Vec<Feed>>) -> Self {
+    /// `cursor`: the last one before the new feeds.
+    pub fn new(feeds: Vec<Feed>, earlier: Vec<Vec<Feed>>, cursor: i64) -> Self {
         let mut before = earlier;
         if !before.contains(&feeds) {
             before.push(feeds);
         }
-        Self { before, place: i64::MIN }
+        Self { before, place: i64::MIN, since: cursor }
     }
 }
 
@@ -76,6 +79,7 @@ fn messages(led: &mut Ledgered, refeed: &Refeed, open: &[OpenAlert]) -> Vec<(Mes
         for id in &ids {
             let before = |feeds: &Vec<Feed>| held(feeds, id, &alert.area);
             let payload = match held(&led.feeds, id, &alert.area) {
+                true if alert.order.cursor > refeed.since => continue,
                 // What only may be there is told once more.
                 true if !refeed.before.iter().all(before) => payload.clone(),
                 false if refeed.before.iter().any(before) => Bytes::new(),

@@ -284,7 +284,7 @@ impl Writer {
         self.settle(&mut conn).await?;
         drop(conn);
         let former = self.led.refeed.as_ref().map(|r| r.before.clone()).unwrap_or_default();
-        let refeed = Refeed::new(self.led.feeds.clone(), former);
+        let refeed = Refeed::new(self.led.feeds.clone(), former, self.led.cursor);
         let mut batch = Batch::new(&self.led, self.clock.wall());
         batch.feeds = Some((feeds.clone(), refeed.before.clone()));
         if let Err(e) = self.persist(&batch, Retry::new(self.retry_for)).await {
