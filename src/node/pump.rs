@@ -12,11 +12,11 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -37,7 +37,8 @@ const LANES: usize = 8;
 const LANE_CAPACITY: usize = 64;
 /// Pictures on their way to the disk at a time, in all lanes: each has a thread, and on a disk that hangs it keeps it.
 const WRITES: usize = 16;
-/// A picture that is not on disk by then is given up.
+/// A picture that the disk has not taken so long after it began is given up; so is one that waits, where none was taken
+/// for so long.
 const PICTURE_LIMIT: Duration = Duration::from_secs(3);
 /// A group that the ledger could not write for a passing reason is tried again after this.
 const RETRY: Duration = Duration::from_millis(500);
@@ -76,7 +77,39 @@ struct To {
     files: Arc<Files>,
     ages: Arc<Ages>,
     shots: Arc<Shots>,
-    writes: Arc<Semaphore>,
+    writes: Writes,
+}
+
+/// The places of pictures on their way to the disk.
+struct Writes {
+    places: Arc<Semaphore>,
+    /// When a write ended in time last.
+    ended: Mutex<Instant>,
+}
+
+impl Writes {
+    fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(WRITES)), ended: Mutex::new(Instant::now()) }
+    }
+
+    /// A place, waited for while a disk that is slow takes one picture after the other. None where it hangs.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let came = Instant::now();
+        let give_up = || came.max(*self.ended.lock()) + PICTURE_LIMIT;
+        let mut place = std::pin::pin!(self.places.clone().acquire_owned());
+        loop {
+            if let Ok(place) = timeout_at(give_up(), &mut place).await {
+                return place.ok();
+            }
+            if Instant::now() >= give_up() {
+                return None;
+            }
+        }
+    }
+
+    fn ended(&self) {
+        *self.ended.lock() = Instant::now();
+    }
 }
 
 impl Pump {
@@ -88,7 +121,7 @@ impl Pump {
             files: files.clone(),
             ages: ages.clone(),
             shots: shots.clone(),
-            writes: Arc::new(Semaphore::new(WRITES)),
+            writes: Writes::new(),
         });
         Self::to(&to)
     }
@@ -175,26 +208,35 @@ async fn store(to: Arc<To>, picture: Picture) -> (u64, Option<Media>) {
     if shot.jpeg().await.is_none() {
         return (serial, None);
     }
-    let writing = async {
-        let Ok(place) = to.writes.clone().acquire_owned().await else { return Err(EvidenceError::Cancelled) };
-        let files = to.files.clone();
-        // A task of its own, so that the place is taken for as long as the disk holds the thread, event or not.
-        let write = tokio::spawn(async move {
-            let stored = match shot.jpeg().await {
-                Some(jpeg) => files.store_snapshot(event, number, jpeg).await,
-                None => Err(EvidenceError::Cancelled),
-            };
-            drop(place);
-            stored
-        });
-        write.await.unwrap_or(Err(EvidenceError::Cancelled))
-    };
-    let why = match timeout(PICTURE_LIMIT, writing).await {
-        Ok(Ok(media)) => return (serial, Some(media)),
-        Ok(Err(e)) => e.to_string(),
-        Err(_) => {
-            metrics::counter!("skyeye_evidence_errors_total", "kind" => "slow").increment(1);
-            format!("the disk has not taken it within {} s", PICTURE_LIMIT.as_secs())
+    let slow = || metrics::counter!("skyeye_evidence_errors_total", "kind" => "slow").increment(1);
+    let why = match to.writes.place().await {
+        None => {
+            slow();
+            format!("the disk has taken no picture for {} s", PICTURE_LIMIT.as_secs())
+        }
+        Some(place) => {
+            let files = to.files.clone();
+            // A task of its own, so that the place is taken for as long as the disk holds the thread, event or not.
+            let write = tokio::spawn(async move {
+                let stored = match shot.jpeg().await {
+                    Some(jpeg) => files.store_snapshot(event, number, jpeg).await,
+                    None => Err(EvidenceError::Cancelled),
+                };
+                drop(place);
+                stored
+            });
+            let written = timeout(PICTURE_LIMIT, write).await;
+            if written.is_ok() {
+                to.writes.ended();
+            }
+            match written.map(|joined| joined.unwrap_or(Err(EvidenceError::Cancelled))) {
+                Ok(Ok(media)) => return (serial, Some(media)),
+                Ok(Err(e)) => e.to_string(),
+                Err(_) => {
+                    slow();
+                    format!("the disk has not taken it within {} s", PICTURE_LIMIT.as_secs())
+                }
+            }
         }
     };
     tracing::warn!(%channel, "the event goes without its picture: {why}");
@@ -308,7 +350,7 @@ mod tests {
             files: Arc::new(Files::open(&dir.join("evidence"), clock, config.evidence.clone()).unwrap()),
             ages: Arc::new(Ages::new(clock)),
             shots: Arc::default(),
-            writes: Arc::new(Semaphore::new(WRITES)),
+            writes: Writes::new(),
         })
     }
 
@@ -357,7 +399,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // As if every write hung.
-        let all = to.writes.clone().acquire_many_owned(WRITES as u32).await.unwrap();
+        let all = to.writes.places.clone().acquire_many_owned(WRITES as u32).await.unwrap();
         pump.put(item("a", second, Phase::Start, Some(jpeg()))).await;
         pump.put(item("a", second, Phase::End, None)).await;
         pump.close();
@@ -365,5 +407,23 @@ mod tests {
         drop(all);
         let told: Vec<_> = events(&to.ledger).await.iter().map(|e| (e.id, e.phase, e.media.len())).collect();
         assert_eq!(told, [(first, Phase::Start, 1), (second, Phase::Start, 0), (second, Phase::End, 0)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_waited_for_while_a_slow_disk_takes_other_pictures() {
+        let writes = Writes::new();
+        let mut all: Vec<_> = (0..WRITES).map(|_| writes.places.clone().try_acquire_owned().unwrap()).collect();
+        let began = Instant::now();
+        let disk = async {
+            for _ in 0..5 {
+                tokio::time::sleep(PICTURE_LIMIT * 2 / 3).await;
+                writes.ended();
+            }
+            all.pop();
+        };
+        let (place, ()) = tokio::join!(writes.place(), disk);
+        assert!(place.is_some() && began.elapsed() > PICTURE_LIMIT * 3, "healthy, and slow");
+        let began = Instant::now();
+        assert!(writes.place().await.is_none() && began.elapsed() <= PICTURE_LIMIT * 11 / 10, "it hangs");
     }
 }
