@@ -2,8 +2,9 @@
 //!
 //! A thread that hangs in foreign code is lost until it comes back, so that one camera whose pictures hang the decoder,
 //! tried again and again, would end all looking within seconds. After each hang its channel rests, longer every time, and
-//! from then on it is looked at only while the pool would still be whole should it hang once more. What hung is forgotten
-//! when its threads have come back and it was well for a day. Nothing of it is stored: a restart tries such a channel once.
+//! as long as its own thread hangs. From its second hang on it is looked at only while the pool would still be whole should
+//! it hang once more. What hung is forgotten when its threads have come back and it was well for a day. Nothing of it is
+//! stored: a restart tries such a channel once.
 
 use std::{
     collections::HashMap,
@@ -46,6 +47,8 @@ struct Hung {
     rests_until: Mono,
     /// A worker is at a picture of it.
     looked_at: bool,
+    /// A thread that was given up is at a picture of it still.
+    hangs: bool,
 }
 
 impl State {
@@ -55,7 +58,13 @@ impl State {
     }
 
     fn rests(&self, hung: &Hung, now: Mono) -> bool {
-        now < hung.rests_until || !(hung.looked_at || self.can_spare_one())
+        hung.must_rest(now) || !(hung.looked_at || hung.times < 2 || self.can_spare_one())
+    }
+}
+
+impl Hung {
+    fn must_rest(&self, now: Mono) -> bool {
+        self.hangs || now < self.rests_until
     }
 }
 
@@ -69,9 +78,11 @@ impl Hangs {
             at: now,
             rests_until: now,
             looked_at: false,
+            hangs: true,
         });
         let rest_ms = REST_MS.saturating_mul(1 << (2 * hung.times.min(8))).min(LONGEST_MS);
-        *hung = Hung { times: hung.times + 1, at: now, rests_until: now.plus_ms(rest_ms), looked_at: false };
+        let (times, rests_until) = (hung.times + 1, now.plus_ms(rest_ms));
+        *hung = Hung { times, at: now, rests_until, looked_at: false, hangs: true };
         self.known.store(state.channels.len(), Ordering::Relaxed);
     }
 
@@ -80,7 +91,10 @@ impl Hangs {
     pub fn pool(&self, size: usize, hanging: &[ChannelId], now: Mono) -> Vec<ChannelId> {
         let mut state = self.state.lock();
         (state.pool, state.hanging) = (size, hanging.len());
-        state.channels.retain(|id, h| now.since_ms(h.at) < WELL_MS || hanging.contains(id));
+        state.channels.retain(|id, h| {
+            h.hangs = hanging.contains(id);
+            h.hangs || now.since_ms(h.at) < WELL_MS
+        });
         self.known.store(state.channels.len(), Ordering::Relaxed);
         let resting = state.channels.iter().filter(|(_, hung)| state.rests(hung, now));
         let mut resting: Vec<_> = resting.map(|(id, _)| id.clone()).collect();
@@ -105,7 +119,7 @@ impl Hangs {
         let mut state = self.state.lock();
         let spare = state.can_spare_one();
         let Some(hung) = state.channels.get_mut(channel) else { return true };
-        hung.looked_at = spare && now >= hung.rests_until;
+        hung.looked_at = !hung.must_rest(now) && (hung.times < 2 || spare);
         hung.looked_at
     }
 
@@ -155,22 +169,40 @@ mod tests {
     }
 
     #[test]
-    fn what_hung_is_looked_at_only_while_the_pool_stays_whole() {
-        let (hangs, a, b) = (Hangs::default(), id("a"), id("b"));
-        hangs.hung(&a, Mono(0));
-        hangs.hung(&b, Mono(0));
-        let later = Mono(REST_MS);
-        // Of three workers one may hang besides those two, and only one.
-        hangs.pool(3, &[a.clone(), b.clone()], later);
+    fn what_hung_twice_is_looked_at_only_while_the_pool_stays_whole() {
+        let (hangs, a, b, gone) = (Hangs::default(), id("a"), id("b"), id("gone"));
+        for _ in 0..2 {
+            hangs.hung(&a, Mono(0));
+            hangs.hung(&b, Mono(0));
+        }
+        let later = Mono(LONGEST_MS);
+        // Of three workers one may hang besides two others, and only one.
+        hangs.pool(3, &[gone.clone(), gone.clone()], later);
         assert!(hangs.may_look(&a, later) && !hangs.may_look(&b, later));
         hangs.ended(&a);
         assert!(hangs.may_look(&b, later));
         hangs.hung(&b, later);
-        hangs.pool(3, &[a.clone(), b.clone(), b.clone()], later);
+        hangs.pool(3, &[gone.clone(), gone, b.clone()], later);
         let much_later = Mono(10 * LONGEST_MS);
         assert!(hangs.rests(&a, much_later) && !hangs.may_look(&a, much_later), "three hang");
-        assert!(hangs.pool(3, std::slice::from_ref(&b), much_later).is_empty(), "they came back");
+        assert_eq!(hangs.pool(3, std::slice::from_ref(&b), much_later), [b], "two came back");
         assert!(hangs.may_look(&a, much_later));
+        assert!(hangs.pool(3, &[], much_later).is_empty());
+    }
+
+    #[test]
+    fn a_channel_rests_while_its_own_thread_hangs_and_one_that_hung_once_for_no_other() {
+        let (hangs, a, b) = (Hangs::default(), id("a"), id("b"));
+        hangs.hung(&a, Mono(0));
+        hangs.hung(&b, Mono(0));
+        let later = Mono(2 * LONGEST_MS);
+        // The pool has no thread to spare.
+        assert_eq!(hangs.pool(1, std::slice::from_ref(&a), later), std::slice::from_ref(&a));
+        assert!(hangs.rests(&a, later) && !hangs.may_look(&a, later));
+        assert!(!hangs.rests(&b, later) && hangs.may_look(&b, later));
+        hangs.ended(&b);
+        assert!(hangs.pool(1, &[], later).is_empty());
+        assert!(hangs.may_look(&a, later));
     }
 
     #[test]
