@@ -160,6 +160,8 @@ async fn general(
     let polite = group.stale_sessions().num_sessions < MAX_TEARDOWNS;
     let mut session = patience.with(describe(url, spec, group, polite)).await?;
     if polite && !teardown_is_safe(&session, url, udp) {
+        // First: many a camera takes one connection at a time, and the wait may be long.
+        drop(session);
         another(permit).await;
         session = patience.with(describe(url, spec, group, false)).await?;
     }
