@@ -56,7 +56,7 @@ impl Live {
             self.retire(id).await;
         }
         let floors = old.sample.patrol_floor_s != new.sample.patrol_floor_s;
-        let mut touched = 0;
+        let (mut touched, mut moved) = (0, Vec::new());
         for entry in inner.registry.channels().into_iter().filter(|e| e.config.enabled) {
             let running = inner.watches.get(&entry.config.id);
             let other =
@@ -67,7 +67,11 @@ impl Live {
                 inner.queue.register(&entry.config.id, entry.config.weight, floor_ms);
             }
             match running {
-                Some(running) if other => self.replace(&new, entry, running).await,
+                Some(running) if other => {
+                    if self.replace(&new, entry.clone(), running).await {
+                        moved.push(entry);
+                    }
+                }
                 Some(_) => {}
                 None => super::watch(inner, &new, entry),
             }
@@ -85,6 +89,15 @@ impl Live {
             inner.sampler.forget(id);
             inner.hangs.forget(id);
         }
+        for entry in &moved {
+            // Until now a session of the former address may have begun anew, and a look at it may have been under way.
+            self.forget_view(&entry.config.id);
+            inner.pictures.forget(&entry.config.id);
+        }
+        if !moved.is_empty() {
+            // The new sessions that have begun already hold what was forgotten.
+            inner.watches.look_up_again();
+        }
         let mut new = new;
         if old.feed != new.feed
             && let Err(e) = inner.ledger.set_feeds(new.feed.clone()).await
@@ -101,30 +114,30 @@ impl Live {
         diff
     }
 
-    /// Puts a channel under its new rules and masks.
-    async fn replace(&self, new: &Config, entry: Arc<Entry>, running: Arc<Watch>) {
+    /// Puts a channel under its new rules and masks. True where another camera is there now.
+    async fn replace(&self, new: &Config, entry: Arc<Entry>, running: Arc<Watch>) -> bool {
         let inner = &self.inner;
         let rules = ChannelRules::new(new, &entry.config);
         let next = Watch::new(new, entry.clone(), inner.clock.mono());
         let (id, masks_changed) = (entry.config.id.clone(), next.masks != running.masks);
-        let (weight, floor_ms) = (entry.config.weight, super::floor_ms(new, &entry.config));
         let other_view = !next.is_at_address_of(&running);
-        let (watches, now) = (inner.watches.clone(), inner.clock.now());
+        let (watches, queue, now) = (inner.watches.clone(), inner.queue.clone(), inner.clock.now());
         // The lock may be held for a look, or while a slow disk takes no events: never wait for it on the runtime.
         let replaced = tokio::task::spawn_blocking(move || {
             let (watch, events) = next.take_over(&running, rules, now);
-            let watch = Arc::new(watch);
-            watches.insert(entry.config.id.clone(), watch.clone());
+            let (watch, id) = (Arc::new(watch), &entry.config.id);
+            if other_view {
+                // What waits is of the former camera, and whoever takes it finds the new watch from the next line on.
+                queue.drop_pending(id);
+            }
+            watches.insert(id.clone(), watch.clone());
             (watch, events)
         });
-        let Ok((watch, events)) = replaced.await else { return };
+        let Ok((watch, events)) = replaced.await else { return other_view };
         if other_view {
             // What was seen there says nothing of what is seen here, and must not be shown under this name: a new camera
             // that does not answer would leave the old one's last picture. Its session gives nothing more (`intake`).
-            inner.media.forget(&id);
-            inner.queue.remove(&id);
-            inner.queue.register(&id, weight, floor_ms);
-            inner.book.forget(&id);
+            self.forget_view(&id);
             inner.hangs.forget(&id);
         }
         if other_view || masks_changed {
@@ -133,6 +146,15 @@ impl Live {
         for event in events {
             inner.pump.put(item(&watch, event)).await;
         }
+        other_view
+    }
+
+    /// Forgets what was seen under a channel's former address; a look at it that is under way goes on, and finds no rules.
+    fn forget_view(&self, id: &ChannelId) {
+        let inner = &self.inner;
+        inner.queue.drop_pending(id);
+        inner.media.forget(id);
+        inner.book.forget(id);
     }
 
     /// A channel that is gone or switched off: its open events end, and a look that is under way finds no rules.

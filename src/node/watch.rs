@@ -254,6 +254,11 @@ impl Watches {
         self.version.fetch_add(1, Ordering::Release);
     }
 
+    /// Whoever holds on to something of a channel looks it up again.
+    pub fn look_up_again(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
     pub fn remove(&self, id: &ChannelId) -> Option<Arc<Watch>> {
         let mut by_id = self.by_id.write();
         self.version.fetch_add(1, Ordering::Release);

@@ -216,6 +216,18 @@ impl Schedule {
         }
     }
 
+    /// Drops a channel's pending sample, and nothing else of it: a look in flight goes on and stays the only one.
+    pub fn drop_pending(&mut self, id: &ChannelId) {
+        let Some(index) = self.index.get(id).copied() else { return };
+        self.displace(index);
+        let Some(slot) = self.slot(index) else { return };
+        slot.waits = None;
+        if let Some(sample) = slot.pending.take() {
+            self.pending -= 1;
+            self.drops[sample.tier as usize].unknown += 1;
+        }
+    }
+
     /// Puts a sample in its channel's place; an older one there is replaced. False if the channel is unknown.
     pub fn offer(&mut self, sample: Sample) -> bool {
         let (tier, active) = (sample.tier, sample.active);

@@ -121,6 +121,13 @@ impl Queue {
         self.count(&mut state);
     }
 
+    /// Drops what waits of a channel, which is another camera now; a look in flight goes on.
+    pub fn drop_pending(&self, channel: &ChannelId) {
+        let mut state = self.state.lock();
+        state.schedule.drop_pending(channel);
+        self.count(&mut state);
+    }
+
     /// Offers a sample; after `close` it is ignored.
     pub fn offer(&self, sample: Sample) {
         self.offered.increment(1);

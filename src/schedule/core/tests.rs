@@ -121,6 +121,23 @@ fn a_removed_channel_leaves_nothing() {
 }
 
 #[test]
+fn a_pending_sample_that_is_dropped_leaves_the_look_in_flight_the_only_one() {
+    let mut s = schedule(&[1.0, 1.0], 2000);
+    s.offer(sample(0, 0));
+    assert!(s.take(Mono(1)).is_some());
+    s.offer(of(Tier::Focus, 0, 2));
+    s.drop_pending(&id(0));
+    s.check();
+    assert_eq!((s.pending(), s.drops()), (0, Drops { unknown: 1, ..Drops::default() }));
+    assert!(s.offer(sample(0, 3)), "it is known");
+    assert!(s.take(Mono(3)).is_none(), "one in flight");
+    s.done(&id(0), 1000, Mono(4));
+    assert_eq!(s.take(Mono(4)).unwrap().offered, Mono(3));
+    s.drop_pending(&id(1));
+    assert_eq!(s.drops().unknown, 1, "nothing waited");
+}
+
+#[test]
 fn the_rate_is_that_of_the_last_minute() {
     let mut s = schedule(&[1.0], 2000);
     for at in (0..120_000).step_by(500) {
@@ -459,6 +476,7 @@ enum Step {
     Done(usize),
     Wait(u64),
     Remove(usize),
+    DropPending(usize),
     Register(usize, f32, u64),
 }
 
@@ -470,6 +488,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0usize..8).prop_map(Step::Done),
         2 => (0u64..1500).prop_map(Step::Wait),
         1 => (0usize..8).prop_map(Step::Remove),
+        1 => (0usize..8).prop_map(Step::DropPending),
         1 => (0usize..8, 0.0f32..200.0, 0u64..5000).prop_map(|(n, w, f)| Step::Register(n, w, f)),
     ]
 }
@@ -514,6 +533,7 @@ proptest! {
                     flying.remove(&n);
                     s.remove(&id(n));
                 }
+                Step::DropPending(n) => s.drop_pending(&id(n)),
                 Step::Register(n, w, floor_ms) => {
                     known.insert(n);
                     s.register(&id(n), w, floor_ms, Mono(at));
