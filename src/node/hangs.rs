@@ -86,6 +86,22 @@ impl Hangs {
         self.known.store(state.channels.len(), Ordering::Relaxed);
     }
 
+    /// A worker was given up at a picture of this channel while the whole machine stood still: the channel rests until its
+    /// thread comes back, and is not to blame.
+    pub fn stalled(&self, channel: &ChannelId, now: Mono) {
+        let mut state = self.state.lock();
+        state.hanging += 1;
+        let hung = state.channels.entry(channel.clone()).or_insert(Hung {
+            times: 0,
+            at: now,
+            rests_until: now,
+            looked_at: false,
+            hangs: true,
+        });
+        (hung.looked_at, hung.hangs) = (false, true);
+        self.known.store(state.channels.len(), Ordering::Relaxed);
+    }
+
     /// How the pool stands, once a second: its size, and at whose pictures threads hang now. Gives the channels that rest,
     /// in order.
     pub fn pool(&self, size: usize, hanging: &[ChannelId], now: Mono) -> Vec<ChannelId> {
@@ -93,7 +109,7 @@ impl Hangs {
         (state.pool, state.hanging) = (size, hanging.len());
         state.channels.retain(|id, h| {
             h.hangs = hanging.contains(id);
-            h.hangs || now.since_ms(h.at) < WELL_MS
+            h.hangs || h.times > 0 && now.since_ms(h.at) < WELL_MS
         });
         self.known.store(state.channels.len(), Ordering::Relaxed);
         let resting = state.channels.iter().filter(|(_, hung)| state.rests(hung, now));
@@ -203,6 +219,23 @@ mod tests {
         hangs.ended(&b);
         assert!(hangs.pool(1, &[], later).is_empty());
         assert!(hangs.may_look(&a, later));
+    }
+
+    #[test]
+    fn a_stall_of_the_machine_is_no_fault_of_a_channel() {
+        let (hangs, a) = (Hangs::default(), id("a"));
+        hangs.stalled(&a, Mono(0));
+        assert_eq!(hangs.pool(2, std::slice::from_ref(&a), Mono(0)), std::slice::from_ref(&a));
+        assert!(!hangs.may_look(&a, Mono(LONGEST_MS)), "its thread hangs still");
+        assert!(hangs.pool(2, &[], Mono(1)).is_empty() && hangs.may_look(&a, Mono(1)), "and came back");
+        assert_eq!(hangs.known.load(Ordering::Relaxed), 0);
+        hangs.hung(&a, Mono(0));
+        hangs.stalled(&a, Mono(1));
+        hangs.pool(2, &[], Mono(1));
+        assert!(
+            hangs.rests(&a, Mono(REST_MS - 1)) && !hangs.rests(&a, Mono(REST_MS)),
+            "an earlier rest is not cut short"
+        );
     }
 
     #[test]

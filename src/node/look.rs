@@ -3,7 +3,7 @@
 //! A model that cannot be loaded leaves the node running and says so; a reload tries again. A worker that hangs in a
 //! decoder or in inference is given up and another takes its place, at most as many times at once as the pool is large:
 //! a thread that hangs keeps its memory. When such threads come back the pool is filled up again. The channel whose picture
-//! it was rests (`hangs`).
+//! it was rests (`hangs`); not for longer than its thread hangs where the whole machine stood still, as when it is paused.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -31,6 +31,8 @@ use crate::{
 
 /// A look takes milliseconds; with the tick of a second a worker that hangs is noticed within 5 s.
 const HANGS_AFTER_MS: u64 = 4000;
+/// So long after the one before, a tick shows that the machine stood still.
+const LATE_TICK_MS: u64 = 2500;
 /// So many channels that rest are named in the node's status.
 const NAMED: usize = 5;
 
@@ -48,6 +50,8 @@ struct Pool {
     /// Given up, and not yet come back; at whose picture.
     hanging: Vec<(JoinHandle<()>, ChannelId)>,
     size: usize,
+    /// When it was looked after last.
+    ticked: Option<Mono>,
     /// What a further worker needs.
     with: Option<(Arc<Shared>, Arc<Opener>)>,
 }
@@ -142,17 +146,27 @@ impl Lookers {
     fn give_up(&self, shared: &Shared, now: Mono) -> Checked {
         let mut pool = self.pool.lock();
         pool.hanging.retain(|(thread, _)| !thread.is_finished());
-        let mut stay = Vec::new();
+        let late = pool.ticked.replace(now).is_some_and(|last| now.since_ms(last) > LATE_TICK_MS);
+        let (mut stay, mut given_up) = (Vec::new(), Vec::new());
         for looker in std::mem::take(&mut pool.at_work) {
-            let Some((channel, tier)) = looker.beat.give_up_after(HANGS_AFTER_MS, now) else {
-                stay.push(looker);
-                continue;
-            };
+            match looker.beat.give_up_after(HANGS_AFTER_MS, now) {
+                Some((channel, tier)) => given_up.push((looker, channel, tier)),
+                None => stay.push(looker),
+            }
+        }
+        let stalled = is_stall(pool.size, given_up.len(), late);
+        if stalled && !given_up.is_empty() {
+            tracing::warn!("the machine stood still, or most workers hang at once: no channel is blamed for it");
+        }
+        for (looker, channel, tier) in given_up {
             metrics::counter!("skyeye_node_workers_given_up_total").increment(1);
             Blind::Hung.count(tier);
             tracing::error!(%channel, "worker {} hangs at a picture of this channel and is given up", looker.number);
             // Before its next sample may be taken.
-            shared.hangs.hung(&channel, now);
+            match stalled {
+                true => shared.hangs.stalled(&channel, now),
+                false => shared.hangs.hung(&channel, now),
+            }
             // The worker itself says nothing more about it.
             shared.queue.failed(&channel, HANGS_AFTER_MS * 1000);
             pool.hanging.push((looker.thread, channel));
@@ -230,6 +244,12 @@ impl Pool {
             Err(e) => tracing::error!("worker {number} cannot be started: {e}"),
         }
     }
+}
+
+/// Whether workers that are given up in one tick say nothing of their channels: the tick is late itself, or they are most
+/// of the pool. Of one alone that cannot be told.
+fn is_stall(size: usize, given_up: usize, late: bool) -> bool {
+    late || size > 1 && 2 * given_up > size
 }
 
 /// The numbers of the workers to be started. Asked every second, not only when one is given up: a place that stayed

@@ -184,6 +184,13 @@ fn a_pool_that_hung_as_a_whole_is_filled_again_when_the_threads_come_back() {
     assert_eq!(missing(4, 0, &[3, 2, 1, 0]), [0usize; 0]);
 }
 
+#[test]
+fn a_pause_of_the_machine_is_told_from_a_hang() {
+    assert!(!is_stall(2, 1, false) && is_stall(2, 2, false) && is_stall(2, 1, true));
+    assert!(!is_stall(1, 1, false), "one alone says nothing");
+    assert!(!is_stall(8, 4, false) && is_stall(8, 5, false));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_channel_whose_pictures_hang_costs_one_worker_and_not_all_of_them() {
     let stand = Stand::new(2).await;
