@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     backoff::backoff_ms,
     command,
-    link::{CONNECT_TIMEOUT, PublishOptions},
+    link::{CONNECT_TIMEOUT, PublishOptions, Reading},
     source::{IncomingCommand, OpenAlerts, Row, Source, SourceError},
     states::States,
     topic::Topics,
@@ -86,6 +86,7 @@ impl Publisher {
             republish: options.embedded,
             to_ack: Vec::new(),
             acking: None,
+            reading: None,
         };
         let publisher = Self { options, states: states.clone(), link, stop, task: Mutex::default() };
         publisher.set_degraded(Vec::new());
@@ -155,6 +156,8 @@ struct Engine<S> {
     to_ack: Vec<i64>,
     /// Being told to the outbox; before `to_ack`, and beyond the end of a connection, so that the order is kept.
     acking: Acking,
+    /// The password of an external broker, while it is read again.
+    reading: Option<Reading>,
 }
 
 type Job<T> = Option<BoxFuture<'static, T>>;
@@ -225,7 +228,7 @@ impl<S: Source> Engine<S> {
             let wait = backoff_ms(failures, rand::rng().random_range(0.5..1.0));
             let rest = async {
                 sleep(Duration::from_millis(wait)).await;
-                self.options.read_password().await;
+                self.options.read_password(&mut self.reading).await;
             };
             tokio::select! {
                 () = rest => {}

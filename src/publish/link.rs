@@ -6,7 +6,7 @@ use std::{
 };
 
 use rumqttc::{AsyncClient, EventLoop, LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ use crate::{
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// So must the password be read: a disk that does not answer must not hold up the connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// A read of the password that has not ended; on a disk that hangs it keeps its thread.
+pub(super) type Reading = JoinHandle<std::io::Result<Secret>>;
 /// Longer client ids are refused by some brokers.
 const MAX_CLIENT_ID: usize = 120;
 
@@ -126,12 +128,17 @@ impl PublishOptions {
         Ok(())
     }
 
-    /// Reads the external broker's password again. Where that cannot be done, the one from before is tried.
-    pub(super) async fn read_password(&mut self) {
+    /// Reads the external broker's password again. Where that cannot be done, the one from before is tried. No read begins
+    /// beside one that is under way.
+    pub(super) async fn read_password(&mut self, reading: &mut Option<Reading>) {
         let Some(file) = self.password_file.clone() else { return };
         let name = file.display().to_string();
-        let read = tokio::task::spawn_blocking(move || secret_file::read(&file));
-        match timeout(READ_TIMEOUT, read).await {
+        let read = reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || secret_file::read(&file)));
+        let read = timeout(READ_TIMEOUT, read).await;
+        if read.is_ok() {
+            *reading = None;
+        }
+        match read {
             Ok(Ok(Ok(password))) => self.password = password,
             Ok(Ok(Err(e))) => tracing::warn!("{name} cannot be read, the broker's password from before is tried: {e}"),
             Ok(Err(_)) | Err(_) => {
@@ -197,5 +204,40 @@ impl PublishOptions {
         let (client, mut events) = AsyncClient::new(options, REQUESTS);
         events.network_options.set_connection_timeout(CONNECT_TIMEOUT.as_secs()).set_tcp_nodelay(true);
         (client, events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Node, Publish};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_hangs_stays_the_only_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        let write = |text: &str| std::fs::write(&file, text).unwrap();
+        write("one");
+        let publish = Publish {
+            broker: BrokerKind::External,
+            url: "mqtt://10.0.0.5:1883".into(),
+            password_file: Some(file.clone()),
+            ..Publish::default()
+        };
+        let node = Node::default();
+        let made = PublishOptions::from_config(&publish, &node, Uuid::nil(), "test", Clock::start(), None);
+        let mut options = made.unwrap();
+        write("two");
+        let hangs: Reading = tokio::spawn(std::future::pending());
+        let (id, mut reading) = (hangs.id(), Some(hangs));
+        for _ in 0..3 {
+            options.read_password(&mut reading).await;
+            assert_eq!(reading.as_ref().map(JoinHandle::id), Some(id));
+            assert_eq!(options.password.expose(), "one");
+        }
+        reading.take().unwrap().abort();
+        tokio::time::resume();
+        options.read_password(&mut reading).await;
+        assert!(reading.is_none() && options.password.expose() == "two");
     }
 }
