@@ -105,11 +105,15 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
         meta::set(&mut conn, FLOOR, &floor.to_string()).await?;
     }
     // Of a file from before it was written down the newest message tells.
-    let told = match meta::number(&mut conn, meta::TIME).await? {
+    let written = meta::number(&mut conn, meta::TIME).await?;
+    let told = match written {
         0 => messages::newest_at(&mut conn).await?,
         told => Some(Wall(told)),
     };
-    *w.shared.ages.lock() = Ages::new(told, now);
+    let ages = Ages::new(told, now);
+    // Where the clock is ahead this process begins an hour later than it was told: a start alone moves nothing on.
+    w.time_written = ages.told().filter(|_| written != 0).map_or(0, |began| began.0);
+    *w.shared.ages.lock() = ages;
     w.led.cursor = messages::highest(&mut conn).await?.max(floor);
     w.shared.floor.store(floor, Ordering::SeqCst);
     let (outbox_rows, outbox_bytes) = messages::waiting(&mut conn).await?;

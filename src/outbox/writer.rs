@@ -177,7 +177,8 @@ pub(super) struct Writer {
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
-    /// What is written down of the time that ages are judged by.
+    /// The time that ages are judged by, as it was written down last; where a time was written down before this process,
+    /// as this process began. 0: none is written down.
     pub time_written: i64,
     /// The last round of tidying was a piece of a larger one.
     pub more_to_tidy: bool,

@@ -407,6 +407,9 @@ async fn a_clock_that_is_far_ahead_deletes_and_closes_nothing() {
     assert!(ledger.event_by_id(id).await.unwrap().is_some());
     assert!(matches!(ledger.changes(0, 10).await.unwrap(), Changes::Here { .. }));
     assert_eq!(ledger.alert(opened.alert).await.unwrap().unwrap().alert.state, AlertState::New);
+    let told = sqlx::query_scalar::<_, String>("SELECT value FROM meta WHERE key = 'time'");
+    let told = told.fetch_one(ledger.store().reader()).await.unwrap();
+    assert_eq!(told, left.to_string(), "a start alone moves it by no hour");
     // What a node that ran meanwhile would have written down: then all of it is old.
     set(&ledger, time(wall)).await;
     ledger.close().await;
