@@ -1,8 +1,9 @@
 //! Checkpoints beside the writer. Left to SQLite they run inside a fact's commit, whose caller waits for them.
 //!
 //! The writer says when it has written much; a task of its own brings the write-ahead log into the file, over a connection
-//! of its own. The log begins anew only where nothing was left to do at the next commit, so a checkpoint that commits have
-//! overtaken is followed by another. Where that is not enough the log's own bound holds (`store`).
+//! of its own. The log begins anew only where nothing is left to do at the next commit. A checkpoint that somebody who reads
+//! holds back tells so, and is followed by another; one that commits have overtaken does not, and what it left is for the
+//! one that those commits ask for. Where that is not enough the log's own bound holds (`store`).
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::store::Store;
 /// Commits and bytes of messages from which on a checkpoint is worth its writes: about a thousand pages.
 const COMMITS: u32 = 64;
 const BYTES: i64 = 2 << 20;
-/// Checkpoints in a row, and the pause between them.
+/// Checkpoints in a row where a reader holds them back, and the pause between them.
 const IN_A_ROW: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
