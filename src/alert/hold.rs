@@ -78,6 +78,12 @@ impl Held {
     }
 }
 
+/// Whether it is known that one of its events is of the alert's own source: where none joined by its channel's rate all are,
+/// else only the one that opened it.
+fn is_own(alert: &Alert, event: EventId) -> bool {
+    alert.limited == 0 || event == alert.first_event
+}
+
 impl AlertBook {
     /// Takes up an alert that the store holds. `open`: its events that have not ended.
     ///
@@ -127,7 +133,9 @@ impl AlertBook {
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
         self.shown_before(&alert, now);
-        open.iter().for_each(|event| self.outages.restore(&alert, *event, desk));
+        open.iter()
+            .filter(|event| is_own(&alert, **event))
+            .for_each(|event| self.outages.restore(&alert, *event, desk));
         let under = takes_events(alert.state) && alert.handling.showing.how == How::Under && !open.is_empty();
         let again = under.then(|| match alert.handling.showing.because {
             Some(Because::Explained) => now.mono.plus_ms(AFTER_MS + 1),

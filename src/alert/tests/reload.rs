@@ -115,6 +115,33 @@ fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
 }
 
 #[test]
+fn what_only_joined_an_outage_is_none_whoever_reads_it_again() {
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    let guard =
+        |n, s| EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) };
+    let mut book = AlertBook::new(cfg(10, 1));
+    say(&mut book, &health(Phase::Start, 0), 0);
+    let both = say(&mut book, &seen(2, Phase::Start, "gate/r", (0.9, 0.2), at(2)), 2);
+    assert_eq!((both.first_event, both.limited, both.health.is_some()), (EventId(Uuid::from_u128(1)), 1, true));
+    failed(&mut book, &[(both.clone(), vec![both.first_event, both.last_event])], at(20));
+    say(&mut book, &health(Phase::End, 30), 30);
+    let absent = say(&mut book, &guard(3, 300), 300);
+    assert_eq!(absent.handling.showing.how, How::Row, "the picture is back, though somebody is still seen");
+
+    // An end that says nothing of the health ends it, too.
+    let mut book = AlertBook::new(config::Alert::default());
+    let down = say(&mut book, &health(Phase::Start, 0), 0);
+    failed(&mut book, &[(down.clone(), vec![down.first_event])], at(20));
+    say(&mut book, &EventPayload { health: None, ..health(Phase::End, 30) }, 30);
+    let absent = say(&mut book, &guard(3, 300), 300);
+    assert_eq!(absent.handling.showing.how, How::Row);
+}
+
+#[test]
 fn what_ended_while_nothing_could_be_written_is_shown_once_too_often() {
     let mut book = AlertBook::new(config::Alert::default());
     let gate = |phase, s| seen(1, phase, "gate/r", (0.55, 0.2), at(s));
