@@ -99,7 +99,8 @@ impl AlertBook {
         let aside = alert.handling.shelved.is_some();
         let carried_until = left(self.join_ms());
         for event in open {
-            let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
+            // What only joined a row has left its details alone.
+            let latest = alert.details.as_ref().filter(|_| *event == alert.last_event && is_own(&alert, *event));
             let happenings = latest.and_then(|d| d.happenings);
             self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
