@@ -123,9 +123,10 @@ impl AlertBook {
         if aside {
             self.shelves.put(&alert.dedupe_key, id);
         }
-        let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
+        let unjudged = alert.handling.showing.how == How::Held;
+        let waits = unjudged && takes_events(alert.state);
         let ms = (u64::from(self.cfg().hold_s) * 1000).min(LONGEST_HOLD_MS);
-        let watched = waits.then(|| Watched {
+        let watched = unjudged.then(|| Watched {
             event: open.last().copied().unwrap_or(alert.last_event),
             began: now.mono,
             started: now.mono,

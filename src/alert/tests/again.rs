@@ -57,6 +57,49 @@ fn what_was_held_waits_on() {
 }
 
 #[test]
+fn what_was_finished_while_it_was_held_waits_on_when_it_is_reopened() {
+    let start = seen(1, Phase::Start, "gate/r", (0.55, 0.2), at(0));
+    for (reopened, reloaded) in [(3, None), (100, None), (10, Some(5))] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &start, 0).id;
+        acts(&mut book, id, AlertAction::Acknowledge, "li", 1);
+        acts(&mut book, id, AlertAction::Resolve, "li", 2);
+        if let Some(s) = reloaded {
+            let written = book.get(id).unwrap().clone();
+            book = AlertBook::new(config::Alert::default());
+            book.admit(written, &[start.id], at(s));
+        }
+        book.tick(at(reopened));
+        acts(&mut book, id, AlertAction::Reopen, "li", reopened);
+        let lasted = reopened.max(20 + reloaded.unwrap_or(0));
+        if lasted > reopened {
+            book.tick(at(lasted - 1));
+            assert_eq!(how(&book, id), How::Held, "reopened at {reopened} s");
+        }
+        book.tick(at(lasted));
+        assert_eq!(how(&book, id), How::Row, "reopened at {reopened} s");
+    }
+}
+
+#[test]
+fn what_is_under_a_row_that_is_reopened_stays_there() {
+    for reopened in [false, true] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+        let folded = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(5)), 5);
+        assert_eq!(folded.handling.showing.row, Some(lead));
+        acts(&mut book, lead, AlertAction::Acknowledge, "li", 6);
+        acts(&mut book, lead, AlertAction::Resolve, "li", 7);
+        if reopened {
+            acts(&mut book, lead, AlertAction::Reopen, "li", 8);
+        }
+        let again = say(&mut book, &seen(3, Phase::Start, "yard/r", (0.9, 0.2), at(9)), 9);
+        let wanted = if reopened { How::Under } else { How::Row };
+        assert_eq!((again.id, again.handling.showing.how), (folded.id, wanted), "reopened: {reopened}");
+    }
+}
+
+#[test]
 fn what_chatters_leaves_the_book_after_its_cooldown() {
     let mut book = AlertBook::new(config::Alert { auto_close: false, ..config::Alert::default() });
     for n in 0..8u8 {
