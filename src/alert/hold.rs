@@ -87,8 +87,8 @@ fn is_own(alert: &Alert, event: EventId) -> bool {
 impl AlertBook {
     /// Takes up an alert that the store holds. `open`: its events that have not ended.
     ///
-    /// One whose position is not known (it is from before there were positions, or its position has another name now) is
-    /// its area's, and is told of again.
+    /// One whose position is not known (it is from before there were positions, or its position has another name now), or
+    /// whose area is its position's no more, is its area's, and is told of again.
     pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
         alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
         // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
@@ -115,8 +115,10 @@ impl AlertBook {
         }
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
-        let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
-        let moves = named.is_none() && alert.state != AlertState::Closed;
+        let open_yet = alert.state != AlertState::Closed;
+        let there = named.filter(|desk| !open_yet || self.desks.covers(*desk, &alert.area));
+        let desk = there.unwrap_or_else(|| self.desks.of(&alert.area));
+        let moves = open_yet && named != Some(desk);
         if moves {
             alert.handling.position = Some(self.desks.get(desk).id.clone());
         }

@@ -41,6 +41,42 @@ fn what_had_no_position_gets_one_and_is_told_of() {
 }
 
 #[test]
+fn what_is_of_an_area_that_moved_to_another_position_moves_too() {
+    let area = |a: &str| crate::types::AreaId::new(a).unwrap();
+    let site = |north: &[&str], south: &[&str], rest: &[&str]| {
+        let position = |id: &str, areas: &[&str]| config::Position {
+            id: crate::types::PositionId::new(id).unwrap(),
+            areas: areas.iter().map(|a| area(a)).collect(),
+            name: String::new(),
+            escalate_to: None,
+        };
+        let position = vec![position("north", north), position("south", south), position("rest", rest)];
+        Config { position, ..Config::default() }
+    };
+    let start =
+        EventPayload { area: vec![area("city"), area("yard")], ..seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)) };
+    let row = say(&mut AlertBook::of(&site(&["yard"], &[], &["elsewhere"])), &start, 0);
+    let of = |a: &Alert| a.handling.position.as_ref().unwrap().as_str().to_owned();
+    assert_eq!(of(&row), "north");
+    let closed = Alert { state: AlertState::Closed, ..row.clone() };
+    for (row, config, wanted) in [
+        (&row, site(&["gate"], &["yard"], &[]), "south"),
+        (&row, site(&["gate"], &["door"], &[]), "rest"),
+        (&row, site(&["gate"], &["yard"], &["door"]), "south"),
+        (&row, site(&["gate"], &["door"], &["hall"]), "north"),
+        (&row, site(&["city"], &["yard"], &[]), "north"),
+        (&row, site(&[], &["yard"], &["door"]), "north"),
+        (&closed, site(&["gate"], &["yard"], &[]), "north"),
+    ] {
+        let mut book = AlertBook::of(&config);
+        book.admit(row.clone(), &[], at(1));
+        let told: Vec<_> = book.tick(at(2)).into_iter().map(|c| (c.alert.rev, of(&c.alert))).collect();
+        assert_eq!(of(book.get(row.id).unwrap()), wanted);
+        assert_eq!(told, if wanted == "north" { vec![] } else { vec![(row.rev + 1, wanted.to_owned())] });
+    }
+}
+
+#[test]
 fn what_was_held_waits_on() {
     let mut book = AlertBook::new(config::Alert::default());
     let start = seen(1, Phase::Start, "gate/r", (0.55, 0.2), at(0));
