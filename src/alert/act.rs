@@ -144,6 +144,14 @@ impl AlertBook {
                 }
                 self.learns(&key, now);
             }
+        } else {
+            if let Some(watched) = held.watched.as_ref().filter(|_| held.alert.handling.showing.how == How::Held) {
+                // What was finished before it was known whether it lasts waits on.
+                self.timers.set_once(watched.began.plus_ms(watched.ms), id, Timer::Lasted);
+            }
+            if matches!(wish.action, AlertAction::Reopen | AlertAction::Acknowledge) {
+                self.leads_again(id);
+            }
         }
         self.set_timers(id, now);
     }

@@ -161,6 +161,13 @@ impl AlertBook {
         }
     }
 
+    /// A row that a person had finished is there again.
+    pub(super) fn leads_again(&mut self, lead: AlertId) {
+        for held in self.held.values_mut().filter(|h| h.alert.handling.showing.row == Some(lead)) {
+            held.left = false;
+        }
+    }
+
     /// Whether the row that it is folded under says nothing of it any more.
     pub(super) fn is_left(&self, id: AlertId) -> bool {
         let Some(held) = self.held.get(&id) else { return false };

@@ -68,6 +68,8 @@ pub struct Desks {
     list: Vec<Desk>,
     by_area: HashMap<AreaId, usize>,
     rest: usize,
+    /// What takes the rest names no area, and answers for any.
+    rest_is_any: bool,
     flood_alerts: usize,
     window_ms: u64,
     /// Something that is told of positions is other than it was told.
@@ -98,6 +100,7 @@ impl Desks {
         Self {
             by_area: areas.collect(),
             rest: positions.iter().position(|p| p.areas.is_empty()).unwrap_or(0),
+            rest_is_any: positions.is_empty() || positions.iter().any(|p| p.areas.is_empty()),
             list,
             flood_alerts: cfg.flood_alerts as usize,
             window_ms: u64::from(cfg.flood_window_s) * 1000,
@@ -108,6 +111,12 @@ impl Desks {
     /// The responsible one.
     pub fn of(&self, area: &[AreaId]) -> usize {
         area.iter().rev().find_map(|a| self.by_area.get(a)).copied().unwrap_or(self.rest)
+    }
+
+    /// Whether the position answers for one of these areas, or for any.
+    pub fn covers(&self, at: usize, area: &[AreaId]) -> bool {
+        let rest = at == self.rest && self.rest_is_any;
+        rest || at == self.of(area) || area.iter().any(|a| self.by_area.get(a) == Some(&at))
     }
 
     pub fn index(&self, id: &PositionId) -> Option<usize> {

@@ -127,6 +127,12 @@ impl Outages {
         });
     }
 
+    /// An event ended, whatever it says of its health; whether it was an outage.
+    pub fn end(&mut self, event: EventId, now: Mono) -> bool {
+        let of = self.list.iter_mut().find(|o| o.event == event);
+        of.map(|o| o.ended.get_or_insert(now)).is_some()
+    }
+
     fn at(&self, of: Blind<'_>, desk: usize, now: Mono) -> impl Iterator<Item = &Outage> {
         self.list
             .iter()

@@ -78,11 +78,17 @@ impl Held {
     }
 }
 
+/// Whether it is known that one of its events is of the alert's own source: where none joined by its channel's rate all are,
+/// else only the one that opened it.
+fn is_own(alert: &Alert, event: EventId) -> bool {
+    alert.limited == 0 || event == alert.first_event
+}
+
 impl AlertBook {
     /// Takes up an alert that the store holds. `open`: its events that have not ended.
     ///
-    /// One whose position is not known (it is from before there were positions, or its position has another name now) is
-    /// its area's, and is told of again.
+    /// One whose position is not known (it is from before there were positions, or its position has another name now), or
+    /// whose area is its position's no more, is its area's, and is told of again.
     pub fn admit(&mut self, mut alert: Alert, open: &[EventId], now: Now) {
         alert.open_events = u32::try_from(open.len()).unwrap_or(u32::MAX);
         // How long ago the last event ended is known by the wall clock only; a clock that was set back counts as now.
@@ -93,7 +99,8 @@ impl AlertBook {
         let aside = alert.handling.shelved.is_some();
         let carried_until = left(self.join_ms());
         for event in open {
-            let latest = alert.details.as_ref().filter(|_| *event == alert.last_event);
+            // What only joined a row has left its details alone.
+            let latest = alert.details.as_ref().filter(|_| *event == alert.last_event && is_own(&alert, *event));
             let happenings = latest.and_then(|d| d.happenings);
             self.open.insert(*event, Open { alert: alert.id, happenings, since: now.mono });
         }
@@ -108,17 +115,20 @@ impl AlertBook {
         }
         let id = alert.id;
         let named = alert.handling.position.as_ref().and_then(|p| self.desks.index(p));
-        let desk = named.unwrap_or_else(|| self.desks.of(&alert.area));
-        let moves = named.is_none() && alert.state != AlertState::Closed;
+        let open_yet = alert.state != AlertState::Closed;
+        let there = named.filter(|desk| !open_yet || self.desks.covers(*desk, &alert.area));
+        let desk = there.unwrap_or_else(|| self.desks.of(&alert.area));
+        let moves = open_yet && named != Some(desk);
         if moves {
             alert.handling.position = Some(self.desks.get(desk).id.clone());
         }
         if aside {
             self.shelves.put(&alert.dedupe_key, id);
         }
-        let waits = takes_events(alert.state) && alert.handling.showing.how == How::Held;
+        let unjudged = alert.handling.showing.how == How::Held;
+        let waits = unjudged && takes_events(alert.state);
         let ms = (u64::from(self.cfg().hold_s) * 1000).min(LONGEST_HOLD_MS);
-        let watched = waits.then(|| Watched {
+        let watched = unjudged.then(|| Watched {
             event: open.last().copied().unwrap_or(alert.last_event),
             began: now.mono,
             started: now.mono,
@@ -127,7 +137,9 @@ impl AlertBook {
             because: alert.handling.showing.because.unwrap_or(Because::Weak),
         });
         self.shown_before(&alert, now);
-        open.iter().for_each(|event| self.outages.restore(&alert, *event, desk));
+        open.iter()
+            .filter(|event| is_own(&alert, **event))
+            .for_each(|event| self.outages.restore(&alert, *event, desk));
         let under = takes_events(alert.state) && alert.handling.showing.how == How::Under && !open.is_empty();
         let again = under.then(|| match alert.handling.showing.because {
             Some(Because::Explained) => now.mono.plus_ms(AFTER_MS + 1),

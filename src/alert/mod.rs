@@ -197,9 +197,9 @@ impl AlertBook {
         if let Some(health) = &event.health {
             let desk = self.held.get(&id).map_or(0, |h| h.desk);
             self.outages.note(event, health, (id, desk), now.mono);
-            if event.phase == Phase::End {
-                self.explains_no_more(id, now.mono);
-            }
+        }
+        if event.phase == Phase::End && (self.outages.end(event.id, now.mono) || event.health.is_some()) {
+            self.explains_no_more(id, now.mono);
         }
         let alert = self.held.get(&id).ok_or(EventRefused::NotOpen)?.alert.clone();
         let learnt = self.learnt.take();

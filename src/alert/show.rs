@@ -251,16 +251,25 @@ impl AlertBook {
 
     /// A row rises in priority.
     pub(super) fn rise(&mut self, id: AlertId, to: Severity, now: Now) {
-        let due = later(now.wall, self.priorities.due_ms(to));
+        let due_ms = self.priorities.due_ms(to);
+        // What is left of its time is known by its timer: the wall clock may have jumped since that was set.
+        let left_ms = self.timers.at(id, Timer::Due).map(|at| at.since_ms(now.mono));
         let Some(held) = self.held.get_mut(&id) else { return };
-        let next = held.alert.escalates().map_or(due, |next| next.min(due));
+        let (due, next) = (later(now.wall, due_ms), later(now.wall, left_ms.map_or(due_ms, |left| left.min(due_ms))));
+        // Also where that is by chance what its timer was set for before the clock jumped.
+        held.armed[1] = None;
         let h = &mut held.alert.handling;
-        if let Some(first) = h.escalated.as_mut().filter(|e| e.level < 2) {
-            first.next = Some(next);
-        }
+        h.due = match (&mut h.escalated, left_ms) {
+            (None, Some(_)) => Some(next),
+            (first, _) => {
+                if let Some(first) = first.as_mut().filter(|e| e.level < 2) {
+                    first.next = Some(next);
+                }
+                Some(h.due.map_or(due, |d| d.min(due)))
+            }
+        };
         h.priority = Some(to);
         h.showing.raised = Some(now.wall);
-        h.due = Some(h.due.map_or(due, |d| d.min(due)));
         let desk = held.desk;
         self.desks.shown(desk, None, now);
         self.flood_timer(now.mono);

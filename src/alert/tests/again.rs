@@ -41,6 +41,42 @@ fn what_had_no_position_gets_one_and_is_told_of() {
 }
 
 #[test]
+fn what_is_of_an_area_that_moved_to_another_position_moves_too() {
+    let area = |a: &str| crate::types::AreaId::new(a).unwrap();
+    let site = |north: &[&str], south: &[&str], rest: &[&str]| {
+        let position = |id: &str, areas: &[&str]| config::Position {
+            id: crate::types::PositionId::new(id).unwrap(),
+            areas: areas.iter().map(|a| area(a)).collect(),
+            name: String::new(),
+            escalate_to: None,
+        };
+        let position = vec![position("north", north), position("south", south), position("rest", rest)];
+        Config { position, ..Config::default() }
+    };
+    let start =
+        EventPayload { area: vec![area("city"), area("yard")], ..seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)) };
+    let row = say(&mut AlertBook::of(&site(&["yard"], &[], &["elsewhere"])), &start, 0);
+    let of = |a: &Alert| a.handling.position.as_ref().unwrap().as_str().to_owned();
+    assert_eq!(of(&row), "north");
+    let closed = Alert { state: AlertState::Closed, ..row.clone() };
+    for (row, config, wanted) in [
+        (&row, site(&["gate"], &["yard"], &[]), "south"),
+        (&row, site(&["gate"], &["door"], &[]), "rest"),
+        (&row, site(&["gate"], &["yard"], &["door"]), "south"),
+        (&row, site(&["gate"], &["door"], &["hall"]), "north"),
+        (&row, site(&["city"], &["yard"], &[]), "north"),
+        (&row, site(&[], &["yard"], &["door"]), "north"),
+        (&closed, site(&["gate"], &["yard"], &[]), "north"),
+    ] {
+        let mut book = AlertBook::of(&config);
+        book.admit(row.clone(), &[], at(1));
+        let told: Vec<_> = book.tick(at(2)).into_iter().map(|c| (c.alert.rev, of(&c.alert))).collect();
+        assert_eq!(of(book.get(row.id).unwrap()), wanted);
+        assert_eq!(told, if wanted == "north" { vec![] } else { vec![(row.rev + 1, wanted.to_owned())] });
+    }
+}
+
+#[test]
 fn what_was_held_waits_on() {
     let mut book = AlertBook::new(config::Alert::default());
     let start = seen(1, Phase::Start, "gate/r", (0.55, 0.2), at(0));
@@ -54,6 +90,49 @@ fn what_was_held_waits_on() {
     book.admit(held.clone(), &[], at(5));
     book.tick(at(5));
     assert_eq!(how(&book, held.id), How::Row, "its event is over and nobody judged it: better once too often");
+}
+
+#[test]
+fn what_was_finished_while_it_was_held_waits_on_when_it_is_reopened() {
+    let start = seen(1, Phase::Start, "gate/r", (0.55, 0.2), at(0));
+    for (reopened, reloaded) in [(3, None), (100, None), (10, Some(5))] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let id = say(&mut book, &start, 0).id;
+        acts(&mut book, id, AlertAction::Acknowledge, "li", 1);
+        acts(&mut book, id, AlertAction::Resolve, "li", 2);
+        if let Some(s) = reloaded {
+            let written = book.get(id).unwrap().clone();
+            book = AlertBook::new(config::Alert::default());
+            book.admit(written, &[start.id], at(s));
+        }
+        book.tick(at(reopened));
+        acts(&mut book, id, AlertAction::Reopen, "li", reopened);
+        let lasted = reopened.max(20 + reloaded.unwrap_or(0));
+        if lasted > reopened {
+            book.tick(at(lasted - 1));
+            assert_eq!(how(&book, id), How::Held, "reopened at {reopened} s");
+        }
+        book.tick(at(lasted));
+        assert_eq!(how(&book, id), How::Row, "reopened at {reopened} s");
+    }
+}
+
+#[test]
+fn what_is_under_a_row_that_is_reopened_stays_there() {
+    for reopened in [false, true] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let lead = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+        let folded = say(&mut book, &seen(2, Phase::Start, "yard/r", (0.9, 0.2), at(5)), 5);
+        assert_eq!(folded.handling.showing.row, Some(lead));
+        acts(&mut book, lead, AlertAction::Acknowledge, "li", 6);
+        acts(&mut book, lead, AlertAction::Resolve, "li", 7);
+        if reopened {
+            acts(&mut book, lead, AlertAction::Reopen, "li", 8);
+        }
+        let again = say(&mut book, &seen(3, Phase::Start, "yard/r", (0.9, 0.2), at(9)), 9);
+        let wanted = if reopened { How::Under } else { How::Row };
+        assert_eq!((again.id, again.handling.showing.how), (folded.id, wanted), "reopened: {reopened}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::types::{
-    HealthFact,
+    Details, HealthFact,
     fact::HealthScope,
     handling::{Because, ResultCode},
 };
@@ -112,6 +112,53 @@ fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
     assert_eq!(how(&book, absent.id), How::Under);
     book.tick(at(141));
     assert_eq!(how(&book, absent.id), How::Row);
+}
+
+#[test]
+fn what_only_joined_an_outage_is_none_whoever_reads_it_again() {
+    let health = |phase, s| {
+        let (name, state) = (None, None);
+        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+    };
+    let guard =
+        |n, s| EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) };
+    let mut book = AlertBook::new(cfg(10, 1));
+    say(&mut book, &health(Phase::Start, 0), 0);
+    let both = say(&mut book, &seen(2, Phase::Start, "gate/r", (0.9, 0.2), at(2)), 2);
+    assert_eq!((both.first_event, both.limited, both.health.is_some()), (EventId(Uuid::from_u128(1)), 1, true));
+    failed(&mut book, &[(both.clone(), vec![both.first_event, both.last_event])], at(20));
+    say(&mut book, &health(Phase::End, 30), 30);
+    let absent = say(&mut book, &guard(3, 300), 300);
+    assert_eq!(absent.handling.showing.how, How::Row, "the picture is back, though somebody is still seen");
+
+    // An end that says nothing of the health ends it, too.
+    let mut book = AlertBook::new(config::Alert::default());
+    let down = say(&mut book, &health(Phase::Start, 0), 0);
+    failed(&mut book, &[(down.clone(), vec![down.first_event])], at(20));
+    say(&mut book, &EventPayload { health: None, ..health(Phase::End, 30) }, 30);
+    let absent = say(&mut book, &guard(3, 300), 300);
+    assert_eq!(absent.handling.showing.how, How::Row);
+}
+
+#[test]
+fn what_only_joined_happens_again_by_its_own_count_whoever_reads_it_again() {
+    let line = |n, phase, happenings, s| EventPayload {
+        kind: "line".into(),
+        details: Some(Details { happenings: Some(happenings), ..Details::default() }),
+        ..seen(n, phase, &format!("gate/line{n}"), (0.9, 0.2), at(s))
+    };
+    let mut book = AlertBook::new(cfg(10, 1));
+    let row = say(&mut book, &line(1, Phase::Start, 9, 0), 0);
+    assert_eq!(say(&mut book, &line(2, Phase::Start, 1, 2), 2).details, row.details);
+    let row = book.get(row.id).unwrap().clone();
+    assert_eq!((row.limited, row.events, row.last_event), (1, 2, EventId(Uuid::from_u128(2))));
+    failed(&mut book, &[(row.clone(), vec![row.first_event, row.last_event])], at(20));
+    let mut again = |happenings, s| {
+        let own = book.on_event(&line(2, Phase::Update, happenings, s), "Gate", at(s)).unwrap().own;
+        own.history.is_some()
+    };
+    assert_eq!([again(1, 21), again(2, 22), again(2, 23)], [false, true, false]);
 }
 
 #[test]

@@ -233,6 +233,31 @@ fn a_clock_that_is_wrong_or_jumps_moves_no_timer() {
 }
 
 #[test]
+fn a_row_that_rises_waits_no_longer_for_a_clock_that_jumped() {
+    let due_high_s = u64::from(config::Alert::default().due_high_s);
+    let level = |book: &AlertBook, id| book.get(id).and_then(|a| a.handling.escalated.as_ref().map(|e| e.level));
+    // It rises before the first step, or before the second; by one jump what is said to be its time stays the same.
+    for (rises, first) in [(610, None), (1810, Some(1))] {
+        let same = i64::try_from(first.map_or(1800, |_| 3600) - rises - due_high_s).unwrap();
+        for jump in [-3600, 0, same, 3600] {
+            let off = |s: u64| Now { mono: at(s).mono, wall: Wall(at(s).wall.0 + jump * 1000) };
+            let mut book = AlertBook::new(config::Alert { neighbour_s: 3000, ..config::Alert::default() });
+            let id = say(&mut book, &seen(1, Phase::Start, "gate/r", (0.9, 0.2), at(0)), 0).id;
+            book.tick(at(rises - 10));
+            assert_eq!(level(&book, id), first);
+            let next = seen(2, Phase::Start, "yard/r", (0.9, 0.2), off(rises));
+            book.on_event(&next, "Yard", off(rises)).unwrap();
+            assert_eq!(book.get(id).unwrap().priority(), Severity::High);
+            assert_eq!(book.get(id).unwrap().escalates(), Some(off(rises + due_high_s).wall), "by {jump} s");
+            book.tick(off(rises + due_high_s - 1));
+            assert_eq!(level(&book, id), first, "by {jump} s");
+            book.tick(off(rises + due_high_s));
+            assert_eq!(level(&book, id), first.map_or(Some(1), |l| Some(l + 1)), "by {jump} s");
+        }
+    }
+}
+
+#[test]
 fn a_lost_picture_explains_and_a_neighbour_folds_and_rises() {
     let mut book = AlertBook::new(config::Alert::default());
     let mut down = event(1, Phase::Start, "gate/health", Severity::Medium, at(0));
