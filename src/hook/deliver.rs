@@ -6,10 +6,11 @@
 //! given up.
 //!
 //! An error does not say which of two things it is: that a receiver is down, or that it stumbles over this one delivery.
-//! So where one was answered with errors for long enough, one of those behind it is tried, too: that it is taken shows that
-//! it was the delivery. While nothing is taken nothing is given up.
+//! So where one was answered with errors for long enough, one of those behind it is tried, too. That it is taken is evidence,
+//! no more: the delivery is tried once more then, and given up, it alone, if that fails again. What was taken early comes again
+//! in its turn, with the same id. While nothing is taken nothing is given up.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::time::sleep;
@@ -42,6 +43,8 @@ const ERRORS: u32 = 5;
 const STUCK: Duration = Duration::from_secs(60);
 /// Batches that are looked through for one to try.
 const LOOKED_THROUGH: usize = 64;
+/// Of so many it is known that they were taken before their turn; of more the oldest are forgotten.
+const EARLY: usize = 1024;
 /// After the database failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -62,12 +65,12 @@ struct At {
     gap: Option<Gap>,
     saved: Place,
     saved_at: Mono,
+    /// Cursors of what was taken before its turn.
+    early: BTreeSet<i64>,
 }
 
 enum Done {
     Told,
-    /// It was given up, and one behind it was taken.
-    Passed,
     Paused,
 }
 
@@ -85,11 +88,10 @@ struct Stuck {
     /// One after the other, and since when.
     errors: u32,
     since: Mono,
-    /// What would be given up if the next one were taken: how many, and the cursor of the last.
-    count: u64,
-    until: i64,
     /// All up to this is looked through for one to try.
     looked: i64,
+    /// One behind it was taken since.
+    proven: bool,
 }
 
 impl Wanted<'_> {
@@ -100,14 +102,14 @@ impl Wanted<'_> {
 
 impl Stuck {
     fn new(cursor: i64, now: Mono) -> Self {
-        Self { cursor, errors: 0, since: now, count: 1, until: cursor, looked: cursor }
+        Self { cursor, errors: 0, since: now, looked: cursor, proven: false }
     }
 
     /// Takes note of a try that came to nothing; whether it is time to try what is behind it.
     fn failed(&mut self, answered: bool, patience_ms: u64, now: Mono) -> bool {
         if !answered {
             // It is away, or too busy: that says nothing of this delivery.
-            *self = Self::new(self.cursor, now);
+            (self.errors, self.proven) = (0, false);
             return false;
         }
         if self.errors == 0 {
@@ -189,7 +191,7 @@ impl<S: Source> Worker<S> {
         self.shared.rested();
         // So that a changed configuration is written even if nothing happens.
         let saved = Place { config: String::new(), ..place.clone() };
-        Some(At { saved, saved_at: self.now(), gap: None, place })
+        Some(At { saved, saved_at: self.now(), gap: None, early: BTreeSet::new(), place })
     }
 
     async fn rest(&self, e: &SourceError) -> Option<()> {
@@ -240,8 +242,6 @@ impl<S: Source> Worker<S> {
             if let Some(wanted) = self.wanted(&message, committed).await? {
                 match self.tell(client, at, &wanted).await? {
                     Done::Told => {}
-                    // Its place is behind what was read here.
-                    Done::Passed => return Ok(true),
                     Done::Paused => return Ok(false),
                 }
             }
@@ -303,7 +303,10 @@ impl<S: Source> Worker<S> {
         loop {
             let (why, after, answered) = match self.post(client, wanted, attempt, at.gap).await? {
                 Outcome::Delivered => {
-                    at.gap = None;
+                    // One that comes again is ignored, and so is the gap that it tells.
+                    if !at.early.contains(&cursor) {
+                        at.gap = None;
+                    }
                     self.shared.delivered(spec.clock.wall());
                     return Ok(Done::Told);
                 }
@@ -331,13 +334,24 @@ impl<S: Source> Worker<S> {
             if self.due(at) {
                 self.save(at).await;
             }
+            if answered && stuck.proven {
+                tracing::warn!(
+                    hook = %spec.hook.id,
+                    cursor,
+                    "a delivery is given up: the receiver {why}, and takes what comes behind it"
+                );
+                self.give_up(at, cursor, why);
+                return Ok(Done::Told);
+            }
             if attempt > PATIENT && self.is_past(cursor).await {
                 self.give_up(at, cursor, "refuses it for as long as it is kept".to_owned());
                 return Ok(Done::Told);
             }
             if stuck.failed(answered, spec.backoff.patience_ms, self.now()) {
-                if self.pass(client, at, &mut stuck, &why).await? {
-                    return Ok(Done::Passed);
+                if self.probe(client, at, &mut stuck).await? {
+                    stuck.proven = true;
+                    attempt = attempt.saturating_add(1);
+                    continue;
                 }
                 pause = pause.min(STUCK);
             }
@@ -391,9 +405,9 @@ impl<S: Source> Worker<S> {
         self.shared.given_up(why);
     }
 
-    /// Tries the next one behind what is stuck, once. True if it was taken: what is before it is given up then, and said to
-    /// be in that very delivery.
-    async fn pass(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck, why: &str) -> Result<bool, Stopped> {
+    /// Tries the next one behind what is stuck, once; whether it was taken. One that was taken before proves nothing: a
+    /// receiver may know its id and say so whatever else fails.
+    async fn probe(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck) -> Result<bool, Stopped> {
         for _ in 0..LOOKED_THROUGH {
             // One that cannot be read now is tried in the next round.
             let Ok(Behind::Here { messages, cursor }) = self.source.behind(stuck.looked, BATCH).await else {
@@ -401,27 +415,24 @@ impl<S: Source> Worker<S> {
             };
             for (message, committed) in &messages {
                 let Some(wanted) = self.wanted(message, *committed).await? else { continue };
-                let after = at.gap.map_or(at.place.cursor, |gap| gap.after);
-                let gap = Gap { after, until: stuck.until };
-                if self.post(client, &wanted, 1, Some(gap)).await? == Outcome::Delivered {
-                    tracing::warn!(
-                        hook = %self.spec.hook.id,
-                        until = stuck.until,
-                        "{} deliveries are given up: the receiver {why}, and takes what comes behind them",
-                        stuck.count
-                    );
-                    (0..stuck.count).for_each(|_| self.shared.given_up(why.to_owned()));
-                    (at.gap, at.place.cursor) = (None, wanted.cursor());
-                    self.shared.delivered(self.spec.clock.wall());
-                    return Ok(true);
+                if at.early.contains(&wanted.cursor()) {
+                    continue;
                 }
-                (stuck.count, stuck.until, stuck.looked) = (stuck.count + 1, wanted.cursor(), wanted.cursor());
-                return Ok(false);
+                let taken = self.post(client, &wanted, 1, at.gap).await? == Outcome::Delivered;
+                stuck.looked = wanted.cursor();
+                if taken {
+                    at.early = at.early.split_off(&stuck.cursor);
+                    at.early.insert(wanted.cursor());
+                    if at.early.len() > EARLY {
+                        at.early.pop_first();
+                    }
+                }
+                return Ok(taken);
             }
             stuck.looked = cursor;
             if messages.len() < BATCH {
                 // There are no more: from the first one on again.
-                (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
+                stuck.looked = stuck.cursor;
                 break;
             }
         }

@@ -117,18 +117,59 @@ async fn what_a_receiver_stumbles_over_holds_the_rest_up_for_a_while_only() {
     for channel in ["a", "b", "c", "d", "e"] {
         cursors.push(start(&ledger, channel).await);
     }
-    receiver.has_taken(3).await;
+    receiver.has_taken(5).await;
+    cursors.push(start(&ledger, "f").await);
+    cursors.push(start(&ledger, "g").await);
+    receiver.has_taken(7).await;
     let taken = receiver.taken();
-    assert_eq!(taken.iter().map(|g| g.cursor()).collect::<Vec<_>>(), [cursors[0], cursors[3], cursors[4]]);
-    let gap = &taken[1].body["gap"];
+    let order: Vec<_> = taken.iter().map(|g| g.cursor()).collect();
+    assert_eq!(order, [0, 3, 4, 3, 4, 5, 6].map(|n| cursors[n]), "two before their turn, and again in it");
+    assert!((1..=2).all(|n| taken[n].delivery == taken[n + 2].delivery), "with the ids that they had");
+    let gap = &taken[5].body["gap"];
     let after = gap["after"].as_i64().unwrap();
     assert!((cursors[0]..cursors[1]).contains(&after) && gap["until"] == cursors[2], "{gap} of {cursors:?}");
-    assert!(taken[2].body["gap"].is_null(), "told once");
+    assert_eq!(taken[3].body["gap"], *gap, "one that comes again may be ignored, and so is told it, too");
+    assert!(taken[6].body["gap"].is_null(), "told");
     assert!(receiver.got().iter().filter(|g| g.cursor() == cursors[1]).count() >= 5, "not at the first error");
-    until("it is well again", LONG, || view(&hooks, "desk").delivered == 3).await;
+    until("it is well again", LONG, || view(&hooks, "desk").delivered == 5).await;
     assert_eq!((view(&hooks, "desk").given_up, view(&hooks, "desk").state), (2, Step::Good));
     assert!(hooks.degraded().is_empty());
     hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_in_an_outage_is_not_given_up_with_what_the_receiver_stumbles_over() {
+    for stumbles in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(options(dir.path())).await.unwrap();
+        let receiver = Receiver::start().await;
+        let hooks = hooks(&ledger);
+        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+        begun(&ledger, &["desk"]).await;
+        // All is refused until some behind the first were tried; then the first until another one was taken.
+        let (mut behind, mut taken) = (0, false);
+        receiver.refuse(move |body| {
+            if body["payload"]["channel"] == "a" {
+                return (stumbles || !taken).then_some(503);
+            }
+            behind += 1;
+            taken |= behind > 4;
+            (!taken).then_some(503)
+        });
+        let mut cursors = Vec::new();
+        for channel in ["a", "b", "c", "d", "e", "f", "g"] {
+            cursors.push(start(&ledger, channel).await);
+        }
+        let rest = &cursors[usize::from(stumbles)..];
+        until("all others are taken", LONG, || view(&hooks, "desk").delivered == rest.len() as u64).await;
+        assert!(receiver.got().iter().filter(|g| !g.taken && g.cursor() != cursors[0]).count() == 4);
+        let mut taken: Vec<_> = receiver.taken().iter().map(|g| g.cursor()).collect();
+        taken.sort_unstable();
+        taken.dedup();
+        assert_eq!(taken, rest);
+        assert_eq!(view(&hooks, "desk").given_up, u64::from(stumbles));
+        hooks.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
