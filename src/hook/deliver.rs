@@ -74,6 +74,15 @@ enum Done {
     Paused,
 }
 
+/// What came of one that was tried before its turn.
+enum Probed {
+    Taken,
+    /// Or there is none to try.
+    Not,
+    /// The receiver is no more: why.
+    Gone(String),
+}
+
 /// What a receiver is told of a message.
 struct Wanted<'a> {
     message: &'a Message,
@@ -315,13 +324,7 @@ impl<S: Source> Worker<S> {
                     self.give_up(at, cursor, why);
                     return Ok(Done::Told);
                 }
-                Outcome::Gone(why) => {
-                    let why = format!("the receiver {why}: it wants no more");
-                    tracing::warn!(hook = %spec.hook.id, "paused: {why}");
-                    self.shared.say(Step::Paused, why.clone());
-                    at.place.paused = Some(why);
-                    return Ok(Done::Paused);
-                }
+                Outcome::Gone(why) => return Ok(self.pause(at, &why)),
                 Outcome::Later { why, after, answered } => (why, after, answered),
             };
             // No receiver makes a busy loop of it: one that asks for no patience, or names a time that is over, is asked again
@@ -348,12 +351,15 @@ impl<S: Source> Worker<S> {
                 return Ok(Done::Told);
             }
             if stuck.failed(answered, spec.backoff.patience_ms, self.now()) {
-                if self.probe(client, at, &mut stuck).await? {
-                    stuck.proven = true;
-                    attempt = attempt.saturating_add(1);
-                    continue;
+                match self.probe(client, at, &mut stuck).await? {
+                    Probed::Taken => {
+                        stuck.proven = true;
+                        attempt = attempt.saturating_add(1);
+                        continue;
+                    }
+                    Probed::Not => pause = pause.min(STUCK),
+                    Probed::Gone(why) => return Ok(self.pause(at, &why)),
                 }
-                pause = pause.min(STUCK);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -399,35 +405,50 @@ impl<S: Source> Worker<S> {
         }
     }
 
+    /// The receiver is told no more until it is changed.
+    fn pause(&self, at: &mut At, why: &str) -> Done {
+        let why = format!("the receiver {why}: it wants no more");
+        tracing::warn!(hook = %self.spec.hook.id, "paused: {why}");
+        self.shared.say(Step::Paused, why.clone());
+        at.place.paused = Some(why);
+        Done::Paused
+    }
+
     /// What a receiver did not take: the next delivery says so.
     fn give_up(&self, at: &mut At, cursor: i64, why: String) {
         at.gap = Some(Gap { after: at.gap.map_or(at.place.cursor, |gap| gap.after), until: cursor });
         self.shared.given_up(why);
     }
 
-    /// Tries the next one behind what is stuck, once; whether it was taken. One that was taken before proves nothing: a
-    /// receiver may know its id and say so whatever else fails.
-    async fn probe(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck) -> Result<bool, Stopped> {
+    /// Tries the next one behind what is stuck, once. One that was taken before proves nothing: a receiver may know its id
+    /// and say so whatever else fails. One that came to no answer, or to one that says nothing of it, is the next one again.
+    async fn probe(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck) -> Result<Probed, Stopped> {
         for _ in 0..LOOKED_THROUGH {
             // One that cannot be read now is tried in the next round.
             let Ok(Behind::Here { messages, cursor }) = self.source.behind(stuck.looked, BATCH).await else {
-                return Ok(false);
+                return Ok(Probed::Not);
             };
             for (message, committed) in &messages {
                 let Some(wanted) = self.wanted(message, *committed).await? else { continue };
                 if at.early.contains(&wanted.cursor()) {
                     continue;
                 }
-                let taken = self.post(client, &wanted, 1, at.gap).await? == Outcome::Delivered;
-                stuck.looked = wanted.cursor();
-                if taken {
-                    at.early = at.early.split_off(&stuck.cursor);
-                    at.early.insert(wanted.cursor());
-                    if at.early.len() > EARLY {
-                        at.early.pop_first();
-                    }
+                let outcome = self.post(client, &wanted, 1, at.gap).await?;
+                if !matches!(outcome, Outcome::Later { answered: false, .. }) {
+                    stuck.looked = wanted.cursor();
                 }
-                return Ok(taken);
+                return Ok(match outcome {
+                    Outcome::Delivered => {
+                        at.early = at.early.split_off(&stuck.cursor);
+                        at.early.insert(wanted.cursor());
+                        if at.early.len() > EARLY {
+                            at.early.pop_first();
+                        }
+                        Probed::Taken
+                    }
+                    Outcome::Gone(why) => Probed::Gone(why),
+                    Outcome::GivenUp(_) | Outcome::Later { .. } => Probed::Not,
+                });
             }
             stuck.looked = cursor;
             if messages.len() < BATCH {
@@ -436,7 +457,7 @@ impl<S: Source> Worker<S> {
                 break;
             }
         }
-        Ok(false)
+        Ok(Probed::Not)
     }
 }
 

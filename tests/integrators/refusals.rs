@@ -173,6 +173,34 @@ async fn what_failed_in_an_outage_is_not_given_up_with_what_the_receiver_stumble
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_before_its_turn_is_judged_by_its_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    let mut tries = 0;
+    receiver.refuse(move |body| match body["payload"]["channel"].as_str() {
+        Some("a") => Some(500),
+        Some("b") => {
+            tries += 1;
+            [429, 408, 500].get(tries - 1).copied()
+        }
+        _ => Some(410),
+    });
+    let mut cursors = Vec::new();
+    for channel in ["a", "b", "c"] {
+        cursors.push(start(&ledger, channel).await);
+    }
+    until("it is paused", LONG, || view(&hooks, "desk").state == Step::Paused).await;
+    let behind: Vec<_> = receiver.got().iter().map(|g| g.cursor()).filter(|c| *c != cursors[0]).collect();
+    assert_eq!(behind, [1, 1, 1, 2].map(|n| cursors[n]), "too busy is no answer, and 410 is the last one");
+    assert_eq!((view(&hooks, "desk").given_up, receiver.taken().len()), (0, 0));
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_gone_is_paused_over_restarts_until_it_is_changed() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::start().await;
