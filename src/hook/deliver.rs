@@ -8,7 +8,8 @@
 //! An error does not say which of two things it is: that a receiver is down, or that it stumbles over this one delivery.
 //! So where one was answered with errors for long enough, one of those behind it is tried, too. That it is taken is evidence,
 //! no more: the delivery is tried once more then, and given up, it alone, if that fails again. What was taken early comes again
-//! in its turn, with the same id. While nothing is taken nothing is given up.
+//! in its turn, with the same id. While nothing is taken nothing is given up. The next one that is answered as one was that
+//! was given up waits for a few tries only, not for minutes, until one that was answered so is taken after all.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -67,6 +68,8 @@ struct At {
     saved_at: Mono,
     /// Cursors of what was taken before its turn.
     early: BTreeSet<i64>,
+    /// The statuses with which it refuses some while it takes others.
+    refuses: BTreeSet<u16>,
 }
 
 enum Done {
@@ -96,6 +99,8 @@ struct Stuck {
     cursor: i64,
     /// One after the other, and since when.
     errors: u32,
+    /// The status of the last one.
+    status: u16,
     since: Mono,
     /// All up to this is looked through for one to try.
     looked: i64,
@@ -110,17 +115,20 @@ impl Wanted<'_> {
 }
 
 impl Stuck {
-    fn new(cursor: i64, now: Mono) -> Self {
-        Self { cursor, errors: 0, since: now, looked: cursor, proven: false }
+    /// `early`: the last one that was taken before its turn; where one was taken the next one is likely to be.
+    fn new(cursor: i64, early: Option<i64>, now: Mono) -> Self {
+        let looked = early.map_or(cursor, |early| cursor.max(early.saturating_sub(1)));
+        Self { cursor, errors: 0, status: 0, since: now, looked, proven: false }
     }
 
     /// Takes note of a try that came to nothing; whether it is time to try what is behind it.
-    fn failed(&mut self, answered: bool, patience_ms: u64, now: Mono) -> bool {
-        if !answered {
+    fn failed(&mut self, answered: Option<u16>, patience_ms: u64, now: Mono) -> bool {
+        let Some(status) = answered else {
             // It is away, or too busy: that says nothing of this delivery.
             (self.errors, self.proven) = (0, false);
             return false;
-        }
+        };
+        self.status = status;
         if self.errors == 0 {
             self.since = now;
         }
@@ -200,7 +208,7 @@ impl<S: Source> Worker<S> {
         self.shared.rested();
         // So that a changed configuration is written even if nothing happens.
         let saved = Place { config: String::new(), ..place.clone() };
-        Some(At { saved, saved_at: self.now(), gap: None, early: BTreeSet::new(), place })
+        Some(At { saved, saved_at: self.now(), gap: None, early: BTreeSet::new(), refuses: BTreeSet::new(), place })
     }
 
     async fn rest(&self, e: &SourceError) -> Option<()> {
@@ -307,7 +315,7 @@ impl<S: Source> Worker<S> {
     async fn tell(&self, client: &mut Client, at: &mut At, wanted: &Wanted<'_>) -> Result<Done, Stopped> {
         let spec = &*self.spec;
         let cursor = wanted.cursor();
-        let mut stuck = Stuck::new(cursor, self.now());
+        let mut stuck = Stuck::new(cursor, at.early.last().copied(), self.now());
         let mut attempt = 1;
         loop {
             let (why, after, answered) = match self.post(client, wanted, attempt, at.gap).await? {
@@ -315,6 +323,9 @@ impl<S: Source> Worker<S> {
                     // One that comes again is ignored, and so is the gap that it tells.
                     if !at.early.contains(&cursor) {
                         at.gap = None;
+                    }
+                    if stuck.errors > 0 {
+                        at.refuses.remove(&stuck.status);
                     }
                     self.shared.delivered(spec.clock.wall());
                     return Ok(Done::Told);
@@ -337,7 +348,8 @@ impl<S: Source> Worker<S> {
             if self.due(at) {
                 self.save(at).await;
             }
-            if answered && stuck.proven {
+            if let Some(status) = answered.filter(|_| stuck.proven) {
+                at.refuses.insert(status);
                 tracing::warn!(
                     hook = %spec.hook.id,
                     cursor,
@@ -350,7 +362,9 @@ impl<S: Source> Worker<S> {
                 self.give_up(at, cursor, "refuses it for as long as it is kept".to_owned());
                 return Ok(Done::Told);
             }
-            if stuck.failed(answered, spec.backoff.patience_ms, self.now()) {
+            let known = answered.is_some_and(|status| at.refuses.contains(&status));
+            let patience_ms = if known { 0 } else { spec.backoff.patience_ms };
+            if stuck.failed(answered, patience_ms, self.now()) {
                 match self.probe(client, at, &mut stuck).await? {
                     Probed::Taken => {
                         stuck.proven = true;
@@ -420,8 +434,9 @@ impl<S: Source> Worker<S> {
         self.shared.given_up(why);
     }
 
-    /// Tries the next one behind what is stuck, once. One that was taken before proves nothing: a receiver may know its id
-    /// and say so whatever else fails. One that came to no answer, or to one that says nothing of it, is the next one again.
+    /// Tries the next one behind what is stuck, once. Where the receiver has an error (5xx), one that was taken before proves
+    /// nothing: it may know its id and say so whatever else fails. One that came to no answer, or to one that says nothing of
+    /// it, is the next one again.
     async fn probe(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck) -> Result<Probed, Stopped> {
         for _ in 0..LOOKED_THROUGH {
             // One that cannot be read now is tried in the next round.
@@ -430,11 +445,11 @@ impl<S: Source> Worker<S> {
             };
             for (message, committed) in &messages {
                 let Some(wanted) = self.wanted(message, *committed).await? else { continue };
-                if at.early.contains(&wanted.cursor()) {
+                if !(400..500).contains(&stuck.status) && at.early.contains(&wanted.cursor()) {
                     continue;
                 }
                 let outcome = self.post(client, &wanted, 1, at.gap).await?;
-                if !matches!(outcome, Outcome::Later { answered: false, .. }) {
+                if !matches!(outcome, Outcome::Later { answered: None, .. }) {
                     stuck.looked = wanted.cursor();
                 }
                 return Ok(match outcome {
@@ -538,8 +553,8 @@ mod tests {
 
     #[test]
     fn only_errors_that_last_speak_of_the_delivery() {
-        let mut stuck = Stuck::new(7, Mono(0));
-        let mut failed = |answered, s: u64| stuck.failed(answered, 600_000, Mono(s * 1000));
+        let mut stuck = Stuck::new(7, None, Mono(0));
+        let mut failed = |answered: bool, s: u64| stuck.failed(answered.then_some(500), 600_000, Mono(s * 1000));
         assert!((0..20).all(|n| !failed(true, n)), "many, in a moment");
         assert!(!failed(true, 599) && failed(true, 600) && failed(true, 660));
         assert!(!failed(false, 700), "it is away");

@@ -1,6 +1,6 @@
 //! Receivers that fail, refuse, hang and are gone, and what is told of facts that are gone too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skyeye::{
     hook::{Outcome, ping},
@@ -11,7 +11,7 @@ use skyeye::{
 
 use crate::{
     ledger::{fact, new_id, open, options},
-    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, until, view},
+    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, hooks_with, until, view},
 };
 
 const EVENTS: &str = "events = [\"event\"]\ntimeout_s = 1";
@@ -168,6 +168,35 @@ async fn what_failed_in_an_outage_is_not_given_up_with_what_the_receiver_stumble
         taken.dedup();
         assert_eq!(taken, rest);
         assert_eq!(view(&hooks, "desk").given_up, u64::from(stumbles));
+        hooks.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_refuses_on_purpose_costs_the_long_patience_once() {
+    const PATIENCE_MS: u64 = 3000;
+    let patience = Duration::from_millis(PATIENCE_MS);
+    for status in [404, 500] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(options(dir.path())).await.unwrap();
+        let receiver = Receiver::start().await;
+        let hooks = hooks_with(&ledger, PATIENCE_MS);
+        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+        begun(&ledger, &["desk"]).await;
+        receiver.refuse(move |body| body["payload"]["channel"].as_str()?.starts_with("foreign").then_some(status));
+        let since = Instant::now();
+        let mut cursors = Vec::new();
+        for n in 0..6 {
+            start(&ledger, &format!("foreign-{n}")).await;
+            cursors.push(start(&ledger, &format!("own-{n}")).await);
+        }
+        until("all own ones are taken in their turn", LONG, || view(&hooks, "desk").delivered == 6).await;
+        let (took, given_up) = (since.elapsed(), view(&hooks, "desk").given_up);
+        assert!(took >= patience && took < patience * 3, "{took:?}");
+        assert_eq!(given_up, 6, "{status}");
+        for cursor in cursors {
+            assert!(receiver.taken().iter().any(|g| g.cursor() == cursor));
+        }
         hooks.close().await;
     }
 }
