@@ -41,8 +41,8 @@ pub enum Outcome {
     Later {
         why: String,
         after: Option<Duration>,
-        /// It answered with an error that may be about this very delivery.
-        answered: bool,
+        /// The status, where it answered with an error that may be about this very delivery.
+        answered: Option<u16>,
     },
     /// The receiver will never take this one.
     GivenUp(String),
@@ -113,10 +113,10 @@ impl Client {
     pub async fn post(&mut self, headers: &Headers<'_>, body: Bytes, within: Duration, now: Wall) -> Outcome {
         match tokio::time::timeout(within, self.exchange(headers, body)).await {
             Ok(Ok(answer)) => judge(&answer, now),
-            Ok(Err(why)) => Outcome::Later { why, after: None, answered: false },
+            Ok(Err(why)) => Outcome::Later { why, after: None, answered: None },
             Err(_) => {
                 let why = format!("gave no answer within {} s", within.as_secs());
-                Outcome::Later { why, after: None, answered: false }
+                Outcome::Later { why, after: None, answered: None }
             }
         }
     }
@@ -199,7 +199,7 @@ fn judge(answer: &Answer, now: Wall) -> Outcome {
         None => format!("answered {}", status.as_u16()),
     };
     // Who says when, or that it is too busy, speaks of itself.
-    let answered = after.is_none() && !matches!(status.as_u16(), 408 | 429);
+    let answered = (after.is_none() && !matches!(status.as_u16(), 408 | 429)).then_some(status.as_u16());
     match status.as_u16() {
         200..=299 => Outcome::Delivered,
         300..=399 => {
@@ -237,16 +237,17 @@ mod tests {
             assert_eq!(of(status, None), Outcome::Delivered);
         }
         for status in [301, 302, 307, 401, 403, 404, 405, 407, 500, 503, 599] {
-            assert!(matches!(of(status, None), Outcome::Later { after: None, answered: true, .. }), "{status}");
+            let Outcome::Later { after: None, answered, .. } = of(status, None) else { panic!("{status}") };
+            assert_eq!(answered, Some(status));
         }
         for status in [408, 429] {
-            assert!(matches!(of(status, None), Outcome::Later { after: None, answered: false, .. }), "{status}");
+            assert!(matches!(of(status, None), Outcome::Later { after: None, answered: None, .. }), "{status}");
         }
         for status in [400, 402, 413, 422] {
             assert!(matches!(of(status, None), Outcome::GivenUp(_)), "{status}");
         }
         assert!(matches!(of(410, None), Outcome::Gone(_)));
         let Outcome::Later { after, answered, .. } = of(503, Some("7")) else { panic!("503 is tried again") };
-        assert_eq!((after, answered), (Some(Duration::from_secs(7)), false));
+        assert_eq!((after, answered), (Some(Duration::from_secs(7)), None));
     }
 }

@@ -6,10 +6,12 @@
 //! given up.
 //!
 //! An error does not say which of two things it is: that a receiver is down, or that it stumbles over this one delivery.
-//! So where one was answered with errors for long enough, one of those behind it is tried, too: that it is taken shows that
-//! it was the delivery. While nothing is taken nothing is given up.
+//! So where one was answered with errors for long enough, one of those behind it is tried, too. That it is taken is evidence,
+//! no more: the delivery is tried once more then, and given up, it alone, if that fails again. What was taken early comes again
+//! in its turn, with the same id. While nothing is taken nothing is given up. The next one that is answered as one was that
+//! was given up waits for a few tries only, not for minutes, until one that was answered so is taken after all.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::time::sleep;
@@ -42,6 +44,8 @@ const ERRORS: u32 = 5;
 const STUCK: Duration = Duration::from_secs(60);
 /// Batches that are looked through for one to try.
 const LOOKED_THROUGH: usize = 64;
+/// Of so many it is known that they were taken before their turn; of more the oldest are forgotten.
+const EARLY: usize = 1024;
 /// After the database failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -62,13 +66,24 @@ struct At {
     gap: Option<Gap>,
     saved: Place,
     saved_at: Mono,
+    /// Cursors of what was taken before its turn.
+    early: BTreeSet<i64>,
+    /// The statuses with which it refuses some while it takes others.
+    refuses: BTreeSet<u16>,
 }
 
 enum Done {
     Told,
-    /// It was given up, and one behind it was taken.
-    Passed,
     Paused,
+}
+
+/// What came of one that was tried before its turn.
+enum Probed {
+    Taken,
+    /// Or there is none to try.
+    Not,
+    /// The receiver is no more: why.
+    Gone(String),
 }
 
 /// What a receiver is told of a message.
@@ -84,12 +99,13 @@ struct Stuck {
     cursor: i64,
     /// One after the other, and since when.
     errors: u32,
+    /// The status of the last one.
+    status: u16,
     since: Mono,
-    /// What would be given up if the next one were taken: how many, and the cursor of the last.
-    count: u64,
-    until: i64,
     /// All up to this is looked through for one to try.
     looked: i64,
+    /// One behind it was taken since.
+    proven: bool,
 }
 
 impl Wanted<'_> {
@@ -99,17 +115,20 @@ impl Wanted<'_> {
 }
 
 impl Stuck {
-    fn new(cursor: i64, now: Mono) -> Self {
-        Self { cursor, errors: 0, since: now, count: 1, until: cursor, looked: cursor }
+    /// `early`: the last one that was taken before its turn; where one was taken the next one is likely to be.
+    fn new(cursor: i64, early: Option<i64>, now: Mono) -> Self {
+        let looked = early.map_or(cursor, |early| cursor.max(early.saturating_sub(1)));
+        Self { cursor, errors: 0, status: 0, since: now, looked, proven: false }
     }
 
     /// Takes note of a try that came to nothing; whether it is time to try what is behind it.
-    fn failed(&mut self, answered: bool, patience_ms: u64, now: Mono) -> bool {
-        if !answered {
+    fn failed(&mut self, answered: Option<u16>, patience_ms: u64, now: Mono) -> bool {
+        let Some(status) = answered else {
             // It is away, or too busy: that says nothing of this delivery.
-            *self = Self::new(self.cursor, now);
+            (self.errors, self.proven) = (0, false);
             return false;
-        }
+        };
+        self.status = status;
         if self.errors == 0 {
             self.since = now;
         }
@@ -189,7 +208,7 @@ impl<S: Source> Worker<S> {
         self.shared.rested();
         // So that a changed configuration is written even if nothing happens.
         let saved = Place { config: String::new(), ..place.clone() };
-        Some(At { saved, saved_at: self.now(), gap: None, place })
+        Some(At { saved, saved_at: self.now(), gap: None, early: BTreeSet::new(), refuses: BTreeSet::new(), place })
     }
 
     async fn rest(&self, e: &SourceError) -> Option<()> {
@@ -240,8 +259,6 @@ impl<S: Source> Worker<S> {
             if let Some(wanted) = self.wanted(&message, committed).await? {
                 match self.tell(client, at, &wanted).await? {
                     Done::Told => {}
-                    // Its place is behind what was read here.
-                    Done::Passed => return Ok(true),
                     Done::Paused => return Ok(false),
                 }
             }
@@ -298,12 +315,18 @@ impl<S: Source> Worker<S> {
     async fn tell(&self, client: &mut Client, at: &mut At, wanted: &Wanted<'_>) -> Result<Done, Stopped> {
         let spec = &*self.spec;
         let cursor = wanted.cursor();
-        let mut stuck = Stuck::new(cursor, self.now());
+        let mut stuck = Stuck::new(cursor, at.early.last().copied(), self.now());
         let mut attempt = 1;
         loop {
             let (why, after, answered) = match self.post(client, wanted, attempt, at.gap).await? {
                 Outcome::Delivered => {
-                    at.gap = None;
+                    // One that comes again is ignored, and so is the gap that it tells.
+                    if !at.early.contains(&cursor) {
+                        at.gap = None;
+                    }
+                    if stuck.errors > 0 {
+                        at.refuses.remove(&stuck.status);
+                    }
                     self.shared.delivered(spec.clock.wall());
                     return Ok(Done::Told);
                 }
@@ -312,13 +335,7 @@ impl<S: Source> Worker<S> {
                     self.give_up(at, cursor, why);
                     return Ok(Done::Told);
                 }
-                Outcome::Gone(why) => {
-                    let why = format!("the receiver {why}: it wants no more");
-                    tracing::warn!(hook = %spec.hook.id, "paused: {why}");
-                    self.shared.say(Step::Paused, why.clone());
-                    at.place.paused = Some(why);
-                    return Ok(Done::Paused);
-                }
+                Outcome::Gone(why) => return Ok(self.pause(at, &why)),
                 Outcome::Later { why, after, answered } => (why, after, answered),
             };
             // No receiver makes a busy loop of it: one that asks for no patience, or names a time that is over, is asked again
@@ -331,15 +348,32 @@ impl<S: Source> Worker<S> {
             if self.due(at) {
                 self.save(at).await;
             }
+            if let Some(status) = answered.filter(|_| stuck.proven) {
+                at.refuses.insert(status);
+                tracing::warn!(
+                    hook = %spec.hook.id,
+                    cursor,
+                    "a delivery is given up: the receiver {why}, and takes what comes behind it"
+                );
+                self.give_up(at, cursor, why);
+                return Ok(Done::Told);
+            }
             if attempt > PATIENT && self.is_past(cursor).await {
                 self.give_up(at, cursor, "refuses it for as long as it is kept".to_owned());
                 return Ok(Done::Told);
             }
-            if stuck.failed(answered, spec.backoff.patience_ms, self.now()) {
-                if self.pass(client, at, &mut stuck, &why).await? {
-                    return Ok(Done::Passed);
+            let known = answered.is_some_and(|status| at.refuses.contains(&status));
+            let patience_ms = if known { 0 } else { spec.backoff.patience_ms };
+            if stuck.failed(answered, patience_ms, self.now()) {
+                match self.probe(client, at, &mut stuck).await? {
+                    Probed::Taken => {
+                        stuck.proven = true;
+                        attempt = attempt.saturating_add(1);
+                        continue;
+                    }
+                    Probed::Not => pause = pause.min(STUCK),
+                    Probed::Gone(why) => return Ok(self.pause(at, &why)),
                 }
-                pause = pause.min(STUCK);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -385,47 +419,60 @@ impl<S: Source> Worker<S> {
         }
     }
 
+    /// The receiver is told no more until it is changed.
+    fn pause(&self, at: &mut At, why: &str) -> Done {
+        let why = format!("the receiver {why}: it wants no more");
+        tracing::warn!(hook = %self.spec.hook.id, "paused: {why}");
+        self.shared.say(Step::Paused, why.clone());
+        at.place.paused = Some(why);
+        Done::Paused
+    }
+
     /// What a receiver did not take: the next delivery says so.
     fn give_up(&self, at: &mut At, cursor: i64, why: String) {
         at.gap = Some(Gap { after: at.gap.map_or(at.place.cursor, |gap| gap.after), until: cursor });
         self.shared.given_up(why);
     }
 
-    /// Tries the next one behind what is stuck, once. True if it was taken: what is before it is given up then, and said to
-    /// be in that very delivery.
-    async fn pass(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck, why: &str) -> Result<bool, Stopped> {
+    /// Tries the next one behind what is stuck, once. Where the receiver has an error (5xx), one that was taken before proves
+    /// nothing: it may know its id and say so whatever else fails. One that came to no answer, or to one that says nothing of
+    /// it, is the next one again.
+    async fn probe(&self, client: &mut Client, at: &mut At, stuck: &mut Stuck) -> Result<Probed, Stopped> {
         for _ in 0..LOOKED_THROUGH {
             // One that cannot be read now is tried in the next round.
             let Ok(Behind::Here { messages, cursor }) = self.source.behind(stuck.looked, BATCH).await else {
-                return Ok(false);
+                return Ok(Probed::Not);
             };
             for (message, committed) in &messages {
                 let Some(wanted) = self.wanted(message, *committed).await? else { continue };
-                let after = at.gap.map_or(at.place.cursor, |gap| gap.after);
-                let gap = Gap { after, until: stuck.until };
-                if self.post(client, &wanted, 1, Some(gap)).await? == Outcome::Delivered {
-                    tracing::warn!(
-                        hook = %self.spec.hook.id,
-                        until = stuck.until,
-                        "{} deliveries are given up: the receiver {why}, and takes what comes behind them",
-                        stuck.count
-                    );
-                    (0..stuck.count).for_each(|_| self.shared.given_up(why.to_owned()));
-                    (at.gap, at.place.cursor) = (None, wanted.cursor());
-                    self.shared.delivered(self.spec.clock.wall());
-                    return Ok(true);
+                if !(400..500).contains(&stuck.status) && at.early.contains(&wanted.cursor()) {
+                    continue;
                 }
-                (stuck.count, stuck.until, stuck.looked) = (stuck.count + 1, wanted.cursor(), wanted.cursor());
-                return Ok(false);
+                let outcome = self.post(client, &wanted, 1, at.gap).await?;
+                if !matches!(outcome, Outcome::Later { answered: None, .. }) {
+                    stuck.looked = wanted.cursor();
+                }
+                return Ok(match outcome {
+                    Outcome::Delivered => {
+                        at.early = at.early.split_off(&stuck.cursor);
+                        at.early.insert(wanted.cursor());
+                        if at.early.len() > EARLY {
+                            at.early.pop_first();
+                        }
+                        Probed::Taken
+                    }
+                    Outcome::Gone(why) => Probed::Gone(why),
+                    Outcome::GivenUp(_) | Outcome::Later { .. } => Probed::Not,
+                });
             }
             stuck.looked = cursor;
             if messages.len() < BATCH {
                 // There are no more: from the first one on again.
-                (stuck.count, stuck.until, stuck.looked) = (1, stuck.cursor, stuck.cursor);
+                stuck.looked = stuck.cursor;
                 break;
             }
         }
-        Ok(false)
+        Ok(Probed::Not)
     }
 }
 
@@ -506,8 +553,8 @@ mod tests {
 
     #[test]
     fn only_errors_that_last_speak_of_the_delivery() {
-        let mut stuck = Stuck::new(7, Mono(0));
-        let mut failed = |answered, s: u64| stuck.failed(answered, 600_000, Mono(s * 1000));
+        let mut stuck = Stuck::new(7, None, Mono(0));
+        let mut failed = |answered: bool, s: u64| stuck.failed(answered.then_some(500), 600_000, Mono(s * 1000));
         assert!((0..20).all(|n| !failed(true, n)), "many, in a moment");
         assert!(!failed(true, 599) && failed(true, 600) && failed(true, 660));
         assert!(!failed(false, 700), "it is away");

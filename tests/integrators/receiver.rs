@@ -165,11 +165,15 @@ async fn take(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: 
 
 /// Receivers over this ledger, which do not wait long.
 pub fn hooks(ledger: &Ledger) -> Hooks<Ledger> {
+    hooks_with(ledger, 150)
+}
+
+pub fn hooks_with(ledger: &Ledger, patience_ms: u64) -> Hooks<Ledger> {
     let options = HookOptions {
         site: SiteId::new("site").unwrap(),
         node: NodeId::new("node-1").unwrap(),
         clock: Clock::start(),
-        backoff: Backoff { min_ms: 5, max_ms: 40, patience_ms: 150 },
+        backoff: Backoff { min_ms: 5, max_ms: 40, patience_ms },
     };
     Hooks::new(options, Arc::new(ledger.clone()))
 }

@@ -1,6 +1,6 @@
 //! Receivers that fail, refuse, hang and are gone, and what is told of facts that are gone too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skyeye::{
     hook::{Outcome, ping},
@@ -11,7 +11,7 @@ use skyeye::{
 
 use crate::{
     ledger::{fact, new_id, open, options},
-    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, until, view},
+    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, hooks_with, until, view},
 };
 
 const EVENTS: &str = "events = [\"event\"]\ntimeout_s = 1";
@@ -117,17 +117,115 @@ async fn what_a_receiver_stumbles_over_holds_the_rest_up_for_a_while_only() {
     for channel in ["a", "b", "c", "d", "e"] {
         cursors.push(start(&ledger, channel).await);
     }
-    receiver.has_taken(3).await;
+    receiver.has_taken(5).await;
+    cursors.push(start(&ledger, "f").await);
+    cursors.push(start(&ledger, "g").await);
+    receiver.has_taken(7).await;
     let taken = receiver.taken();
-    assert_eq!(taken.iter().map(|g| g.cursor()).collect::<Vec<_>>(), [cursors[0], cursors[3], cursors[4]]);
-    let gap = &taken[1].body["gap"];
+    let order: Vec<_> = taken.iter().map(|g| g.cursor()).collect();
+    assert_eq!(order, [0, 3, 4, 3, 4, 5, 6].map(|n| cursors[n]), "two before their turn, and again in it");
+    assert!((1..=2).all(|n| taken[n].delivery == taken[n + 2].delivery), "with the ids that they had");
+    let gap = &taken[5].body["gap"];
     let after = gap["after"].as_i64().unwrap();
     assert!((cursors[0]..cursors[1]).contains(&after) && gap["until"] == cursors[2], "{gap} of {cursors:?}");
-    assert!(taken[2].body["gap"].is_null(), "told once");
+    assert_eq!(taken[3].body["gap"], *gap, "one that comes again may be ignored, and so is told it, too");
+    assert!(taken[6].body["gap"].is_null(), "told");
     assert!(receiver.got().iter().filter(|g| g.cursor() == cursors[1]).count() >= 5, "not at the first error");
-    until("it is well again", LONG, || view(&hooks, "desk").delivered == 3).await;
+    until("it is well again", LONG, || view(&hooks, "desk").delivered == 5).await;
     assert_eq!((view(&hooks, "desk").given_up, view(&hooks, "desk").state), (2, Step::Good));
     assert!(hooks.degraded().is_empty());
+    hooks.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_in_an_outage_is_not_given_up_with_what_the_receiver_stumbles_over() {
+    for stumbles in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(options(dir.path())).await.unwrap();
+        let receiver = Receiver::start().await;
+        let hooks = hooks(&ledger);
+        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+        begun(&ledger, &["desk"]).await;
+        // All is refused until some behind the first were tried; then the first until another one was taken.
+        let (mut behind, mut taken) = (0, false);
+        receiver.refuse(move |body| {
+            if body["payload"]["channel"] == "a" {
+                return (stumbles || !taken).then_some(503);
+            }
+            behind += 1;
+            taken |= behind > 4;
+            (!taken).then_some(503)
+        });
+        let mut cursors = Vec::new();
+        for channel in ["a", "b", "c", "d", "e", "f", "g"] {
+            cursors.push(start(&ledger, channel).await);
+        }
+        let rest = &cursors[usize::from(stumbles)..];
+        until("all others are taken", LONG, || view(&hooks, "desk").delivered == rest.len() as u64).await;
+        assert!(receiver.got().iter().filter(|g| !g.taken && g.cursor() != cursors[0]).count() == 4);
+        let mut taken: Vec<_> = receiver.taken().iter().map(|g| g.cursor()).collect();
+        taken.sort_unstable();
+        taken.dedup();
+        assert_eq!(taken, rest);
+        assert_eq!(view(&hooks, "desk").given_up, u64::from(stumbles));
+        hooks.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_refuses_on_purpose_costs_the_long_patience_once() {
+    const PATIENCE_MS: u64 = 3000;
+    let patience = Duration::from_millis(PATIENCE_MS);
+    for status in [404, 500] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(options(dir.path())).await.unwrap();
+        let receiver = Receiver::start().await;
+        let hooks = hooks_with(&ledger, PATIENCE_MS);
+        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+        begun(&ledger, &["desk"]).await;
+        receiver.refuse(move |body| body["payload"]["channel"].as_str()?.starts_with("foreign").then_some(status));
+        let since = Instant::now();
+        let mut cursors = Vec::new();
+        for n in 0..6 {
+            start(&ledger, &format!("foreign-{n}")).await;
+            cursors.push(start(&ledger, &format!("own-{n}")).await);
+        }
+        until("all own ones are taken in their turn", LONG, || view(&hooks, "desk").delivered == 6).await;
+        let (took, given_up) = (since.elapsed(), view(&hooks, "desk").given_up);
+        assert!(took >= patience && took < patience * 3, "{took:?}");
+        assert_eq!(given_up, 6, "{status}");
+        for cursor in cursors {
+            assert!(receiver.taken().iter().any(|g| g.cursor() == cursor));
+        }
+        hooks.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_before_its_turn_is_judged_by_its_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks(&ledger);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    let mut tries = 0;
+    receiver.refuse(move |body| match body["payload"]["channel"].as_str() {
+        Some("a") => Some(500),
+        Some("b") => {
+            tries += 1;
+            [429, 408, 500].get(tries - 1).copied()
+        }
+        _ => Some(410),
+    });
+    let mut cursors = Vec::new();
+    for channel in ["a", "b", "c"] {
+        cursors.push(start(&ledger, channel).await);
+    }
+    until("it is paused", LONG, || view(&hooks, "desk").state == Step::Paused).await;
+    let behind: Vec<_> = receiver.got().iter().map(|g| g.cursor()).filter(|c| *c != cursors[0]).collect();
+    assert_eq!(behind, [1, 1, 1, 2].map(|n| cursors[n]), "too busy is no answer, and 410 is the last one");
+    assert_eq!((view(&hooks, "desk").given_up, receiver.taken().len()), (0, 0));
     hooks.close().await;
 }
 
