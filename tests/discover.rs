@@ -223,6 +223,22 @@ async fn what_is_looked_for_is_looked_at_before_the_rest_is_listed() {
 }
 
 #[tokio::test]
+async fn without_a_picture_the_reason_is_told_and_no_other_channel_is_listed() {
+    struct Refused;
+    impl Streams for Refused {
+        fn look(&self, _: StreamAsk) -> BoxFuture<'_, StreamSeen> {
+            let error = Some("refuses user name or password".to_owned());
+            Box::pin(async { StreamSeen { error, ..StreamSeen::default() } })
+        }
+    }
+    let device = Stub::of("recorder", Wants::Token).await;
+    let view = probed(ask(device.address, 11), &Refused).await;
+    assert_eq!(view.error.as_deref(), Some("the stream refuses user name or password"));
+    assert!(view.streams.iter().all(|s| s.channel_no == 11), "{:?}", view.streams);
+    assert_eq!(device.asked().iter().filter(|a| a.question == "GetStreamUri").count(), 2);
+}
+
+#[tokio::test]
 async fn a_device_that_has_no_idea_of_the_time_gets_tokens_of_its_own_time() {
     let device = Stub::of("dahua", Wants::Token).await;
     let view = probed(ask(device.address, 1), &Eyes::default()).await;

@@ -45,6 +45,8 @@ describe('sentences of the gateway', () => {
     ['Key frames come rarely; set an interval of 2 s on the camera. Its clock is +12 s off; give it a time server.', '关键帧很少；请在摄像机上将间隔设为 2 秒。时钟偏差 +12 秒；请为其设置时间服务器。'],
     ['this takes the role operator, supervisor or administrator; this login has the role viewer', '此操作需要角色 值班员、班长或管理员；当前账号的角色是 查看员'],
     ['li.na holds this alert or put it aside; only a supervisor or administrator may do \'release\' to it', '此告警由 li.na 持有或搁置；只有班长或管理员可对其执行“release”'],
+    ['there would be 20001 areas; at most 20000, of the configuration file and the inventory together: leave out those on which no channel and nobody hangs, or divide the site among several gateways', '将达到 20001 个辖区；配置文件与清单合计最多 20000 个：请删去既无通道也无人员使用的辖区，或将站点分给多台网关'],
+    ['the other channels are not all listed: it took too long', '其他通道未全部列出：耗时过长'],
     ['the device refuses user name or password', '设备用户名或密码被拒绝'],
     ['300 of 6314 channels are down (20 offline, 280 unreachable); look at their recorder, switch or power', '6314 路通道中有 300 路中断（离线 20，无法连接 280）；请检查共用的录像机、交换机或电源'],
     ['12 of 16 channels are frozen; what they have in common is where to look', '16 路通道中有 12 路画面冻结；请从它们的共同之处查起'],

@@ -206,11 +206,12 @@ impl ProbeRun {
             }
         };
         self.look(ask, streams, channel).await;
-        let concluded = self.conclude();
+        // Why there is no picture is the answer, and no list of the others may take its place.
+        self.conclude()?;
         if let Some(rest) = rest {
             self.list(&rest).await;
         }
-        concluded
+        Ok(())
     }
 
     fn add(&self, stream: StreamView) {

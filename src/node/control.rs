@@ -1,6 +1,6 @@
 //! What commands on this machine ask of a running gateway: a socket in the data folder.
 //!
-//! Whoever may open the data folder may connect, and gets one JSON object: the channels, each with its state. Nothing is
+//! Only the gateway's own user, and root, may connect (mode 0600), and gets one JSON object: the channels, each with its state. Nothing is
 //! read from him and nothing can be changed here. At most `AT_ONCE` are answered at one time, each within `WITHIN`; more wait.
 //! A path that is too long for a socket leaves the gateway without it: that is said in the log, and all else goes on.
 

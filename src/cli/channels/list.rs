@@ -1,6 +1,9 @@
 //! `channels list` and `show`: the channels of file and inventory together, and how a gateway that runs says they stand.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -33,16 +36,28 @@ fn state(text: &str) -> Result<ChannelState, String> {
     })
 }
 
-/// How the channels stand, by the gateway that runs on this data folder. `None`, and a sentence that says why, where
-/// nobody tells.
-async fn standings(config: &Config) -> Option<HashMap<ChannelId, Standing>> {
+/// How the channels stand, by the gateway that runs on this data folder. `None` where none runs; a sentence says why nobody
+/// tells.
+async fn standings(config: &Config) -> io::Result<Option<HashMap<ChannelId, Standing>>> {
     let dir = config.node.data_dir.display();
-    match control::ask(&config.node.data_dir).await {
-        Ok(Some(standings)) => return Some(standings.into_iter().map(|s| (s.id.clone(), s)).collect()),
+    let asked = control::ask(&config.node.data_dir).await;
+    match &asked {
+        Ok(Some(_)) => {}
         Ok(None) => eprintln!("no gateway runs on {dir}, so the states of the channels are not known"),
         Err(e) => eprintln!("the gateway on {dir} does not say how the channels stand: {e}"),
     }
-    None
+    asked.map(|told| told.map(|all| all.into_iter().map(|s| (s.id.clone(), s)).collect()))
+}
+
+/// What `--state` lacks where no states are told.
+fn lacks(why: Option<&io::Error>) -> &'static str {
+    match why.map(io::Error::kind) {
+        None => "--state needs a gateway that runs; start it with `skyeye run`, or leave --state out",
+        Some(io::ErrorKind::PermissionDenied) => {
+            "--state needs the gateway's answer; ask as the user that the gateway runs as, or leave --state out"
+        }
+        Some(_) => "--state needs the gateway's answer, which did not come; ask again, or leave --state out",
+    }
 }
 
 /// Both together, and which ids are the file's.
@@ -67,10 +82,13 @@ fn origin(fixed: &HashSet<ChannelId>, id: &ChannelId) -> &'static str {
 
 pub async fn list(config: Config, args: &ListArgs, json: bool) -> anyhow::Result<Exit> {
     let (merged, fixed) = all(config).await?;
-    let standings = standings(&merged.config).await;
+    let asked = standings(&merged.config).await;
+    let (standings, why) = match asked {
+        Ok(standings) => (standings, None),
+        Err(e) => (None, Some(e)),
+    };
     if standings.is_none() && !args.state.is_empty() {
-        let sentence = "--state needs a gateway that runs; start it with `skyeye run`, or leave --state out";
-        return Err(InventoryError::NotFound(sentence.into()).into());
+        return Err(InventoryError::NotFound(lacks(why.as_ref()).into()).into());
     }
     let areas = merged.config.area_paths();
     let named = args.area.as_deref().map(|area| areas_called(&merged.config, area)).transpose()?;
@@ -186,4 +204,17 @@ pub async fn show(config: Config, id: &str, json: bool) -> anyhow::Result<Exit> 
         println!("{object}");
     }
     Ok(Exit::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_no_gateway_runs_one_is_to_be_started() {
+        assert!(lacks(None).contains("skyeye run"));
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::TimedOut] {
+            assert!(!lacks(Some(&kind.into())).contains("skyeye run"), "{kind}");
+        }
+    }
 }
