@@ -1,7 +1,8 @@
 //! What commands on this machine ask of a running gateway: a socket in the data folder.
 //!
-//! Only the gateway's own user, and root, may connect (mode 0600), and gets one JSON object: the channels, each with its state. Nothing is
-//! read from him and nothing can be changed here. At most `AT_ONCE` are answered at one time, each within `WITHIN`; more wait.
+//! Only the gateway's own user, and root, may connect (mode 0600), and gets one JSON object: the channels, each with its
+//! state. Nothing is read from him and nothing can be changed here. At most `AT_ONCE` are answered at one time, each within
+//! `WITHIN`; more wait.
 //! A path that is too long for a socket leaves the gateway without it: that is said in the log, and all else goes on.
 
 use std::{
@@ -45,7 +46,8 @@ struct Answer {
     channels: Vec<Standing>,
 }
 
-/// Answers until it is told to stop. The data folder must be locked: a socket that lies there is one of a gateway that is no more.
+/// Answers until it is told to stop. The data folder must be locked: a socket that lies there is one of a gateway that is no
+/// more.
 pub async fn serve(inner: Arc<Inner>, stop: CancellationToken) {
     let path = inner.config.load().node.data_dir.join(SOCKET);
     let (listener, _gone) = match listen(path.clone()) {

@@ -57,6 +57,15 @@ impl State {
         self.hanging + self.channels.values().filter(|h| h.looked_at).count() < self.pool
     }
 
+    /// A thread hangs at a picture of this channel.
+    fn hangs(&mut self, channel: &ChannelId, now: Mono) -> &mut Hung {
+        self.hanging += 1;
+        let new = Hung { times: 0, at: now, rests_until: now, looked_at: false, hangs: true };
+        let hung = self.channels.entry(channel.clone()).or_insert(new);
+        (hung.looked_at, hung.hangs) = (false, true);
+        hung
+    }
+
     fn rests(&self, hung: &Hung, now: Mono) -> bool {
         hung.must_rest(now) || !(hung.looked_at || hung.times < 2 || self.can_spare_one())
     }
@@ -72,17 +81,9 @@ impl Hangs {
     /// A worker was given up at a picture of this channel.
     pub fn hung(&self, channel: &ChannelId, now: Mono) {
         let mut state = self.state.lock();
-        state.hanging += 1;
-        let hung = state.channels.entry(channel.clone()).or_insert(Hung {
-            times: 0,
-            at: now,
-            rests_until: now,
-            looked_at: false,
-            hangs: true,
-        });
+        let hung = state.hangs(channel, now);
         let rest_ms = REST_MS.saturating_mul(1 << (2 * hung.times.min(8))).min(LONGEST_MS);
-        let (times, rests_until) = (hung.times + 1, now.plus_ms(rest_ms));
-        *hung = Hung { times, at: now, rests_until, looked_at: false, hangs: true };
+        (hung.times, hung.at, hung.rests_until) = (hung.times + 1, now, now.plus_ms(rest_ms));
         self.known.store(state.channels.len(), Ordering::Relaxed);
     }
 
@@ -90,15 +91,7 @@ impl Hangs {
     /// thread comes back, and is not to blame.
     pub fn stalled(&self, channel: &ChannelId, now: Mono) {
         let mut state = self.state.lock();
-        state.hanging += 1;
-        let hung = state.channels.entry(channel.clone()).or_insert(Hung {
-            times: 0,
-            at: now,
-            rests_until: now,
-            looked_at: false,
-            hangs: true,
-        });
-        (hung.looked_at, hung.hangs) = (false, true);
+        state.hangs(channel, now);
         self.known.store(state.channels.len(), Ordering::Relaxed);
     }
 

@@ -164,8 +164,11 @@ async fn take(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: 
 }
 
 /// Receivers over this ledger, which do not wait long.
+/// Of hooks in tests: short, so that they end.
+pub const PATIENCE_MS: u64 = 150;
+
 pub fn hooks(ledger: &Ledger) -> Hooks<Ledger> {
-    hooks_with(ledger, 150)
+    hooks_with(ledger, PATIENCE_MS)
 }
 
 pub fn hooks_with(ledger: &Ledger, patience_ms: u64) -> Hooks<Ledger> {

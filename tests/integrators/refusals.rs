@@ -3,21 +3,33 @@
 use std::time::{Duration, Instant};
 
 use skyeye::{
-    hook::{Outcome, ping},
+    hook::{Hooks, Outcome, ping},
     node::hook_options,
     outbox::Ledger,
     types::{Clock, HookState as Step, Phase, Severity},
 };
+use tempfile::TempDir;
 
 use crate::{
     ledger::{fact, new_id, open, options},
-    receiver::{Answer, LONG, Receiver, assert_in_order, begun, hook, hooks, hooks_with, until, view},
+    receiver::{Answer, LONG, PATIENCE_MS, Receiver, assert_in_order, begun, hook, hooks, hooks_with, until, view},
 };
 
 const EVENTS: &str = "events = [\"event\"]\ntimeout_s = 1";
 
 async fn start(ledger: &Ledger, channel: &str) -> i64 {
     ledger.event(fact(new_id(), Phase::Start, channel, Severity::Low)).await.unwrap().cursor
+}
+
+/// A ledger, and the receiver "desk" that is sent its events from now on.
+async fn desk(patience_ms: u64) -> (TempDir, Ledger, Receiver, Hooks<Ledger>) {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(options(dir.path())).await.unwrap();
+    let receiver = Receiver::start().await;
+    let hooks = hooks_with(&ledger, patience_ms);
+    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
+    begun(&ledger, &["desk"]).await;
+    (dir, ledger, receiver, hooks)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,12 +67,7 @@ async fn what_fails_is_tried_again_and_what_is_behind_it_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_given_up_counted_and_said_until_the_next_is_taken() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(options(dir.path())).await.unwrap();
-    let receiver = Receiver::start().await;
-    let hooks = hooks(&ledger);
-    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-    begun(&ledger, &["desk"]).await;
+    let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
     receiver.answer([Answer::Status(400), Answer::Status(422)]);
     let cursors = [start(&ledger, "a").await, start(&ledger, "b").await];
     until("both are given up", LONG, || view(&hooks, "desk").given_up == 2).await;
@@ -81,12 +88,7 @@ async fn a_refusal_is_given_up_counted_and_said_until_the_next_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_away_behind_its_proxy_misses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(options(dir.path())).await.unwrap();
-    let receiver = Receiver::start().await;
-    let hooks = hooks(&ledger);
-    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-    begun(&ledger, &["desk"]).await;
+    let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
     let mut tries = 0;
     receiver.refuse(move |body| {
         tries += usize::from(body["payload"]["channel"] == "a");
@@ -106,12 +108,7 @@ async fn a_receiver_that_is_away_behind_its_proxy_misses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_receiver_stumbles_over_holds_the_rest_up_for_a_while_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(options(dir.path())).await.unwrap();
-    let receiver = Receiver::start().await;
-    let hooks = hooks(&ledger);
-    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-    begun(&ledger, &["desk"]).await;
+    let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
     receiver.refuse(|body| ["b", "c"].iter().any(|id| body["payload"]["channel"] == *id).then_some(500));
     let mut cursors = Vec::new();
     for channel in ["a", "b", "c", "d", "e"] {
@@ -140,12 +137,7 @@ async fn what_a_receiver_stumbles_over_holds_the_rest_up_for_a_while_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_failed_in_an_outage_is_not_given_up_with_what_the_receiver_stumbles_over() {
     for stumbles in [true, false] {
-        let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(options(dir.path())).await.unwrap();
-        let receiver = Receiver::start().await;
-        let hooks = hooks(&ledger);
-        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-        begun(&ledger, &["desk"]).await;
+        let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
         // All is refused until some behind the first were tried; then the first until another one was taken.
         let (mut behind, mut taken) = (0, false);
         receiver.refuse(move |body| {
@@ -177,12 +169,7 @@ async fn what_a_receiver_refuses_on_purpose_costs_the_long_patience_once() {
     const PATIENCE_MS: u64 = 3000;
     let patience = Duration::from_millis(PATIENCE_MS);
     for status in [404, 500] {
-        let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(options(dir.path())).await.unwrap();
-        let receiver = Receiver::start().await;
-        let hooks = hooks_with(&ledger, PATIENCE_MS);
-        hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-        begun(&ledger, &["desk"]).await;
+        let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
         receiver.refuse(move |body| body["payload"]["channel"].as_str()?.starts_with("foreign").then_some(status));
         let since = Instant::now();
         let mut cursors = Vec::new();
@@ -203,12 +190,7 @@ async fn what_a_receiver_refuses_on_purpose_costs_the_long_patience_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_tried_before_its_turn_is_judged_by_its_answer() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(options(dir.path())).await.unwrap();
-    let receiver = Receiver::start().await;
-    let hooks = hooks(&ledger);
-    hooks.apply(&[receiver.hook(dir.path(), "desk", EVENTS)]).await;
-    begun(&ledger, &["desk"]).await;
+    let (_dir, ledger, receiver, hooks) = desk(PATIENCE_MS).await;
     let mut tries = 0;
     receiver.refuse(move |body| match body["payload"]["channel"].as_str() {
         Some("a") => Some(500),

@@ -84,15 +84,20 @@ fn what_is_folded_under_a_finished_row_comes_out_whoever_reads_it_again() {
     assert_eq!(how(&book, folded.id), How::Row);
 }
 
+/// The channel is down.
+fn health(phase: Phase, s: u64) -> EventPayload {
+    let (name, state) = (None, None);
+    let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
+    EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
+}
+
+/// Nobody is at its gate.
+fn guard(n: u8, s: u64) -> EventPayload {
+    EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) }
+}
+
 #[test]
 fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
-    let health = |phase, s| {
-        let (name, state) = (None, None);
-        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
-        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
-    };
-    let guard =
-        |n, s| EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) };
     let mut book = AlertBook::new(config::Alert::default());
     let down = say(&mut book, &health(Phase::Start, 0), 0);
     let absent = say(&mut book, &guard(2, 5), 5);
@@ -116,13 +121,6 @@ fn an_outage_explains_as_long_as_it_goes_on_whoever_reads_it_again() {
 
 #[test]
 fn what_only_joined_an_outage_is_none_whoever_reads_it_again() {
-    let health = |phase, s| {
-        let (name, state) = (None, None);
-        let fact = HealthFact { scope: HealthScope::Channel, name, what: "down".into(), state, reason: "gone".into() };
-        EventPayload { health: Some(fact), ..event(1, phase, "gate/health", Severity::Medium, at(s)) }
-    };
-    let guard =
-        |n, s| EventPayload { kind: "absence".into(), ..event(n, Phase::Start, "gate/guard", Severity::Medium, at(s)) };
     let mut book = AlertBook::new(cfg(10, 1));
     say(&mut book, &health(Phase::Start, 0), 0);
     let both = say(&mut book, &seen(2, Phase::Start, "gate/r", (0.9, 0.2), at(2)), 2);
