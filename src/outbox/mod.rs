@@ -18,6 +18,7 @@ mod hooks;
 mod housekeeping;
 mod plan;
 mod reads;
+mod recent;
 mod recover;
 mod refeed;
 mod writer;
@@ -52,6 +53,7 @@ use crate::{
         position::PositionState,
     },
 };
+use recent::Recent;
 use writer::Job;
 
 /// Jobs that wait for the writer; beyond that callers wait.
@@ -210,6 +212,8 @@ struct Shared {
     failing: Mutex<Option<String>>,
     /// Confirmed, not yet written so: `pending` leaves them out.
     acking: Mutex<HashSet<i64>>,
+    /// What a publisher that keeps up is given.
+    recent: Mutex<Recent>,
     /// `/changes` behind a cursor below this cannot be answered: something was deleted.
     floor: AtomicI64,
     /// Bytes of kept messages.
@@ -255,6 +259,7 @@ impl Ledger {
             stats: Mutex::default(),
             failing: Mutex::default(),
             acking: Mutex::default(),
+            recent: Mutex::default(),
             floor: AtomicI64::new(0),
             kept: AtomicI64::new(0),
             newest: watch::Sender::new(0),
@@ -357,6 +362,9 @@ impl Ledger {
 
     /// Messages that the broker has not confirmed, behind `after`, oldest first. Fewer than `limit`: there are no more.
     pub async fn pending(&self, after: i64, limit: usize) -> Result<Vec<OutboxRow>, LedgerError> {
+        if let Some(rows) = self.shared.recent.lock().pending(after, limit.max(1)) {
+            return Ok(rows);
+        }
         // Taken before the read: what is confirmed later than this may be seen once more, which at-least-once allows.
         let acking = self.shared.acking.lock().clone();
         let (mut behind, mut found) = (after, Vec::new());
@@ -380,6 +388,7 @@ impl Ledger {
             return Ok(());
         }
         self.shared.acking.lock().extend(&cursors);
+        self.shared.recent.lock().acked(&cursors);
         self.jobs.send(Job::Acked(cursors)).await.map_err(|_| LedgerError::Closed)
     }
 

@@ -73,6 +73,7 @@ pub(super) async fn open(
         retry_for: o.retry_for,
         stale: false,
         owed: Vec::new(),
+        owed_since: None,
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
         time_written: 0,
@@ -151,6 +152,8 @@ async fn first(w: &mut Writer) -> Result<(), StoreError> {
     let ended = batch.events.len();
     let written = w.write(&batch).await?;
     w.done(&batch, written);
+    // What waited before is in the file.
+    w.shared.recent.lock().forget(w.led.cursor);
     w.shared.feeds.lock().clone_from(&w.led.feeds);
     if ended > 0 {
         tracing::warn!("{ended} events were open when the node stopped; they have ended as interrupted");

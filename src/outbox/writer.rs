@@ -36,8 +36,10 @@ use crate::{
 
 /// Facts, and jobs, in one transaction, the last job beyond them.
 const BATCH: usize = 512;
-/// Confirmations alone are in no hurry: they wait this long for facts to go along with.
-const ACKS_WAIT: Duration = Duration::from_millis(50);
+/// Confirmations are in no hurry: they are written together, this long after the first of them or when they are so many.
+/// A kill in between sends them again, with the same ids.
+const ACKS_WAIT: Duration = Duration::from_millis(250);
+const ACKS: usize = 1024;
 /// Facts in a batch from which on the next batch waits for company. Below, each commit takes along what came during the
 /// one before, and waiting would only make every fact late.
 const COMPANY: usize = 4;
@@ -172,8 +174,9 @@ pub(super) struct Writer {
     pub retry_for: Duration,
     /// A batch was given up: what the fold holds is not what is written.
     pub stale: bool,
-    /// Confirmed, and the write of that failed: goes along with the next batch.
+    /// Confirmed, and not written so yet; since when.
     pub owed: Vec<i64>,
+    pub owed_since: Option<Mono>,
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
@@ -199,7 +202,12 @@ impl Writer {
                 (false, false) => HELD_TICK,
                 (false, true) => IDLE_TICK,
             };
-            let first = match timeout_at(Instant::now() + self.until_tick().min(tick), self.queue.recv()).await {
+            let tick = tick.min(self.until_tick()).min(self.until_acks());
+            let first = match timeout_at(Instant::now() + tick, self.queue.recv()).await {
+                Ok(Some(Job::Acked(cursors))) => {
+                    self.owe(cursors);
+                    continue;
+                }
                 Ok(Some(job)) => job,
                 // Every handle is gone without `close`: not a clean stop.
                 Ok(None) => return,
@@ -215,9 +223,12 @@ impl Writer {
                 while let Ok(job) = self.queue.try_recv() {
                     match job {
                         Job::Close { reply: other, .. } => give(other, ()),
+                        Job::Acked(cursors) => self.owe(cursors),
                         job => jobs.push(job),
                     }
                 }
+                // Now.
+                self.owed_since = Some(Mono::default());
                 self.process(jobs).await;
                 self.close(synced).await;
                 give(reply, ());
@@ -236,24 +247,38 @@ impl Writer {
         due.filter(|_| !self.stale).unwrap_or(IDLE_TICK)
     }
 
+    /// The broker has confirmed these; that is written with others.
+    fn owe(&mut self, cursors: Vec<i64>) {
+        self.owed.extend(cursors);
+        self.owed_since.get_or_insert(self.clock.mono());
+    }
+
+    /// Until confirmations are to be written.
+    fn until_acks(&self) -> Duration {
+        match self.owed_since.filter(|_| !self.owed.is_empty()) {
+            None => IDLE_TICK,
+            Some(_) if self.owed.len() >= ACKS => Duration::ZERO,
+            Some(since) => ACKS_WAIT.saturating_sub(Duration::from_millis(self.clock.mono().since_ms(since))),
+        }
+    }
+
     /// Company for the first job: all that is there, and in busy times what arrives within the group commit's time.
     async fn gather(&mut self, first: Job) -> (Vec<Job>, Option<(bool, Reply<()>)>) {
         let busy = self.company >= COMPANY;
         let group = if busy { Duration::from_millis(self.group_commit_ms) } else { Duration::ZERO };
         self.company = 0;
-        let mut until = Instant::now() + ACKS_WAIT.max(group);
+        let until = Instant::now() + group;
         let mut jobs = Vec::new();
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 Job::Close { synced, reply } => return (jobs, Some((synced, reply))),
-                Job::Acked(_) => {}
-                _ => {
+                Job::Acked(cursors) => self.owe(cursors),
+                job => {
                     self.company += job.facts();
-                    until = until.min(Instant::now() + group);
+                    jobs.push(job);
                 }
             }
-            jobs.push(job);
             if jobs.len() >= BATCH || self.company >= BATCH {
                 break;
             }
@@ -308,7 +333,7 @@ impl Writer {
                         let lost = LedgerError::Lost { why: e.to_string() };
                         for job in jobs {
                             match job {
-                                Job::Acked(cursors) => self.owed.extend(cursors),
+                                Job::Acked(cursors) => self.owe(cursors),
                                 job => job.fail(lost.clone()),
                             }
                         }
@@ -359,7 +384,7 @@ impl Writer {
                         self.stale = true;
                         metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
                         tracing::error!("{} messages are not stored: {e}", batch.messages.len());
-                        self.owed.extend(&batch.acked);
+                        self.owe(batch.acked.clone());
                         if !batch.release.is_empty() {
                             self.held.push_front((Mono::default(), batch.release.clone()));
                         }
@@ -403,6 +428,7 @@ impl Writer {
             (stats.outbox_rows, stats.outbox_bytes) = waiting;
             stats.cursor = highest;
             drop(stats);
+            self.shared.recent.lock().forget(highest);
             self.shared.newest.send_replace(highest);
         }
         self.stale = false;
@@ -454,7 +480,6 @@ impl Writer {
     fn plan(&mut self, jobs: Vec<Job>, mut known: Known) -> (Batch, Vec<Answer>) {
         let now = self.clock.now();
         let mut batch = Batch::new(&self.led, now.wall);
-        batch.acked = std::mem::take(&mut self.owed);
         let mut answers = Vec::with_capacity(jobs.len());
         let mut refused = 0;
         // First: an event behind it finds the alerts as they are by now.
@@ -488,12 +513,18 @@ impl Writer {
                     let answer = batch.result(&mut self.led, &key.0, &key.1, outcome, !repeated);
                     answers.push(Answer::Command(reply, answer));
                 }
-                Job::Acked(cursors) => batch.acked.extend(cursors),
+                Job::Acked(cursors) => self.owe(cursors),
                 Job::Feeds { reply, .. } => give(reply, Err(LedgerError::Closed)),
                 Job::Close { reply, .. } => give(reply, ()),
             }
         }
         batch.positions = self.led.fold.keeps();
+        // What was confirmed makes room before anything is given up.
+        let full = self.shared.stats.lock().outbox_bytes + batch.bytes() > self.max_bytes;
+        if full || self.until_acks().is_zero() {
+            batch.acked = std::mem::take(&mut self.owed);
+            self.owed_since = None;
+        }
         if refused > 0 {
             self.shared.stats.lock().refused += refused;
             metrics::counter!("skyeye_outbox_refused_total").increment(refused);
@@ -645,6 +676,11 @@ impl Writer {
                 self.held.push_back((self.clock.mono(), batch.acked.clone()));
             }
             self.forget_acking(&batch.acked);
+        }
+        match written.given_up.0 {
+            0 => self.shared.recent.lock().push(&batch.messages),
+            // Some of what waits is not to be sent.
+            _ => self.shared.recent.lock().forget(self.led.cursor),
         }
         if !batch.messages.is_empty() {
             self.shared.newest.send_replace(self.led.cursor);

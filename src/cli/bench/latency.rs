@@ -2,9 +2,9 @@
 //!
 //! The measured gateway is a whole node in a process of its own, with its embedded broker; the subscriber sits here,
 //! with QoS 1. Arrivals are a seeded Poisson process over many channels, at a share of the samples a second that the
-//! workers alone reach on all cores in this run with the farm running; every look ends as an event's message. A second
-//! figure has real cameras: as many channels over RTSP as give the same load, at the farm's phases. The floor is the
-//! median of one bare decode and run, before and after.
+//! workers alone reach on all cores in this run with the farm running, that is playing; every look ends as an event's
+//! message. A second figure has real cameras: as many channels over RTSP as give the same load, at the farm's phases. The
+//! floor is the median of one bare decode and run, before and after.
 //!
 //! It counts from when every fed channel's event has begun and nothing waits any more: a begin is dearer than an update
 //! (its picture is encoded and written), and all begins in the first seconds are no load of a running site.
@@ -25,6 +25,7 @@ use super::{
     gateway::{Configuration, Gateway},
     measure,
     patrol::Look,
+    readers::{Kind, ONLY_READ, Reader},
     subscriber::{self, SITE, Subscriber, wall_ms},
 };
 use crate::types::{ChannelId, payload::EventPayload};
@@ -78,7 +79,7 @@ impl Bed {
         let length_s = film.units.iter().map(|u| u.pts_90k).max().unwrap_or(0) as f64 / 90_000.0;
         let key_s = length_s / units.len().max(1) as f64;
         let farm = Cameras::start(setting.common.url.as_deref(), &path, 4000, &[])?;
-        let full_hz = full_hz(setting)?;
+        let full_hz = full_hz(setting, &farm)?;
         let mut look = Look::new(setting, units)?;
         look.ours()?;
         let bare_ms = vec![look.bare_ms(100)?];
@@ -145,12 +146,16 @@ impl Bed {
     }
 }
 
-/// Samples a second of the workers alone, on all cores.
-fn full_hz(setting: &Setting) -> anyhow::Result<f64> {
+/// Samples a second of the workers alone, on all cores, while the farm plays to as many sessions as the fed gateway reads:
+/// a bare reader takes them, so that neither the farm's part of the machine nor that of its packets counts as ours.
+fn full_hz(setting: &Setting, farm: &Cameras) -> anyhow::Result<f64> {
+    let mut reader = Reader::start(Kind::Bare, farm, READ.min(farm.channels), ONLY_READ)?;
+    reader.wait_up(READ.min(farm.channels), Duration::from_secs(60))?;
     let mut words = setting.subject("looks")?;
     let seconds = (setting.seconds(30) / 5.0).clamp(1.0, 6.0);
     words.extend(["--seconds".to_owned(), format!("{seconds:.0}")]);
     let alone = Child::start("the workers", &words)?.object(Duration::from_secs(120))?;
+    reader.end()?;
     alone["samples_s"].as_f64().filter(|hz| *hz > 0.0).context("the workers look at nothing")
 }
 
@@ -280,7 +285,7 @@ pub fn run(setting: &Setting, args: &LatencyArgs) -> anyhow::Result<Report> {
     drop((hand, gateway));
     let cameras = if args.poisson_only { None } else { Some(real(setting, &bed, rate_hz, seconds)?) };
     let floor = bed.floor_ms()?;
-    let after_hz = full_hz(setting)?;
+    let after_hz = full_hz(setting, &bed.farm)?;
     let p99 = measure::quantile(&mut fed.latencies(), 0.99);
     let mut report = fed
         .tell(Report::new("latency", p99, floor, "ms"), "")
