@@ -227,8 +227,6 @@ impl Writer {
                         job => jobs.push(job),
                     }
                 }
-                // Now.
-                self.owed_since = Some(Mono::default());
                 self.process(jobs).await;
                 self.close(synced).await;
                 give(reply, ());
@@ -257,7 +255,8 @@ impl Writer {
     fn until_acks(&self) -> Duration {
         match self.owed_since.filter(|_| !self.owed.is_empty()) {
             None => IDLE_TICK,
-            Some(_) if self.owed.len() >= ACKS => Duration::ZERO,
+            // At the end there is no later.
+            Some(_) if self.owed.len() >= ACKS || self.queue.is_closed() => Duration::ZERO,
             Some(since) => ACKS_WAIT.saturating_sub(Duration::from_millis(self.clock.mono().since_ms(since))),
         }
     }
