@@ -140,7 +140,8 @@ impl AlertBook {
                 if wish.action == AlertAction::Resolve
                     && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
                 {
-                    source.result(result, sure, opened);
+                    let objects = self.held.get(&id).map(|h| h.alert.objects.as_slice()).unwrap_or_default();
+                    source.result(result, sure, opened, objects);
                 }
                 self.learns(&key, now);
             }

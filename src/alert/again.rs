@@ -33,8 +33,8 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let (verdict, familiar) = self.judge(e, now);
-        let aside = self.stays_shelved(e, familiar).is_some();
+        let (verdict, known) = self.judge(e, now);
+        let aside = self.stays_shelved(e, known.alike).is_some();
         let Some(held) = self.held.get(&id) else { return (id, None, false) };
         let (how, state) = (held.alert.handling.showing.how, held.alert.state);
         // What the shelf of its source is for is no news, wherever the event is counted.
@@ -101,8 +101,8 @@ impl AlertBook {
         (id, self.held.get(&id).map(|h| line(&h.alert, now, None, "opened", None, None)), false)
     }
 
-    /// Counts it with its source, and says what it is worth and whether the source is named chattering by it.
-    pub(super) fn judge(&mut self, e: &EventPayload, now: Now) -> (Verdict, u32) {
+    /// Counts it with its source, and says what it is worth and by what.
+    pub(super) fn judge(&mut self, e: &EventPayload, now: Now) -> (Verdict, Evidence) {
         let chatter = self.setup.cfg.chatter_per_10_min;
         // What it is worth by what was known before it.
         let before = self.evidence(e, now);
@@ -112,7 +112,7 @@ impl AlertBook {
         if named {
             self.learns(&e.dedupe_key, now);
         }
-        (evidence::judge(&evidence, &self.setup.cfg), evidence.familiar)
+        (evidence::judge(&evidence, &self.setup.cfg), evidence)
     }
 
     /// What is known of an event and its source.
@@ -125,6 +125,7 @@ impl AlertBook {
             nature,
             score: score(&e.objects),
             familiar: source.familiar(&e.objects, sure, nature == Nature::Moment, now),
+            alike: source.alike(&e.objects, sure, now.mono),
             chattering: source.chattering,
             brief_lately: source.brief_lately(now.mono),
             surer: source.is_surer(&e.objects, now.mono),

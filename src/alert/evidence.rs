@@ -57,6 +57,8 @@ pub struct Evidence {
     pub score: Option<f32>,
     /// How often its source said the same from the same place.
     pub familiar: u32,
+    /// And how often just so: as near, as tall, as sure.
+    pub alike: u32,
     pub chattering: bool,
     /// Its source had an event within the hour that came to nothing.
     pub brief_lately: bool,
@@ -81,6 +83,7 @@ impl Evidence {
             nature,
             score,
             familiar: 0,
+            alike: 0,
             chattering: false,
             brief_lately: false,
             surer: false,
@@ -128,11 +131,16 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         // Where what comes is mostly nothing, a glimpse is not enough; of what is high it is if there is no doubt.
         let lately = e.nature == Nature::Seen && !same_again && (e.storm || e.brief_lately);
         if lately && e.score.is_some() && (hardly || e.severity != Severity::High) {
-            return Verdict::Hold(glimpse_ms, Because::Weak);
+            // Longer than that is what comes to nothing there: as long as that, and no longer than what is unsure.
+            let most = if e.severity == Severity::High { u64::from(cfg.hold_high_s) * 1000 } else { hold_ms };
+            let as_long = if e.brief_lately { e.longest_ms.min(most) } else { 0 };
+            return Verdict::Hold(glimpse_ms.max(as_long), Because::Weak);
         }
         return match e.nature {
             _ if !same_again => Verdict::Row,
             Nature::Moment => moment(e, true),
+            // Who people needed nobody for is given all the time that there is to pass.
+            Nature::Seen | Nature::Earned if ordinary => Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering),
             Nature::Seen | Nature::Earned => {
                 Verdict::Hold(LONGEST_HOLD_MS.min(long.max(hold_ms * 2)), Because::Chattering)
             }
@@ -141,9 +149,19 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     // What is high is known only where people said so of all that it was, sure or not.
     let known = if e.severity == Severity::High { e.ordinary && e.useless } else { e.ordinary || e.useless };
     let familiar = e.familiar >= FAMILIAR || (known && e.thereabouts >= FAMILIAR_ORDINARY);
-    let nearly = e.severity == Severity::High && e.surer && is_sure(e.score.map(|s| s + NEARLY), cfg);
+    let nearly = e.severity == Severity::High && is_sure(e.score.map(|s| s + NEARLY), cfg);
     match e.nature {
-        Nature::Seen if nearly && !e.useless && !e.ordinary => Verdict::Hold(glimpse_ms, Because::Weak),
+        Nature::Seen if nearly && e.surer && !e.useless && !e.ordinary => Verdict::Hold(glimpse_ms, Because::Weak),
+        // No surer than what came to nothing there, but longer.
+        Nature::Seen if nearly && e.brief_lately && familiar && !e.useless && !e.ordinary => {
+            let longer = e.longest_ms + e.longest_ms / 2;
+            Verdict::Hold(longer.max(glimpse_ms).min(LONGEST_HOLD_MS), Because::Weak)
+        }
+        Nature::Seen
+            if familiar && e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High =>
+        {
+            Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering)
+        }
         Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e, false),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,
@@ -196,6 +214,7 @@ mod tests {
         nature: Nature::Seen,
         score: Some(0.55),
         familiar: 0,
+        alike: 0,
         chattering: false,
         brief_lately: false,
         surer: false,
@@ -220,6 +239,12 @@ mod tests {
         assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), glimpse, "what is high only for a moment");
         assert_eq!(judge(Evidence { storm: true, ..sure }), glimpse, "longer than a drop");
         assert_eq!(judge(Evidence { brief_lately: true, ..sure }), glimpse, "what came before it was nothing");
+        let longer = Evidence { brief_lately: true, longest_ms: 7000, ..sure };
+        assert_eq!(judge(longer), Verdict::Hold(7000, Because::Weak), "as long as what was nothing");
+        let longest = Evidence { longest_ms: 40_000, score: Some(0.7), ..longer };
+        assert_eq!(judge(longest), Verdict::Hold(20_000, Because::Weak), "never longer than what is unsure");
+        let high = Evidence { severity: Severity::High, ..longest };
+        assert_eq!(judge(high), Verdict::Hold(10_000, Because::Weak));
         assert_eq!(judge(Evidence { storm: true, severity: Severity::High, ..sure }), Verdict::Row, "no doubt");
         assert_eq!(judge(Evidence { storm: true, score: None, ..sure }), Verdict::Row);
         let nearly = Evidence { severity: Severity::High, score: Some(0.62), surer: true, familiar: 9, ..NEW };
@@ -232,12 +257,20 @@ mod tests {
         ] {
             assert_eq!(judge(not), Verdict::Hold(35_000, Because::Chattering), "{not:?}");
         }
+        let outlasts = Evidence { surer: false, brief_lately: true, longest_ms: 2000, ..nearly };
+        assert_eq!(judge(outlasts), glimpse, "no surer than the bush, but the bush is gone by then");
+        assert_eq!(judge(Evidence { longest_ms: 8000, ..outlasts }), Verdict::Hold(12_000, Because::Weak));
         let guard = Evidence { severity: Severity::High, ordinary: true, useless: true, thereabouts: 3, ..NEW };
         assert_eq!(judge(guard), Verdict::Hold(35_000, Because::Chattering), "unsure, at his hour, as people said");
         assert_eq!(judge(Evidence { useless: false, ..guard }), Verdict::Hold(10_000, Because::Weak));
         assert_eq!(judge(Evidence { score: Some(0.8), ..guard }), Verdict::Row, "sure");
         let staff = Evidence { ordinary: true, thereabouts: 9, ..sure };
-        assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS.min(40_000), Because::Chattering));
+        assert_eq!(judge(staff), Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering));
+        assert_eq!(
+            judge(Evidence { score: Some(0.55), ..staff }),
+            Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering),
+            "no less sure of it"
+        );
         assert_eq!(judge(Evidence { severity: Severity::High, ..staff }), Verdict::Row);
         assert_eq!(judge(Evidence { thereabouts: 0, ..staff }), Verdict::Row, "not where they walk");
         let poster = Evidence { severity: Severity::High, ordinary: true, familiar: 5, ..sure };

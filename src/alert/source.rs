@@ -18,6 +18,9 @@ const MAX_SPOTS: usize = 8;
 const MAX_OBJECTS: usize = 8;
 /// Two boxes are in one place if their centres are no further apart, in shares of the picture.
 pub const NEAR: f32 = 0.05;
+/// And if one is no smaller and no taller than this beside the other.
+pub const SMALLER: f32 = 0.65;
+pub const TALLER: f32 = 1.5;
 /// And so far apart they are on one path.
 const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
@@ -26,11 +29,12 @@ const USUAL: f32 = 0.07;
 const STILL: f32 = 0.015;
 /// So often must something have come from a place before that is known of it, or how sure it is there.
 const KNOWN_PLACE: u32 = 5;
-/// How many times the usual distance from its place, or difference of height, is still usual; and what always is.
-const SCATTER: f32 = 1.75;
-const SCATTER_HEIGHT: f32 = 2.6;
-const ALWAYS_NEAR: f32 = 0.02;
-const ALWAYS_AS_TALL: f32 = 0.1;
+/// So many times as unlike its usual as it is on average, in place, height and score together, it is still alike; and of
+/// which nothing is finer.
+const ALIKE: f32 = 3.0;
+const FINEST_PLACE: f32 = 0.0115;
+const FINEST_HEIGHT: f32 = 0.04;
+const FINEST_SCORE: f32 = 0.028;
 /// How long a spot counts that was seen a few times, and one that was seen often.
 const FEW_MS: u64 = 4 * 3_600_000;
 /// How long it counts against what is sure, and against a moment.
@@ -121,7 +125,7 @@ impl Hours {
 impl Spot {
     fn holds(&self, o: &Object) -> bool {
         let (x, y) = centre(o);
-        let (low, high) = (self.h * 0.65, self.h * 1.5);
+        let (low, high) = (self.h * SMALLER, self.h * TALLER);
         *self.label == *o.label
             && (self.x - x).abs() <= NEAR
             && (self.y - y).abs() <= NEAR
@@ -146,13 +150,14 @@ impl Spot {
     fn is_still(&self) -> bool {
         self.seen >= KNOWN_PLACE && self.spread <= STILL
     }
-    /// As near and as tall as what it has learnt from: who crosses a line is there for one look only, and what makes him
-    /// another is where he is and how tall.
-    fn holds_closely(&self, o: &Object) -> bool {
+    /// As near, as tall and no surer than what it has learnt from, all in all: who crosses a line is there for one look only,
+    /// and what makes him another is where he is, how tall and how plain. A little off in all is as much as far off in one.
+    fn is_alike(&self, o: &Object) -> bool {
         let (x, y) = centre(o);
-        let near = (SCATTER * self.spread).max(ALWAYS_NEAR);
-        let tall = (SCATTER_HEIGHT * self.stretch).max(ALWAYS_AS_TALL);
-        (self.x - x).abs() <= near && (self.y - y).abs() <= near && (o.bbox.h - self.h).abs() <= tall * self.h
+        let place = (self.x - x).abs().max((self.y - y).abs()) / self.spread.max(FINEST_PLACE);
+        let height = (o.bbox.h / self.h.max(0.001) - 1.0).abs() / self.stretch.max(FINEST_HEIGHT);
+        let score = (o.score - self.mean).max(0.0) / self.dev.max(FINEST_SCORE);
+        place * place + height * height + score * score <= ALIKE * ALIKE
     }
 }
 
@@ -211,7 +216,7 @@ impl Source {
             // Where the detector is wrong it is so at any time, and every look is like the others. Where people pass who need
             // nobody, it is at the hours at which they do, and each is another.
             let known = |s: &Spot| useless && s.usual(o.score) && (s.errs(sure) || s.hours.hold(at.wall));
-            let alike = |s: &Spot| s.is_passed(sure) || s.holds_closely(o);
+            let alike = |s: &Spot| s.is_passed(sure) || s.is_alike(o);
             let crosses = |s: &Spot| alike(s) && (lately(s) || known(s));
             // A thing that people needed nobody for is the same thing at any hour.
             let stands = |s: &Spot| ordinary && s.is_still();
@@ -224,6 +229,17 @@ impl Source {
             };
             let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
             fits.map(|s| s.seen).max().unwrap_or(0)
+        };
+        objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// How often the same came from the same places, as near, as tall and as sure; the least known object counts. That is what
+    /// somebody has put aside who shelves what the source says.
+    pub fn alike(&self, objects: &[Object], sure: f32, now: Mono) -> u32 {
+        let seen = |o: &Object| {
+            let same =
+                |s: &&Spot| s.is_live(now) && s.holds(o) && s.usual(o.score) && (s.is_passed(sure) || s.is_alike(o));
+            self.spots.iter().filter(same).map(|s| s.seen).max().unwrap_or(0)
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
@@ -330,11 +346,12 @@ impl Source {
         self.brief.is_some_and(|at| now.since_ms(at) <= LATELY_MS)
     }
 
-    /// What people made of an alert of it that was `opened` then. An hour at which it was true is not one at which who passes
-    /// needs nobody.
-    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall) {
+    /// What people made of an alert of it that was `opened` then and of these objects at last. An hour at which it was true is
+    /// not one at which who passes needs nobody, and a place of which little else is known is none where it is nothing.
+    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall, objects: &[Object]) {
         if result == ResultCode::True {
             self.spots.iter_mut().for_each(|s| s.hours.clear(opened));
+            self.spots.retain(|s| s.seen >= KNOWN_PLACE || !objects.iter().any(|o| s.holds(o)));
         }
         for of in [Some(&mut self.results), Some(&mut self.sure_results).filter(|_| sure)].into_iter().flatten() {
             while of.len() >= MAX_RESULTS {
@@ -570,13 +587,13 @@ mod tests {
         let mut branch = Source::default();
         for n in 0..20 {
             branch.start(&person(0.52), 5, at(10 * 3600 + n * 600));
-            branch.result(ResultCode::False, false, Wall(0));
+            branch.result(ResultCode::False, false, Wall(0), &[]);
         }
         let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
         assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
         for _ in 0..2 {
-            branch.result(ResultCode::Nuisance, true, Wall(0));
+            branch.result(ResultCode::Nuisance, true, Wall(0), &[]);
         }
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20, "what was sure was elsewhere");
         let sure =
@@ -585,18 +602,18 @@ mod tests {
         assert_eq!(branch.thereabouts(&person(0.6), 0.65, at(10 * 3600 + 600)), 20);
         // Of the gate the detector was sure: who is unsure there at another hour is somebody.
         for _ in 0..3 {
-            gate.result(ResultCode::Nuisance, false, Wall(0));
+            gate.result(ResultCode::Nuisance, false, Wall(0), &[]);
         }
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, noon), 40);
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, night), 0);
         // All cross it at the same place, where a poster would be known at any hour; but a poster crosses nothing.
         for _ in 0..3 {
-            gate.result(ResultCode::Nuisance, true, Wall(0));
+            gate.result(ResultCode::Nuisance, true, Wall(0), &[]);
         }
         assert_eq!(gate.familiar(&person(0.7), 0.65, false, night), 40);
         assert_eq!(gate.familiar(&person(0.7), 0.65, true, night), 0);
         // An hour at which it was true is none at which who passes needs nobody.
-        gate.result(ResultCode::True, true, noon.wall);
+        gate.result(ResultCode::True, true, noon.wall, &[]);
         assert_eq!(gate.thereabouts(&person(0.7), 0.65, noon), 0);
         assert!(gate.thereabouts(&person(0.7), 0.65, at(2 * DAY_S + 15 * 3600)) >= 3);
     }
@@ -619,12 +636,39 @@ mod tests {
         for other in [seen(0.345, 0.2), seen(0.3, 0.29), seen(0.3, 0.14)] {
             assert_eq!(branch.familiar(&other, 0.65, true, now), 0, "{other:?}");
             assert!(branch.familiar(&other, 0.65, false, now) > 0, "what lasts need not be told apart so closely");
+            assert_eq!(branch.alike(&other, 0.65, now.mono), 0, "but it is not what a shelf is for");
         }
+        let sure = |score, [o]: [Object; 1]| [Object { score, ..o }];
+        assert!(branch.familiar(&sure(0.58, seen(0.3, 0.2)), 0.65, true, now) > 0);
+        assert_eq!(
+            branch.familiar(&sure(0.64, seen(0.3, 0.2)), 0.65, true, now),
+            0,
+            "plainer than the branch ever was"
+        );
+        let a_little = sure(0.58, seen(0.324, 0.222));
+        assert_eq!(branch.familiar(&a_little, 0.65, true, now), 0, "a little off in all is another, too");
+    }
+
+    #[test]
+    fn where_it_was_true_nothing_is_familiar_by_that() {
+        let (mut gate, now) = (Source::default(), at(600));
+        let thief = [object("person", 0.6, 0.3)];
+        gate.start(&thief, 5, at(0));
+        gate.start(&[object("person", 0.6, 0.7)], 5, at(0));
+        assert_eq!(gate.familiar(&thief, 0.65, true, now), 1);
+        gate.result(ResultCode::True, false, Wall(0), &thief);
+        assert_eq!(gate.familiar(&thief, 0.65, true, now), 0, "the next one is told of");
+        assert_eq!(gate.familiar(&[object("person", 0.6, 0.7)], 0.65, true, now), 1, "elsewhere nothing was true");
+        for n in 0..KNOWN_PLACE {
+            gate.start(&thief, 5, at(u64::from(n)));
+        }
+        gate.result(ResultCode::True, false, Wall(0), &thief);
+        assert_eq!(gate.familiar(&thief, 0.65, true, now), KNOWN_PLACE, "one true among many takes no place away");
     }
 
     #[test]
     fn what_stands_there_is_known_at_any_hour_and_who_is_surer_than_a_bush_is_not() {
-        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0)));
+        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0), &[]));
         let (mut poster, mut guard) = (Source::default(), Source::default());
         for n in 0..12u64 {
             let off = (n % 3) as f32 - 1.0;

@@ -5,7 +5,7 @@ use super::{
     evidence::{self, Nature, Verdict, is_sure, score},
     line,
     show::GAP_MS,
-    source::{NEAR, centre},
+    source::{NEAR, SMALLER, TALLER, centre},
     takes_events,
     timer::Timer,
     touch,
@@ -45,14 +45,14 @@ impl AlertBook {
         now: Now,
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
-        let (verdict, familiar) = self.judge(e, now);
+        let (verdict, known) = self.judge(e, now);
         let desk = self.desks.of(&e.area);
         let explained = match e.severity {
             Severity::Critical => None,
             _ => self.outages.explains(e, desk, &self.setup.cfg, now.mono),
         };
 
-        if let Some(id) = self.stays_shelved(e, familiar) {
+        if let Some(id) = self.stays_shelved(e, known.alike) {
             return self.join(id, e, Comes::Aside, false, now, told);
         }
         let comes = explained.map_or(Comes::Judged(verdict), Comes::Explained);
@@ -61,10 +61,9 @@ impl AlertBook {
             return self.join(id, e, if shelved { Comes::Aside } else { comes }, false, now, told);
         }
         let same = self
-            .by_key
-            .get(&e.dedupe_key)
-            .copied()
-            .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, familiar));
+            .on_and_off(e)
+            .or_else(|| self.by_key.get(&e.dedupe_key).copied())
+            .filter(|id| self.joins(*id, now) && !self.is_apart(*id, e, verdict, known.familiar));
         let limited = if same.is_none() { self.over_the_limit(e, now) } else { None };
         match (same, limited) {
             (Some(id), _) => self.join(id, e, comes, false, now, told),
@@ -85,24 +84,32 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    pub(super) fn stays_shelved(&self, e: &EventPayload, familiar: u32) -> Option<AlertId> {
+    pub(super) fn stays_shelved(&self, e: &EventPayload, alike: u32) -> Option<AlertId> {
         let mut shelved = self.shelves.of(&e.dedupe_key).rev().peekable();
         shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
-        let latest = self.by_key.get(&e.dedupe_key).and_then(|n| self.held.get(n));
-        let goes_on = latest.filter(|h| h.alert.handling.shelved.is_none()).is_some_and(|h| {
-            h.brief.is_some_and(|(_, ended)| self.at.since_ms(ended) <= GAP_MS)
-                && is_near(&e.objects, &h.alert.objects, APART)
-        });
+        let goes_on = self.on_and_off(e).is_some();
         shelved.find(|id| {
             self.held.get(id).map(|h| &h.alert).is_some_and(|a| {
-                // Who put it aside has seen where it was, if nobody else has.
-                let there = is_near(&e.objects, &a.objects, NEAR) && !self.is_surer(e, a);
+                // Who put it aside has seen where it was and how tall, if nobody else has.
+                let there = is_there(&e.objects, &a.objects) && !self.is_surer(e, a);
                 let news =
-                    goes_on || e.severity > a.severity || (!e.objects.is_empty() && familiar < SHELVED_TOO && !there);
+                    goes_on || e.severity > a.severity || (!e.objects.is_empty() && alike < SHELVED_TOO && !there);
                 takes_events(a.state) && !news
             })
         })
+    }
+
+    /// Beside what is on a shelf: the alert of news that is seen on and off, whatever else of its source came meanwhile.
+    fn on_and_off(&self, e: &EventPayload) -> Option<AlertId> {
+        self.shelves.of(&e.dedupe_key).next()?;
+        let of = self.held.values().filter(|h| {
+            h.brief.is_some_and(|(_, ended)| self.at.since_ms(ended) <= GAP_MS)
+                && h.alert.handling.shelved.is_none()
+                && h.alert.dedupe_key == e.dedupe_key
+                && is_near(&e.objects, &h.alert.objects, APART)
+        });
+        of.max_by_key(|h| (h.brief, h.alert.id)).map(|h| h.alert.id)
     }
 
     /// Sure where all was unsure.
@@ -138,8 +145,12 @@ impl AlertBook {
         if !shown || !news || e.objects.is_empty() || a.objects.is_empty() {
             return false;
         }
+        // Nobody comes again who has not gone.
+        let another = a.active()
+            && is_sure(score(&e.objects), self.cfg())
+            && !e.objects.iter().all(|o| is_near(std::slice::from_ref(o), &a.objects, NEAR));
         let moment = evidence::nature(&e.kind) == Nature::Moment && (familiar == 0 || self.is_sure_and_high(e));
-        self.is_surer(e, a) || moment || !is_near(&e.objects, &a.objects, APART)
+        self.is_surer(e, a) || another || moment || !is_near(&e.objects, &a.objects, APART)
     }
 
     fn join(
@@ -285,6 +296,15 @@ impl AlertBook {
         };
         own.into_iter().chain(latest.filter(|_| !high)).find(takes)
     }
+}
+
+/// Whether one of these is where one of those was, of its kind and about as tall.
+fn is_there(some: &[Object], others: &[Object]) -> bool {
+    let alone = std::slice::from_ref::<Object>;
+    some.iter().any(|o| {
+        let tall = |p: &&Object| (p.bbox.h * SMALLER..=p.bbox.h * TALLER).contains(&o.bbox.h);
+        others.iter().filter(tall).any(|p| is_near(alone(o), alone(p), NEAR))
+    })
 }
 
 /// Whether one of these is no further than that from one of those, and of its kind.

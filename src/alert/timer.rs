@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     AlertBook, Told,
-    evidence::{LONGEST_HOLD_MS, Steadiness},
+    evidence::{LONGEST_HOLD_MS, Nature, Steadiness, nature},
     hold::Watched,
     later, line, takes_events,
 };
@@ -206,12 +206,17 @@ impl AlertBook {
     pub(super) fn has_lasted(&self, id: AlertId, watched: &Watched, lasted_ms: u64, now: Now) -> bool {
         let storms = || self.held.get(&id).is_some_and(|h| self.storms.at(&h.alert.area, now.mono));
         let storm = watched.because != Because::Chattering && storms();
-        watched.steady.is_one_thing() || (lasted_ms >= LONGEST_HOLD_MS && !storm)
+        self.is_one_thing(id, &watched.steady) || (lasted_ms >= LONGEST_HOLD_MS && !storm)
+    }
+
+    /// What a rule has waited for was one thing for as long; else its tracks go on.
+    fn is_one_thing(&self, id: AlertId, steady: &Steadiness) -> bool {
+        steady.is_one_thing() || self.held.get(&id).is_some_and(|h| nature(&h.alert.kind) == Nature::Earned)
     }
 
     /// One thing that has lasted has proved itself; what only went on and on has not.
     pub(super) fn proves(&mut self, id: AlertId, steady: &Steadiness, now: Now, told: &mut Told) {
-        let sure = steady.is_one_thing();
+        let sure = self.is_one_thing(id, steady);
         if let Some(held) = self.held.get_mut(&id) {
             held.lasted = sure;
         }

@@ -300,6 +300,89 @@ fn what_lasts_is_no_branch_though_its_source_is_shelved() {
     assert_eq!(say(&mut book, &tree(20, Phase::Update, 550), 550).id, out.id, "once");
 }
 
+/// A book in which a tree that says the same again and again is on the shelf.
+fn with_a_tree_on_its_shelf() -> (AlertBook, AlertId) {
+    let mut book = AlertBook::new(config::Alert::default());
+    let mut id = None;
+    for n in 0..6u8 {
+        let s = u64::from(n) * 70;
+        let tree = |phase, s| seen(n, phase, "tree/r", (0.55, 0.2), at(s));
+        id = Some(say(&mut book, &tree(Phase::Start, s), s).id);
+        say(&mut book, &tree(Phase::End, s + 3), s + 3);
+    }
+    let wish = Wish { minutes: Some(60), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    book.act(id.unwrap(), &wish, By::User(&UserId::new("li").unwrap()), None, at(400)).unwrap();
+    (book, id.unwrap())
+}
+
+#[test]
+fn who_is_taller_than_what_was_put_aside_is_no_branch() {
+    let (mut book, tree) = with_a_tree_on_its_shelf();
+    let tall = |n, phase, h, s| {
+        let mut e = seen(n, phase, "tree/r", (0.55, 0.2), at(s));
+        e.objects[0].bbox = BBox { y: 0.5 - h / 2.0, h, ..e.objects[0].bbox };
+        e
+    };
+    assert_eq!(say(&mut book, &tall(20, Phase::Start, 0.21, 500), 500).id, tree, "the same tree");
+    say(&mut book, &tall(20, Phase::End, 0.21, 502), 502);
+    let man = say(&mut book, &tall(21, Phase::Start, 0.4, 510), 510);
+    assert!(man.id != tree && man.handling.shelved.is_none());
+    book.tick(at(531));
+    assert_eq!(how(&book, man.id), How::Row, "and he lasts");
+}
+
+#[test]
+fn news_that_is_seen_on_and_off_stays_news_beside_what_is_put_aside() {
+    let (mut book, tree) = with_a_tree_on_its_shelf();
+    let other = |n, phase, s| seen(n, phase, "tree/r", (0.55, 0.8), at(s));
+    let branch = |phase, s| seen(30, phase, "tree/r", (0.55, 0.2), at(s));
+    assert_eq!(say(&mut book, &branch(Phase::Start, 495), 495).id, tree);
+    for (n, s) in [(20, 500), (21, 508)] {
+        assert_ne!(say(&mut book, &other(n, Phase::Start, s), s).id, tree, "elsewhere");
+        say(&mut book, &other(n, Phase::End, s + 4), s + 4);
+    }
+    let lasts = say(&mut book, &branch(Phase::Update, 516), 516);
+    assert!(lasts.id != tree && lasts.handling.showing.how == How::Row, "the latest of its source now");
+    for (n, s) in [(22, 518), (23, 526), (24, 534)] {
+        let on = say(&mut book, &other(n, Phase::Start, s), s);
+        assert!(on.handling.shelved.is_none(), "{s}");
+        say(&mut book, &other(n, Phase::End, s + 4), s + 4);
+    }
+}
+
+#[test]
+fn who_comes_while_another_is_in_view_is_another() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let person = |n, phase, x, s| seen(n, phase, "yard/r", (0.9, x), at(s));
+    let first = say(&mut book, &person(1, Phase::Start, 0.2, 0), 0);
+    let split = say(&mut book, &person(2, Phase::Start, 0.22, 20), 20);
+    assert_eq!(split.id, first.id, "the tracker has two of one");
+    let second = say(&mut book, &person(3, Phase::Start, 0.3, 30), 30);
+    assert!(second.id != first.id && second.handling.showing.how == How::Row, "nobody comes again who has not gone");
+    for n in [1, 2, 3] {
+        say(&mut book, &person(n, Phase::End, 0.2, 40), 40);
+    }
+    let back = say(&mut book, &person(4, Phase::Start, 0.35, 50), 50);
+    assert_eq!(back.id, second.id, "he comes again");
+}
+
+#[test]
+fn what_its_rule_has_waited_for_needs_no_steady_track() {
+    for (kind, wanted) in [("loitering", How::Row), ("presence", How::Held)] {
+        let mut book = AlertBook::new(config::Alert::default());
+        let seen = |phase, track, s| {
+            let mut e = seen(1, phase, "yard/r", (0.55, 0.2), at(s));
+            e.objects[0].track = track;
+            EventPayload { kind: kind.into(), ..e }
+        };
+        let id = say(&mut book, &seen(Phase::Start, 1, 0), 0).id;
+        say(&mut book, &seen(Phase::Update, 2, 10), 10);
+        say(&mut book, &seen(Phase::Update, 3, 19), 19);
+        book.tick(at(20));
+        assert_eq!(how(&book, id), wanted, "{kind}");
+    }
+}
+
 #[test]
 fn what_was_before_the_shelf_stays_on_it() {
     let mut book = AlertBook::new(config::Alert::default());
