@@ -141,7 +141,7 @@ impl AlertBook {
                     && let Some(result) = wish.result.filter(|r| *r != ResultCode::Test)
                 {
                     let objects = self.held.get(&id).map(|h| h.alert.objects.as_slice()).unwrap_or_default();
-                    source.result(result, sure, opened, objects);
+                    source.result(result, sure, opened, objects, now.mono);
                 }
                 self.learns(&key, now);
             }

@@ -34,7 +34,7 @@ impl AlertBook {
         told: &mut Told,
     ) -> (AlertId, Option<AlertHistory>, bool) {
         let (verdict, known) = self.judge(e, now);
-        let aside = self.stays_shelved(e, known.alike).is_some();
+        let aside = self.stays_shelved(e, known.shelved()).is_some();
         let Some(held) = self.held.get(&id) else { return (id, None, false) };
         let (how, state) = (held.alert.handling.showing.how, held.alert.state);
         // What the shelf of its source is for is no news, wherever the event is counted.

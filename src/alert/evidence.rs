@@ -76,6 +76,11 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// How often what somebody put aside was the same: familiar at this hour, and just so.
+    pub fn shelved(&self) -> u32 {
+        self.alike.min(self.familiar)
+    }
+
     /// Of a source that nothing is known of.
     pub fn new(severity: Severity, nature: Nature, score: Option<f32>) -> Self {
         Self {
@@ -131,9 +136,10 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         // Where what comes is mostly nothing, a glimpse is not enough; of what is high it is if there is no doubt.
         let lately = e.nature == Nature::Seen && !same_again && (e.storm || e.brief_lately);
         if lately && e.score.is_some() && (hardly || e.severity != Severity::High) {
-            // Longer than that is what comes to nothing there: as long as that, and no longer than what is unsure.
+            // Longer than that is what comes to nothing there: who is hardly sure must last as long, and no longer than what
+            // is unsure.
             let most = if e.severity == Severity::High { u64::from(cfg.hold_high_s) * 1000 } else { hold_ms };
-            let as_long = if e.brief_lately { e.longest_ms.min(most) } else { 0 };
+            let as_long = if e.brief_lately && hardly { e.longest_ms.min(most) } else { 0 };
             return Verdict::Hold(glimpse_ms.max(as_long), Because::Weak);
         }
         return match e.nature {
@@ -155,7 +161,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
         // No surer than what came to nothing there, but longer.
         Nature::Seen if nearly && e.brief_lately && familiar && !e.useless && !e.ordinary => {
             let longer = e.longest_ms + e.longest_ms / 2;
-            Verdict::Hold(longer.max(glimpse_ms).min(LONGEST_HOLD_MS), Because::Weak)
+            Verdict::Hold(longer.max(glimpse_ms).min(LONGEST_HOLD_MS), Because::Chattering)
         }
         Nature::Seen
             if familiar && e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High =>

@@ -230,6 +230,7 @@ impl AlertBook {
             self.by_key.remove(&alert.dedupe_key);
         }
         self.shelves.take(&alert.dedupe_key, id);
+        self.briefs.take(&alert.dedupe_key, id);
         self.carried.take(&alert.dedupe_key, id);
         if let Slot::Occupied(mut channel) = self.channels.entry(alert.channel) {
             let c = channel.get_mut();

@@ -92,6 +92,8 @@ pub struct AlertBook {
     by_key: HashMap<String, AlertId>,
     /// Shelved alerts: what they were shelved for stays with them.
     shelves: ByKey,
+    /// Alerts that had an event which was over too soon.
+    briefs: ByKey,
     carried: Carried,
     open: HashMap<EventId, Open>,
     channels: HashMap<ChannelId, Channel>,
@@ -135,6 +137,7 @@ impl AlertBook {
             held: HashMap::new(),
             by_key: HashMap::new(),
             shelves: ByKey::default(),
+            briefs: ByKey::default(),
             carried: Carried::default(),
             open: HashMap::new(),
             channels: HashMap::new(),

@@ -138,6 +138,7 @@ impl AlertBook {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.alert.handling.showing.how = How::Brief;
         held.brief = Some((watched.began, self.at));
+        self.briefs.put(&held.alert.dedupe_key, id);
         self.timers.clear(id, Timer::Lasted);
         self.sources.at(&e.dedupe_key, now.mono).was_brief(there_ms, now.mono);
     }

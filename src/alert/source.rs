@@ -24,7 +24,7 @@ pub const TALLER: f32 = 1.5;
 /// And so far apart they are on one path.
 const ABOUT: f32 = 0.15;
 /// Scores this much above a spot's usual are still usual.
-const USUAL: f32 = 0.07;
+pub const USUAL: f32 = 0.07;
 /// What keeps to its place so closely, on average, is a thing that stands there; who walks does not.
 const STILL: f32 = 0.015;
 /// So often must something have come from a place before that is known of it, or how sure it is there.
@@ -348,10 +348,15 @@ impl Source {
 
     /// What people made of an alert of it that was `opened` then and of these objects at last. An hour at which it was true is
     /// not one at which who passes needs nobody, and a place of which little else is known is none where it is nothing.
-    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall, objects: &[Object]) {
+    pub fn result(&mut self, result: ResultCode, sure: bool, opened: Wall, objects: &[Object], now: Mono) {
         if result == ResultCode::True {
             self.spots.iter_mut().for_each(|s| s.hours.clear(opened));
-            self.spots.retain(|s| s.seen >= KNOWN_PLACE || !objects.iter().any(|o| s.holds(o)));
+            let there = |s: &Spot| objects.iter().any(|o| s.holds(o));
+            self.spots.retain(|s| s.seen >= KNOWN_PLACE || !there(s));
+            // What was true there does not make the next one what was there lately.
+            for s in self.spots.iter_mut().filter(|s| there(s) && s.last.ms(now) <= SURE_MS) {
+                s.last = Past::ago(SURE_MS + 1, now);
+            }
         }
         for of in [Some(&mut self.results), Some(&mut self.sure_results).filter(|_| sure)].into_iter().flatten() {
             while of.len() >= MAX_RESULTS {
@@ -587,13 +592,13 @@ mod tests {
         let mut branch = Source::default();
         for n in 0..20 {
             branch.start(&person(0.52), 5, at(10 * 3600 + n * 600));
-            branch.result(ResultCode::False, false, Wall(0), &[]);
+            branch.result(ResultCode::False, false, Wall(0), &[], Mono(600_000));
         }
         let later = at(10 * 3600 + 20 * 600 + 5 * 3600);
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20);
         assert_eq!(branch.familiar(&person(0.62), 0.65, true, later), 0, "more than it ever had");
         for _ in 0..2 {
-            branch.result(ResultCode::Nuisance, true, Wall(0), &[]);
+            branch.result(ResultCode::Nuisance, true, Wall(0), &[], Mono(600_000));
         }
         assert_eq!(branch.familiar(&person(0.53), 0.65, true, later), 20, "what was sure was elsewhere");
         let sure =
@@ -602,18 +607,18 @@ mod tests {
         assert_eq!(branch.thereabouts(&person(0.6), 0.65, at(10 * 3600 + 600)), 20);
         // Of the gate the detector was sure: who is unsure there at another hour is somebody.
         for _ in 0..3 {
-            gate.result(ResultCode::Nuisance, false, Wall(0), &[]);
+            gate.result(ResultCode::Nuisance, false, Wall(0), &[], Mono(600_000));
         }
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, noon), 40);
         assert_eq!(gate.familiar(&person(0.6), 0.65, true, night), 0);
         // All cross it at the same place, where a poster would be known at any hour; but a poster crosses nothing.
         for _ in 0..3 {
-            gate.result(ResultCode::Nuisance, true, Wall(0), &[]);
+            gate.result(ResultCode::Nuisance, true, Wall(0), &[], Mono(600_000));
         }
         assert_eq!(gate.familiar(&person(0.7), 0.65, false, night), 40);
         assert_eq!(gate.familiar(&person(0.7), 0.65, true, night), 0);
         // An hour at which it was true is none at which who passes needs nobody.
-        gate.result(ResultCode::True, true, noon.wall, &[]);
+        gate.result(ResultCode::True, true, noon.wall, &[], Mono(600_000));
         assert_eq!(gate.thereabouts(&person(0.7), 0.65, noon), 0);
         assert!(gate.thereabouts(&person(0.7), 0.65, at(2 * DAY_S + 15 * 3600)) >= 3);
     }
@@ -656,19 +661,23 @@ mod tests {
         gate.start(&thief, 5, at(0));
         gate.start(&[object("person", 0.6, 0.7)], 5, at(0));
         assert_eq!(gate.familiar(&thief, 0.65, true, now), 1);
-        gate.result(ResultCode::True, false, Wall(0), &thief);
+        gate.result(ResultCode::True, false, Wall(0), &thief, Mono(600_000));
         assert_eq!(gate.familiar(&thief, 0.65, true, now), 0, "the next one is told of");
         assert_eq!(gate.familiar(&[object("person", 0.6, 0.7)], 0.65, true, now), 1, "elsewhere nothing was true");
         for n in 0..KNOWN_PLACE {
             gate.start(&thief, 5, at(u64::from(n)));
         }
-        gate.result(ResultCode::True, false, Wall(0), &thief);
-        assert_eq!(gate.familiar(&thief, 0.65, true, now), KNOWN_PLACE, "one true among many takes no place away");
+        gate.result(ResultCode::True, false, Wall(0), &thief, Mono(600_000));
+        assert_eq!(gate.familiar(&thief, 0.65, true, now), 0, "nor does what came from a known place count as lately");
+        assert_eq!(gate.familiar(&thief, 0.65, false, now), KNOWN_PLACE, "but one true among many takes no place away");
+        gate.start(&thief, 5, now);
+        assert_eq!(gate.familiar(&thief, 0.65, true, now), KNOWN_PLACE + 1, "until something comes from there again");
     }
 
     #[test]
     fn what_stands_there_is_known_at_any_hour_and_who_is_surer_than_a_bush_is_not() {
-        let people_said = |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0), &[]));
+        let people_said =
+            |s: &mut Source| (0..2).for_each(|_| s.result(ResultCode::False, true, Wall(0), &[], Mono(600_000)));
         let (mut poster, mut guard) = (Source::default(), Source::default());
         for n in 0..12u64 {
             let off = (n % 3) as f32 - 1.0;

@@ -5,7 +5,7 @@ use super::{
     evidence::{self, Nature, Verdict, is_sure, score},
     line,
     show::GAP_MS,
-    source::{NEAR, SMALLER, TALLER, centre},
+    source::{NEAR, SMALLER, TALLER, USUAL, centre},
     takes_events,
     timer::Timer,
     touch,
@@ -52,7 +52,7 @@ impl AlertBook {
             _ => self.outages.explains(e, desk, &self.setup.cfg, now.mono),
         };
 
-        if let Some(id) = self.stays_shelved(e, known.alike) {
+        if let Some(id) = self.stays_shelved(e, known.shelved()) {
             return self.join(id, e, Comes::Aside, false, now, told);
         }
         let comes = explained.map_or(Comes::Judged(verdict), Comes::Explained);
@@ -84,7 +84,7 @@ impl AlertBook {
     }
 
     /// What an alert was shelved for stays with it; news of the same source does not.
-    pub(super) fn stays_shelved(&self, e: &EventPayload, alike: u32) -> Option<AlertId> {
+    pub(super) fn stays_shelved(&self, e: &EventPayload, known: u32) -> Option<AlertId> {
         let mut shelved = self.shelves.of(&e.dedupe_key).rev().peekable();
         shelved.peek()?;
         // News that is seen on and off makes its own place familiar.
@@ -94,7 +94,7 @@ impl AlertBook {
                 // Who put it aside has seen where it was and how tall, if nobody else has.
                 let there = is_there(&e.objects, &a.objects) && !self.is_surer(e, a);
                 let news =
-                    goes_on || e.severity > a.severity || (!e.objects.is_empty() && alike < SHELVED_TOO && !there);
+                    goes_on || e.severity > a.severity || (!e.objects.is_empty() && known < SHELVED_TOO && !there);
                 takes_events(a.state) && !news
             })
         })
@@ -103,10 +103,9 @@ impl AlertBook {
     /// Beside what is on a shelf: the alert of news that is seen on and off, whatever else of its source came meanwhile.
     fn on_and_off(&self, e: &EventPayload) -> Option<AlertId> {
         self.shelves.of(&e.dedupe_key).next()?;
-        let of = self.held.values().filter(|h| {
+        let of = self.briefs.of(&e.dedupe_key).filter_map(|id| self.held.get(&id)).filter(|h| {
             h.brief.is_some_and(|(_, ended)| self.at.since_ms(ended) <= GAP_MS)
                 && h.alert.handling.shelved.is_none()
-                && h.alert.dedupe_key == e.dedupe_key
                 && is_near(&e.objects, &h.alert.objects, APART)
         });
         of.max_by_key(|h| (h.brief, h.alert.id)).map(|h| h.alert.id)
@@ -298,13 +297,16 @@ impl AlertBook {
     }
 }
 
-/// Whether one of these is where one of those was, of its kind and about as tall.
+/// Whether each of these is where one of those was, of its kind, about as tall and no surer.
 fn is_there(some: &[Object], others: &[Object]) -> bool {
     let alone = std::slice::from_ref::<Object>;
-    some.iter().any(|o| {
-        let tall = |p: &&Object| (p.bbox.h * SMALLER..=p.bbox.h * TALLER).contains(&o.bbox.h);
-        others.iter().filter(tall).any(|p| is_near(alone(o), alone(p), NEAR))
-    })
+    !some.is_empty()
+        && some.iter().all(|o| {
+            let same = |p: &&Object| {
+                (p.bbox.h * SMALLER..=p.bbox.h * TALLER).contains(&o.bbox.h) && o.score <= p.score + USUAL
+            };
+            others.iter().filter(same).any(|p| is_near(alone(o), alone(p), NEAR))
+        })
 }
 
 /// Whether one of these is no further than that from one of those, and of its kind.

@@ -62,7 +62,7 @@ pub struct Past {
 }
 
 impl Past {
-    fn ago(ms: u64, now: Mono) -> Self {
+    pub fn ago(ms: u64, now: Mono) -> Self {
         Self { at: Mono(now.0.saturating_sub(ms)), before_ms: ms.saturating_sub(now.0) }
     }
     /// Something of which only the wall clock is known; a clock that was set back counts as now.

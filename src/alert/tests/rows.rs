@@ -332,6 +332,39 @@ fn who_is_taller_than_what_was_put_aside_is_no_branch() {
 }
 
 #[test]
+fn each_of_those_in_view_is_what_was_put_aside_or_none_is() {
+    let (mut book, tree) = with_a_tree_on_its_shelf();
+    let with = |n, other: (f32, f32), s| {
+        let mut e = seen(n, Phase::Start, "tree/r", (0.55, 0.2), at(s));
+        e.objects.extend(seen(n, Phase::Start, "tree/r", other, at(s)).objects);
+        e
+    };
+    assert_eq!(say(&mut book, &with(20, (0.55, 0.21), 500), 500).id, tree, "two branches of it");
+    let beside = say(&mut book, &with(21, (0.6, 0.8), 510), 510);
+    assert!(beside.id != tree && beside.handling.shelved.is_none(), "somebody beside the tree");
+    let plainer = say(&mut book, &seen(22, Phase::Start, "tree/r", (0.64, 0.2), at(520)), 520);
+    assert_ne!(plainer.id, tree, "no tree was ever as plain");
+}
+
+#[test]
+fn who_comes_at_another_hour_than_those_who_pass_is_on_nobodys_shelf() {
+    let mut book = AlertBook::new(config::Alert::default());
+    let passes = |n, phase, s| seen(n, phase, "tree/r", (0.8, 0.8), at(s));
+    for n in 0..12u8 {
+        let s = u64::from(n) * 700;
+        say(&mut book, &passes(n, Phase::Start, s), s);
+        say(&mut book, &passes(n, Phase::End, s + 5), s + 5);
+    }
+    let tree = say(&mut book, &seen(50, Phase::Start, "tree/r", (0.55, 0.2), at(8000)), 8000);
+    let wish = Wish { minutes: Some(600), note: Some("wind".into()), ..AlertAction::Shelve.into() };
+    book.act(tree.id, &wish, By::User(&UserId::new("li").unwrap()), None, at(8010)).unwrap();
+    say(&mut book, &seen(50, Phase::End, "tree/r", (0.55, 0.2), at(8020)), 8020);
+    let night = say(&mut book, &passes(60, Phase::Start, 20_000), 20_000);
+    assert!(night.id != tree.id && night.handling.shelved.is_none());
+    assert_eq!(night.handling.showing.how, How::Row);
+}
+
+#[test]
 fn news_that_is_seen_on_and_off_stays_news_beside_what_is_put_aside() {
     let (mut book, tree) = with_a_tree_on_its_shelf();
     let other = |n, phase, s| seen(n, phase, "tree/r", (0.55, 0.8), at(s));
