@@ -18,7 +18,14 @@ const KEPT: usize = 65_536;
 /// Commit cursors of events, and when their access unit was read.
 pub struct Ages {
     clock: Clock,
-    born: Mutex<BTreeMap<i64, Mono>>,
+    born: Mutex<Born>,
+}
+
+#[derive(Default)]
+struct Born {
+    of: BTreeMap<i64, Mono>,
+    /// The newest that the broker has.
+    acked: i64,
 }
 
 impl Ages {
@@ -30,16 +37,22 @@ impl Ages {
     pub fn committed(&self, cursor: i64, at: Mono) {
         stage::look().outbox_age.record(self.seconds(at));
         let mut born = self.born.lock();
-        born.insert(cursor, at);
-        if born.len() > KEPT {
-            born.pop_first();
+        if cursor <= born.acked {
+            // The broker was quicker than whoever waited for the commit.
+            stage::look().publish_age.record(self.seconds(at));
+            return;
+        }
+        born.of.insert(cursor, at);
+        if born.of.len() > KEPT {
+            born.of.pop_first();
         }
     }
 
     /// The broker has these.
     pub fn acked(&self, cursors: &[i64]) {
         let mut born = self.born.lock();
-        for at in cursors.iter().filter_map(|cursor| born.remove(cursor)) {
+        born.acked = cursors.iter().copied().max().unwrap_or(0).max(born.acked);
+        for at in cursors.iter().filter_map(|cursor| born.of.remove(cursor)) {
             stage::look().publish_age.record(self.seconds(at));
         }
     }
@@ -57,9 +70,12 @@ mod tests {
     fn what_is_remembered_is_bounded_and_ends_with_the_acknowledgement() {
         let ages = Ages::new(Clock::start());
         (0..KEPT as i64 + 10).for_each(|cursor| ages.committed(cursor, Mono(0)));
-        assert_eq!(ages.born.lock().len(), KEPT);
-        assert!(!ages.born.lock().contains_key(&9), "the oldest went");
+        assert_eq!(ages.born.lock().of.len(), KEPT);
+        assert!(!ages.born.lock().of.contains_key(&9), "the oldest went");
         ages.acked(&[3, 10, 11]);
-        assert_eq!(ages.born.lock().len(), KEPT - 2);
+        assert_eq!(ages.born.lock().of.len(), KEPT - 2);
+        ages.acked(&[KEPT as i64 + 20]);
+        ages.committed(KEPT as i64 + 20, Mono(0));
+        assert_eq!(ages.born.lock().of.len(), KEPT - 2, "nobody would take it out");
     }
 }

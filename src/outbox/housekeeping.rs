@@ -114,6 +114,7 @@ impl Writer {
         }
         batch.positions = self.led.fold.keeps();
         if !batch.is_empty() {
+            self.takes_owed(&mut batch);
             self.persist(&batch, Retry::new(Duration::from_secs(1))).await?;
         }
         Ok(true)

@@ -123,6 +123,7 @@ impl Writer {
             batch.feeds = Some((self.led.feeds.clone(), Vec::new()));
         }
         if !batch.is_empty() {
+            self.takes_owed(&mut batch);
             self.persist(&batch, Retry::new(Duration::from_secs(1))).await?;
         }
         if let Some(place) = found.next {

@@ -38,7 +38,7 @@ use crate::{
 const BATCH: usize = 512;
 /// Confirmations are in no hurry: they are written together, this long after the first of them or when they are so many.
 /// A kill in between sends them again, with the same ids.
-const ACKS_WAIT: Duration = Duration::from_millis(250);
+const ACKS_WAIT_MS: u64 = 250;
 const ACKS: usize = 1024;
 /// Facts in a batch from which on the next batch waits for company. Below, each commit takes along what came during the
 /// one before, and waiting would only make every fact late.
@@ -46,7 +46,8 @@ const COMPANY: usize = 4;
 /// How often the writer wakes without a job while there is more to tidy, while rows are held, and otherwise.
 const TIDY_TICK: Duration = Duration::from_millis(housekeeping::NEXT_MS);
 const HELD_TICK: Duration = Duration::from_secs(1);
-const IDLE_TICK: Duration = Duration::from_secs(30);
+const IDLE_MS: u64 = 30_000;
+const IDLE_TICK: Duration = Duration::from_millis(IDLE_MS);
 /// First pause after a failed write; doubles up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -174,9 +175,9 @@ pub(super) struct Writer {
     pub retry_for: Duration,
     /// A batch was given up: what the fold holds is not what is written.
     pub stale: bool,
-    /// Confirmed, and not written so yet; since when.
+    /// Confirmed, and not written so yet; when that is to be done at the latest.
     pub owed: Vec<i64>,
-    pub owed_since: Option<Mono>,
+    pub owed_due: Mono,
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
@@ -247,17 +248,34 @@ impl Writer {
 
     /// The broker has confirmed these; that is written with others.
     fn owe(&mut self, cursors: Vec<i64>) {
+        if self.owed.is_empty() {
+            self.owed_due = self.clock.mono().plus_ms(ACKS_WAIT_MS);
+        }
         self.owed.extend(cursors);
-        self.owed_since.get_or_insert(self.clock.mono());
+    }
+
+    /// Writes along what the broker has confirmed where that is due, or where it makes room before anything is given up.
+    pub fn takes_owed(&mut self, batch: &mut Batch) {
+        let full = self.shared.stats.lock().outbox_bytes + batch.bytes() > self.max_bytes;
+        if full || self.until_acks().is_zero() {
+            batch.acked = std::mem::take(&mut self.owed);
+        }
+    }
+
+    /// After a write that was given up confirmations alone begin no other for a while: facts try by themselves.
+    fn rests(&mut self) {
+        self.owed_due = self.clock.mono().plus_ms(IDLE_MS);
     }
 
     /// Until confirmations are to be written.
     fn until_acks(&self) -> Duration {
-        match self.owed_since.filter(|_| !self.owed.is_empty()) {
-            None => IDLE_TICK,
+        let rests = self.shared.failing.lock().is_some();
+        match self.owed.len() {
+            0 => IDLE_TICK,
             // At the end there is no later.
-            Some(_) if self.owed.len() >= ACKS || self.queue.is_closed() => Duration::ZERO,
-            Some(since) => ACKS_WAIT.saturating_sub(Duration::from_millis(self.clock.mono().since_ms(since))),
+            _ if self.queue.is_closed() => Duration::ZERO,
+            ACKS.. if !rests => Duration::ZERO,
+            _ => Duration::from_millis(self.owed_due.since_ms(self.clock.mono())),
         }
     }
 
@@ -329,6 +347,7 @@ impl Writer {
                 Ok(known) => break known,
                 Err(e) => {
                     if !self.again(&mut retry, &e).await {
+                        self.rests();
                         let lost = LedgerError::Lost { why: e.to_string() };
                         for job in jobs {
                             match job {
@@ -384,6 +403,7 @@ impl Writer {
                         metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
                         tracing::error!("{} messages are not stored: {e}", batch.messages.len());
                         self.owe(batch.acked.clone());
+                        self.rests();
                         if !batch.release.is_empty() {
                             self.held.push_front((Mono::default(), batch.release.clone()));
                         }
@@ -518,12 +538,7 @@ impl Writer {
             }
         }
         batch.positions = self.led.fold.keeps();
-        // What was confirmed makes room before anything is given up.
-        let full = self.shared.stats.lock().outbox_bytes + batch.bytes() > self.max_bytes;
-        if full || self.until_acks().is_zero() {
-            batch.acked = std::mem::take(&mut self.owed);
-            self.owed_since = None;
-        }
+        self.takes_owed(&mut batch);
         if refused > 0 {
             self.shared.stats.lock().refused += refused;
             metrics::counter!("skyeye_outbox_refused_total").increment(refused);
@@ -634,6 +649,10 @@ impl Writer {
     /// After the commit: numbers, then everybody who waits for messages.
     pub fn done(&mut self, batch: &Batch, written: Written) {
         self.led.fold.written();
+        if self.shared.failing.lock().is_some() {
+            // What rested is due as ever.
+            self.owed_due = self.clock.mono().plus_ms(ACKS_WAIT_MS);
+        }
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
         self.log.grew(bytes);
