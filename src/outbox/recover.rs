@@ -73,7 +73,7 @@ pub(super) async fn open(
         retry_for: o.retry_for,
         stale: false,
         owed: Vec::new(),
-        owed_due: Mono::default(),
+        owed_due: o.clock.mono(),
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
         time_written: 0,
