@@ -245,9 +245,10 @@ mod tests {
         assert_eq!(judge(Evidence { severity: Severity::High, ..hardly }), glimpse, "what is high only for a moment");
         assert_eq!(judge(Evidence { storm: true, ..sure }), glimpse, "longer than a drop");
         assert_eq!(judge(Evidence { brief_lately: true, ..sure }), glimpse, "what came before it was nothing");
-        let longer = Evidence { brief_lately: true, longest_ms: 7000, ..sure };
+        let longer = Evidence { brief_lately: true, longest_ms: 7000, score: Some(0.7), ..sure };
         assert_eq!(judge(longer), Verdict::Hold(7000, Because::Weak), "as long as what was nothing");
-        let longest = Evidence { longest_ms: 40_000, score: Some(0.7), ..longer };
+        assert_eq!(judge(Evidence { score: sure.score, ..longer }), glimpse, "not where there is no doubt");
+        let longest = Evidence { longest_ms: 40_000, ..longer };
         assert_eq!(judge(longest), Verdict::Hold(20_000, Because::Weak), "never longer than what is unsure");
         let high = Evidence { severity: Severity::High, ..longest };
         assert_eq!(judge(high), Verdict::Hold(10_000, Because::Weak));
@@ -264,8 +265,9 @@ mod tests {
             assert_eq!(judge(not), Verdict::Hold(35_000, Because::Chattering), "{not:?}");
         }
         let outlasts = Evidence { surer: false, brief_lately: true, longest_ms: 2000, ..nearly };
-        assert_eq!(judge(outlasts), glimpse, "no surer than the bush, but the bush is gone by then");
-        assert_eq!(judge(Evidence { longest_ms: 8000, ..outlasts }), Verdict::Hold(12_000, Because::Weak));
+        let gone = |ms| Verdict::Hold(ms, Because::Chattering);
+        assert_eq!(judge(outlasts), gone(4500), "no surer than the bush, but the bush is gone by then");
+        assert_eq!(judge(Evidence { longest_ms: 8000, ..outlasts }), gone(12_000));
         let guard = Evidence { severity: Severity::High, ordinary: true, useless: true, thereabouts: 3, ..NEW };
         assert_eq!(judge(guard), Verdict::Hold(35_000, Because::Chattering), "unsure, at his hour, as people said");
         assert_eq!(judge(Evidence { useless: false, ..guard }), Verdict::Hold(10_000, Because::Weak));

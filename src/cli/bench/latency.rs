@@ -146,7 +146,7 @@ impl Bed {
     }
 }
 
-/// Samples a second of the workers alone, on all cores, while the farm plays to as many sessions as the fed gateway reads:
+/// Samples a second of the workers alone, on all cores, while the farm plays to as many sessions as the fed gateway reads later:
 /// a bare reader takes them, so that neither the farm's part of the machine nor that of its packets counts as ours.
 fn full_hz(setting: &Setting, farm: &Cameras) -> anyhow::Result<f64> {
     let mut reader = Reader::start(Kind::Bare, farm, READ.min(farm.channels), ONLY_READ)?;
