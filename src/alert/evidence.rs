@@ -123,9 +123,9 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
     let glimpse_ms = GLIMPSE_MS.min(u64::from(cfg.hold_high_s) * 1000);
     // Longer than what comes to nothing usually lasts there.
     let long = (e.longest_ms + e.longest_ms / 2).max(hold_ms + hold_ms * 3 / 4).min(LONGEST_HOLD_MS);
+    // What people needed nobody for again and again is ordinary there; what is of high severity they see all the same.
+    let ordinary = e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High;
     if is_sure(e.score, cfg) {
-        // What people needed nobody for again and again is ordinary there; what is of high severity they see all the same.
-        let ordinary = e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High;
         // The very same thing from the very same place, which people needed nobody for: a poster, a statue.
         let same_again = ordinary || ((e.chattering || e.ordinary) && e.familiar >= FAMILIAR_SURE);
         // Among so many that are wrong one is as high as this by chance.
@@ -163,11 +163,7 @@ pub fn judge(e: &Evidence, cfg: &config::Alert) -> Verdict {
             let longer = e.longest_ms + e.longest_ms / 2;
             Verdict::Hold(longer.max(glimpse_ms).min(LONGEST_HOLD_MS), Because::Chattering)
         }
-        Nature::Seen
-            if familiar && e.ordinary && e.thereabouts >= FAMILIAR_ORDINARY && e.severity != Severity::High =>
-        {
-            Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering)
-        }
+        Nature::Seen if ordinary => Verdict::Hold(LONGEST_HOLD_MS, Because::Chattering),
         Nature::Moment if e.familiar >= FAMILIAR_MOMENT => moment(e, false),
         Nature::Earned if familiar => Verdict::Hold(long, Because::Chattering),
         Nature::Moment => Verdict::Row,

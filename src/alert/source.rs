@@ -227,20 +227,21 @@ impl Source {
                 (false, true) => s.is_passed(sure) && s.usual(o.score) && lately(s),
                 (false, false) => s.usual(o.score) && (lately(s) || stands(s)),
             };
-            let fits = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && usual(s));
-            fits.map(|s| s.seen).max().unwrap_or(0)
+            self.seen_there(o, now, usual)
         };
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
+    }
+
+    /// How often something came from the place of this that is best known, of the places that fit.
+    fn seen_there(&self, o: &Object, now: Mono, fits: impl Fn(&Spot) -> bool) -> u32 {
+        let there = self.spots.iter().filter(|s| s.is_live(now) && s.holds(o) && fits(s));
+        there.map(|s| s.seen).max().unwrap_or(0)
     }
 
     /// How often the same came from the same places, as near, as tall and as sure; the least known object counts. That is what
     /// somebody has put aside who shelves what the source says.
     pub fn alike(&self, objects: &[Object], sure: f32, now: Mono) -> u32 {
-        let seen = |o: &Object| {
-            let same =
-                |s: &&Spot| s.is_live(now) && s.holds(o) && s.usual(o.score) && (s.is_passed(sure) || s.is_alike(o));
-            self.spots.iter().filter(same).map(|s| s.seen).max().unwrap_or(0)
-        };
+        let seen = |o: &Object| self.seen_there(o, now, |s| s.usual(o.score) && (s.is_passed(sure) || s.is_alike(o)));
         objects.iter().take(MAX_OBJECTS).map(seen).min().unwrap_or(0)
     }
 

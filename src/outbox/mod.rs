@@ -16,6 +16,7 @@ mod finds;
 mod fold;
 mod hooks;
 mod housekeeping;
+mod owed;
 mod plan;
 mod reads;
 mod recent;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Fold, LedgerError, LedgerOptions, Shared,
     checkpoint::Log,
+    owed::Owed,
     plan::{Batch, Ledgered},
     refeed::Refeed,
     writer::{Job, Writer},
@@ -72,8 +73,7 @@ pub(super) async fn open(
         hold_acked_ms: o.hold_acked_ms,
         retry_for: o.retry_for,
         stale: false,
-        owed: Vec::new(),
-        owed_due: o.clock.mono(),
+        owed: Owed::default(),
         held: VecDeque::new(),
         next_prune: o.clock.mono(),
         time_written: 0,

@@ -17,6 +17,7 @@ use super::{
     AlertCommand, Committed, LedgerError, Shared,
     checkpoint::Log,
     housekeeping,
+    owed::Owed,
     plan::{Batch, Ledgered},
     recover::{self, CLEAN, DROPPED, FEEDS, FORMER_FEEDS, SEVERITIES},
     refeed::Refeed,
@@ -36,18 +37,13 @@ use crate::{
 
 /// Facts, and jobs, in one transaction, the last job beyond them.
 const BATCH: usize = 512;
-/// Confirmations are in no hurry: they are written together, this long after the first of them or when they are so many.
-/// A kill in between sends them again, with the same ids.
-const ACKS_WAIT_MS: u64 = 250;
-const ACKS: usize = 1024;
 /// Facts in a batch from which on the next batch waits for company. Below, each commit takes along what came during the
 /// one before, and waiting would only make every fact late.
 const COMPANY: usize = 4;
 /// How often the writer wakes without a job while there is more to tidy, while rows are held, and otherwise.
 const TIDY_TICK: Duration = Duration::from_millis(housekeeping::NEXT_MS);
 const HELD_TICK: Duration = Duration::from_secs(1);
-const IDLE_MS: u64 = 30_000;
-const IDLE_TICK: Duration = Duration::from_millis(IDLE_MS);
+const IDLE_TICK: Duration = Duration::from_secs(30);
 /// First pause after a failed write; doubles up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -128,7 +124,6 @@ impl Job {
     fn facts(&self) -> usize {
         match self {
             Job::Events { facts, .. } => facts.len(),
-            Job::Acked(_) => 0,
             _ => 1,
         }
     }
@@ -175,9 +170,8 @@ pub(super) struct Writer {
     pub retry_for: Duration,
     /// A batch was given up: what the fold holds is not what is written.
     pub stale: bool,
-    /// Confirmed, and not written so yet; when that is to be done at the latest.
-    pub owed: Vec<i64>,
-    pub owed_due: Mono,
+    /// Confirmed, and not written so yet.
+    pub owed: Owed,
     /// Confirmed rows that are still kept, by the time of their confirmation.
     pub held: VecDeque<(Mono, Vec<i64>)>,
     pub next_prune: Mono,
@@ -203,7 +197,7 @@ impl Writer {
                 (false, false) => HELD_TICK,
                 (false, true) => IDLE_TICK,
             };
-            let tick = tick.min(self.until_tick()).min(self.until_acks());
+            let tick = tick.min(self.until_tick()).min(self.owed.until(self.clock.mono()).unwrap_or(IDLE_TICK));
             let first = match timeout_at(Instant::now() + tick, self.queue.recv()).await {
                 Ok(Some(Job::Acked(cursors))) => {
                     self.owe(cursors);
@@ -246,36 +240,16 @@ impl Writer {
         due.filter(|_| !self.stale).unwrap_or(IDLE_TICK)
     }
 
-    /// The broker has confirmed these; that is written with others.
     fn owe(&mut self, cursors: Vec<i64>) {
-        if self.owed.is_empty() {
-            self.owed_due = self.clock.mono().plus_ms(ACKS_WAIT_MS);
-        }
-        self.owed.extend(cursors);
+        self.owed.add(cursors, self.clock.mono());
     }
 
-    /// Writes along what the broker has confirmed where that is due, or where it makes room before anything is given up.
+    /// Writes along what the broker has confirmed where that is due (at the end there is no later), or where it makes room
+    /// before anything is given up.
     pub fn takes_owed(&mut self, batch: &mut Batch) {
-        let full = self.shared.stats.lock().outbox_bytes + batch.bytes() > self.max_bytes;
-        if full || self.until_acks().is_zero() {
-            batch.acked = std::mem::take(&mut self.owed);
-        }
-    }
-
-    /// After a write that was given up confirmations alone begin no other for a while: facts try by themselves.
-    fn rests(&mut self) {
-        self.owed_due = self.clock.mono().plus_ms(IDLE_MS);
-    }
-
-    /// Until confirmations are to be written.
-    fn until_acks(&self) -> Duration {
-        let rests = self.shared.failing.lock().is_some();
-        match self.owed.len() {
-            0 => IDLE_TICK,
-            // At the end there is no later.
-            _ if self.queue.is_closed() => Duration::ZERO,
-            ACKS.. if !rests => Duration::ZERO,
-            _ => Duration::from_millis(self.owed_due.since_ms(self.clock.mono())),
+        let due = self.queue.is_closed() || self.owed.until(self.clock.mono()).is_some_and(|left| left.is_zero());
+        if due || self.shared.stats.lock().outbox_bytes + batch.bytes() > self.max_bytes {
+            batch.acked = self.owed.take();
         }
     }
 
@@ -347,15 +321,9 @@ impl Writer {
                 Ok(known) => break known,
                 Err(e) => {
                     if !self.again(&mut retry, &e).await {
-                        self.rests();
+                        self.owed.rest(self.clock.mono());
                         let lost = LedgerError::Lost { why: e.to_string() };
-                        for job in jobs {
-                            match job {
-                                Job::Acked(cursors) => self.owe(cursors),
-                                job => job.fail(lost.clone()),
-                            }
-                        }
-                        return;
+                        return jobs.into_iter().for_each(|job| job.fail(lost.clone()));
                     }
                 }
             }
@@ -403,7 +371,7 @@ impl Writer {
                         metrics::counter!("skyeye_outbox_lost_total").increment(batch.messages.len() as u64);
                         tracing::error!("{} messages are not stored: {e}", batch.messages.len());
                         self.owe(batch.acked.clone());
-                        self.rests();
+                        self.owed.rest(self.clock.mono());
                         if !batch.release.is_empty() {
                             self.held.push_front((Mono::default(), batch.release.clone()));
                         }
@@ -649,10 +617,7 @@ impl Writer {
     /// After the commit: numbers, then everybody who waits for messages.
     pub fn done(&mut self, batch: &Batch, written: Written) {
         self.led.fold.written();
-        if self.shared.failing.lock().is_some() {
-            // What rested is due as ever.
-            self.owed_due = self.clock.mono().plus_ms(ACKS_WAIT_MS);
-        }
+        self.owed.written(self.clock.mono());
         let added = i64::try_from(batch.messages.len()).unwrap_or(i64::MAX);
         let bytes = batch.bytes();
         self.log.grew(bytes);

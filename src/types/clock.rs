@@ -62,6 +62,7 @@ pub struct Past {
 }
 
 impl Past {
+    /// So many milliseconds ago, also from before the process.
     pub fn ago(ms: u64, now: Mono) -> Self {
         Self { at: Mono(now.0.saturating_sub(ms)), before_ms: ms.saturating_sub(now.0) }
     }

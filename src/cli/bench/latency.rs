@@ -149,8 +149,9 @@ impl Bed {
 /// Samples a second of the workers alone, on all cores, while the farm plays to as many sessions as the fed gateway reads later:
 /// a bare reader takes them, so that neither the farm's part of the machine nor that of its packets counts as ours.
 fn full_hz(setting: &Setting, farm: &Cameras) -> anyhow::Result<f64> {
-    let mut reader = Reader::start(Kind::Bare, farm, READ.min(farm.channels), ONLY_READ)?;
-    reader.wait_up(READ.min(farm.channels), Duration::from_secs(60))?;
+    let channels = READ.min(farm.channels);
+    let mut reader = Reader::start(Kind::Bare, farm, channels, ONLY_READ)?;
+    reader.wait_up(channels, Duration::from_secs(60))?;
     let mut words = setting.subject("looks")?;
     let seconds = (setting.seconds(30) / 5.0).clamp(1.0, 6.0);
     words.extend(["--seconds".to_owned(), format!("{seconds:.0}")]);
